@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* alloc: the only door to the heap for librune and the server.
+ *
+ * Every heap allocation outside libraries goes through here, so that tests can fail the Nth one
+ * (rune_alloc_set_hook) and count what the decision path allocates. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* As malloc, calloc, realloc (to count * size, overflow-checked), free. NULL when memory is out or the hook says so. */
+void *rune_alloc(size_t size);
+void *rune_calloc(size_t count, size_t size);
+void *rune_realloc(void *ptr, size_t count, size_t size);
+void rune_free(void *ptr);
+char *rune_strdup(const char *text);
+
+/* Tests only: called before each allocation; false makes it fail. NULL removes it. Not thread-safe. */
+typedef bool (*rune_alloc_hook_fn)(void *context, size_t size);
+void rune_alloc_set_hook(rune_alloc_hook_fn hook, void *context);

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dict: values interned to terms: strings, entity uids, integers, sets, records, extension values, floats.
+ *
+ * struct rune_terms is the read side: plain arrays by kind and index, the same for the image (pointers into its
+ * sections), for the builder and for a request, so that one accessor serves all. struct rune_dict is the write side:
+ * it owns growing arrays and keeps `terms` up to date. A request's dictionary looks into the image's first, so that a
+ * value known to the image always has the image's term; only unknown values get request terms.
+ *
+ * Owns: the arrays of a dict. Does not know: files, sections, policies. Thread: one writer; readers of a finished one
+ * need no lock. Used by: eval, cedar, datalog, engine. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "model/ext.h"
+#include "model/term.h"
+#include "rune/err.h"
+
+/* All arrays are indexed by a term's index within its kind. `heap` holds runs of u32:
+ *   set     [count, element terms sorted ascending, without repetition]
+ *   record  [shape, value terms in the shape's order]
+ *   shape   [count, string terms of the names, sorted ascending]     (a shape's number is its heap offset)
+ * Heap offset 0 is the word 0: the empty set, the empty shape; offset 1 is the word 0 too: the empty record. */
+struct rune_terms {
+    enum rune_space space;
+    uint32_t string_count;
+    uint32_t entity_count;
+    uint32_t long_count;
+    uint32_t set_count;
+    uint32_t record_count;
+    uint32_t ext_count;
+    uint32_t float_count;
+    uint32_t heap_count;                /* words in heap */
+    const uint32_t *string_offsets;     /* string_count + 1 offsets into string_bytes */
+    const char *string_bytes;           /* UTF-8 */
+    const uint32_t *entity_type;        /* string term of the type's full name; image or this space */
+    const uint32_t *entity_id;          /* string term of the id */
+    const int64_t *longs;               /* those that do not fit inline */
+    const uint32_t *sets;               /* heap offsets */
+    const uint32_t *records;            /* heap offsets */
+    const struct rune_ext *exts;
+    const double *floats;
+    const uint32_t *heap;
+    const uint32_t *index; /* open addressing, linear probing, home slot = (hash * slots) >> 64 on the hash's upper
+                              bits; 0: empty, else a term of this space */
+    uint32_t index_slots;
+};
+
+struct rune_dict; /* a growing dictionary */
+
+/* `base` is looked into first (NULL: none); it must outlive the dict and not change. cap_bytes bounds the memory. */
+struct rune_dict *rune_dict_create(enum rune_space space, const struct rune_terms *base, size_t cap_bytes);
+void rune_dict_destroy(struct rune_dict *dict);
+
+/* The read side, valid until the next addition (pointers may move then). */
+const struct rune_terms *rune_dict_terms(const struct rune_dict *dict);
+
+/* Forgets everything of this dict's own space and changes the base: one call a request. Keeps memory. */
+void rune_dict_reset(struct rune_dict *dict, const struct rune_terms *base);
+
+/* Intern: find or add. RUNE_E_NOMEM, RUNE_E_LIMIT (cap, index bits). Cost: O(size of the value).
+ * Entity: type and id are string terms. Set: any order, repetitions allowed, `elements` is sorted in place.
+ * Record: names are string terms, distinct, any order; both arrays are sorted in place. */
+RUNE_MUST_USE enum rune_err rune_dict_string(struct rune_dict *dict, struct rune_str text, rune_term *ret_term);
+RUNE_MUST_USE enum rune_err rune_dict_entity(struct rune_dict *dict, rune_term type, rune_term id,
+                                             rune_term *ret_term);
+RUNE_MUST_USE enum rune_err rune_dict_long(struct rune_dict *dict, int64_t value, rune_term *ret_term);
+RUNE_MUST_USE enum rune_err rune_dict_float(struct rune_dict *dict, double value, rune_term *ret_term);
+RUNE_MUST_USE enum rune_err rune_dict_ext(struct rune_dict *dict, const struct rune_ext *value, rune_term *ret_term);
+RUNE_MUST_USE enum rune_err rune_dict_set(struct rune_dict *dict, rune_term *elements, size_t count,
+                                          rune_term *ret_term);
+RUNE_MUST_USE enum rune_err rune_dict_record(struct rune_dict *dict, rune_term *names, rune_term *values, size_t count,
+                                             rune_term *ret_term);
+
+/* Find only: RUNE_TERM_NONE where unknown. */
+rune_term rune_terms_find_string(const struct rune_terms *terms, struct rune_str text);
+rune_term rune_terms_find_entity(const struct rune_terms *terms, rune_term type, rune_term id);
+rune_term rune_terms_find_long(const struct rune_terms *terms, int64_t value);
+rune_term rune_terms_find_set(const struct rune_terms *terms, const rune_term *sorted, size_t count);
+/* Entity straight from its two texts: one or two probes. The decision path's way. */
+rune_term rune_terms_find_uid(const struct rune_terms *terms, struct rune_str type, struct rune_str id);
+
+/* Accessors for a term of this very dictionary (space and kind already known). */
+static inline struct rune_str rune_terms_string(const struct rune_terms *terms, rune_term term)
+{
+    const uint32_t *at = terms->string_offsets + rune_term_index(term);
+    return (struct rune_str){terms->string_bytes + at[0], at[1] - at[0]};
+}
+
+/* INVARIANT of finished dictionaries, checked by the verifier: offsets ascend, every heap run lies inside, every term
+ * names an existing value of an earlier-or-equal depth (no set contains itself), the index finds every value. */
