@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+# The flags of every file, on one interface target: rune_flags.
+add_library(rune_flags INTERFACE)
+
+target_include_directories(rune_flags INTERFACE
+    "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include")
+target_compile_definitions(rune_flags INTERFACE _GNU_SOURCE H2O_USE_LIBUV=0)
+
+set(RUNE_WARNINGS -Wall -Wextra -Wshadow -Wconversion -Wvla -Wcast-align -Wundef -Wformat=2)
+if(RUNE_WERROR)
+    list(APPEND RUNE_WARNINGS -Werror)
+endif()
+target_compile_options(rune_flags INTERFACE
+    ${RUNE_WARNINGS}
+    $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes>
+    -fno-omit-frame-pointer
+    # Objects are position independent for librune.so; nobody interposes our own functions, so they may be inlined.
+    -fno-semantic-interposition
+    -fno-common)
+
+# Our own four build types, so that flags are the same everywhere. NDEBUG removes expensive checks only: an assert
+# never guards input and never has an effect.
+set(CMAKE_C_FLAGS_RELEASE "-O2 -g -DNDEBUG")
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g -DNDEBUG")
+set(CMAKE_C_FLAGS_DEBUG "-O0 -g")
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g")
+if(NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "Release or Debug" FORCE)
+endif()
+
+if(RUNE_SANITIZE)
+    set(_sanitize -fsanitize=${RUNE_SANITIZE} -fno-sanitize-recover=all -O1)
+    target_compile_options(rune_flags INTERFACE ${_sanitize})
+    target_link_options(rune_flags INTERFACE ${_sanitize})
+elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
+    target_compile_definitions(rune_flags INTERFACE _FORTIFY_SOURCE=2)
+    target_compile_options(rune_flags INTERFACE -fstack-protector-strong)
+    target_link_options(rune_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
+endif()
+
+if(RUNE_FUZZ)
+    if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
+        message(FATAL_ERROR "RUNE_FUZZ needs clang: cmake --preset fuzz")
+    endif()
+    target_compile_options(rune_flags INTERFACE -fsanitize=fuzzer-no-link)
+    target_link_options(rune_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+if(RUNE_COVERAGE)
+    target_compile_options(rune_flags INTERFACE --coverage -fprofile-abs-path)
+    target_link_options(rune_flags INTERFACE --coverage)
+endif()
+
+if(RUNE_LTO)
+    set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+endif()

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/alloc.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The one piece of global state of base: a test's hook. Product code never sets it. */
+static rune_alloc_hook_fn alloc_hook;
+static void *alloc_hook_context;
+
+static inline bool permitted(size_t size)
+{
+    return __builtin_expect(alloc_hook == NULL, 1) || alloc_hook(alloc_hook_context, size);
+}
+
+void *rune_alloc(size_t size)
+{
+    return permitted(size) ? malloc(size > 0 ? size : 1) : NULL;
+}
+
+void *rune_calloc(size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || !permitted(bytes)) {
+        return NULL;
+    }
+    return calloc(1, bytes > 0 ? bytes : 1);
+}
+
+void *rune_realloc(void *ptr, size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || !permitted(bytes)) {
+        return NULL;
+    }
+    return realloc(ptr, bytes > 0 ? bytes : 1);
+}
+
+void rune_free(void *ptr)
+{
+    free(ptr);
+}
+
+char *rune_strdup(const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = rune_alloc(bytes);
+    return copy != NULL ? memcpy(copy, text, bytes) : NULL;
+}
+
+void rune_alloc_set_hook(rune_alloc_hook_fn hook, void *context)
+{
+    alloc_hook = hook;
+    alloc_hook_context = context;
+}
