@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image_format: the fact image, byte for byte.
+ *
+ * Owns: the layout. Knows: numbers and offsets. Does not know: how sections are made (engine/build.c) or read
+ * (eval/store.c). FORMAT: any change here needs a new RUNE_IMAGE_VERSION. docs/image-format.md says the same in prose.
+ *
+ * Little-endian. A file is
+ *
+ *     offset 0                 struct rune_image_header          (128 bytes)
+ *     offset 128               struct rune_image_section[n]      (32 bytes each), ascending by id
+ *     then, each 64-aligned    the sections, in table order, zero padding between
+ *
+ * and nothing else. The name of an image is the SHA-256 of the whole file with the header's own `sha256` field taken
+ * as zeros. Same inputs give the same bytes: no time, no path of a machine, no address goes in.
+ *
+ * Terms are model/term.h's u32. A "text" is the index of a string in the dictionary (not a term).
+ * Everything is untrusted until verified: the container by shm/image_map.h, what sections mean by eval/verify.h. */
+#pragma once
+
+#include <stdint.h>
+
+#define RUNE_IMAGE_MAGIC "RUNEIMG\n"
+#define RUNE_IMAGE_VERSION 1u
+#define RUNE_IMAGE_ALIGN 64u
+#define RUNE_IMAGE_MAX_SECTIONS 64u
+
+struct rune_image_header {
+    char magic[8];          /*   0  RUNE_IMAGE_MAGIC */
+    uint32_t version;       /*   8  RUNE_IMAGE_VERSION */
+    uint32_t section_count; /*  12 */
+    uint64_t size;          /*  16  bytes of the whole image */
+    uint8_t sha256[32];     /*  24  the image's name */
+    uint32_t engine_major;  /*  56  version of the builder, for people */
+    uint32_t engine_minor;  /*  60 */
+    uint8_t reserved[64];   /*  64  zeros */
+};
+
+struct rune_image_section {
+    uint32_t id;         /*   0  enum rune_section */
+    uint32_t entry_size; /*   4  bytes of one entry, 1 for bytes */
+    uint64_t offset;     /*   8  from the beginning of the image, 64-aligned */
+    uint64_t size;       /*  16  bytes, = entry_size * count */
+    uint64_t count;      /*  24  entries */
+};
+
+_Static_assert(sizeof(struct rune_image_header) == 128, "FORMAT");
+_Static_assert(sizeof(struct rune_image_section) == 32, "FORMAT");
+
+/* Section ids, entry sizes and meanings: shm/image_sections.def. */
+enum rune_section {
+#define RUNE_SECTION(name, id, entry_size, text) RUNE_SECTION_##name = id,
+#include "shm/image_sections.def"
+#undef RUNE_SECTION
+};
+
+/* ---- MANIFEST: one entry ---- */
+
+enum rune_manifest_flag {
+    RUNE_MANIFEST_VALIDATE_REQUESTS = 1u << 0, /* a schema is there and requests are checked against it */
+    RUNE_MANIFEST_REQUEST_ENTITIES = 1u << 1,  /* requests may bring entities and properties */
+    RUNE_MANIFEST_ERRORS_STRICT = 1u << 2,     /* an erroring forbid counts as matching */
+    RUNE_MANIFEST_HAS_SCHEMA = 1u << 3,
+};
+
+struct rune_image_manifest {
+    uint32_t name;                   /* text; string 0 is the empty string in every dictionary */
+    uint32_t bundle_version;         /* text */
+    uint32_t flags;                  /* enum rune_manifest_flag */
+    uint32_t validation;             /* 0 off, 1 permissive, 2 strict */
+    uint32_t default_principal_type; /* string term, or RUNE_TERM_NONE */
+    uint32_t default_action_type;
+    uint32_t default_resource_type;
+    uint32_t entity_count;   /* entities with data (a dictionary also knows entities that are only named) */
+    uint64_t base_facts;     /* tuples given */
+    uint64_t derived_facts;  /* tuples stored beyond those */
+    uint32_t policy_count;   /* static policies and links */
+    uint32_t template_count;
+    uint32_t rule_count;
+    uint32_t reserved[7];    /* zeros */
+};
+
+_Static_assert(sizeof(struct rune_image_manifest) == 88, "FORMAT");
+
+/* ---- POLICY: one entry a static policy or template link ---- */
+
+enum rune_effect { RUNE_EFFECT_PERMIT = 0, RUNE_EFFECT_FORBID = 1 };
+
+struct rune_image_policy {
+    uint32_t id;             /* text: what reasons name */
+    uint32_t effect;         /* enum rune_effect */
+    uint32_t code;           /* first word in POLICY_CODE */
+    uint32_t code_length;    /* words */
+    uint32_t max_stack;      /* values, checked by the verifier */
+    uint32_t slot_principal; /* entity term that a link fills in, or RUNE_TERM_NONE */
+    uint32_t slot_resource;
+    uint32_t template_id;    /* text: the template linked, 0 for a static policy */
+    uint32_t source;         /* SOURCE index */
+    uint32_t source_offset;  /* the policy's text in that source */
+    uint32_t source_length;
+    uint32_t annotations;    /* first word of its run in ANNOTATION */
+};
+
+_Static_assert(sizeof(struct rune_image_policy) == 48, "FORMAT");
+
+/* ---- CODE_SPAN, RULE_SPAN: where an instruction came from, ascending by `code` ---- */
+
+struct rune_image_code_span {
+    uint32_t code;   /* word of POLICY_CODE or RULE_CODE */
+    uint32_t offset; /* in the source of the policy or rule */
+    uint32_t length;
+};
+
+/* ---- POLICY_INDEX: scope -> candidate policies ----
+ * A hash table from scope keys to runs of POLICY_LIST. eval/policy_index.h says which keys a request asks for; the
+ * builder files each policy under exactly one key, so no candidate comes twice. Linear probing, a power of two slots. */
+
+struct rune_image_index_slot {
+    uint32_t kind;  /* enum rune_scope_key of eval/policy_index.h; 0: empty slot */
+    uint32_t a;     /* terms, by kind */
+    uint32_t b;
+    uint32_t c;
+    uint32_t first; /* in POLICY_LIST */
+    uint32_t count;
+};
+
+/* ---- SOURCE: texts for explanations ---- */
+
+struct rune_image_source {
+    uint32_t path;   /* text */
+    uint32_t length; /* bytes */
+    uint64_t offset; /* in SOURCE_BYTES */
+};
+
+/* ---- RELATION, ORDER: tuples as u32 columns ----
+ * A relation is stored in one or more orders; eval/relation.h explains the forms and owns their reading. */
+
+enum rune_relation_flag {
+    RUNE_RELATION_BASE = 1u << 0,    /* has facts from outside or from .dl */
+    RUNE_RELATION_DERIVED = 1u << 1, /* is the head of rules */
+    RUNE_RELATION_STORED = 1u << 2,  /* all its tuples are in the image */
+    RUNE_RELATION_REQUEST = 1u << 3, /* depends on the request */
+    RUNE_RELATION_PARTIAL = 1u << 4, /* FAILCLOSED: a derivation failed while it was computed */
+};
+
+struct rune_image_relation {
+    uint32_t name;        /* text */
+    uint32_t arity;
+    uint32_t flags;       /* enum rune_relation_flag */
+    uint32_t first_order; /* in ORDER */
+    uint32_t order_count;
+    uint32_t first_rule;  /* in RULE: the rules of which it is the head, contiguous */
+    uint32_t rule_count;
+    uint32_t reserved;
+    uint64_t tuple_count; /* stored tuples */
+};
+
+_Static_assert(sizeof(struct rune_image_relation) == 40, "FORMAT");
+
+struct rune_image_order {
+    uint32_t relation;
+    uint32_t form;      /* enum rune_order_form of eval/relation.h */
+    uint8_t columns[8]; /* columns[i] is the relation's column at sort position i (the first 8) */
+    uint32_t key_min;   /* by form */
+    uint32_t key_count; /* by form */
+    uint64_t offset;    /* bytes into TUPLES, 8-aligned */
+    uint64_t size;      /* bytes */
+};
+
+_Static_assert(sizeof(struct rune_image_order) == 40, "FORMAT");
+
+/* ---- RULE: one entry a rule ---- */
+
+struct rune_image_rule {
+    uint32_t id;            /* text: what reasons name */
+    uint32_t head;          /* RELATION index */
+    uint32_t source;        /* SOURCE index */
+    uint32_t source_offset;
+    uint32_t source_length;
+    uint32_t annotations;   /* first word of its run in ANNOTATION */
+};
+
+/* ---- PLAN: rules compiled for one binding pattern; eval/rule_code.h says what the words mean ---- */
+
+struct rune_image_plan {
+    uint32_t relation;  /* head */
+    uint32_t bound;     /* bit i: column i is bound when the plan runs */
+    uint32_t rule;      /* RULE index */
+    uint32_t code;      /* first word in RULE_CODE */
+    uint32_t code_length;
+    uint32_t registers; /* values it needs, checked by the verifier */
+    uint32_t flags;     /* eval/rule_code.h */
+    uint32_t reserved;
+};
+
+_Static_assert(sizeof(struct rune_image_rule) == 24 && sizeof(struct rune_image_plan) == 32, "FORMAT");
