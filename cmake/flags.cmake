@@ -16,7 +16,9 @@ target_compile_options(rune_flags INTERFACE
     -fno-omit-frame-pointer
     # Objects are position independent for librune.so; nobody interposes our own functions, so they may be inlined.
     -fno-semantic-interposition
-    -fno-common)
+    -fno-common
+    # Mapped bytes are read through structs, and RUNE_VEC grows typed arrays through a void pointer.
+    -fno-strict-aliasing)
 
 # Our own four build types, so that flags are the same everywhere. NDEBUG removes expensive checks only: an assert
 # never guards input and never has an effect.

@@ -36,7 +36,8 @@ void rune_arena_init(struct rune_arena *arena, size_t cap_bytes);
 /* An arena over `size` bytes at `slab`, which stay the caller's. Never calls malloc. */
 void rune_arena_init_fixed(struct rune_arena *arena, void *slab, size_t size);
 
-/* Frees all chunks; the arena may be initialised again. */
+/* Frees all chunks; the arena may be initialised again. A fixed arena needs it before its slab serves another purpose:
+ * under AddressSanitizer the bytes not handed out are poisoned. */
 void rune_arena_fini(struct rune_arena *arena);
 
 /* `size` bytes aligned to 8 (rune_arena_alloc_aligned: to `align`, a power of two), uninitialised; NULL when the cap

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Chunks double from FIRST_CHUNK to LAST_CHUNK; an allocation larger than that gets a chunk of its own size.
+ *
+ * Under AddressSanitizer all bytes that are not handed out are poisoned, and a gap follows each allocation. With
+ * RUNE_ARENA_DEBUG (a growing arena only) each allocation is a heap block of its own, so that valgrind sees it too. */
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define HAVE_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAVE_ASAN 1
+#endif
+#endif
+
+#ifdef HAVE_ASAN
+#include <sanitizer/asan_interface.h>
+#define POISON(ptr, size) ASAN_POISON_MEMORY_REGION((ptr), (size))
+#define UNPOISON(ptr, size) ASAN_UNPOISON_MEMORY_REGION((ptr), (size))
+#define GAP 8
+#else
+#define POISON(ptr, size) ((void)(ptr), (void)(size))
+#define UNPOISON(ptr, size) ((void)(ptr), (void)(size))
+#define GAP 0
+#endif
+
+#define FIRST_CHUNK ((size_t)4 << 10)
+#define LAST_CHUNK ((size_t)1 << 20)
+
+struct rune_arena_chunk {
+    struct rune_arena_chunk *earlier;
+    size_t size;                /* bytes behind this header */
+    _Alignas(16) char bytes[]; /* what is handed out */
+};
+
+void rune_arena_init(struct rune_arena *arena, size_t cap_bytes)
+{
+    *arena = (struct rune_arena){.cap_bytes = cap_bytes};
+}
+
+void rune_arena_init_fixed(struct rune_arena *arena, void *slab, size_t size)
+{
+    *arena = (struct rune_arena){.next = slab, .end = (char *)slab + size, .fixed = slab, .cap_bytes = size};
+    POISON(slab, size);
+}
+
+static void free_chunks(struct rune_arena *arena, struct rune_arena_chunk *until)
+{
+    while (arena->chunk != until) {
+        struct rune_arena_chunk *earlier = arena->chunk->earlier;
+        arena->used_bytes -= arena->chunk->size;
+        UNPOISON(arena->chunk->bytes, arena->chunk->size);
+        rune_free(arena->chunk);
+        arena->chunk = earlier;
+    }
+}
+
+void rune_arena_fini(struct rune_arena *arena)
+{
+    if (arena->fixed != NULL) {
+        UNPOISON(arena->fixed, (size_t)(arena->end - arena->fixed));
+    }
+    free_chunks(arena, NULL);
+    *arena = (struct rune_arena){0};
+}
+
+static size_t next_chunk_size(const struct rune_arena *arena, size_t need)
+{
+#ifdef RUNE_ARENA_DEBUG
+    (void)arena;
+    return need;
+#else
+    size_t size = arena->chunk == NULL ? FIRST_CHUNK : 2 * arena->chunk->size;
+    if (size > LAST_CHUNK) {
+        size = LAST_CHUNK;
+    }
+    if (arena->cap_bytes != 0 && size > arena->cap_bytes - arena->used_bytes) {
+        size = arena->cap_bytes - arena->used_bytes;
+    }
+    return size > need ? size : need;
+#endif
+}
+
+/* A new current chunk with room for `need` bytes. */
+static bool grow(struct rune_arena *arena, size_t need)
+{
+    if (arena->fixed != NULL || need > SIZE_MAX / 4 ||
+        (arena->cap_bytes != 0 && need > arena->cap_bytes - arena->used_bytes)) {
+        return false;
+    }
+    size_t size = next_chunk_size(arena, need);
+    struct rune_arena_chunk *chunk = rune_alloc(sizeof(struct rune_arena_chunk) + size);
+    if (chunk == NULL) {
+        return false;
+    }
+    chunk->earlier = arena->chunk;
+    chunk->size = size;
+    POISON(chunk->bytes, size);
+    arena->chunk = chunk;
+    arena->next = chunk->bytes;
+    arena->end = chunk->bytes + size;
+    arena->used_bytes += size;
+    return true;
+}
+
+/* Bytes to leave out so that `ptr` is aligned. */
+static inline size_t padding(const char *ptr, size_t align)
+{
+    return (size_t)(-(uintptr_t)ptr & (align - 1));
+}
+
+static inline bool fits(const struct rune_arena *arena, size_t size, size_t align)
+{
+#ifdef RUNE_ARENA_DEBUG
+    if (arena->fixed == NULL) {
+        return false;
+    }
+#endif
+    if (arena->next == NULL) {
+        return false;
+    }
+    size_t left = (size_t)(arena->end - arena->next);
+    size_t pad = padding(arena->next, align);
+    return pad <= left && size <= left - pad;
+}
+
+void *rune_arena_alloc_aligned(struct rune_arena *arena, size_t size, size_t align)
+{
+    if (size == 0) {
+        size = 1;
+    }
+    if (arena->failed) {
+        return NULL;
+    }
+    if (align < 8) {
+        align = 8;
+    }
+    if (!fits(arena, size, align)) {
+        /* A chunk's bytes are aligned to 16; a stricter wish needs room to move. */
+        size_t slack = align > 16 ? align : 0;
+        if (size > SIZE_MAX / 4 || !grow(arena, size + slack)) {
+            arena->failed = true;
+            return NULL;
+        }
+    }
+    char *ptr = arena->next + padding(arena->next, align);
+    char *behind = ptr + size;
+    arena->next = (size_t)(arena->end - behind) > GAP ? behind + GAP : arena->end;
+    UNPOISON(ptr, size);
+    return ptr;
+}
+
+void *rune_arena_alloc(struct rune_arena *arena, size_t size)
+{
+    return rune_arena_alloc_aligned(arena, size, 8);
+}
+
+void *rune_arena_calloc(struct rune_arena *arena, size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) {
+        arena->failed = true;
+        return NULL;
+    }
+    void *ptr = rune_arena_alloc_aligned(arena, bytes, 8);
+    return ptr != NULL ? memset(ptr, 0, bytes) : NULL;
+}
+
+void *rune_arena_memdup(struct rune_arena *arena, const void *bytes, size_t length)
+{
+    void *copy = rune_arena_alloc_aligned(arena, length, 8);
+    if (copy != NULL && length > 0) {
+        memcpy(copy, bytes, length);
+    }
+    return copy;
+}
+
+char *rune_arena_strndup(struct rune_arena *arena, const char *text, size_t length)
+{
+    if (length == SIZE_MAX) {
+        arena->failed = true;
+        return NULL;
+    }
+    char *copy = rune_arena_alloc_aligned(arena, length + 1, 8);
+    if (copy == NULL) {
+        return NULL;
+    }
+    if (length > 0) {
+        memcpy(copy, text, length);
+    }
+    copy[length] = '\0';
+    return copy;
+}
+
+char *rune_arena_printf(struct rune_arena *arena, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    int length = vsnprintf(NULL, 0, fmt, args);
+    va_end(args);
+    if (length < 0) {
+        arena->failed = true;
+        return NULL;
+    }
+    char *text = rune_arena_alloc_aligned(arena, (size_t)length + 1, 8);
+    if (text != NULL) {
+        va_start(args, fmt);
+        vsnprintf(text, (size_t)length + 1, fmt, args);
+        va_end(args);
+    }
+    return text;
+}
+
+struct rune_arena_mark rune_arena_mark(const struct rune_arena *arena)
+{
+    return (struct rune_arena_mark){.chunk = arena->chunk, .next = arena->next};
+}
+
+void rune_arena_rewind(struct rune_arena *arena, struct rune_arena_mark mark)
+{
+    arena->failed = false;
+    if (arena->fixed == NULL) {
+        free_chunks(arena, mark.chunk);
+        arena->end = mark.chunk != NULL ? mark.chunk->bytes + mark.chunk->size : NULL;
+    }
+    arena->next = mark.next;
+    if (arena->next != NULL) {
+        POISON(arena->next, (size_t)(arena->end - arena->next));
+    }
+}
+
+void rune_arena_reset(struct rune_arena *arena)
+{
+    arena->failed = false;
+    if (arena->fixed != NULL) {
+        arena->next = arena->fixed;
+    } else if (arena->chunk != NULL) {
+        struct rune_arena_chunk *kept = arena->chunk;
+        arena->chunk = kept->earlier;
+        free_chunks(arena, NULL);
+        kept->earlier = NULL;
+        arena->chunk = kept;
+        arena->next = kept->bytes;
+    }
+    if (arena->next != NULL) {
+        POISON(arena->next, (size_t)(arena->end - arena->next));
+    }
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scan: runs of bytes that need no thought, 16 at a time. Private to base (json, utf8, buf). SSE2 is part of every
+ * x86-64; elsewhere 8 bytes at a time in a register. Nothing is read outside [p, end). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+/* ASCII that stands for itself inside a JSON string. */
+static inline bool rune_scan_is_plain(char c)
+{
+    unsigned char byte = (unsigned char)c;
+    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
+
+#ifndef __SSE2__
+/* Nonzero where a byte of `word` is below n (n <= 0x80), not below 0x80, or equal to a byte: may flag too much, never
+ * too little. */
+static inline uint64_t rune_scan_special(uint64_t word)
+{
+    const uint64_t ones = 0x0101010101010101u;
+    const uint64_t highs = 0x8080808080808080u;
+    uint64_t quote = word ^ (ones * '"');
+    uint64_t slash = word ^ (ones * '\\');
+    return (((word - ones * 0x20) | (quote - ones) | (slash - ones)) | word) & highs;
+}
+#endif
+
+/* The first byte in [p, end) that is not plain: a quote, a backslash, a control character, or not ASCII; else end. */
+static inline const char *rune_scan_plain(const char *p, const char *end)
+{
+#ifdef __SSE2__
+    const __m128i quote = _mm_set1_epi8('"');
+    const __m128i slash = _mm_set1_epi8('\\');
+    const __m128i space = _mm_set1_epi8(0x20);
+    while (end - p >= 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+        /* Signed: bytes from 0x80 on are negative, so this catches them together with the control characters. */
+        __m128i special = _mm_or_si128(_mm_cmplt_epi8(bytes, space),
+                                       _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, slash)));
+        int mask = _mm_movemask_epi8(special);
+        if (mask != 0) {
+            return p + __builtin_ctz((unsigned)mask);
+        }
+        p += 16;
+    }
+#else
+    while (end - p >= 8) {
+        uint64_t word;
+        memcpy(&word, p, 8);
+        if (rune_scan_special(word) != 0) {
+            break;
+        }
+        p += 8;
+    }
+#endif
+    while (p < end && rune_scan_is_plain(*p)) {
+        p++;
+    }
+    return p;
+}
+
+/* The first byte in [p, end) that is not ASCII, else end. */
+static inline const char *rune_scan_ascii(const char *p, const char *end)
+{
+#ifdef __SSE2__
+    while (end - p >= 16) {
+        int mask = _mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)p));
+        if (mask != 0) {
+            return p + __builtin_ctz((unsigned)mask);
+        }
+        p += 16;
+    }
+#endif
+    while (end - p >= 8) {
+        uint64_t word;
+        memcpy(&word, p, 8);
+        if ((word & 0x8080808080808080u) != 0) {
+            break;
+        }
+        p += 8;
+    }
+    while (p < end && (signed char)*p >= 0) {
+        p++;
+    }
+    return p;
+}
