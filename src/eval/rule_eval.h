@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rule_eval: rules asked at request time: permit and forbid with the request bound, and point or pattern queries.
+ *
+ * Works from the image's stored relations and compiled plans; everything else is computed on demand within the
+ * request's arena and limits. FAILCLOSED: a limit ends the decision; a failed derivation under a negation or aggregate
+ * of a permit rule makes that rule not match. Thread: one struct rune_eval at a time. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "eval/request.h"
+#include "rune/err.h"
+
+/* One rule that could not be used, for the answer's `errors`. */
+struct rune_rule_error {
+    uint32_t rule;    /* RULE index; UINT32_MAX: the decision as a whole (a limit) */
+    const char *code; /* static: "overflow", "type_error", "limit", ... */
+};
+
+/* The permit and forbid rules that match the request. Arrays live in eval->arena. */
+struct rune_rule_outcome {
+    const uint32_t *permits; /* RULE indexes, ascending, distinct */
+    uint32_t permit_count;
+    const uint32_t *forbids;
+    uint32_t forbid_count;
+    const struct rune_rule_error *errors;
+    uint32_t error_count;
+};
+
+/* RUNE_E_LIMIT: steps, memory or depth: the caller answers DENY. No other error. Cost: 0 when the image has no permit
+ * or forbid rules. */
+RUNE_MUST_USE enum rune_err rune_rules_decide(struct rune_eval *eval, struct rune_rule_outcome *ret_outcome);
+
+/* All tuples of a relation that match a pattern: `bound[i]` is a term, or RUNE_TERM_NONE where any value goes;
+ * `same[i]` is the first column that column i must equal (i itself if free). Each tuple once, in ascending order if
+ * the relation is stored. `emit` returns false to stop. Works for stored, demanded and built-in relations; a
+ * request-dependent one needs eval->request. RUNE_E_NOT_FOUND, RUNE_E_LIMIT. */
+typedef bool (*rune_tuple_fn)(void *context, const rune_term *tuple, uint32_t arity);
+RUNE_MUST_USE enum rune_err rune_rules_query(struct rune_eval *eval, uint32_t relation, const rune_term *bound,
+                                             const uint32_t *same, rune_tuple_fn emit, void *emit_context);
+
+/* How many tuples match; stored relations without repeated variables are counted without visiting each. */
+RUNE_MUST_USE enum rune_err rune_rules_count(struct rune_eval *eval, uint32_t relation, const rune_term *bound,
+                                             const uint32_t *same, uint64_t *ret_count);
+
+/* The relation of that name, or UINT32_MAX. Cost: O(log relations). */
+uint32_t rune_rules_find_relation(const struct rune_store *store, struct rune_str name);
+
+/* Untrusted bytes: relations, orders, tuples, rules, plans, programs. Called by rune_store_verify. */
+struct rune_diag;
+RUNE_MUST_USE enum rune_err rune_rules_verify(const struct rune_store *store, struct rune_diag *diag);
