@@ -21,14 +21,18 @@ enum rune_order_kind {
     RUNE_ORDER_LIMITS = 5,  /* the limits changed, the image did not */
 };
 
-/* What a reload may change without a restart. Sizes in bytes, times in ms. */
-struct rune_limits {
-    uint64_t max_body;          /*  0 */
-    uint64_t max_steps;         /*  8  of a decision */
-    uint32_t max_connections;   /* 16  of one worker */
-    uint32_t idle_timeout_ms;   /* 20  of a keep-alive connection */
-    uint32_t request_timeout_ms; /* 24  from a request's first byte to its last */
-    uint32_t log_level;         /* 28  enum rune_log_level of base/server log: 0 error .. 3 debug */
+/* What a reload may change without a restart, as it travels; guard/limits.h says what each means and what is usual.
+ * server/worker turns it into that struct on the loop thread. */
+struct rune_shared_limits {
+    uint64_t max_body_bytes;     /*  0 */
+    uint64_t max_buffered_bytes; /*  8 */
+    uint64_t max_steps;          /* 16  of a decision; 0: the decider's own */
+    uint32_t max_connections;    /* 24  of one process */
+    uint32_t max_streams;        /* 28 */
+    uint32_t idle_timeout_ms;    /* 32 */
+    uint32_t drain_timeout_ms;   /* 36 */
+    uint32_t max_admin_waiting;  /* 40 */
+    uint32_t log_level;          /* 44  enum rune_log_level of observe/log.h */
 };
 
 struct rune_order {
@@ -37,10 +41,10 @@ struct rune_order {
     uint64_t generation;       /*  8  PUBLISH */
     uint32_t deadline_ms;      /* 16  DRAIN */
     uint32_t reserved;         /* 20 */
-    struct rune_limits limits; /* 24  PUBLISH, LIMITS */
+    struct rune_shared_limits limits; /* 24  PUBLISH, LIMITS */
 };
 
-_Static_assert(sizeof(struct rune_limits) == 32 && sizeof(struct rune_order) == 56, "FORMAT");
+_Static_assert(sizeof(struct rune_shared_limits) == 48 && sizeof(struct rune_order) == 72, "FORMAT");
 
 /* ---- worker or admin -> supervisor, over the same socketpair: a nudge to look at the slot ---- */
 
@@ -63,15 +67,11 @@ _Static_assert(sizeof(struct rune_note) == 16, "FORMAT");
 enum rune_loop_command_kind {
     RUNE_LOOP_ADOPT = 1, /* accept on the listeners of `slot` too */
     RUNE_LOOP_DROP = 2,
-    RUNE_LOOP_DRAIN = 3, /* stop accepting, finish, return from the loop within deadline_ms */
-    RUNE_LOOP_LIMITS = 4, /* limits changed: read them from the view */
 };
 
 struct rune_loop_command {
-    uint32_t kind;
-    uint32_t slot;
-    uint32_t deadline_ms;
-    uint32_t reserved;
+    uint32_t kind; /* 0  enum rune_loop_command_kind */
+    uint32_t slot; /* 4 */
 };
 
 /* ---- CLI (runtime directory's socket) or admin process (its own socketpair) -> supervisor, and back ---- */

@@ -14,17 +14,17 @@
 #include "http/worker_loop.h"
 #include "rune/err.h"
 
-struct rune_control; /* shm/control.h */
+struct rune_control_map; /* shm/control.h */
 
 struct rune_http_admin_config {
     const int *listen_fds; /* unix or loopback; duplicated, they stay the caller's */
     size_t listen_count;
     int stop_fd;  /* as in worker_loop.h */
     int relay_fd; /* SOCK_SEQPACKET to the supervisor, this thread its one user; stays the caller's */
-    struct rune_live_view_root *view;
-    const struct rune_control *control; /* the control page: workers, counters of all slots, the last reload */
-    struct rune_worker_counters *counters; /* this process's own block, NULL if it has none */
-    const struct rune_limits *limits;
+    struct rune_view_root *view;
+    const struct rune_control_map *control; /* the control page: workers, counters of all slots, the last reload */
+    struct rune_counters *counters; /* this process's own block, NULL if it has none */
+    const struct rune_limits *limits; /* as in worker_loop.h */
     struct rune_log *log;
     rune_http_tick_fn tick;
     void *tick_context;

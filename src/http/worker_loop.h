@@ -12,9 +12,9 @@
 #include "guard/limits.h"
 #include "rune/err.h"
 
-struct rune_live_view_root;  /* live/view.h */
-struct rune_worker_counters; /* shm/counters.h */
-struct rune_log;             /* observe/log.h */
+struct rune_view_root; /* live/view.h */
+struct rune_counters;  /* shm/counters.h */
+struct rune_log;       /* observe/log.h */
 
 /* What is written to the stop eventfd. The counts add up, so both may have been written before the loop looks. */
 #define RUNE_HTTP_STOP_DRAIN UINT64_C(1)         /* answer what is there, close idle connections, then return */
@@ -28,9 +28,13 @@ struct rune_http_worker_config {
     const int *listen_fds; /* listening sockets; duplicated, they stay the caller's */
     size_t listen_count;
     int stop_fd; /* an eventfd, see above; stays the caller's */
-    struct rune_live_view_root *view;
-    struct rune_worker_counters *counters; /* this process's block: the loop thread is its one writer */
-    const struct rune_limits *limits;      /* NULL: the defaults */
+    struct rune_view_root *view;
+    struct rune_counters *counters; /* this process's block: the loop thread is its one writer */
+    const struct rune_limits *limits; /* NULL: the defaults; read where used: the tick may change them (a reload did) */
+    /* While a slot's worker does not come up, another one accepts on that slot's listeners: */
+    int command_fd;            /* non-blocking pipe of struct rune_loop_command (shm/messages.h): ADOPT, DROP; -1: none */
+    const int *slot_listen_fds; /* those of slot s are the listen_count fds from s * listen_count on */
+    uint32_t slot_count;
     struct rune_log *log;                  /* NULL: silent */
     rune_http_tick_fn tick;                /* NULL: none */
     void *tick_context;

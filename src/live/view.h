@@ -19,7 +19,7 @@ struct rune_image;
 struct rune_view {
     const struct rune_image *image;
     uint64_t generation;
-    struct rune_limits limits;
+    struct rune_shared_limits limits;
 };
 
 /* One process has one root (later: a table of them, one a tenant). Zeroed: no view yet. */
@@ -39,10 +39,10 @@ void rune_view_leave(void);
  * nothing decides by anything older. OWNERSHIP: takes the image, also on failure. One writer thread, which is in no
  * read section. RUNE_E_NOMEM: the old view stays. */
 RUNE_MUST_USE enum rune_err rune_view_swap(struct rune_view_root *root, struct rune_image *image, uint64_t generation,
-                                           const struct rune_limits *limits);
+                                           const struct rune_shared_limits *limits);
 
 /* The same image with other limits. */
-RUNE_MUST_USE enum rune_err rune_view_set_limits(struct rune_view_root *root, const struct rune_limits *limits);
+RUNE_MUST_USE enum rune_err rune_view_set_limits(struct rune_view_root *root, const struct rune_shared_limits *limits);
 
 /* Closes the current view; no reader may come any more. */
 void rune_view_root_fini(struct rune_view_root *root);
