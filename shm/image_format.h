@@ -23,6 +23,11 @@
 #define RUNE_IMAGE_VERSION 1u
 #define RUNE_IMAGE_ALIGN 64u
 #define RUNE_IMAGE_MAX_SECTIONS 64u
+#define RUNE_IMAGE_ENGINE_MAJOR 0u /* of the builder that writes images today */
+#define RUNE_IMAGE_ENGINE_MINOR 1u
+
+/* What a sealed image carries: F_SEAL_WRITE | SHRINK | GROW | SEAL of <fcntl.h>. */
+#define RUNE_IMAGE_SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 struct rune_image_header {
     char magic[8];          /*   0  RUNE_IMAGE_MAGIC */
@@ -51,6 +56,14 @@ enum rune_section {
 #define RUNE_SECTION(name, id, entry_size, text) RUNE_SECTION_##name = id,
 #include "shm/image_sections.def"
 #undef RUNE_SECTION
+};
+
+/* How many sections there are: all of them, in the order of the .def, which is ascending. */
+enum rune_section_count {
+#define RUNE_SECTION(name, id, entry_size, text) RUNE_SECTION_PLACE_##name,
+#include "shm/image_sections.def"
+#undef RUNE_SECTION
+    RUNE_IMAGE_SECTION_COUNT
 };
 
 /* ---- MANIFEST: one entry ---- */
