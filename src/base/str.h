@@ -6,10 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
-struct rune_str {
-    const char *data;
-    size_t length;
-};
+#include "rune/str.h" /* public: struct rune_str */
 
 #define RUNE_STR(literal) ((struct rune_str){(literal), sizeof(literal) - 1})
 /* For printf's "%.*s". */

@@ -1,43 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* build: a bundle becomes an image.
- *
- * Reads a directory or a .rune file (engine/bundle.h), parses policies, schema, entities, rules and facts, checks them
- * together, materialises, compiles, and writes one image. Deterministic: same bundle, same bytes.
- * Process: builder, CLI, tests. Does not know: how the image is published. */
+/* build: the engine's half of rune/build.h: the pipeline from a bundle to an image. Process: builder, CLI, tests. */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include "rune/err.h"
-
-struct rune_diag;
-
-struct rune_build_options {
-    uint64_t max_image_bytes;  /* 0: none */
-    uint64_t max_memory_bytes; /* of the builder's own arenas and dictionaries; 0: none */
-    /* Called now and then with what is going on ("reading facts", done, total or 0); NULL: silent. */
-    void (*progress)(void *context, const char *what, uint64_t done, uint64_t total);
-    void *progress_context;
-};
-
-struct rune_build_result {
-    uint8_t sha256[32];
-    uint64_t image_bytes;
-    uint32_t policies; /* static policies and links */
-    uint32_t templates;
-    uint32_t rules;
-    uint32_t entities;
-    uint64_t base_facts;
-    uint64_t derived_facts;
-    uint64_t read_ns, rules_ns, write_ns, total_ns; /* CPU time of the calling thread */
-};
-
-/* Builds the bundle at `path` into `fd` (a memfd or regular file). All problems are reported in one go.
- * RUNE_E_BUNDLE (diag has the errors, with places), RUNE_E_NOT_FOUND, RUNE_E_IO, RUNE_E_LIMIT, RUNE_E_NOMEM. */
-RUNE_MUST_USE enum rune_err rune_build_bundle(const char *path, const struct rune_build_options *options, int fd,
-                                              struct rune_build_result *ret_result, struct rune_diag *diag);
-
-/* The checks alone: as rune_build_bundle, without an image. */
-RUNE_MUST_USE enum rune_err rune_build_check(const char *path, const struct rune_build_options *options,
-                                             struct rune_build_result *ret_result, struct rune_diag *diag);
+#include "rune/build.h"
