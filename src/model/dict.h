@@ -45,14 +45,16 @@ struct rune_terms {
     const struct rune_ext *exts;
     const double *floats;
     const uint32_t *heap;
-    const uint32_t *index; /* open addressing, linear probing, home slot = (hash * slots) >> 64 on the hash's upper
-                              bits; 0: empty, else a term of this space */
+    const uint32_t *index; /* open addressing, linear probing, home slot = (hash * slots) >> 32 where `hash` is the
+                              upper half of the 64-bit one; 0: empty (one slot always is), else a term of this space */
     uint32_t index_slots;
 };
 
 struct rune_dict; /* a growing dictionary */
 
-/* `base` is looked into first (NULL: none); it must outlive the dict and not change. cap_bytes bounds the memory. */
+/* `base` is looked into first (NULL: none); it must outlive the dict and not change. cap_bytes bounds the memory (0:
+ * no bound). A dict of RUNE_SPACE_REQUEST takes all its memory here, as one block of cap_bytes (0: 1 MiB) of which only
+ * what is used is ever touched, and never allocates again: past it is RUNE_E_LIMIT. NULL: out of memory. */
 struct rune_dict *rune_dict_create(enum rune_space space, const struct rune_terms *base, size_t cap_bytes);
 void rune_dict_destroy(struct rune_dict *dict);
 
@@ -62,7 +64,11 @@ const struct rune_terms *rune_dict_terms(const struct rune_dict *dict);
 /* Forgets everything of this dict's own space and changes the base: one call a request. Keeps memory. */
 void rune_dict_reset(struct rune_dict *dict, const struct rune_terms *base);
 
+/* The write side of `terms` alone: how many bytes of memory the dict holds (a request's: its block). */
+size_t rune_dict_bytes(const struct rune_dict *dict);
+
 /* Intern: find or add. RUNE_E_NOMEM, RUNE_E_LIMIT (cap, index bits). Cost: O(size of the value).
+ * A text may not point into the dict itself, unless it is a whole string of it.
  * Entity: type and id are string terms. Set: any order, repetitions allowed, `elements` is sorted in place.
  * Record: names are string terms, distinct, any order; both arrays are sorted in place. */
 RUNE_MUST_USE enum rune_err rune_dict_string(struct rune_dict *dict, struct rune_str text, rune_term *ret_term);
@@ -76,11 +82,21 @@ RUNE_MUST_USE enum rune_err rune_dict_set(struct rune_dict *dict, rune_term *ele
 RUNE_MUST_USE enum rune_err rune_dict_record(struct rune_dict *dict, rune_term *names, rune_term *values, size_t count,
                                              rune_term *ret_term);
 
+/* A record run and its (shared) shape in the heap, as rune_dict_record, but no value of the dictionary: for the
+ * attributes and tags of entities, which nothing compares. */
+RUNE_MUST_USE enum rune_err rune_dict_record_run(struct rune_dict *dict, rune_term *names, rune_term *values,
+                                                 size_t count, uint32_t *ret_offset);
+
 /* Find only: RUNE_TERM_NONE where unknown. */
 rune_term rune_terms_find_string(const struct rune_terms *terms, struct rune_str text);
 rune_term rune_terms_find_entity(const struct rune_terms *terms, rune_term type, rune_term id);
 rune_term rune_terms_find_long(const struct rune_terms *terms, int64_t value);
+rune_term rune_terms_find_ext(const struct rune_terms *terms, const struct rune_ext *value);
+rune_term rune_terms_find_float(const struct rune_terms *terms, double value);
 rune_term rune_terms_find_set(const struct rune_terms *terms, const rune_term *sorted, size_t count);
+/* Names sorted ascending, values in their order. */
+rune_term rune_terms_find_record(const struct rune_terms *terms, const rune_term *names, const rune_term *values,
+                                 size_t count);
 /* Entity straight from its two texts: one or two probes. The decision path's way. */
 rune_term rune_terms_find_uid(const struct rune_terms *terms, struct rune_str type, struct rune_str id);
 
@@ -91,5 +107,14 @@ static inline struct rune_str rune_terms_string(const struct rune_terms *terms, 
     return (struct rune_str){terms->string_bytes + at[0], at[1] - at[0]};
 }
 
-/* INVARIANT of finished dictionaries, checked by the verifier: offsets ascend, every heap run lies inside, every term
- * names an existing value of an earlier-or-equal depth (no set contains itself), the index finds every value. */
+/* The integer of a LONG term, inline or of this very dictionary. */
+static inline int64_t rune_terms_long(const struct rune_terms *terms, rune_term term)
+{
+    return rune_term_is_inline(term) ? rune_term_inline_value(term) : terms->longs[rune_term_index(term)];
+}
+
+/* A dictionary without a base begins with the empty string as string 0, the empty set as set 0 (heap offset 0) and the
+ * empty record as record 0 (heap offset 1); all others find them in their base.
+ * INVARIANT of finished dictionaries, checked by the verifier: offsets ascend, every heap run lies inside, every term
+ * names an existing value, the runs of sets and of records ascend with their indexes and come after the runs of what they
+ * contain (so nothing contains itself), every value is there once and the index finds it. */

@@ -29,5 +29,32 @@ _Static_assert(sizeof(struct rune_ext) == 24, "FORMAT");
 /* The constructor of that kind applied to a text. RUNE_E_INVALID where Cedar refuses it. */
 RUNE_MUST_USE enum rune_err rune_ext_parse(enum rune_ext_kind kind, struct rune_str text, struct rune_ext *ret_value);
 
-/* The text that Cedar prints, and that rune_ext_parse reads back. */
+/* The text that rune_ext_parse reads back (but datetimes beyond the years 0 to 9999, which only arithmetic makes). IPs
+ * carry their prefix, datetimes are in UTC with milliseconds, durations in milliseconds. */
 void rune_ext_format(const struct rune_ext *value, struct rune_buf *out);
+
+/* ---- what Cedar's methods need; both values are of the kind that the name says ---- */
+
+/* <0, 0, >0; decimals, datetimes and durations. */
+static inline int rune_ext_compare(const struct rune_ext *a, const struct rune_ext *b)
+{
+    return (a->as.number > b->as.number) - (a->as.number < b->as.number);
+}
+
+/* True if all addresses of the range are loopback (multicast). */
+bool rune_ext_ip_is_loopback(const struct rune_ext *ip);
+bool rune_ext_ip_is_multicast(const struct rune_ext *ip);
+/* True if the range `ip` lies in the range `range`; false for different versions. */
+bool rune_ext_ip_in_range(const struct rune_ext *ip, const struct rune_ext *range);
+
+/* False on overflow. The results are canonical. */
+RUNE_MUST_USE bool rune_ext_offset(const struct rune_ext *datetime, const struct rune_ext *duration,
+                                   struct rune_ext *ret_datetime);
+RUNE_MUST_USE bool rune_ext_duration_since(const struct rune_ext *datetime, const struct rune_ext *since,
+                                           struct rune_ext *ret_duration);
+RUNE_MUST_USE bool rune_ext_to_date(const struct rune_ext *datetime, struct rune_ext *ret_datetime);
+/* Milliseconds since midnight; never fails. */
+void rune_ext_to_time(const struct rune_ext *datetime, struct rune_ext *ret_duration);
+
+/* True if the bytes are a value in its one form: for what comes out of an image. */
+bool rune_ext_verify(const struct rune_ext *value);

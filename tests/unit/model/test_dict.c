@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/dict.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+
+static rune_term string(struct rune_dict *dict, const char *text)
+{
+    rune_term term;
+    assert_int_equal(rune_dict_string(dict, rune_str_from(text), &term), RUNE_OK);
+    return term;
+}
+
+static rune_term entity(struct rune_dict *dict, const char *type, const char *id)
+{
+    rune_term term;
+    assert_int_equal(rune_dict_entity(dict, string(dict, type), string(dict, id), &term), RUNE_OK);
+    return term;
+}
+
+static void test_dict__begins_with_the_empty_values(void **state)
+{
+    (void)state;
+    struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
+    assert_int_equal(string(dict, ""), rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, 0));
+    rune_term term;
+    assert_int_equal(rune_dict_set(dict, NULL, 0, &term), RUNE_OK);
+    assert_int_equal(term, rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_SET, 0));
+    assert_int_equal(rune_dict_record(dict, NULL, NULL, 0, &term), RUNE_OK);
+    assert_int_equal(term, rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_RECORD, 0));
+    const struct rune_terms *terms = rune_dict_terms(dict);
+    assert_int_equal(terms->sets[0], 0);
+    assert_int_equal(terms->records[0], 1);
+    rune_dict_destroy(dict);
+}
+
+static void test_dict__finds_each_value_again(void **state)
+{
+    (void)state;
+    struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
+    static rune_term strings[20000];
+    char text[32];
+    for (int i = 0; i < 20000; i++) {
+        snprintf(text, sizeof text, "name%d", i);
+        strings[i] = string(dict, text);
+    }
+    for (int i = 0; i < 20000; i++) {
+        snprintf(text, sizeof text, "name%d", i);
+        assert_int_equal(string(dict, text), strings[i]);
+        assert_true(rune_str_equal(rune_terms_string(rune_dict_terms(dict), strings[i]), rune_str_from(text)));
+    }
+    assert_int_equal(rune_dict_terms(dict)->string_count, 20001);
+    rune_term user = entity(dict, "User", "name7");
+    assert_int_equal(entity(dict, "User", "name7"), user);
+    assert_int_not_equal(entity(dict, "name7", "User"), user);
+    const struct rune_terms *terms = rune_dict_terms(dict);
+    assert_int_equal(rune_terms_find_uid(terms, RUNE_STR("User"), RUNE_STR("name7")), user);
+    assert_int_equal(rune_terms_find_uid(terms, RUNE_STR("User"), RUNE_STR("name8")), RUNE_TERM_NONE);
+    assert_int_equal(rune_terms_find_string(terms, RUNE_STR("nobody")), RUNE_TERM_NONE);
+    rune_dict_destroy(dict);
+}
+
+static void test_dict__numbers(void **state)
+{
+    (void)state;
+    static const int64_t values[] = {0, -1, RUNE_TERM_INLINE_MIN, RUNE_TERM_INLINE_MAX, RUNE_TERM_INLINE_MIN - 1,
+                                     RUNE_TERM_INLINE_MAX + 1, INT64_MIN, INT64_MAX};
+    struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        rune_term term, again;
+        assert_int_equal(rune_dict_long(dict, values[i], &term), RUNE_OK);
+        assert_int_equal(rune_dict_long(dict, values[i], &again), RUNE_OK);
+        assert_int_equal(term, again);
+        assert_int_equal(rune_term_is_inline(term), rune_term_fits_inline(values[i]));
+        assert_int_equal(rune_term_kind(term), RUNE_KIND_LONG);
+        assert_int_equal(rune_terms_long(rune_dict_terms(dict), term), values[i]);
+        assert_int_equal(rune_terms_find_long(rune_dict_terms(dict), values[i]), term);
+    }
+    rune_term zero, minus_zero;
+    assert_int_equal(rune_dict_float(dict, 0.0, &zero), RUNE_OK);
+    assert_int_equal(rune_dict_float(dict, -0.0, &minus_zero), RUNE_OK);
+    assert_int_equal(zero, minus_zero);
+    struct rune_ext ext;
+    rune_term first, second;
+    assert_int_equal(rune_ext_parse(RUNE_EXT_DECIMAL, RUNE_STR("1.10"), &ext), RUNE_OK);
+    assert_int_equal(rune_dict_ext(dict, &ext, &first), RUNE_OK);
+    assert_int_equal(rune_ext_parse(RUNE_EXT_DECIMAL, RUNE_STR("1.1"), &ext), RUNE_OK);
+    assert_int_equal(rune_dict_ext(dict, &ext, &second), RUNE_OK);
+    assert_int_equal(first, second);
+    rune_dict_destroy(dict);
+}
+
+static void test_dict__containers_are_canonical(void **state)
+{
+    (void)state;
+    struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
+    rune_term a = string(dict, "a");
+    rune_term b = string(dict, "b");
+    rune_term one[] = {b, a, b, a};
+    rune_term two[] = {a, b};
+    rune_term first, second;
+    assert_int_equal(rune_dict_set(dict, one, 4, &first), RUNE_OK);
+    assert_int_equal(rune_dict_set(dict, two, 2, &second), RUNE_OK);
+    assert_int_equal(first, second);
+    rune_term names[] = {b, a};
+    rune_term values[] = {RUNE_TERM_TRUE, first};
+    rune_term swapped_names[] = {a, b};
+    rune_term swapped_values[] = {first, RUNE_TERM_TRUE};
+    assert_int_equal(rune_dict_record(dict, names, values, 2, &first), RUNE_OK);
+    assert_int_equal(rune_dict_record(dict, swapped_names, swapped_values, 2, &second), RUNE_OK);
+    assert_int_equal(first, second);
+    const struct rune_terms *terms = rune_dict_terms(dict);
+    const uint32_t *run = terms->heap + terms->records[rune_term_index(first)];
+    assert_int_equal(terms->heap[run[0]], 2);
+    assert_true(terms->heap[run[0] + 1] < terms->heap[run[0] + 2]);
+    /* Another record of that shape shares it; a run of its own is no value. */
+    uint32_t offset;
+    assert_int_equal(rune_dict_record_run(dict, names, values, 2, &offset), RUNE_OK);
+    terms = rune_dict_terms(dict);
+    assert_int_equal(terms->heap[offset], terms->heap[terms->records[rune_term_index(first)]]);
+    assert_int_equal(terms->record_count, 2);
+    rune_dict_destroy(dict);
+}
+
+static void test_dict__sorts_large_sets(void **state)
+{
+    (void)state;
+    struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
+    static rune_term elements[5000];
+    uint32_t random = 1;
+    for (size_t i = 0; i < 5000; i++) {
+        random = random * 1664525u + 1013904223u;
+        elements[i] = rune_term_from_inline((int64_t)(random >> 20));
+    }
+    rune_term term;
+    assert_int_equal(rune_dict_set(dict, elements, 5000, &term), RUNE_OK);
+    const struct rune_terms *terms = rune_dict_terms(dict);
+    const uint32_t *run = terms->heap + terms->sets[rune_term_index(term)];
+    for (uint32_t i = 1; i < run[0]; i++) {
+        assert_true(run[i] < run[i + 1]);
+    }
+    rune_dict_destroy(dict);
+}
+
+static void test_request_dict__prefers_the_image(void **state)
+{
+    (void)state;
+    struct rune_dict *image = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
+    rune_term alice = entity(image, "User", "alice");
+    rune_term set_of_alice;
+    assert_int_equal(rune_dict_set(image, &alice, 1, &set_of_alice), RUNE_OK);
+    struct rune_dict *dict = rune_dict_create(RUNE_SPACE_REQUEST, rune_dict_terms(image), 0);
+    for (int round = 0; round < 3; round++) {
+        rune_dict_reset(dict, rune_dict_terms(image));
+        assert_int_equal(entity(dict, "User", "alice"), alice);
+        rune_term term;
+        assert_int_equal(rune_dict_set(dict, &alice, 1, &term), RUNE_OK);
+        assert_int_equal(term, set_of_alice);
+        assert_int_equal(rune_dict_set(dict, NULL, 0, &term), RUNE_OK);
+        assert_int_equal(term, rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_SET, 0));
+        rune_term bob = entity(dict, "User", "bob");
+        assert_int_equal(rune_term_space(bob), RUNE_SPACE_REQUEST);
+        assert_int_equal(entity(dict, "User", "bob"), bob);
+        rune_term both[] = {bob, alice, bob};
+        rune_term again[] = {alice, bob};
+        rune_term first, second;
+        assert_int_equal(rune_dict_set(dict, both, 3, &first), RUNE_OK);
+        assert_int_equal(rune_dict_set(dict, again, 2, &second), RUNE_OK);
+        assert_int_equal(first, second);
+        assert_int_equal(both[0], alice);
+        assert_int_equal(rune_term_space(first), RUNE_SPACE_REQUEST);
+        for (int i = 0; i < 500; i++) {
+            char text[32];
+            snprintf(text, sizeof text, "v%d", i);
+            assert_int_equal(rune_term_space(string(dict, text)), RUNE_SPACE_REQUEST);
+        }
+    }
+    rune_dict_destroy(dict);
+    rune_dict_destroy(image);
+}
+
+static bool refuse(void *context, size_t size)
+{
+    (void)size;
+    ++*(int *)context;
+    return false;
+}
+
+static void test_request_dict__ends_at_its_block(void **state)
+{
+    (void)state;
+    struct rune_dict *dict = rune_dict_create(RUNE_SPACE_REQUEST, NULL, 1 << 16);
+    int calls = 0;
+    rune_alloc_set_hook(refuse, &calls);
+    enum rune_err err = RUNE_OK;
+    int added = 0;
+    for (; err == RUNE_OK && added < 100000; added++) {
+        char text[32];
+        rune_term term;
+        snprintf(text, sizeof text, "v%d", added);
+        err = rune_dict_string(dict, rune_str_from(text), &term);
+    }
+    assert_int_equal(err, RUNE_E_LIMIT);
+    assert_true(added > 300);
+    for (int i = 0; i < added - 1; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "v%d", i);
+        string(dict, text);
+    }
+    rune_dict_reset(dict, NULL);
+    string(dict, "again");
+    rune_alloc_set_hook(NULL, NULL);
+    assert_int_equal(calls, 0);
+    rune_dict_destroy(dict);
+}
+
+static void test_dict__ends_at_its_cap(void **state)
+{
+    (void)state;
+    struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 100000);
+    enum rune_err err = RUNE_OK;
+    for (int i = 0; err == RUNE_OK && i < 100000; i++) {
+        char text[32];
+        rune_term term;
+        snprintf(text, sizeof text, "v%d", i);
+        err = rune_dict_string(dict, rune_str_from(text), &term);
+        assert_true(rune_dict_bytes(dict) <= 100000);
+    }
+    assert_int_equal(err, RUNE_E_LIMIT);
+    rune_dict_destroy(dict);
+}
+
+static bool fail_at(void *context, size_t size)
+{
+    (void)size;
+    return --*(int *)context != 0;
+}
+
+/* Everything once; true if memory sufficed. */
+static bool fill(void)
+{
+    struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
+    if (dict == NULL) {
+        return false;
+    }
+    enum rune_err err = RUNE_OK;
+    rune_term terms[100];
+    rune_term names[100];
+    struct rune_ext ext;
+    assert_int_equal(rune_ext_parse(RUNE_EXT_DURATION, RUNE_STR("1s"), &ext), RUNE_OK);
+    for (int i = 0; i < 100 && err == RUNE_OK; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%d", i);
+        err = rune_dict_string(dict, rune_str_from(text), &names[i]);
+        terms[i] = names[i];
+    }
+    rune_term term;
+    uint32_t offset;
+    err = err == RUNE_OK ? rune_dict_entity(dict, names[0], names[1], &term) : err;
+    err = err == RUNE_OK ? rune_dict_long(dict, INT64_MAX, &term) : err;
+    err = err == RUNE_OK ? rune_dict_float(dict, 1.5, &term) : err;
+    err = err == RUNE_OK ? rune_dict_ext(dict, &ext, &term) : err;
+    err = err == RUNE_OK ? rune_dict_record_run(dict, names, terms, 3, &offset) : err;
+    err = err == RUNE_OK ? rune_dict_record(dict, names, terms, 100, &term) : err;
+    err = err == RUNE_OK ? rune_dict_set(dict, terms, 100, &term) : err;
+    assert_true(err == RUNE_OK || err == RUNE_E_NOMEM);
+    rune_dict_destroy(dict);
+    return err == RUNE_OK;
+}
+
+static void test_dict__survives_each_failed_allocation(void **state)
+{
+    (void)state;
+    bool done = false;
+    int n = 1;
+    for (; !done && n < 1000; n++) {
+        int countdown = n;
+        rune_alloc_set_hook(fail_at, &countdown);
+        done = fill();
+        rune_alloc_set_hook(NULL, NULL);
+    }
+    assert_true(done);
+    assert_true(n > 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dict__begins_with_the_empty_values),
+        cmocka_unit_test(test_dict__finds_each_value_again),
+        cmocka_unit_test(test_dict__numbers),
+        cmocka_unit_test(test_dict__containers_are_canonical),
+        cmocka_unit_test(test_dict__sorts_large_sets),
+        cmocka_unit_test(test_request_dict__prefers_the_image),
+        cmocka_unit_test(test_request_dict__ends_at_its_block),
+        cmocka_unit_test(test_dict__ends_at_its_cap),
+        cmocka_unit_test(test_dict__survives_each_failed_allocation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
