@@ -6,6 +6,7 @@
  * Owns: the connection and the mapping. Used by: cli. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
