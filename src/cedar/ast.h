@@ -160,7 +160,7 @@ struct rune_cedar_policies {
     uint32_t link_count;
 };
 
-#define RUNE_CEDAR_MAX_DEPTH 500u /* LIMIT: nesting of expressions */
+#define RUNE_CEDAR_MAX_DEPTH 2500u /* LIMIT: operations within each other; a chain a && b && c counts, too */
 
 static inline bool rune_cedar_is_template(const struct rune_cedar_policy *policy)
 {
