@@ -29,6 +29,8 @@ struct rune_request {
     const struct rune_request_entity *entities; /* sorted by uid; mostly none */
     uint32_t entity_count;
     bool has_parents; /* some request entity brings parents: stored descendants must look, too */
+    struct rune_dict *values; /* the dictionary of `terms`, to which evaluation adds; NULL: the request has no values of
+                                 its own, any empty dictionary will do. For the engine; evaluators use eval->values */
 };
 
 /* One evaluation's scratch: dictionary for values made on the way, arena, limits. Reset for each decision. */
