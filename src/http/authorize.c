@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* authorize: POST /v1/authorize and /v1/authorize/batch. The decision itself is the engine's: bytes in, bytes out.
+ *
+ * INVARIANT: one decision (one batch) lies between one enter and one leave of the view, and between the two nothing
+ * but the engine runs. */
+#include <string.h>
+#include <time.h>
+
+#include "engine/decider.h"
+#include "engine/image.h"
+#include "http/loop.h"
+#include "http/respond.h"
+#include "live/view.h"
+
+#define SAMPLE_EVERY 64u /* requests whose time is taken: one in so many */
+
+typedef void (*decide_fn)(struct rune_decider *decider, const struct rune_image *image, uint64_t generation,
+                          struct rune_str body, enum rune_answer_detail detail, struct rune_answer *ret_answer);
+
+/* "application/json", whatever parameters follow; or nothing at all. */
+static bool is_json_type(const h2o_req_t *req)
+{
+    static const char json[] = "application/json";
+    ssize_t index = h2o_find_header(&req->headers, H2O_TOKEN_CONTENT_TYPE, -1);
+    if (index < 0) {
+        return true;
+    }
+    h2o_iovec_t value = req->headers.entries[index].value;
+    size_t length = sizeof(json) - 1;
+    if (value.len < length || (memcmp(value.base, json, length) != 0 && !h2o_lcstris(value.base, length, json, length))) {
+        return false;
+    }
+    return value.len == length || value.base[length] == ';' || value.base[length] == ' ';
+}
+
+/* Answers what cannot even be decided. True if it did. */
+static bool refuse(struct rune_http_loop *loop, h2o_req_t *req)
+{
+    if (!is_json_type(req)) {
+        rune_http_respond_error(loop, req, 415, "unsupported_media_type", "the body must be application/json");
+        return true;
+    }
+    if (req->entity.len > loop->limits->max_body_bytes) {
+        rune_http_respond_error(loop, req, 413, "too_large", "the body is too large");
+        return true;
+    }
+    return false;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void count(struct rune_counters *counters, const struct rune_answer *answer)
+{
+    static const enum rune_metric outcome_metrics[RUNE_OUTCOME_COUNT] = {
+        [RUNE_DENY] = RUNE_METRIC_DECISION_DENY,
+        [RUNE_PERMIT] = RUNE_METRIC_DECISION_PERMIT,
+        [RUNE_FORBID] = RUNE_METRIC_DECISION_FORBID,
+    };
+    if (answer->status != 200) {
+        const char *code = answer->error_code != NULL ? answer->error_code : "internal";
+        rune_counter_add(counters, rune_metric_for_reason(rune_str_from(code)), 1);
+        return;
+    }
+    for (unsigned i = 0; i < RUNE_OUTCOME_COUNT; i++) {
+        if (answer->stats.outcomes[i] != 0) {
+            rune_counter_add(counters, outcome_metrics[i], answer->stats.outcomes[i]);
+        }
+    }
+    rune_counter_add(counters, RUNE_METRIC_POLICY_EVALUATIONS, answer->stats.policies_evaluated);
+    rune_counter_add(counters, RUNE_METRIC_RULE_EVALUATIONS, answer->stats.rules_evaluated);
+    if (answer->stats.errors != 0) {
+        rune_counter_add(counters, RUNE_METRIC_ERROR_EVALUATION, answer->stats.errors);
+    }
+}
+
+static void observe(struct rune_http_loop *loop, uint64_t began_ns, const struct rune_decision_stats *stats)
+{
+    rune_histogram_observe(loop->counters, RUNE_HISTOGRAM_AUTHORIZATION_LATENCY, now_ns() - began_ns);
+    if (stats->policies_evaluated != 0) {
+        rune_histogram_observe(loop->counters, RUNE_HISTOGRAM_CEDAR_LATENCY, stats->policies_ns);
+    }
+    if (stats->rules_evaluated != 0) {
+        rune_histogram_observe(loop->counters, RUNE_HISTOGRAM_DATALOG_LATENCY, stats->rules_ns);
+    }
+}
+
+/* What the answer says, in memory of the request. */
+static struct rune_http_response copy_answer(h2o_req_t *req, const char *image, const struct rune_answer *answer)
+{
+    char *memory = h2o_mem_alloc_pool(&req->pool, RUNE_HTTP_IMAGE_DIGITS + answer->body.length);
+    char *body = memory + RUNE_HTTP_IMAGE_DIGITS;
+    memcpy(memory, image, RUNE_HTTP_IMAGE_DIGITS);
+    memcpy(body, answer->body.data, answer->body.length);
+    return (struct rune_http_response){
+        .status = answer->status,
+        .image = memory,
+        .body = {body, answer->body.length},
+    };
+}
+
+static void answer_decision(struct rune_http_loop *loop, h2o_req_t *req, decide_fn decide)
+{
+    if (refuse(loop, req)) {
+        return;
+    }
+    enum rune_answer_detail detail = rune_http_query_has(req, "debug", "true") ? RUNE_ANSWER_DEBUG : RUNE_ANSWER_PLAIN;
+    struct rune_str request = {req->entity.base != NULL ? req->entity.base : "", req->entity.len};
+    struct rune_answer answer;
+    char image[RUNE_HTTP_IMAGE_DIGITS];
+    bool sampled = --loop->sample_countdown == 0;
+    uint64_t began_ns = 0;
+    if (sampled) {
+        loop->sample_countdown = SAMPLE_EVERY;
+        rune_decider_set_timing(loop->decider, true);
+        began_ns = now_ns();
+    }
+
+    const struct rune_view *view = rune_view_enter(loop->view);
+    bool has_image = view != NULL && view->image != NULL;
+    if (has_image) {
+        decide(loop->decider, view->image, view->generation, request, detail, &answer);
+        memcpy(image, view->image->short_name, sizeof(image));
+    }
+    rune_view_leave(); /* the answer is the decider's and stays until its next call */
+
+    if (!has_image) {
+        rune_http_respond_error(loop, req, 503, "no_image", "no image has been published yet");
+    } else {
+        count(loop->counters, &answer);
+        if (sampled) {
+            observe(loop, began_ns, &answer.stats);
+        }
+        struct rune_http_response response = copy_answer(req, image, &answer);
+        rune_http_respond(loop, req, &response);
+    }
+    if (sampled) {
+        rune_decider_set_timing(loop->decider, false);
+    }
+}
+
+void rune_http_answer_authorize(struct rune_http_loop *loop, h2o_req_t *req)
+{
+    answer_decision(loop, req, rune_decider_authorize);
+}
+
+void rune_http_answer_authorize_batch(struct rune_http_loop *loop, h2o_req_t *req)
+{
+    answer_decision(loop, req, rune_decider_authorize_batch);
+}

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a loop ends. DRAIN: take in what waits in the listeners' queues, stop accepting, answer every HTTP/1 request
+ * with `connection: close`, send GOAWAY to HTTP/2 connections (the library sends the final one a second later), close
+ * HTTP/1 connections that stay idle for a moment, and at the deadline close what is left. NOW: only the last. */
+#include "http/loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "http/census.h"
+#include "http/respond.h"
+#include "shm/messages.h"
+
+#define TICK_MS 500u
+#define CENSUS_MS 100u
+#define IDLE_GRACE_MS 250u    /* draining: how long an idle connection may still send a request */
+#define CLOSE_PATIENCE_MS 500u /* how long closing everything may take */
+#define ACCEPTS_AT_ONCE 32
+#define POLL_FAILURES_MAX 100
+
+#define BODY_HEADROOM 8u /* the library takes bodies this many times our limit, so that our answer, a 413, is seen */
+
+uint64_t rune_http_monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* ---- limits ---- */
+
+/* Limits may have changed at any tick. */
+static void apply_limits(struct rune_http_loop *loop)
+{
+    const struct rune_limits *limits = loop->limits;
+    size_t entity = limits->max_body_bytes * BODY_HEADROOM;
+    if (entity > limits->max_buffered_bytes) {
+        entity = limits->max_buffered_bytes;
+    }
+    loop->global.max_request_entity_size = entity;
+    loop->global.http2.max_concurrent_requests_per_connection = limits->max_streams;
+    loop->global.http1.req_timeout = limits->idle_timeout_ms;
+    loop->global.http2.idle_timeout = limits->idle_timeout_ms;
+    if (loop->context_ready) {
+        loop->context.http1.req_timeout.timeout = limits->idle_timeout_ms;
+        loop->context.http2.idle_timeout.timeout = limits->idle_timeout_ms;
+    }
+}
+
+/* ---- connections ---- */
+
+static void set_accepting(struct rune_http_loop *loop, bool accepting);
+
+static void gauge_connections(struct rune_http_loop *loop)
+{
+    rune_gauge_set(loop->counters, RUNE_METRIC_ACTIVE_CONNECTIONS, loop->connection_count);
+}
+
+static void on_connection_close(void *data)
+{
+    struct rune_http_connection *connection = data;
+    struct rune_http_loop *loop = connection->loop;
+    if (connection->previous != NULL) {
+        connection->previous->next = connection->next;
+    } else {
+        loop->connections = connection->next;
+    }
+    if (connection->next != NULL) {
+        connection->next->previous = connection->previous;
+    }
+    loop->connection_count--;
+    gauge_connections(loop);
+    rune_free(connection);
+    if (loop->phase == RUNE_HTTP_SERVING && !loop->accepting) {
+        set_accepting(loop, loop->connection_count < loop->limits->max_connections);
+    }
+}
+
+/* False: no more may be accepted now. */
+static bool accept_one(struct rune_http_listener *listener)
+{
+    struct rune_http_loop *loop = listener->loop;
+    if (loop->connection_count >= loop->limits->max_connections) {
+        set_accepting(loop, false);
+        return false;
+    }
+    h2o_socket_t *socket = h2o_evloop_socket_accept(listener->socket);
+    if (socket == NULL) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            set_accepting(loop, false); /* the next tick tries again */
+        }
+        return false;
+    }
+    struct rune_http_connection *connection = rune_calloc(1, sizeof(*connection));
+    if (connection == NULL) {
+        h2o_socket_close(socket);
+        return false;
+    }
+    connection->loop = loop;
+    connection->socket = socket;
+    connection->next = loop->connections;
+    if (connection->next != NULL) {
+        connection->next->previous = connection;
+    }
+    loop->connections = connection;
+    loop->connection_count++;
+    gauge_connections(loop);
+    socket->on_close.cb = on_connection_close;
+    socket->on_close.data = connection;
+    h2o_accept(&loop->accept, socket);
+    return true;
+}
+
+static void on_acceptable(h2o_socket_t *socket, const char *err)
+{
+    if (err != NULL) {
+        return;
+    }
+    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+        if (!accept_one(socket->data)) {
+            return;
+        }
+    }
+}
+
+/* ---- listeners ---- */
+
+static void set_accepting(struct rune_http_loop *loop, bool accepting)
+{
+    if (loop->accepting == accepting) {
+        return;
+    }
+    loop->accepting = accepting;
+    for (size_t i = 0; i < loop->listener_count; i++) {
+        h2o_socket_t *socket = loop->listeners[i].socket;
+        if (socket == NULL) {
+            continue;
+        }
+        if (accepting) {
+            h2o_socket_read_start(socket, on_acceptable);
+        } else {
+            h2o_socket_read_stop(socket);
+        }
+    }
+}
+
+h2o_socket_t *rune_http_loop_watch(struct rune_http_loop *loop, int fd, h2o_socket_cb callback, void *data)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0) {
+        return NULL;
+    }
+    h2o_socket_t *socket = h2o_evloop_socket_create(loop->context.loop, copy, H2O_SOCKET_FLAG_DONT_READ);
+    socket->data = data;
+    h2o_socket_read_start(socket, callback);
+    return socket;
+}
+
+static enum rune_err add_listener(struct rune_http_loop *loop, int fd, uint32_t slot)
+{
+    struct rune_http_listener *listener = NULL;
+    for (size_t i = 0; i < loop->listener_count && listener == NULL; i++) {
+        if (loop->listeners[i].socket == NULL) {
+            listener = &loop->listeners[i];
+        }
+    }
+    if (listener == NULL) {
+        return RUNE_E_LIMIT;
+    }
+    h2o_socket_t *socket = rune_http_loop_watch(loop, fd, on_acceptable, listener);
+    if (socket == NULL) {
+        return RUNE_E_IO;
+    }
+    *listener = (struct rune_http_listener){.loop = loop, .socket = socket, .slot = slot};
+    if (!loop->accepting) {
+        h2o_socket_read_stop(socket);
+    }
+    return RUNE_OK;
+}
+
+static void drop_listeners(struct rune_http_loop *loop, uint32_t slot)
+{
+    for (size_t i = 0; i < loop->listener_count; i++) {
+        struct rune_http_listener *listener = &loop->listeners[i];
+        if (listener->socket != NULL && listener->slot == slot) {
+            h2o_socket_close(listener->socket);
+            listener->socket = NULL;
+        }
+    }
+}
+
+static bool has_listeners(const struct rune_http_loop *loop, uint32_t slot)
+{
+    for (size_t i = 0; i < loop->listener_count; i++) {
+        if (loop->listeners[i].socket != NULL && loop->listeners[i].slot == slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void adopt_slot(struct rune_http_loop *loop, uint32_t slot)
+{
+    const struct rune_http_worker_config *config = loop->config;
+    if (slot >= config->slot_count || has_listeners(loop, slot)) {
+        return;
+    }
+    for (size_t i = 0; i < config->listen_count; i++) {
+        enum rune_err err = add_listener(loop, config->slot_listen_fds[slot * config->listen_count + i], slot);
+        if (err != RUNE_OK) {
+            RUNE_LOG(loop->log, RUNE_LOG_ERROR, "adopt_failed", RUNE_LOG_UINT("slot", slot),
+                     RUNE_LOG_CSTR("error", rune_err_text(err)));
+        }
+    }
+}
+
+static void on_command(h2o_socket_t *socket, const char *err)
+{
+    struct rune_http_loop *loop = socket->data;
+    struct rune_loop_command command;
+    (void)err;
+    for (;;) {
+        ssize_t got = read(loop->config->command_fd, &command, sizeof(command));
+        if (got == (ssize_t)sizeof(command)) {
+            if (command.kind == RUNE_LOOP_ADOPT) {
+                adopt_slot(loop, command.slot);
+            } else if (command.kind == RUNE_LOOP_DROP) {
+                drop_listeners(loop, command.slot);
+            }
+        } else if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        } else {
+            h2o_socket_read_stop(socket); /* the other end is gone */
+            return;
+        }
+    }
+}
+
+/* ---- the end ---- */
+
+static void tick(struct rune_http_loop *loop)
+{
+    loop->last_tick_ms = rune_http_monotonic_ms();
+    if (loop->config->tick != NULL) {
+        loop->config->tick(loop->config->tick_context, loop->phase != RUNE_HTTP_SERVING);
+    }
+    apply_limits(loop);
+    if (loop->phase == RUNE_HTTP_SERVING) {
+        set_accepting(loop, loop->connection_count < loop->limits->max_connections);
+    }
+}
+
+static void begin_drain(struct rune_http_loop *loop)
+{
+    if (loop->phase != RUNE_HTTP_SERVING) {
+        return;
+    }
+    for (size_t i = 0; i < loop->listener_count; i++) {
+        while (loop->listeners[i].socket != NULL && loop->accepting && accept_one(&loop->listeners[i])) {
+            /* what connected before the drain is served */
+        }
+    }
+    loop->phase = RUNE_HTTP_DRAINING;
+    loop->drain_began_ms = rune_http_monotonic_ms();
+    set_accepting(loop, false);
+    h2o_context_request_shutdown(&loop->context);
+    tick(loop);
+}
+
+static void continue_drain(struct rune_http_loop *loop, uint64_t now_ms)
+{
+    uint64_t waited_ms = now_ms - loop->drain_began_ms;
+    if (loop->connection_count == 0 || waited_ms >= loop->limits->drain_timeout_ms) {
+        loop->phase = RUNE_HTTP_STOPPED;
+    } else if (waited_ms >= IDLE_GRACE_MS) {
+        rune_http_census_close_idle(&loop->context);
+    }
+}
+
+static void on_stop(h2o_socket_t *socket, const char *err)
+{
+    struct rune_http_loop *loop = socket->data;
+    uint64_t orders = 0;
+    (void)err;
+    if (read(loop->config->stop_fd, &orders, sizeof(orders)) != (ssize_t)sizeof(orders)) {
+        return;
+    }
+    if (orders >= RUNE_HTTP_STOP_NOW) {
+        loop->phase = RUNE_HTTP_STOPPED;
+    } else if (orders >= RUNE_HTTP_STOP_DRAIN) {
+        begin_drain(loop);
+    }
+}
+
+/* ---- turns ---- */
+
+static void cut_connection(struct rune_http_loop *loop, h2o_conn_t *conn, size_t heap_bytes)
+{
+    RUNE_LOG(loop->log, RUNE_LOG_WARN, "connection_cut", RUNE_LOG_CSTR("reason", "buffered request bodies"),
+             RUNE_LOG_UINT("heap_bytes", heap_bytes), RUNE_LOG_UINT("connections", loop->connection_count));
+    shutdown(h2o_socket_get_fd(conn->callbacks->get_socket(conn)), SHUT_RDWR);
+}
+
+/* LIMIT: bodies on their way in, together. A step behind: it holds but for what arrives in CENSUS_MS. */
+static void check_buffers(struct rune_http_loop *loop, uint64_t now_ms)
+{
+    struct rune_http_census census;
+    size_t limit = loop->limits->max_buffered_bytes;
+    if (now_ms - loop->last_census_ms < CENSUS_MS) {
+        return;
+    }
+    loop->last_census_ms = now_ms;
+    rune_http_census_take(&loop->context, &census);
+    if (census.input_bytes + census.arriving * loop->global.max_request_entity_size <= limit) {
+        return;
+    }
+    size_t heap_bytes = rune_http_census_heap_bytes();
+    if (heap_bytes <= loop->heap_at_start + limit) {
+        return;
+    }
+    h2o_conn_t *conn = census.most_bytes_count > loop->limits->max_body_bytes || census.most_arriving == NULL
+                           ? census.most_bytes
+                           : census.most_arriving;
+    if (conn != NULL) {
+        cut_connection(loop, conn, heap_bytes);
+        loop->last_census_ms = 0; /* the next turn looks again */
+    }
+}
+
+/* One wait with what follows from it. False: waiting fails. */
+static bool turn(struct rune_http_loop *loop, int32_t wait_ms)
+{
+    if (h2o_evloop_run(loop->context.loop, wait_ms) == 0 || errno == EINTR) {
+        return true;
+    }
+    RUNE_LOG(loop->log, RUNE_LOG_ERROR, "poll_failed", RUNE_LOG_CSTR("error", strerror(errno)));
+    return false;
+}
+
+static enum rune_err open_listeners(struct rune_http_loop *loop)
+{
+    const struct rune_http_worker_config *config = loop->config;
+    loop->accepting = true;
+    for (size_t i = 0; i < config->listen_count; i++) {
+        enum rune_err err = add_listener(loop, config->listen_fds[i], RUNE_HTTP_OWN_SLOT);
+        if (err != RUNE_OK) {
+            return err;
+        }
+    }
+    loop->stop_socket = rune_http_loop_watch(loop, config->stop_fd, on_stop, loop);
+    if (loop->stop_socket == NULL) {
+        return RUNE_E_IO;
+    }
+    if (config->command_fd >= 0) {
+        loop->command_socket = rune_http_loop_watch(loop, config->command_fd, on_command, loop);
+        if (loop->command_socket == NULL) {
+            return RUNE_E_IO;
+        }
+    }
+    return RUNE_OK;
+}
+
+enum rune_err rune_http_loop_serve(struct rune_http_loop *loop)
+{
+    unsigned failures = 0;
+    enum rune_err err = open_listeners(loop);
+    if (err != RUNE_OK) {
+        return err;
+    }
+    loop->heap_at_start = rune_http_census_heap_bytes();
+    tick(loop);
+    while (loop->phase != RUNE_HTTP_STOPPED) {
+        int32_t wait_ms = loop->phase == RUNE_HTTP_SERVING && loop->connection_count == 0 ? TICK_MS : CENSUS_MS;
+        if (turn(loop, wait_ms)) {
+            failures = 0;
+        } else if (++failures >= POLL_FAILURES_MAX) {
+            return RUNE_E_IO;
+        }
+        uint64_t now_ms = rune_http_monotonic_ms();
+        if (now_ms - loop->last_tick_ms >= TICK_MS) {
+            tick(loop);
+        }
+        check_buffers(loop, now_ms);
+        if (loop->phase == RUNE_HTTP_DRAINING) {
+            continue_drain(loop, now_ms);
+        }
+    }
+    return RUNE_OK;
+}
+
+/* ---- creation ---- */
+
+struct request_handler {
+    h2o_handler_t super;
+    struct rune_http_loop *loop;
+};
+
+static int answer_request(h2o_handler_t *super, h2o_req_t *req)
+{
+    struct request_handler *handler = (struct request_handler *)(void *)super;
+    rune_http_route_dispatch(handler->loop, req);
+    return 0;
+}
+
+/* What the library should not do: name itself, guess at browsers, keep large inputs in files. */
+static void configure(struct rune_http_loop *loop)
+{
+    h2o_config_init(&loop->global);
+    loop->global.server_name = (h2o_iovec_t){(char *)"", 0};
+    h2o_hostconf_t *host = h2o_config_register_host(&loop->global, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    host->http2.reprioritize_blocking_assets = 0;
+    host->http2.push_preload = 0;
+    h2o_socket_buffer_prototype.mmap_settings = NULL;
+
+    h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
+    path->error_log.emit_request_errors = 0;
+    struct request_handler *handler = (void *)h2o_create_handler(path, sizeof(*handler));
+    handler->super.on_req = answer_request;
+    handler->loop = loop;
+    host->fallback_path.error_log.emit_request_errors = 0;
+    rune_http_register_error_filter(&host->fallback_path, loop);
+    apply_limits(loop);
+}
+
+enum rune_err rune_http_loop_create(const struct rune_http_worker_config *config, enum rune_http_audience audience,
+                                    struct rune_http_loop **ret_loop)
+{
+    struct rune_http_loop *loop = rune_calloc(1, sizeof(*loop));
+    if (loop == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    loop->listener_count = config->listen_count * (1 + (size_t)config->slot_count);
+    loop->listeners = rune_calloc(loop->listener_count + 1, sizeof(*loop->listeners));
+    if (loop->listeners == NULL) {
+        rune_free(loop);
+        return RUNE_E_NOMEM;
+    }
+    rune_limits_init(&loop->default_limits);
+    loop->config = config;
+    loop->limits = config->limits != NULL ? config->limits : &loop->default_limits;
+    loop->counters = config->counters != NULL ? config->counters : &loop->own_counters;
+    loop->log = config->log;
+    loop->view = config->view;
+    loop->sample_countdown = 1;
+    loop->route_count = rune_http_routes_select(audience, loop->routes);
+    if (getrandom(&loop->request_seed, sizeof(loop->request_seed), 0) != (ssize_t)sizeof(loop->request_seed)) {
+        rune_free(loop->listeners);
+        rune_free(loop);
+        return RUNE_E_IO;
+    }
+    configure(loop);
+    h2o_context_init(&loop->context, h2o_evloop_create(), &loop->global);
+    loop->context_ready = true;
+    loop->accept.ctx = &loop->context;
+    loop->accept.hosts = loop->global.hosts;
+    *ret_loop = loop;
+    return RUNE_OK;
+}
+
+static void close_connections(struct rune_http_loop *loop)
+{
+    uint64_t began_ms = rune_http_monotonic_ms();
+    for (struct rune_http_connection *it = loop->connections; it != NULL; it = it->next) {
+        shutdown(h2o_socket_get_fd(it->socket), SHUT_RDWR);
+    }
+    while (loop->connection_count > 0 && rune_http_monotonic_ms() - began_ms < CLOSE_PATIENCE_MS) {
+        turn(loop, 10);
+    }
+}
+
+static void close_socket(h2o_socket_t **socket)
+{
+    if (*socket != NULL) {
+        h2o_socket_close(*socket);
+        *socket = NULL;
+    }
+}
+
+void rune_http_loop_destroy(struct rune_http_loop *loop)
+{
+    if (loop == NULL) {
+        return;
+    }
+    loop->phase = RUNE_HTTP_STOPPED;
+    close_connections(loop);
+    for (size_t i = 0; i < loop->listener_count; i++) {
+        close_socket(&loop->listeners[i].socket);
+    }
+    close_socket(&loop->stop_socket);
+    close_socket(&loop->command_socket);
+    if (loop->connection_count > 0) {
+        return; /* the library has no way to close them; the process is about to end */
+    }
+    h2o_loop_t *evloop = loop->context.loop;
+    h2o_timeout_unlink(&loop->context.http2._graceful_shutdown_timeout);
+    h2o_context_dispose(&loop->context);
+    h2o_timeout_dispose(evloop, &loop->context.http2.graceful_shutdown_timeout);
+    h2o_config_dispose(&loop->global);
+    h2o_evloop_destroy(evloop);
+    rune_free(loop->listeners);
+    rune_free(loop);
+}
