@@ -7,6 +7,7 @@
 
 #include "base/vec.h"
 #include "model/term.h"
+#include "rune/err.h"
 
 #define RUNE_DL_MAX_ARITY 64u /* LIMIT: columns of a relation */
 

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lexer: one pass over the bytes, then one over the tokens that pairs brackets. A bracket pairs within its clause
+ * only: a missing `)` must not swallow the clauses behind it. */
+#include "datalog/lexer.h"
+
+#include "base/utf8.h"
+
+struct lexer {
+    const struct rune_source *source;
+    enum rune_dl_dialect dialect;
+    struct rune_diag *diag;
+    uint32_t at;
+    uint32_t invalid;
+};
+
+const char *rune_dl_token_text(enum rune_dl_token_kind kind)
+{
+    static const char *const texts[] = {
+#define RUNE_DL_TOKEN(name, text) [RUNE_DL_TOKEN_##name] = (text),
+        RUNE_DL_TOKENS(RUNE_DL_TOKEN)
+#undef RUNE_DL_TOKEN
+    };
+    return texts[kind];
+}
+
+static char peek(const struct lexer *lexer, uint32_t ahead)
+{
+    uint64_t at = (uint64_t)lexer->at + ahead;
+    return at < lexer->source->length ? lexer->source->text[at] : '\0';
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_lower(char c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+static bool is_word(char c)
+{
+    return is_lower(c) || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_';
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f';
+}
+
+static struct rune_span span_at(const struct lexer *lexer, uint32_t offset, uint32_t length)
+{
+    return (struct rune_span){lexer->source, offset, length};
+}
+
+static void skip_line(struct lexer *lexer)
+{
+    while (lexer->at < lexer->source->length && lexer->source->text[lexer->at] != '\n') {
+        lexer->at++;
+    }
+}
+
+static void skip_blanks(struct lexer *lexer)
+{
+    while (lexer->at < lexer->source->length) {
+        char c = lexer->source->text[lexer->at];
+        if (is_blank(c)) {
+            lexer->at++;
+        } else if (c == '%' || c == '#' || (c == '/' && peek(lexer, 1) == '/')) {
+            skip_line(lexer);
+        } else {
+            return;
+        }
+    }
+}
+
+static void skip_word(struct lexer *lexer)
+{
+    while (is_word(peek(lexer, 0))) {
+        lexer->at++;
+    }
+}
+
+static enum rune_dl_token_kind lex_name(struct lexer *lexer)
+{
+    skip_word(lexer);
+    while (lexer->dialect == RUNE_DL_BUNDLE && peek(lexer, 0) == '.' && is_lower(peek(lexer, 1))) {
+        lexer->at++;
+        skip_word(lexer);
+    }
+    return RUNE_DL_TOKEN_NAME;
+}
+
+static enum rune_dl_token_kind lex_number(struct lexer *lexer)
+{
+    enum rune_dl_token_kind kind = RUNE_DL_TOKEN_INTEGER;
+    uint32_t start = lexer->at;
+    while (is_digit(peek(lexer, 0))) {
+        lexer->at++;
+    }
+    if (lexer->dialect == RUNE_DL_BUNDLE && peek(lexer, 0) == '.' && is_digit(peek(lexer, 1))) {
+        kind = RUNE_DL_TOKEN_FLOAT;
+        lexer->at++;
+        while (is_digit(peek(lexer, 0))) {
+            lexer->at++;
+        }
+        uint32_t sign = peek(lexer, 1) == '+' || peek(lexer, 1) == '-' ? 1 : 0;
+        if ((peek(lexer, 0) == 'e' || peek(lexer, 0) == 'E') && is_digit(peek(lexer, 1 + sign))) {
+            lexer->at += 1 + sign;
+            while (is_digit(peek(lexer, 0))) {
+                lexer->at++;
+            }
+        }
+    }
+    if (!is_word(peek(lexer, 0))) {
+        return kind;
+    }
+    skip_word(lexer);
+    rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0103", span_at(lexer, start, lexer->at - start),
+                     "put a space or an operator between them, or quotes around all of it",
+                     "a name directly behind a number");
+    lexer->invalid++;
+    return RUNE_DL_TOKEN_INVALID;
+}
+
+/* Escapes are checked by the parser, which knows what each string is for; here `\` only hides a quote. */
+static enum rune_dl_token_kind lex_string(struct lexer *lexer)
+{
+    uint32_t start = lexer->at++;
+    for (;;) {
+        char c = peek(lexer, 0);
+        if (lexer->at >= lexer->source->length || c == '\n') {
+            rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0101", span_at(lexer, start, lexer->at - start),
+                             "end it with `\"`; a line break inside a string is written `\\n`",
+                             "this string has no end on its line");
+            lexer->invalid++;
+            return RUNE_DL_TOKEN_INVALID;
+        }
+        lexer->at++;
+        if (c == '"') {
+            return RUNE_DL_TOKEN_STRING;
+        }
+        if (c == '\\' && lexer->at < lexer->source->length && peek(lexer, 0) != '\n') {
+            lexer->at++;
+        }
+    }
+}
+
+static const char *advice_for(const char *text, uint32_t length)
+{
+    static const struct {
+        const char *text, *advice;
+    } table[] = {
+        {"&", "write `,` for `and`"},
+        {"|", "write `;` for `or`"},
+        {"'", "strings stand in double quotes: \"...\""},
+        {"~", "write `not` before an atom"},
+        {"\\", "write `not` before an atom, `!=` for inequality"},
+        {"?", "a query is no part of a bundle: ask it with `rune query`"},
+        {"\xef\xbb\xbf", "remove the byte order mark"},
+        {"$", "variables begin with an upper-case letter or `_`"},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        size_t want = strlen(table[i].text);
+        if (want <= length && memcmp(table[i].text, text, want) == 0) {
+            return table[i].advice;
+        }
+    }
+    return NULL;
+}
+
+static enum rune_dl_token_kind lex_wrong(struct lexer *lexer)
+{
+    const char *text = lexer->source->text + lexer->at;
+    uint32_t rest = lexer->source->length - lexer->at;
+    size_t size = 1;
+    if (rune_utf8_decode(text, rest, &size) < 0) {
+        size = 1;
+    }
+    struct rune_span span = span_at(lexer, lexer->at, (uint32_t)size);
+    const char *advice = advice_for(text, rest);
+    if ((unsigned char)*text < 0x20 || (size == 1 && (unsigned char)*text >= 0x7f)) {
+        rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0102", span, advice, "the byte 0x%02x has no place in a rule",
+                         (unsigned)(unsigned char)*text);
+    } else {
+        rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0102", span, advice, "`%.*s` has no meaning in a rule",
+                         (int)size, text);
+    }
+    lexer->at += (uint32_t)size;
+    const char *close = *text == '\'' ? memchr(text + 1, '\'', rest - 1) : NULL;
+    if (close != NULL && memchr(text, '\n', (size_t)(close - text)) == NULL) {
+        lexer->at += (uint32_t)(close - text); /* one message for a string in single quotes */
+    }
+    lexer->invalid++;
+    return RUNE_DL_TOKEN_INVALID;
+}
+
+static enum rune_dl_token_kind take(struct lexer *lexer, uint32_t length, enum rune_dl_token_kind kind)
+{
+    lexer->at += length;
+    return kind;
+}
+
+static enum rune_dl_token_kind lex_double(struct lexer *lexer, char wanted, enum rune_dl_token_kind both,
+                                          enum rune_dl_token_kind one)
+{
+    return peek(lexer, 1) == wanted ? take(lexer, 2, both) : take(lexer, 1, one);
+}
+
+static enum rune_dl_token_kind lex_equal(struct lexer *lexer)
+{
+    if (peek(lexer, 1) != '=') {
+        return take(lexer, 1, RUNE_DL_TOKEN_EQ);
+    }
+    rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0102", span_at(lexer, lexer->at, 2), "equality is written `=`",
+                     "`==` has no meaning in a rule");
+    lexer->invalid++;
+    return take(lexer, 2, RUNE_DL_TOKEN_INVALID);
+}
+
+static enum rune_dl_token_kind lex_symbol(struct lexer *lexer)
+{
+    switch (peek(lexer, 0)) {
+    case '(': return take(lexer, 1, RUNE_DL_TOKEN_LPAREN);
+    case ')': return take(lexer, 1, RUNE_DL_TOKEN_RPAREN);
+    case '[': return take(lexer, 1, RUNE_DL_TOKEN_LBRACKET);
+    case ']': return take(lexer, 1, RUNE_DL_TOKEN_RBRACKET);
+    case '{': return take(lexer, 1, RUNE_DL_TOKEN_LBRACE);
+    case '}': return take(lexer, 1, RUNE_DL_TOKEN_RBRACE);
+    case ',': return take(lexer, 1, RUNE_DL_TOKEN_COMMA);
+    case ';': return take(lexer, 1, RUNE_DL_TOKEN_SEMICOLON);
+    case '.': return take(lexer, 1, RUNE_DL_TOKEN_DOT);
+    case '@': return take(lexer, 1, RUNE_DL_TOKEN_AT);
+    case '+': return take(lexer, 1, RUNE_DL_TOKEN_PLUS);
+    case '-': return take(lexer, 1, RUNE_DL_TOKEN_MINUS);
+    case '*': return take(lexer, 1, RUNE_DL_TOKEN_STAR);
+    case '/': return take(lexer, 1, RUNE_DL_TOKEN_SLASH);
+    case '=': return lex_equal(lexer);
+    case '!': return lex_double(lexer, '=', RUNE_DL_TOKEN_NE, RUNE_DL_TOKEN_BANG);
+    case '<': return lex_double(lexer, '=', RUNE_DL_TOKEN_LE, RUNE_DL_TOKEN_LT);
+    case '>': return lex_double(lexer, '=', RUNE_DL_TOKEN_GE, RUNE_DL_TOKEN_GT);
+    case ':':
+        return peek(lexer, 1) == '-' ? take(lexer, 2, RUNE_DL_TOKEN_TURNSTILE)
+                                     : lex_double(lexer, ':', RUNE_DL_TOKEN_PATH, RUNE_DL_TOKEN_COLON);
+    case '?':
+        if (peek(lexer, 1) == '-') {
+            return take(lexer, 2, RUNE_DL_TOKEN_QUERY);
+        }
+        return lex_wrong(lexer);
+    default: return lex_wrong(lexer);
+    }
+}
+
+static enum rune_dl_token_kind lex_token(struct lexer *lexer)
+{
+    char c = peek(lexer, 0);
+    if (lexer->at >= lexer->source->length) {
+        return RUNE_DL_TOKEN_END;
+    }
+    if (is_lower(c)) {
+        return lex_name(lexer);
+    }
+    if (is_digit(c)) {
+        return lex_number(lexer);
+    }
+    if (is_word(c)) {
+        skip_word(lexer);
+        return RUNE_DL_TOKEN_VARIABLE;
+    }
+    return c == '"' ? lex_string(lexer) : lex_symbol(lexer);
+}
+
+static bool is_opening(enum rune_dl_token_kind kind)
+{
+    return kind == RUNE_DL_TOKEN_LPAREN || kind == RUNE_DL_TOKEN_LBRACKET || kind == RUNE_DL_TOKEN_LBRACE;
+}
+
+static bool is_closing(enum rune_dl_token_kind kind)
+{
+    return kind == RUNE_DL_TOKEN_RPAREN || kind == RUNE_DL_TOKEN_RBRACKET || kind == RUNE_DL_TOKEN_RBRACE;
+}
+
+static enum rune_err pair_brackets(const struct lexer *lexer, struct rune_vec_dl_token *tokens)
+{
+    struct rune_vec_u32 open = {0};
+    enum rune_err err = RUNE_OK;
+    for (uint32_t i = 0; i < tokens->count; i++) {
+        struct rune_dl_token *token = &tokens->items[i];
+        if (is_opening(token->kind)) {
+            if (!RUNE_VEC_PUSH(&open, i)) {
+                err = RUNE_E_NOMEM;
+                break;
+            }
+        } else if (is_closing(token->kind) && open.count > 0 &&
+                   tokens->items[open.items[open.count - 1]].kind + 1 == token->kind) { /* ORDER: pairs in the table */
+            tokens->items[open.items[--open.count]].match = i;
+        } else if (token->kind == RUNE_DL_TOKEN_DOT) {
+            uint32_t after = token->offset + 1;
+            token->match = after < lexer->source->length && is_lower(lexer->source->text[after]);
+            open.count = token->match == 1 ? open.count : 0;
+        }
+    }
+    RUNE_VEC_FINI(&open);
+    return err;
+}
+
+enum rune_err rune_dl_lex(const struct rune_source *source, enum rune_dl_dialect dialect,
+                          struct rune_vec_dl_token *tokens, uint32_t *ret_invalid, struct rune_diag *diag)
+{
+    struct lexer lexer = {.source = source, .dialect = dialect, .diag = diag};
+    size_t valid = rune_utf8_valid_prefix(source->text, source->length);
+    if (valid != source->length) {
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-D0104", span_at(&lexer, (uint32_t)valid, 1),
+                         "save the file as UTF-8", "the text is not valid UTF-8 here");
+        lexer.invalid++;
+    }
+    enum rune_dl_token_kind kind;
+    do {
+        skip_blanks(&lexer);
+        uint32_t start = lexer.at;
+        kind = lex_token(&lexer);
+        struct rune_dl_token token = {kind, start, lexer.at - start, UINT32_MAX};
+        if (!RUNE_VEC_PUSH(tokens, token)) {
+            return RUNE_E_NOMEM;
+        }
+    } while (kind != RUNE_DL_TOKEN_END);
+    *ret_invalid = lexer.invalid;
+    return pair_brackets(&lexer, tokens);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* parser_text: tokens to texts, strings with escapes, variables by name, messages. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/utf8.h"
+#include "datalog/parser_int.h"
+
+const struct rune_dl_token *rune_dl_peek(const struct rune_dl_parser *parser, uint32_t ahead)
+{
+    uint64_t at = (uint64_t)parser->at + ahead;
+    return &parser->tokens.items[at < parser->tokens.count ? at : parser->tokens.count - 1];
+}
+
+struct rune_str rune_dl_token_str(const struct rune_dl_parser *parser, const struct rune_dl_token *token)
+{
+    return (struct rune_str){parser->source->text + token->offset, token->length};
+}
+
+bool rune_dl_token_is_word(const struct rune_dl_parser *parser, const struct rune_dl_token *token, const char *word)
+{
+    return token->kind == RUNE_DL_TOKEN_NAME && rune_str_equal(rune_dl_token_str(parser, token), rune_str_from(word));
+}
+
+struct rune_span rune_dl_token_span(const struct rune_dl_parser *parser, const struct rune_dl_token *token)
+{
+    return (struct rune_span){parser->source, token->offset, token->length};
+}
+
+struct rune_span rune_dl_span_since(const struct rune_dl_parser *parser, uint32_t first_token)
+{
+    const struct rune_dl_token *first = &parser->tokens.items[first_token];
+    const struct rune_dl_token *last = &parser->tokens.items[parser->at > first_token ? parser->at - 1 : first_token];
+    return (struct rune_span){parser->source, first->offset, last->offset + last->length - first->offset};
+}
+
+/* ---- messages ---- */
+
+void rune_dl_fail(struct rune_dl_parser *parser, struct rune_span span, const char *code, const char *help,
+                  const char *fmt, ...)
+{
+    char text[512];
+    if (parser->reported) {
+        return;
+    }
+    parser->reported = true;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    rune_diag_report(parser->diag, RUNE_ERROR, code, span, help, "%s", text);
+}
+
+void rune_dl_fail_limit(struct rune_dl_parser *parser, struct rune_span span)
+{
+    parser->limit = true;
+    rune_dl_fail(parser, span, "RUNE-D0901", "give the inner part a name: a relation of its own",
+                 "nested deeper than %u levels", RUNE_DL_MAX_DEPTH);
+}
+
+void rune_dl_fail_expected(struct rune_dl_parser *parser, const char *what, const char *help)
+{
+    const struct rune_dl_token *token = rune_dl_peek(parser, 0);
+    if (token->kind == RUNE_DL_TOKEN_INVALID) {
+        parser->reported = true; /* by the lexer */
+        return;
+    }
+    struct rune_str text = rune_dl_token_str(parser, token);
+    if (token->kind == RUNE_DL_TOKEN_END) {
+        /* The end of the text is below the mistake: point behind the last token. */
+        struct rune_span span = rune_dl_token_span(parser, token);
+        if (parser->at > 0) {
+            const struct rune_dl_token *last = token - 1;
+            span = (struct rune_span){parser->source, last->offset + last->length, 0};
+        }
+        rune_dl_fail(parser, span, "RUNE-D0105", help, "expected %s, but the text ends here", what);
+        return;
+    }
+    rune_dl_fail(parser, rune_dl_token_span(parser, token), "RUNE-D0105", help, "expected %s, found `%.*s`", what,
+                 (int)(text.length > 60 ? 60 : text.length), text.data);
+}
+
+bool rune_dl_expect(struct rune_dl_parser *parser, enum rune_dl_token_kind kind, const char *what, const char *help)
+{
+    if (rune_dl_peek(parser, 0)->kind != kind) {
+        rune_dl_fail_expected(parser, what, help);
+        return false;
+    }
+    parser->at++;
+    return true;
+}
+
+/* ---- strings ---- */
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* `\u{...}` behind the `u`: 1 to 6 hex digits, `_` between them. Returns bytes used, 0 if it is none. */
+static size_t read_unicode(const char *text, size_t length, uint32_t *ret_code_point)
+{
+    size_t at = 1;
+    uint32_t value = 0;
+    int digits = 0;
+    if (length == 0 || text[0] != '{') {
+        return 0;
+    }
+    for (; at < length && text[at] != '}'; at++) {
+        int digit = hex_digit(text[at]);
+        if (digit >= 0 && digits < 6) {
+            value = value * 16 + (uint32_t)digit;
+            digits++;
+        } else if (text[at] != '_' || digits == 0) {
+            return 0;
+        }
+    }
+    *ret_code_point = value;
+    return at < length && digits > 0 ? at + 1 : 0;
+}
+
+/* One escape behind its backslash into `out`. Returns bytes of the text used, 0 if there is no such escape. */
+static size_t read_cedar_escape(const char *text, size_t length, char *out, size_t *ret_size)
+{
+    static const char names[] = "nrt\\0'\"";
+    static const char values[] = "\n\r\t\\\0'\"";
+    const char *found = text[0] != '\0' ? strchr(names, text[0]) : NULL;
+    if (found != NULL) {
+        out[0] = values[found - names];
+        *ret_size = 1;
+        return 1;
+    }
+    if (text[0] == 'x' && length >= 3) {
+        int high = hex_digit(text[1]);
+        int low = hex_digit(text[2]);
+        if (high >= 0 && high < 8 && low >= 0) {
+            out[0] = (char)(high * 16 + low);
+            *ret_size = 1;
+            return 3;
+        }
+    }
+    uint32_t code_point;
+    size_t used = text[0] == 'u' ? read_unicode(text + 1, length - 1, &code_point) : 0;
+    if (used > 0) {
+        *ret_size = rune_utf8_encode(code_point, out);
+        return *ret_size > 0 ? used + 1 : 0;
+    }
+    return 0;
+}
+
+static size_t read_escape(const struct rune_dl_parser *parser, const char *text, size_t length, char *out,
+                          size_t *ret_size)
+{
+    if (parser->dialect == RUNE_DL_BARE) {
+        static const char names[] = "\"\\nt";
+        static const char values[] = "\"\\\n\t";
+        const char *found = text[0] != '\0' ? strchr(names, text[0]) : NULL;
+        if (found != NULL) {
+            out[0] = values[found - names];
+        }
+        *ret_size = 1;
+        return found != NULL ? 1 : 0;
+    }
+    if (parser->in_glob && text[0] == '*') {
+        out[0] = '\\';
+        out[1] = '*';
+        *ret_size = 2;
+        return 1;
+    }
+    return read_cedar_escape(text, length, out, ret_size);
+}
+
+static void fail_escape(struct rune_dl_parser *parser, uint32_t offset)
+{
+    const char *help = parser->dialect == RUNE_DL_BARE
+                           ? "the escapes are `\\\"`, `\\\\`, `\\n` and `\\t`"
+                           : "the escapes are \\n \\r \\t \\0 \\\\ \\\" \\' \\x00 to \\x7f and \\u{...}";
+    rune_dl_fail(parser, (struct rune_span){parser->source, offset, 2}, "RUNE-D0106", help, "there is no such escape");
+}
+
+bool rune_dl_decode_string(struct rune_dl_parser *parser, const struct rune_dl_token *token,
+                           struct rune_str *ret_text)
+{
+    const char *text = parser->source->text + token->offset + 1;
+    size_t length = token->length - 2;
+    if (memchr(text, '\\', length) == NULL) {
+        *ret_text = (struct rune_str){text, length};
+        return true;
+    }
+    char *out = rune_arena_alloc(parser->arena, length);
+    size_t size = 0;
+    if (out == NULL) {
+        parser->nomem = true;
+        return false;
+    }
+    for (size_t at = 0; at < length;) {
+        if (text[at] != '\\') {
+            out[size++] = text[at++];
+            continue;
+        }
+        size_t got = 0;
+        size_t used = read_escape(parser, text + at + 1, length - at - 1, out + size, &got);
+        if (used == 0) {
+            fail_escape(parser, token->offset + 1 + (uint32_t)at);
+            return false;
+        }
+        at += used + 1;
+        size += got;
+    }
+    *ret_text = (struct rune_str){out, size};
+    return true;
+}
+
+/* ---- variables and lists ---- */
+
+static uint32_t add_variable(struct rune_dl_parser *parser, const struct rune_dl_token *token)
+{
+    struct rune_dl_variable variable = {rune_dl_token_str(parser, token), rune_dl_token_span(parser, token), 1, false};
+    if (parser->variables.count >= UINT32_MAX - 1 || !RUNE_VEC_PUSH(&parser->variables, variable)) {
+        parser->nomem = true;
+        return UINT32_MAX;
+    }
+    return (uint32_t)parser->variables.count - 1;
+}
+
+uint32_t rune_dl_variable(struct rune_dl_parser *parser, const struct rune_dl_token *token)
+{
+    struct rune_str name = rune_dl_token_str(parser, token);
+    if (name.length == 1 && name.data[0] == '_') {
+        return add_variable(parser, token);
+    }
+    uint32_t slot;
+    bool added;
+    if (rune_map_intern(&parser->names, name, (uint32_t)parser->slots.count, &slot, &added) != RUNE_OK ||
+        (added && !RUNE_VEC_PUSH(&parser->slots, (struct rune_dl_slot){0}))) {
+        parser->nomem = true;
+        return UINT32_MAX;
+    }
+    struct rune_dl_slot *seen = &parser->slots.items[slot];
+    if (seen->clause == parser->clause) {
+        parser->variables.items[seen->index].uses++;
+        return seen->index;
+    }
+    uint32_t index = add_variable(parser, token);
+    if (index != UINT32_MAX) {
+        *seen = (struct rune_dl_slot){parser->clause, index};
+    }
+    return index;
+}
+
+struct rune_dl_expr **rune_dl_take_exprs(struct rune_dl_parser *parser, size_t begin, uint32_t *ret_count)
+{
+    size_t count = parser->exprs.count - begin;
+    struct rune_dl_expr **args = NULL;
+    if (count > 0) {
+        args = rune_arena_memdup(parser->arena, parser->exprs.items + begin, count * sizeof(args[0]));
+        parser->nomem = parser->nomem || args == NULL;
+    }
+    parser->exprs.count = begin;
+    *ret_count = args != NULL ? (uint32_t)count : 0;
+    return args;
+}
