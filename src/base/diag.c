@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages are copied at report time: texts go into the diag's own arena, and of a source only the one line that the
+ * caret stands under. A list in order of report is sorted lazily, when somebody reads. */
+#include "base/diag.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/utf8.h"
+
+#define DIAG_ARENA_CAP (16u << 20) /* LIMIT: bytes of all messages */
+#define DIAG_LINE_MAX 200u         /* LIMIT: bytes of a source line that are shown */
+#define DIAG_TEXT_MAX 2048u        /* LIMIT: bytes of one message */
+
+struct note {
+    struct note *next;
+    struct rune_diag_message message;
+    const char *line;
+    uint32_t caret_offset; /* columns before the caret within `line` */
+    uint32_t caret_length;
+};
+
+struct entry {
+    struct note first;  /* the message itself; first.next: its notes */
+    uint32_t sequence;  /* order of report */
+    uint32_t file_rank; /* order in which files were first named */
+};
+
+struct rune_diag {
+    struct rune_arena arena;
+    struct entry *entries[RUNE_DIAG_MAX];
+    size_t kept;
+    size_t counts[RUNE_ERROR + 1];
+    size_t dropped;
+    bool is_sorted;
+    struct rune_buf rendered;
+};
+
+struct rune_diag *rune_diag_create(void)
+{
+    struct rune_diag *diag = rune_calloc(1, sizeof(*diag));
+    if (diag != NULL) {
+        rune_arena_init(&diag->arena, DIAG_ARENA_CAP);
+    }
+    return diag;
+}
+
+void rune_diag_destroy(struct rune_diag *diag)
+{
+    if (diag == NULL) {
+        return;
+    }
+    rune_buf_fini(&diag->rendered);
+    rune_arena_fini(&diag->arena);
+    rune_free(diag);
+}
+
+void rune_diag_reset(struct rune_diag *diag)
+{
+    rune_arena_reset(&diag->arena);
+    diag->kept = 0;
+    diag->dropped = 0;
+    memset(diag->counts, 0, sizeof(diag->counts));
+    diag->is_sorted = false;
+}
+
+/* ---- places ---- */
+
+/* How many code points the bytes begin; what is no UTF-8 counts a column a byte. */
+static uint32_t count_columns(const char *text, size_t length)
+{
+    uint32_t columns = 0;
+    size_t at = 0;
+    while (at < length) {
+        size_t size = 1;
+        if (rune_utf8_decode(text + at, length - at, &size) < 0) {
+            size = 1;
+        }
+        at += size;
+        columns++;
+    }
+    return columns;
+}
+
+void rune_source_locate(const struct rune_source *source, uint32_t offset, uint32_t *ret_line, uint32_t *ret_column)
+{
+    uint32_t end = offset < source->length ? offset : source->length;
+    uint32_t line = 1;
+    const char *begin = source->text;
+    const char *stop = source->text + end;
+    while (begin < stop) {
+        const char *newline = memchr(begin, '\n', (size_t)(stop - begin));
+        if (newline == NULL) {
+            break;
+        }
+        begin = newline + 1;
+        line++;
+    }
+    *ret_line = line;
+    *ret_column = 1 + (begin == NULL ? 0 : count_columns(begin, (size_t)(stop - begin)));
+}
+
+/* The source line around the span, cut to a window that has the caret in it. */
+static void copy_line(struct rune_arena *arena, struct note *note, struct rune_span span)
+{
+    const struct rune_source *source = span.source;
+    uint32_t at = span.offset < source->length ? span.offset : source->length;
+    uint32_t begin = at;
+    while (begin > 0 && source->text[begin - 1] != '\n' && at - begin < DIAG_LINE_MAX / 2) {
+        begin--;
+    }
+    while (begin < at && ((unsigned char)source->text[begin] & 0xc0) == 0x80) {
+        begin++; /* a window never begins inside a character */
+    }
+    uint32_t end = at;
+    while (end < source->length && source->text[end] != '\n' && end - begin < DIAG_LINE_MAX) {
+        end++;
+    }
+    while (end > at && end < source->length && ((unsigned char)source->text[end] & 0xc0) == 0x80) {
+        end--;
+    }
+    uint32_t visible_end = end > begin && source->text[end - 1] == '\r' ? end - 1 : end;
+    char *line = rune_arena_strndup(arena, source->text + begin, visible_end - begin);
+    if (line == NULL) {
+        return;
+    }
+    for (char *c = line; c < line + (visible_end - begin); c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+            *c = ' '; /* tabs and control characters would move the caret */
+        }
+    }
+    uint32_t marked_end = at + span.length < visible_end ? at + span.length : visible_end;
+    note->line = line;
+    note->caret_offset = count_columns(source->text + begin, at - begin);
+    note->caret_length = marked_end > at ? count_columns(source->text + at, marked_end - at) : 1;
+}
+
+/* ---- reporting ---- */
+
+/* RUNE_PRINTF(2, 0) */
+static const char *format_text(struct rune_arena *arena, const char *fmt, va_list args)
+{
+    char text[DIAG_TEXT_MAX];
+    int length = vsnprintf(text, sizeof(text), fmt, args);
+    if (length < 0) {
+        return "";
+    }
+    size_t kept = (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1;
+    return rune_arena_strndup(arena, text, rune_utf8_valid_prefix(text, kept));
+}
+
+static uint32_t file_rank(const struct rune_diag *diag, const char *path)
+{
+    for (size_t i = diag->kept; i > 0; i--) {
+        const struct entry *entry = diag->entries[i - 1];
+        const char *other = entry->first.message.path;
+        if (path == other || (path != NULL && other != NULL && strcmp(path, other) == 0)) {
+            return entry->file_rank;
+        }
+    }
+    return (uint32_t)diag->kept;
+}
+
+/* A new kept entry, or NULL where only the count grows. */
+static struct entry *add_entry(struct rune_diag *diag, enum rune_severity severity)
+{
+    diag->counts[severity]++;
+    struct entry *entry = diag->kept < RUNE_DIAG_MAX ? RUNE_ARENA_NEW(&diag->arena, struct entry) : NULL;
+    if (entry == NULL) {
+        diag->dropped++;
+        return NULL;
+    }
+    entry->first.message.severity = severity;
+    return entry;
+}
+
+static void keep_entry(struct rune_diag *diag, struct entry *entry, const char *code, const char *path,
+                       const char *help)
+{
+    struct rune_diag_message *message = &entry->first.message;
+    message->code = code;
+    message->path = path == NULL ? NULL : rune_arena_strndup(&diag->arena, path, strlen(path));
+    message->help = help == NULL ? NULL : rune_arena_strndup(&diag->arena, help, strlen(help));
+    if (message->text == NULL) {
+        message->text = ""; /* out of memory: the place alone still helps */
+    }
+    entry->file_rank = file_rank(diag, message->path);
+    entry->sequence = (uint32_t)diag->kept;
+    diag->entries[diag->kept++] = entry;
+    diag->is_sorted = false;
+}
+
+void rune_diag_report(struct rune_diag *diag, enum rune_severity severity, const char *code, struct rune_span span,
+                      const char *help, const char *fmt, ...)
+{
+    struct entry *entry = diag == NULL ? NULL : add_entry(diag, severity);
+    if (entry == NULL) {
+        return;
+    }
+    va_list args;
+    va_start(args, fmt);
+    entry->first.message.text = format_text(&diag->arena, fmt, args);
+    va_end(args);
+    if (span.source != NULL) {
+        rune_source_locate(span.source, span.offset, &entry->first.message.line, &entry->first.message.column);
+        copy_line(&diag->arena, &entry->first, span);
+    }
+    keep_entry(diag, entry, code, span.source == NULL ? NULL : span.source->path, help);
+}
+
+void rune_diag_report_at(struct rune_diag *diag, enum rune_severity severity, const char *code, const char *path,
+                         uint32_t line, uint32_t column, const char *help, const char *fmt, ...)
+{
+    struct entry *entry = diag == NULL ? NULL : add_entry(diag, severity);
+    if (entry == NULL) {
+        return;
+    }
+    va_list args;
+    va_start(args, fmt);
+    entry->first.message.text = format_text(&diag->arena, fmt, args);
+    va_end(args);
+    entry->first.message.line = line;
+    entry->first.message.column = column;
+    keep_entry(diag, entry, code, path, help);
+}
+
+void rune_diag_note(struct rune_diag *diag, struct rune_span span, const char *fmt, ...)
+{
+    /* The message reported last may have been dropped: then its notes go, too. */
+    if (diag == NULL || diag->kept == 0 || diag->dropped > 0) {
+        return;
+    }
+    struct entry *last = diag->entries[0];
+    for (size_t i = 1; i < diag->kept; i++) {
+        last = diag->entries[i]->sequence > last->sequence ? diag->entries[i] : last;
+    }
+    struct note *note = RUNE_ARENA_NEW(&diag->arena, struct note);
+    if (note == NULL) {
+        return;
+    }
+    va_list args;
+    va_start(args, fmt);
+    const char *text = format_text(&diag->arena, fmt, args);
+    va_end(args);
+    note->message = (struct rune_diag_message){.severity = RUNE_NOTE, .text = text == NULL ? "" : text};
+    if (span.source != NULL) {
+        const char *path = span.source->path;
+        note->message.path = path == NULL ? NULL : rune_arena_strndup(&diag->arena, path, strlen(path));
+        rune_source_locate(span.source, span.offset, &note->message.line, &note->message.column);
+        copy_line(&diag->arena, note, span);
+    }
+    struct note **end = &last->first.next;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = note;
+}
+
+/* ---- reading ---- */
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct entry *x = *(struct entry *const *)a;
+    const struct entry *y = *(struct entry *const *)b;
+    const uint32_t keys[][2] = {
+        {x->file_rank, y->file_rank},
+        {x->first.message.line, y->first.message.line},
+        {x->first.message.column, y->first.message.column},
+        {x->sequence, y->sequence},
+    };
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (keys[i][0] != keys[i][1]) {
+            return keys[i][0] < keys[i][1] ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+static void sort_entries(struct rune_diag *diag)
+{
+    if (!diag->is_sorted) {
+        qsort(diag->entries, diag->kept, sizeof(diag->entries[0]), compare_entries);
+        diag->is_sorted = true;
+    }
+}
+
+size_t rune_diag_count(const struct rune_diag *diag, enum rune_severity at_least)
+{
+    size_t count = 0;
+    for (int severity = at_least; severity <= RUNE_ERROR; severity++) {
+        count += diag->counts[severity];
+    }
+    return count;
+}
+
+size_t rune_diag_kept(const struct rune_diag *diag)
+{
+    return diag->kept;
+}
+
+void rune_diag_get(const struct rune_diag *diag, size_t index, struct rune_diag_message *ret_message)
+{
+    /* Sorting changes the order of reading only, so a const diag may still be put in order. */
+    sort_entries((struct rune_diag *)(uintptr_t)diag);
+    *ret_message = diag->entries[index]->first.message;
+}
+
+static const char *severity_name(enum rune_severity severity)
+{
+    switch (severity) {
+    case RUNE_NOTE:
+        return "note";
+    case RUNE_WARNING:
+        return "warning";
+    case RUNE_ERROR:
+        return "error";
+    }
+    return "error";
+}
+
+static void render_note(struct rune_buf *out, const struct note *note)
+{
+    const struct rune_diag_message *message = &note->message;
+    if (message->path != NULL) {
+        rune_buf_append_cstr(out, message->path);
+        if (message->line > 0) {
+            rune_buf_printf(out, ":%u", message->line);
+        }
+        if (message->column > 0) {
+            rune_buf_printf(out, ":%u", message->column);
+        }
+        rune_buf_append_cstr(out, ": ");
+    }
+    rune_buf_printf(out, "%s", severity_name(message->severity));
+    if (message->code != NULL) {
+        rune_buf_printf(out, "[%s]", message->code);
+    }
+    rune_buf_printf(out, ": %s\n", message->text);
+    if (note->line != NULL) {
+        rune_buf_printf(out, "    %s\n    %*s", note->line, (int)note->caret_offset, "");
+        for (uint32_t i = 0; i < note->caret_length; i++) {
+            rune_buf_append_char(out, '^');
+        }
+        rune_buf_append_char(out, '\n');
+    }
+    if (message->help != NULL) {
+        rune_buf_printf(out, "    help: %s\n", message->help);
+    }
+}
+
+const char *rune_diag_text(struct rune_diag *diag)
+{
+    sort_entries(diag);
+    rune_buf_reset(&diag->rendered);
+    for (size_t i = 0; i < diag->kept; i++) {
+        for (const struct note *note = &diag->entries[i]->first; note != NULL; note = note->next) {
+            render_note(&diag->rendered, note);
+        }
+    }
+    if (diag->dropped > 0) {
+        rune_buf_printf(&diag->rendered, "(%zu more messages)\n", diag->dropped);
+    }
+    return rune_buf_cstr(&diag->rendered);
+}
+
+static void render_json(struct rune_buf *out, const struct note *note)
+{
+    const struct rune_diag_message *message = &note->message;
+    rune_buf_printf(out, "{\"severity\":\"%s\"", severity_name(message->severity));
+    if (message->code != NULL) {
+        rune_buf_printf(out, ",\"code\":\"%s\"", message->code);
+    }
+    if (message->path != NULL) {
+        rune_buf_append_cstr(out, ",\"file\":");
+        rune_buf_append_json(out, rune_str_from(message->path));
+    }
+    if (message->line > 0) {
+        rune_buf_printf(out, ",\"line\":%u", message->line);
+    }
+    if (message->column > 0) {
+        rune_buf_printf(out, ",\"column\":%u", message->column);
+    }
+    rune_buf_append_cstr(out, ",\"message\":");
+    rune_buf_append_json(out, rune_str_from(message->text));
+    if (message->help != NULL) {
+        rune_buf_append_cstr(out, ",\"help\":");
+        rune_buf_append_json(out, rune_str_from(message->help));
+    }
+    rune_buf_append_char(out, '}');
+}
+
+const char *rune_diag_json(struct rune_diag *diag)
+{
+    sort_entries(diag);
+    rune_buf_reset(&diag->rendered);
+    rune_buf_append_char(&diag->rendered, '[');
+    bool first = true;
+    for (size_t i = 0; i < diag->kept; i++) {
+        for (const struct note *note = &diag->entries[i]->first; note != NULL; note = note->next) {
+            if (!first) {
+                rune_buf_append_char(&diag->rendered, ',');
+            }
+            render_json(&diag->rendered, note);
+            first = false;
+        }
+    }
+    rune_buf_append_char(&diag->rendered, ']');
+    const char *text = rune_buf_cstr(&diag->rendered);
+    return diag->rendered.failed ? "[]" : text;
+}
