@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/policy_eval.h"
+
+#include <string.h>
+
+#include "eval/policy_code.h"
+#include "eval/policy_index.h"
+#include "eval/policy_vm.h"
+
+#define FEW_REGISTERS 48u
+
+/* What is found on the way. `matching` is filled by permits from its beginning and by forbids from its end. */
+struct walk {
+    struct rune_eval *eval;
+    struct rune_policy_vm vm;
+    uint32_t register_count;
+    uint32_t *matching;
+    uint32_t permits;
+    uint32_t forbids;
+    uint32_t total;
+    struct rune_policy_error *errors;
+    uint32_t error_count;
+    uint32_t error_capacity;
+};
+
+static bool add_error(struct walk *walk, uint32_t policy)
+{
+    if (walk->error_count == walk->error_capacity) {
+        uint32_t larger = walk->error_capacity == 0 ? 8 : walk->error_capacity * 2;
+        struct rune_policy_error *errors = rune_arena_alloc(walk->eval->arena, larger * sizeof *errors);
+        if (errors == NULL) {
+            return false;
+        }
+        if (walk->error_count > 0) {
+            memcpy(errors, walk->errors, walk->error_count * sizeof *errors);
+        }
+        walk->errors = errors;
+        walk->error_capacity = larger;
+    }
+    walk->errors[walk->error_count++] = (struct rune_policy_error){policy, walk->vm.error_pc, walk->vm.error};
+    return true;
+}
+
+/* A policy with more registers than any before it. */
+static bool grow_registers(struct walk *walk, uint32_t count)
+{
+    rune_term *registers = rune_arena_alloc(walk->eval->arena, count * sizeof *registers);
+    if (registers == NULL) {
+        return false;
+    }
+    memset(registers, 0, count * sizeof *registers);
+    memcpy(registers, walk->vm.registers, RUNE_POLICY_VARIABLES * sizeof *registers);
+    walk->vm.registers = registers;
+    walk->register_count = count;
+    return true;
+}
+
+static bool run_policy(struct walk *walk, uint32_t index)
+{
+    const struct rune_image_policy *policy = &walk->eval->store->policies[index];
+    if (policy->max_stack > walk->register_count && !grow_registers(walk, policy->max_stack)) {
+        return false;
+    }
+    switch (rune_policy_vm_run(&walk->vm, policy)) {
+    case RUNE_POLICY_NO_MATCH:
+        break;
+    case RUNE_POLICY_MATCH:
+        if (policy->effect == RUNE_EFFECT_PERMIT) {
+            walk->matching[walk->permits++] = index;
+        } else {
+            walk->matching[walk->total - ++walk->forbids] = index;
+        }
+        break;
+    case RUNE_POLICY_ERROR:
+        return walk->vm.error.code != RUNE_EVAL_LIMIT && add_error(walk, index);
+    }
+    return true;
+}
+
+static enum rune_err run_all(struct walk *walk, const struct rune_candidates *runs, uint32_t run_count)
+{
+    for (uint32_t i = 0; i < run_count; i++) {
+        walk->total += runs[i].count;
+    }
+    walk->matching = rune_arena_alloc(walk->eval->arena, walk->total * sizeof *walk->matching);
+    if (walk->matching == NULL) {
+        return RUNE_E_LIMIT;
+    }
+    for (uint32_t i = 0; i < run_count; i++) {
+        for (uint32_t j = 0; j < runs[i].count; j++) {
+            if (!run_policy(walk, runs[i].policies[j])) {
+                return RUNE_E_LIMIT;
+            }
+        }
+    }
+    return RUNE_OK;
+}
+
+enum rune_err rune_policies_decide(struct rune_eval *eval, struct rune_policy_outcome *ret_outcome)
+{
+    rune_term registers[FEW_REGISTERS];
+    struct walk walk = {.eval = eval, .register_count = FEW_REGISTERS};
+    struct rune_candidates *runs = NULL;
+    uint32_t run_count;
+    rune_policy_vm_init(&walk.vm, eval, registers, FEW_REGISTERS);
+    enum rune_err err = rune_policy_index_find(eval, &walk.vm.entities, &runs, &run_count);
+    if (err == RUNE_OK) {
+        err = run_all(&walk, runs, run_count);
+    }
+    eval->steps_left = walk.vm.values.steps_left;
+    eval->policies_evaluated += walk.total;
+    if (err != RUNE_OK) {
+        return err;
+    }
+    *ret_outcome = (struct rune_policy_outcome){
+        .permits = walk.matching,
+        .permit_count = walk.permits,
+        .forbids = walk.matching + walk.total - walk.forbids,
+        .forbid_count = walk.forbids,
+        .errors = walk.errors,
+        .error_count = walk.error_count,
+    };
+    return RUNE_OK;
+}
+
+void rune_policy_error_format(const struct rune_eval *eval, const struct rune_policy_error *error,
+                              struct rune_buf *out)
+{
+    const struct rune_values values = {.spaces = {[RUNE_SPACE_IMAGE] = &eval->store->terms,
+                                                  [RUNE_SPACE_REQUEST] = rune_dict_terms(eval->values)}};
+    rune_eval_error_format(&error->error, &values, out);
+}
+
+bool rune_policy_find_span(const struct rune_store *store, uint32_t policy, uint32_t pc, uint32_t *ret_offset,
+                           uint32_t *ret_length)
+{
+    uint32_t word = store->policies[policy].code + pc;
+    uint32_t low = 0;
+    for (uint32_t high = store->code_span_count; low < high;) {
+        uint32_t middle = low + (high - low) / 2;
+        if (store->code_spans[middle].code < word) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low == store->code_span_count || store->code_spans[low].code != word) {
+        return false;
+    }
+    *ret_offset = store->code_spans[low].offset;
+    *ret_length = store->code_spans[low].length;
+    return true;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* policy_index: from a request's scope to the policies that can match it.
+ *
+ * Each policy is filed under one kind of key, the one where it has the least company:
+ *
+ *     PRINCIPAL  a: the entity of `principal == E` or `principal in E`
+ *     RESOURCE   a: likewise
+ *     SCOPE      a: an action or none, b: the principal's type or none, c: the resource's type or none
+ *
+ * A policy whose scope allows several actions (a list, a group with its members) and that is filed under SCOPE has an
+ * entry for each of them; a request has one action, so no candidate comes twice. A policy whose program begins with
+ * NO_MATCH is filed nowhere.
+ *
+ * In a slot of POLICY_INDEX a, b and c are terms (NONE: any). For PRINCIPAL and RESOURCE, c is a count: the first c
+ * policies of the run have `in`, they are candidates also where the entity is an ancestor; the others have `==`.
+ *
+ * FORMAT of ANCESTOR_SCOPE, u32 words; empty when there are no policies:
+ *
+ *     0  which keys there are, enum rune_policy_index_flag: what no policy uses is not probed
+ *     1  words of one bitmap; 0: no `in` keys
+ *     2  slots of the map, a power of two or 0
+ *     3  words of the lists
+ *     4  bitmap over entity indexes: the entity is a PRINCIPAL key with `in`; then the same for RESOURCE
+ *     .. map: slots of two words, heap offset of an ancestor set (0: empty slot) and where its list begins
+ *     .. lists: [n, n slots of POLICY_INDEX for a principal, m, m slots for a resource]
+ *
+ * Ancestor sets of up to RUNE_POLICY_INDEX_SHORT entities are looked through with the bitmap; only longer ones are in
+ * the map, those that meet no key are not.
+ *
+ * Owns: keys, hashing, lookups. Made by: cedar/index. Thread: any. Used by: eval/policy_eval, verify, inspect. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "eval/entities.h"
+#include "eval/request.h"
+#include "eval/store.h"
+
+enum rune_scope_key {
+    RUNE_SCOPE_KEY_PRINCIPAL = 1,
+    RUNE_SCOPE_KEY_RESOURCE = 2,
+    RUNE_SCOPE_KEY_SCOPE = 3,
+};
+
+/* Bits 0 to 7: SCOPE keys of this form exist, the form being 1 if it names an action, + 2 for a principal type, + 4 for
+ * a resource type. */
+enum rune_policy_index_flag {
+    RUNE_POLICY_INDEX_PRINCIPAL = 1u << 8,
+    RUNE_POLICY_INDEX_RESOURCE = 1u << 9,
+    RUNE_POLICY_INDEX_PRINCIPAL_IN = 1u << 10,
+    RUNE_POLICY_INDEX_RESOURCE_IN = 1u << 11,
+    RUNE_POLICY_INDEX_ALL_FLAGS = 0xfffu,
+};
+
+#define RUNE_POLICY_INDEX_HEADER 4u
+#define RUNE_POLICY_INDEX_SHORT 16u
+
+/* The home slot of a key among `slots`, a power of two. FORMAT. */
+static inline uint32_t rune_policy_index_home(uint32_t kind, uint32_t a, uint32_t b, uint32_t c, uint32_t slots)
+{
+    uint64_t x = (((uint64_t)a << 32) | b) * 0x9e3779b97f4a7c15u;
+    x ^= (((uint64_t)c << 32) | kind) * 0xc2b2ae3d27d4eb4fu;
+    x ^= x >> 32;
+    x *= 0xd6e8feb86659fd93u;
+    return (uint32_t)(x >> 32) & (slots - 1);
+}
+
+/* The home slot of an ancestor set in the map. FORMAT. */
+static inline uint32_t rune_policy_index_map_home(uint32_t heap_offset, uint32_t slots)
+{
+    return (uint32_t)(((uint64_t)heap_offset * 0x9e3779b97f4a7c15u) >> 40) & (slots - 1);
+}
+
+/* A run of POLICY_LIST. */
+struct rune_candidates {
+    const uint32_t *policies;
+    uint32_t count;
+};
+
+/* All runs of candidates for a request, in the eval's arena. INVARIANT: no policy is in two of them.
+ * RUNE_E_LIMIT: the arena is full. Cost: a probe for each kind of key in use, and one for each ancestor that is a key. */
+RUNE_MUST_USE enum rune_err rune_policy_index_find(const struct rune_eval *eval,
+                                                   const struct rune_entities *entities,
+                                                   struct rune_candidates **ret_runs, uint32_t *ret_count);

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/policy_vm.h"
+
+#include <string.h>
+
+#include "eval/policy_code.h"
+
+#define likely(condition) __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
+/* Truth of a predicate; FAILED: vm->error is set. */
+enum { FAILED = -1 };
+
+void rune_policy_vm_init(struct rune_policy_vm *vm, const struct rune_eval *eval, rune_term *registers,
+                         uint32_t register_count)
+{
+    rune_entities_init(&vm->entities, eval);
+    memset(vm->values.spaces, 0, sizeof vm->values.spaces);
+    vm->values.spaces[RUNE_SPACE_IMAGE] = &eval->store->terms;
+    vm->values.spaces[RUNE_SPACE_REQUEST] = rune_dict_terms(eval->values);
+    vm->values.dict = eval->values;
+    vm->values.steps_left = eval->steps_left;
+    vm->registers = registers;
+    vm->error = (struct rune_eval_error){0};
+    vm->error_pc = 0;
+    /* No register is ever read before it is written by what the compiler makes; a program that does finds NONE, or what
+     * another policy left, which are terms all the same. */
+    memset(registers, 0, register_count * sizeof *registers);
+    registers[0] = eval->request->principal;
+    registers[1] = eval->request->action;
+    registers[2] = eval->request->resource;
+    registers[3] = eval->request->context;
+}
+
+/* ---- failing ---- */
+
+static __attribute__((noinline, cold)) int fail(struct rune_policy_vm *vm, enum rune_eval_code code, uint32_t detail,
+                                                rune_term a, rune_term b)
+{
+    vm->error = (struct rune_eval_error){(uint32_t)code, detail, a, b};
+    return FAILED;
+}
+
+static int fail_type(struct rune_policy_vm *vm, uint32_t expected, rune_term actual)
+{
+    return fail(vm, RUNE_EVAL_TYPE, expected, actual, RUNE_TERM_NONE);
+}
+
+/* ---- predicates: 1, 0 or FAILED ---- */
+
+static inline bool is_entity(rune_term term)
+{
+    return rune_term_kind(term) == RUNE_KIND_ENTITY;
+}
+
+static inline int test_is(struct rune_policy_vm *vm, rune_term value, rune_term type)
+{
+    if (unlikely(!is_entity(value))) {
+        return fail_type(vm, RUNE_TYPE_ENTITY, value);
+    }
+    return rune_values_entity_type(&vm->values, value) == type;
+}
+
+/* `in` a set: all elements must be entities, also those behind one that would do. */
+static int test_in_set(struct rune_policy_vm *vm, rune_term value, rune_term set)
+{
+    const uint32_t *run = rune_values_set(&vm->values, set);
+    if (vm->values.steps_left < run[0]) {
+        return fail(vm, RUNE_EVAL_LIMIT, 0, RUNE_TERM_NONE, RUNE_TERM_NONE);
+    }
+    vm->values.steps_left -= run[0];
+    for (uint32_t i = 1; i <= run[0]; i++) {
+        if (!is_entity(run[i])) {
+            return fail_type(vm, RUNE_TYPE_ENTITY, run[i]);
+        }
+    }
+    for (uint32_t i = 1; i <= run[0]; i++) {
+        if (rune_entities_in(&vm->entities, value, run[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static inline int test_in(struct rune_policy_vm *vm, rune_term value, rune_term container)
+{
+    if (unlikely(!is_entity(value))) {
+        return fail_type(vm, RUNE_TYPE_ENTITY, value);
+    }
+    if (likely(is_entity(container))) {
+        return rune_entities_in(&vm->entities, value, container);
+    }
+    if (unlikely(rune_term_kind(container) != RUNE_KIND_SET)) {
+        return fail_type(vm, RUNE_TYPE_SET | RUNE_TYPE_ENTITY, container);
+    }
+    return test_in_set(vm, value, container);
+}
+
+static inline int test_has(struct rune_policy_vm *vm, rune_term value, rune_term name)
+{
+    if (likely(is_entity(value))) {
+        const uint32_t *heap;
+        const uint32_t *run = rune_entities_attrs(&vm->entities, value, &heap);
+        return run != NULL && rune_record_find(run, heap, name) != RUNE_TERM_NONE;
+    }
+    if (unlikely(rune_term_kind(value) != RUNE_KIND_RECORD)) {
+        return fail_type(vm, RUNE_TYPE_RECORD | RUNE_TYPE_ENTITY, value);
+    }
+    return rune_values_record_get(&vm->values, value, name) != RUNE_TERM_NONE;
+}
+
+static inline int test_contains(struct rune_policy_vm *vm, rune_term set, rune_term element)
+{
+    if (unlikely(rune_term_kind(set) != RUNE_KIND_SET)) {
+        return fail_type(vm, RUNE_TYPE_SET, set);
+    }
+    return rune_run_contains(rune_values_set(&vm->values, set), element);
+}
+
+/* ---- attributes and tags: false where vm->error is set ---- */
+
+static inline bool get_attribute(struct rune_policy_vm *vm, rune_term value, rune_term name, rune_term *ret_term)
+{
+    rune_term found;
+    if (likely(is_entity(value))) {
+        const uint32_t *heap;
+        const uint32_t *run = rune_entities_attrs(&vm->entities, value, &heap);
+        if (unlikely(run == NULL)) {
+            fail(vm, RUNE_EVAL_NO_ENTITY, 0, value, RUNE_TERM_NONE);
+            return false;
+        }
+        found = rune_record_find(run, heap, name);
+    } else if (likely(rune_term_kind(value) == RUNE_KIND_RECORD)) {
+        found = rune_values_record_get(&vm->values, value, name);
+    } else {
+        fail_type(vm, RUNE_TYPE_RECORD | RUNE_TYPE_ENTITY, value);
+        return false;
+    }
+    if (unlikely(found == RUNE_TERM_NONE)) {
+        fail(vm, RUNE_EVAL_NO_ATTRIBUTE, 0, value, name);
+        return false;
+    }
+    *ret_term = found;
+    return true;
+}
+
+/* The tag's value or NONE. False: a type error. *ret_exists tells whether there is such an entity. */
+static bool find_tag(struct rune_policy_vm *vm, rune_term entity, rune_term key, bool *ret_exists, rune_term *ret_term)
+{
+    const uint32_t *heap;
+    if (!is_entity(entity) || rune_term_kind(key) != RUNE_KIND_STRING) {
+        fail_type(vm, is_entity(entity) ? RUNE_TYPE_STRING : RUNE_TYPE_ENTITY, is_entity(entity) ? key : entity);
+        return false;
+    }
+    const uint32_t *run = rune_entities_tags(&vm->entities, entity, &heap);
+    *ret_exists = run != NULL;
+    *ret_term = run != NULL ? rune_record_find(run, heap, key) : RUNE_TERM_NONE;
+    return true;
+}
+
+static bool has_tag(struct rune_policy_vm *vm, rune_term entity, rune_term key, rune_term *ret_term)
+{
+    bool exists;
+    rune_term found;
+    if (!find_tag(vm, entity, key, &exists, &found)) {
+        return false;
+    }
+    *ret_term = rune_term_bool(found != RUNE_TERM_NONE);
+    return true;
+}
+
+static bool get_tag(struct rune_policy_vm *vm, rune_term entity, rune_term key, rune_term *ret_term)
+{
+    bool exists;
+    rune_term found;
+    if (!find_tag(vm, entity, key, &exists, &found)) {
+        return false;
+    }
+    if (found == RUNE_TERM_NONE) {
+        fail(vm, exists ? RUNE_EVAL_NO_TAG : RUNE_EVAL_NO_ENTITY, 0, entity, exists ? key : RUNE_TERM_NONE);
+        return false;
+    }
+    *ret_term = found;
+    return true;
+}
+
+/* Names come from a set of strings, which has them in the order that records want. */
+static bool make_record(struct rune_policy_vm *vm, rune_term *items, rune_term names, rune_term *ret_term)
+{
+    const uint32_t *run = rune_values_set(&vm->values, names);
+    /* Never written to: they ascend already. */
+    return rune_values_make_record(&vm->values, (rune_term *)(uintptr_t)(run + 1), items, run[0], ret_term,
+                                   &vm->error);
+}
+
+/* ---- the loop ---- */
+
+/* Threaded dispatch where the compiler has labels as values: each instruction has its own indirect jump, which the
+ * branch predictor tells apart. */
+#ifdef __GNUC__
+#define CASE(name) op_##name
+#define NEXT() goto *targets[*pc & 0xff]
+#else
+#define CASE(name) case RUNE_OP_##name
+#define NEXT() continue
+#endif
+
+#define A() rune_op_a(*pc)
+#define R(operand) registers[pc[operand]]
+
+/* The three instructions of one predicate; `words` is the length of each. */
+#define PREDICATE(name, words, test)                               \
+    CASE(name) : truth = (test);                                   \
+    if (unlikely(truth < 0)) {                                     \
+        goto failed;                                               \
+    }                                                              \
+    registers[A()] = rune_term_bool(truth != 0);                   \
+    pc += (words);                                                 \
+    NEXT();                                                        \
+    CASE(name##_ELSE) : truth = (test);                            \
+    if (unlikely(truth < 0)) {                                     \
+        goto failed;                                               \
+    }                                                              \
+    pc = truth != 0 ? pc + (words) : code + A();                   \
+    NEXT();                                                        \
+    CASE(name##_THEN) : truth = (test);                            \
+    if (unlikely(truth < 0)) {                                     \
+        goto failed;                                               \
+    }                                                              \
+    pc = truth != 0 ? code + A() : pc + (words);                   \
+    NEXT();
+
+/* An instruction that computes R[A], or a truth for it, and may fail. */
+#define VALUE(name, words, compute) \
+    CASE(name) : if (unlikely(!(compute))) { goto failed; } \
+    pc += (words);                  \
+    NEXT();
+
+#define TRUTH(name, words, compute) \
+    CASE(name) : if (unlikely(!(compute))) { goto failed; } \
+    registers[A()] = rune_term_bool(flag); \
+    pc += (words);                  \
+    NEXT();
+
+enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm, const struct rune_image_policy *policy)
+{
+#ifdef __GNUC__
+    static const void *const targets[256] = {
+#define RUNE_OP(name, operands, may_fail, text) &&op_##name,
+#define RUNE_OP_PREDICATE(name, operands, may_fail, text) &&op_##name, &&op_##name##_ELSE, &&op_##name##_THEN,
+#include "eval/policy_code.def"
+#undef RUNE_OP
+#undef RUNE_OP_PREDICATE
+    };
+#endif
+    struct rune_values *values = &vm->values;
+    struct rune_eval_error *error = &vm->error;
+    rune_term *registers = vm->registers;
+    const uint32_t *code = vm->entities.store->policy_code + policy->code;
+    const uint32_t *pc = code;
+    int truth;
+    bool flag;
+    /* Programs do not loop: their length bounds what they execute. */
+    if (unlikely(values->steps_left < policy->code_length)) {
+        values->steps_left = 0;
+        fail(vm, RUNE_EVAL_LIMIT, 0, RUNE_TERM_NONE, RUNE_TERM_NONE);
+        goto failed;
+    }
+    values->steps_left -= policy->code_length;
+#ifdef __GNUC__
+    NEXT();
+#else
+    for (;;) {
+        switch (rune_op_of(*pc)) {
+        case RUNE_OP_COUNT:
+#endif
+    CASE(NO_MATCH) : return RUNE_POLICY_NO_MATCH;
+    CASE(MATCH) : return RUNE_POLICY_MATCH;
+    CASE(FAIL_ARITY) : fail(vm, RUNE_EVAL_ARITY, pc[1], pc[2], RUNE_TERM_NONE);
+    goto failed;
+    CASE(JUMP) : pc = code + A();
+    NEXT();
+    CASE(JUMP_ELSE) : if (unlikely(!rune_term_is_bool(R(1)))) {
+        fail_type(vm, RUNE_TYPE_BOOL, R(1));
+        goto failed;
+    }
+    pc = R(1) == RUNE_TERM_FALSE ? code + A() : pc + 2;
+    NEXT();
+    CASE(JUMP_THEN) : if (unlikely(!rune_term_is_bool(R(1)))) {
+        fail_type(vm, RUNE_TYPE_BOOL, R(1));
+        goto failed;
+    }
+    pc = R(1) == RUNE_TERM_TRUE ? code + A() : pc + 2;
+    NEXT();
+    CASE(LOAD) : registers[A()] = pc[1];
+    pc += 2;
+    NEXT();
+    CASE(MOVE) : registers[A()] = R(1);
+    pc += 2;
+    NEXT();
+    PREDICATE(EQ, 3, R(1) == R(2))
+    PREDICATE(EQ_CONST, 3, R(1) == pc[2])
+    PREDICATE(IS, 3, test_is(vm, R(1), pc[2]))
+    PREDICATE(IN, 3, test_in(vm, R(1), R(2)))
+    PREDICATE(IN_CONST, 3, test_in(vm, R(1), pc[2]))
+    PREDICATE(HAS, 3, test_has(vm, R(1), pc[2]))
+    PREDICATE(CONTAINS, 3, test_contains(vm, R(1), R(2)))
+    PREDICATE(CONST_CONTAINS, 3, test_contains(vm, pc[1], R(2)))
+    VALUE(GET, 3, get_attribute(vm, R(1), pc[2], &registers[A()]))
+    VALUE(HAS_TAG, 3, has_tag(vm, R(1), R(2), &registers[A()]))
+    VALUE(GET_TAG, 3, get_tag(vm, R(1), R(2), &registers[A()]))
+    CASE(NOT) : if (unlikely(!rune_term_is_bool(R(1)))) {
+        fail_type(vm, RUNE_TYPE_BOOL, R(1));
+        goto failed;
+    }
+    registers[A()] = rune_term_bool(R(1) == RUNE_TERM_FALSE);
+    pc += 2;
+    NEXT();
+    VALUE(NEG, 2, rune_values_negate(values, R(1), &registers[A()], error))
+    TRUTH(LT, 3, rune_values_compare(values, RUNE_COMPARE_LT, R(1), R(2), &flag, error))
+    TRUTH(LE, 3, rune_values_compare(values, RUNE_COMPARE_LE, R(1), R(2), &flag, error))
+    TRUTH(GT, 3, rune_values_compare(values, RUNE_COMPARE_GT, R(1), R(2), &flag, error))
+    TRUTH(GE, 3, rune_values_compare(values, RUNE_COMPARE_GE, R(1), R(2), &flag, error))
+    VALUE(ADD, 3, rune_values_arithmetic(values, RUNE_ARITHMETIC_ADD, R(1), R(2), &registers[A()], error))
+    VALUE(SUB, 3, rune_values_arithmetic(values, RUNE_ARITHMETIC_SUB, R(1), R(2), &registers[A()], error))
+    VALUE(MUL, 3, rune_values_arithmetic(values, RUNE_ARITHMETIC_MUL, R(1), R(2), &registers[A()], error))
+    TRUTH(LIKE, 4,
+          rune_values_like(values, R(1), vm->entities.store->patterns + pc[2], pc[3], &flag, error))
+    TRUTH(CONTAINS_ALL, 3, rune_values_contains_all(values, R(1), R(2), &flag, error))
+    TRUTH(CONTAINS_ANY, 3, rune_values_contains_any(values, R(1), R(2), &flag, error))
+    TRUTH(IS_EMPTY, 2, rune_values_is_empty(values, R(1), &flag, error))
+    VALUE(SET, 3, rune_values_make_set(values, &R(1), pc[2], &registers[A()], error))
+    VALUE(RECORD, 3, make_record(vm, &R(1), pc[2], &registers[A()]))
+    VALUE(CALL, 3, rune_values_call(values, pc[2], &R(1), &registers[A()], error))
+#ifndef __GNUC__
+        }
+    }
+#endif
+failed:
+    vm->error_pc = (uint32_t)(pc - code);
+    return RUNE_POLICY_ERROR;
+}
