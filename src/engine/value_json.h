@@ -27,16 +27,15 @@ struct rune_value_reader {
     size_t count;
     size_t capacity;
     bool is_fixed;
-    uint32_t depth;
     /* After an error: where (a path below the value read: "groups[3].id") and why. */
     size_t offset;
     size_t at_length;
     char at[96];
     char message[160];
-    struct {
+    struct rune_value_name {
         struct rune_str text;
         rune_term term;
-    } names[64]; /* names seen lately, by their bytes */
+    } names[64], types[16]; /* names of attributes and of types seen lately, by their bytes */
 };
 
 /* `schema` and `image` may be NULL. */
