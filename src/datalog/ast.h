@@ -155,9 +155,10 @@ struct rune_dl_relation {
 struct rune_dl_program {
     struct rune_dl_relation *relations;
     uint32_t relation_count;
-    struct rune_dl_rule *rules; /* with bodies, disjunctions expanded */
+    struct rune_dl_rule *rules; /* with bodies, disjunctions expanded; and facts of built-ins (permit, forbid, context,
+                                   entity.*), whose bodies are empty */
     uint32_t rule_count;
-    struct rune_dl_rule *facts; /* ground, in order of the text */
+    struct rune_dl_rule *facts; /* ground, arguments folded to constants, in order of the text */
     uint32_t fact_count;
     uint32_t component_count;
     uint32_t stratum_count;

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check: the passes in order. Each reports all it finds; a pass that needs the results of an earlier one runs only if
+ * that had no errors, so that one mistake is not reported twice in other words. */
+#include "datalog/check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "datalog/check_int.h"
+
+void rune_dl_check_fail(struct rune_dl_checker *checker, struct rune_span span, const char *code, const char *help,
+                        const char *fmt, ...)
+{
+    struct rune_buf text = RUNE_BUF_INIT;
+    va_list args;
+    va_start(args, fmt);
+    rune_buf_vprintf(&text, fmt, args);
+    va_end(args);
+    checker->errors++;
+    rune_diag_report(checker->diag, RUNE_ERROR, code, span, help, "%s", rune_buf_cstr(&text));
+    rune_buf_fini(&text);
+}
+
+static void warn_singletons(struct rune_dl_checker *checker, const struct rune_dl_rule *clause)
+{
+    for (uint32_t i = 0; i < clause->variable_count; i++) {
+        const struct rune_dl_variable *variable = &clause->variables[i];
+        if (variable->uses == 1 && variable->name.data[0] != '_') {
+            rune_diag_report(checker->diag, RUNE_WARNING, "RUNE-D1001", variable->first,
+                             "write `_` if any value will do; a leading `_` silences this",
+                             "the variable `%.*s` is used only once", RUNE_STR_ARG(variable->name));
+        }
+    }
+}
+
+/* Facts of built-in relations are rules without a body: they decide or derive, and are not stored as they stand. */
+static bool is_fact(const struct rune_dl_checker *checker, const struct rune_dl_rule *clause)
+{
+    return clause->body.count == 0 &&
+           checker->relations.items[clause->head].builtin == RUNE_DL_NOT_BUILTIN;
+}
+
+static void check_clause(struct rune_dl_checker *checker, struct rune_dl_rule *clause)
+{
+    rune_dl_check_constants(checker, clause);
+    if (clause->head == UINT32_MAX) {
+        return;
+    }
+    if (clause->body.count == 0) {
+        bool ok = rune_dl_fold_fact(checker, clause);
+        if (ok && is_fact(checker, clause)) {
+            checker->nomem |= !RUNE_VEC_PUSH(&checker->facts, *clause);
+        } else if (ok) {
+            checker->nomem |= !RUNE_VEC_PUSH(&checker->rules, *clause);
+        }
+        return;
+    }
+    warn_singletons(checker, clause);
+    rune_dl_expand(checker, clause);
+}
+
+static void check_safety(struct rune_dl_checker *checker)
+{
+    struct rune_dl_safety *safety = rune_dl_safety_create(checker);
+    for (size_t i = 0; safety != NULL && i < checker->rules.count && !checker->nomem; i++) {
+        rune_dl_safety_check(safety, &checker->rules.items[i]);
+    }
+    rune_dl_safety_destroy(safety);
+}
+
+static void run_passes(struct rune_dl_checker *checker, const struct rune_vec_dl_rule *clauses,
+                       const struct rune_dl_declaration *declarations, uint32_t declaration_count,
+                       struct rune_dl_program *program)
+{
+    for (uint32_t i = 0; i < declaration_count && !checker->nomem; i++) {
+        rune_dl_resolve_declaration(checker, &declarations[i]);
+    }
+    for (size_t i = 0; i < clauses->count && !checker->nomem; i++) {
+        rune_dl_resolve(checker, &clauses->items[i]);
+    }
+    if (!checker->nomem) {
+        rune_dl_resolve_finish(checker);
+    }
+    for (size_t i = 0; i < clauses->count && !checker->nomem; i++) {
+        check_clause(checker, &clauses->items[i]);
+    }
+    if (!checker->nomem) {
+        check_safety(checker);
+    }
+    if (!checker->nomem) {
+        rune_dl_stratify(checker, program);
+    }
+    if (!checker->nomem && checker->errors == 0) {
+        rune_dl_check_firing(checker);
+    }
+}
+
+/* The lists move to the arena, where the program lives. */
+static void finish_program(struct rune_dl_checker *checker, struct rune_dl_program *program)
+{
+    program->relation_count = (uint32_t)checker->relations.count;
+    program->relations = rune_arena_memdup(checker->arena, checker->relations.items,
+                                           checker->relations.count * sizeof(checker->relations.items[0]));
+    program->rule_count = (uint32_t)checker->rules.count;
+    program->rules =
+        rune_arena_memdup(checker->arena, checker->rules.items, checker->rules.count * sizeof(checker->rules.items[0]));
+    program->fact_count = (uint32_t)checker->facts.count;
+    program->facts =
+        rune_arena_memdup(checker->arena, checker->facts.items, checker->facts.count * sizeof(checker->facts.items[0]));
+    checker->nomem =
+        checker->nomem || program->relations == NULL || program->rules == NULL || program->facts == NULL;
+}
+
+static enum rune_err verdict(const struct rune_dl_checker *checker)
+{
+    if (checker->nomem || rune_arena_failed(checker->arena)) {
+        return RUNE_E_NOMEM;
+    }
+    if (checker->limit) {
+        return RUNE_E_LIMIT;
+    }
+    return checker->errors > 0 ? RUNE_E_BUNDLE : RUNE_OK;
+}
+
+enum rune_err rune_dl_check(const struct rune_vec_dl_rule *clauses, const struct rune_dl_declaration *declarations,
+                            uint32_t declaration_count, enum rune_dl_dialect dialect, struct rune_arena *arena,
+                            struct rune_dl_program *ret_program, struct rune_diag *diag)
+{
+    struct rune_dl_checker checker = {.dialect = dialect, .arena = arena, .diag = diag};
+    struct rune_dl_program program = {0};
+    run_passes(&checker, clauses, declarations, declaration_count, &program);
+    if (verdict(&checker) == RUNE_OK) {
+        finish_program(&checker, &program);
+    }
+    enum rune_err err = verdict(&checker);
+    rune_map_fini(&checker.names);
+    RUNE_VEC_FINI(&checker.relations);
+    RUNE_VEC_FINI(&checker.rules);
+    RUNE_VEC_FINI(&checker.facts);
+    RUNE_VEC_FINI(&checker.edges);
+    if (err == RUNE_OK) {
+        *ret_program = program;
+    }
+    return err;
+}

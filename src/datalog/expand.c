@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* expand: a rule with alternatives becomes one rule an alternative; variables of an aggregate's braces that are not
+ * used outside become variables of their own.
+ *
+ * The rules of one clause are its literals' combinations: size() counts their literals before anything is copied, and
+ * LIMIT MAX_EXPANDED refuses products that grow beyond reason. A disjunction inside an aggregate's braces becomes a
+ * relation of its own, `rune.any.N`, over all variables of the braces: the aggregate counts its distinct tuples.
+ * Rules that need neither are taken as they are. */
+#include <stdio.h>
+
+#include "datalog/check_int.h"
+#include "datalog/tuples.h"
+
+#define MAX_EXPANDED 65536u /* LIMIT: literals that one clause may expand to, if it is not that long itself */
+#define NOT_MAPPED UINT32_MAX
+
+RUNE_VEC(rune_vec_dl_plain, struct rune_dl_literal);
+
+struct expander {
+    struct rune_dl_checker *checker;
+    const struct rune_dl_rule *clause;
+    struct rune_vec_dl_plain literals;        /* of the branch under construction */
+    uint32_t *map;                            /* variable of the clause -> of the branch */
+    struct rune_vec_u32 undo;                 /* mapped variables, innermost scope last */
+    RUNE_VEC(, struct rune_dl_variable) variables; /* of the branch */
+    bool are_local;                           /* variables mapped now are an aggregate's own */
+    uint32_t branch;
+};
+
+/* A place in the walk: go on with literal `next` of `body`, then with `parent`. */
+struct frame {
+    const struct rune_dl_body *body;
+    uint32_t next;
+    const struct frame *parent;
+};
+
+/* ---- how much ---- */
+
+struct size {
+    uint64_t branches, literals;
+};
+
+static uint64_t saturate(uint64_t value)
+{
+    return value > UINT32_MAX ? UINT32_MAX : value;
+}
+
+static struct size body_size(const struct rune_dl_body *body)
+{
+    struct size all = {1, 0};
+    for (uint32_t i = 0; i < body->count; i++) {
+        const struct rune_dl_literal *literal = &body->literals[i];
+        struct size one = {1, 1};
+        if (literal->kind == RUNE_DL_DISJUNCTION) {
+            one = (struct size){0, 0};
+            for (uint32_t k = 0; k < literal->body_count; k++) {
+                struct size branch = body_size(&literal->bodies[k]);
+                one.branches = saturate(one.branches + branch.branches);
+                one.literals = saturate(one.literals + branch.literals);
+            }
+        }
+        all.literals = saturate(saturate(all.literals * one.branches) + saturate(one.literals * all.branches));
+        all.branches = saturate(all.branches * one.branches);
+    }
+    return all;
+}
+
+static uint64_t written_size(const struct rune_dl_body *body)
+{
+    uint64_t count = body->count;
+    for (uint32_t i = 0; i < body->count; i++) {
+        for (uint32_t k = 0; k < body->literals[i].body_count; k++) {
+            count += written_size(&body->literals[i].bodies[k]);
+        }
+    }
+    return count;
+}
+
+static bool has_kind(const struct rune_dl_body *body, enum rune_dl_literal_kind kind)
+{
+    for (uint32_t i = 0; i < body->count; i++) {
+        if (body->literals[i].kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- copying with new variables ---- */
+
+static bool map_variable(struct expander *expander, uint32_t variable)
+{
+    struct rune_dl_variable copy = expander->clause->variables[variable];
+    copy.uses = 0;
+    copy.is_local = expander->are_local;
+    expander->map[variable] = (uint32_t)expander->variables.count;
+    if (!RUNE_VEC_PUSH(&expander->variables, copy) || !RUNE_VEC_PUSH(&expander->undo, variable)) {
+        expander->checker->nomem = true;
+        return false;
+    }
+    return true;
+}
+
+static bool map_expr(struct expander *expander, const struct rune_dl_expr *expr)
+{
+    if (expr->kind == RUNE_DL_VARIABLE || expr->kind == RUNE_DL_WILDCARD) {
+        return expander->map[expr->as.variable] != NOT_MAPPED || map_variable(expander, expr->as.variable);
+    }
+    for (uint32_t i = 0; i < expr->arg_count; i++) {
+        if (!map_expr(expander, expr->args[i])) { /* depth: RUNE_DL_MAX_DEPTH */
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Gives numbers to the variables of these literals, but not to those inside an aggregate's braces. */
+static bool map_literals(struct expander *expander, const struct rune_dl_literal *literals, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t args = literals[i].kind == RUNE_DL_AGGREGATE ? 1 : literals[i].arg_count;
+        for (uint32_t k = 0; k < args; k++) {
+            if (!map_expr(expander, literals[i].args[k])) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static struct rune_dl_expr *copy_expr(struct expander *expander, const struct rune_dl_expr *expr)
+{
+    struct rune_arena *arena = expander->checker->arena;
+    struct rune_dl_expr *copy = rune_arena_memdup(arena, expr, sizeof(*expr));
+    if (copy == NULL) {
+        expander->checker->nomem = true;
+        return NULL;
+    }
+    if (expr->kind == RUNE_DL_VARIABLE || expr->kind == RUNE_DL_WILDCARD) {
+        copy->as.variable = expander->map[expr->as.variable];
+        expander->variables.items[copy->as.variable].uses++;
+        return copy;
+    }
+    if (expr->arg_count > 0) {
+        copy->args = RUNE_ARENA_ARRAY(arena, struct rune_dl_expr *, expr->arg_count);
+        for (uint32_t i = 0; copy->args != NULL && i < expr->arg_count; i++) {
+            copy->args[i] = copy_expr(expander, expr->args[i]);
+        }
+    }
+    return copy;
+}
+
+static struct rune_dl_expr **copy_args(struct expander *expander, struct rune_dl_expr *const *args, uint32_t count)
+{
+    if (count == 0) {
+        return NULL;
+    }
+    struct rune_dl_expr **copy = RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_expr *, count);
+    if (copy == NULL) {
+        expander->checker->nomem = true;
+        return NULL;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        copy[i] = copy_expr(expander, args[i]);
+    }
+    return copy;
+}
+
+static bool copy_literals(struct expander *expander, const struct rune_dl_literal *literals, size_t count,
+                          struct rune_dl_body *ret_body);
+
+/* The braces: their own variables get numbers for as long as the braces are copied. */
+static bool copy_braces(struct expander *expander, const struct rune_dl_literal *literal, struct rune_dl_literal *copy)
+{
+    size_t mark = expander->undo.count;
+    bool were_local = expander->are_local;
+    const struct rune_dl_body *body = &literal->bodies[0];
+    expander->are_local = true;
+    bool ok = map_literals(expander, body->literals, body->count) &&
+              (literal->arg_count < 2 || map_expr(expander, literal->args[1]));
+    copy->bodies = ok ? RUNE_ARENA_NEW(expander->checker->arena, struct rune_dl_body) : NULL;
+    ok = copy->bodies != NULL && copy_literals(expander, body->literals, body->count, &copy->bodies[0]);
+    if (ok && literal->arg_count == 2) {
+        copy->args[1] = copy_expr(expander, literal->args[1]);
+    }
+    expander->are_local = were_local;
+    while (expander->undo.count > mark) {
+        expander->map[expander->undo.items[--expander->undo.count]] = NOT_MAPPED;
+    }
+    expander->checker->nomem = expander->checker->nomem || !ok;
+    return ok && !expander->checker->nomem;
+}
+
+static bool copy_literals(struct expander *expander, const struct rune_dl_literal *literals, size_t count,
+                          struct rune_dl_body *ret_body)
+{
+    *ret_body = (struct rune_dl_body){0};
+    if (count == 0) {
+        return true;
+    }
+    ret_body->count = (uint32_t)count;
+    ret_body->literals = rune_arena_memdup(expander->checker->arena, literals, count * sizeof(literals[0]));
+    if (ret_body->literals == NULL) {
+        expander->checker->nomem = true;
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct rune_dl_literal *copy = &ret_body->literals[i];
+        if (copy->kind == RUNE_DL_AGGREGATE) {
+            copy->args = RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_expr *, copy->arg_count);
+            if (copy->args == NULL) {
+                expander->checker->nomem = true;
+                return false;
+            }
+            copy->args[0] = copy_expr(expander, literals[i].args[0]);
+            if (!copy_braces(expander, &literals[i], copy)) { /* depth: counted by the parser */
+                return false;
+            }
+        } else {
+            copy->args = copy_args(expander, literals[i].args, copy->arg_count);
+        }
+    }
+    return !expander->checker->nomem;
+}
+
+/* ---- braces with alternatives ---- */
+
+/* Marks in the map, so that each variable is seen once. */
+static void collect_variables(struct expander *expander, const struct rune_dl_expr *expr)
+{
+    if (expr->kind == RUNE_DL_VARIABLE || expr->kind == RUNE_DL_WILDCARD) {
+        if (expander->map[expr->as.variable] == NOT_MAPPED) {
+            expander->map[expr->as.variable] = 0;
+            expander->checker->nomem |= !RUNE_VEC_PUSH(&expander->undo, expr->as.variable);
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < expr->arg_count; i++) {
+        collect_variables(expander, expr->args[i]);
+    }
+}
+
+static void collect_body_variables(struct expander *expander, const struct rune_dl_body *body)
+{
+    for (uint32_t i = 0; i < body->count; i++) {
+        const struct rune_dl_literal *literal = &body->literals[i];
+        uint32_t args = literal->kind == RUNE_DL_AGGREGATE ? 1 : literal->arg_count;
+        for (uint32_t k = 0; k < args; k++) {
+            collect_variables(expander, literal->args[k]);
+        }
+        for (uint32_t k = 0; literal->kind == RUNE_DL_DISJUNCTION && k < literal->body_count; k++) {
+            collect_body_variables(expander, &literal->bodies[k]);
+        }
+    }
+}
+
+/* One argument a collected variable; wildcards become variables, which the atom needs to bind them. */
+static struct rune_dl_expr **collected_args(struct expander *expander, struct rune_span span, uint32_t *ret_count)
+{
+    uint32_t count = (uint32_t)expander->undo.count;
+    struct rune_dl_expr **args = RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_expr *, count + 1);
+    for (uint32_t i = 0; args != NULL && i < count; i++) {
+        args[i] = RUNE_ARENA_NEW(expander->checker->arena, struct rune_dl_expr);
+        if (args[i] == NULL) {
+            break;
+        }
+        *args[i] = (struct rune_dl_expr){.kind = RUNE_DL_VARIABLE, .span = span, .depth = 1};
+        args[i]->as.variable = expander->undo.items[i];
+    }
+    expander->checker->nomem |= rune_arena_failed(expander->checker->arena);
+    *ret_count = count;
+    return args;
+}
+
+static void wildcards_to_variables(struct rune_dl_body *body)
+{
+    for (uint32_t i = 0; i < body->count; i++) {
+        struct rune_dl_literal *literal = &body->literals[i];
+        for (uint32_t k = 0; literal->kind == RUNE_DL_ATOM && !literal->is_negated && k < literal->arg_count; k++) {
+            if (literal->args[k]->kind == RUNE_DL_WILDCARD) {
+                literal->args[k]->kind = RUNE_DL_VARIABLE;
+            }
+        }
+        for (uint32_t k = 0; literal->kind == RUNE_DL_DISJUNCTION && k < literal->body_count; k++) {
+            wildcards_to_variables(&literal->bodies[k]);
+        }
+    }
+}
+
+static void name_braces(struct rune_dl_checker *checker, const struct rune_dl_rule *clause,
+                        struct rune_dl_literal *aggregate, struct expander *expander)
+{
+    struct rune_dl_body *braces = &aggregate->bodies[0];
+    uint32_t count;
+    wildcards_to_variables(braces);
+    collect_body_variables(expander, braces);
+    struct rune_dl_expr **args = collected_args(expander, aggregate->span, &count);
+    while (expander->undo.count > 0) {
+        expander->map[expander->undo.items[--expander->undo.count]] = NOT_MAPPED;
+    }
+    char *name = rune_arena_printf(checker->arena, "rune.any.%zu", checker->relations.count);
+    struct rune_dl_literal *atom = RUNE_ARENA_NEW(checker->arena, struct rune_dl_literal);
+    if (checker->nomem || name == NULL || atom == NULL) {
+        checker->nomem = true;
+        return;
+    }
+    if (count > RUNE_DL_MAX_ARITY) {
+        checker->limit = true;
+        rune_dl_check_fail(checker, aggregate->span, "RUNE-D0904", "give the alternatives a relation of their own",
+                           "more than %u variables in braces with alternatives", RUNE_DL_MAX_ARITY);
+        return;
+    }
+    struct rune_dl_rule any = *clause;
+    any.head_name = rune_str_from(name);
+    any.head = rune_dl_intern_relation(checker, any.head_name, (struct rune_str){0}, count, aggregate->span);
+    any.head_span = aggregate->span;
+    any.args = args;
+    any.arg_count = count;
+    any.body = *braces;
+    *atom = (struct rune_dl_literal){.kind = RUNE_DL_ATOM, .span = aggregate->span, .name = any.head_name,
+                                     .relation = any.head, .args = args, .arg_count = count};
+    *braces = (struct rune_dl_body){atom, 1};
+    if (!checker->nomem) {
+        checker->relations.items[any.head].is_head = true;
+        rune_dl_expand(checker, &any);
+    }
+}
+
+static void name_all_braces(struct expander *expander, const struct rune_dl_body *body)
+{
+    for (uint32_t i = 0; i < body->count && !expander->checker->nomem; i++) {
+        struct rune_dl_literal *literal = &body->literals[i];
+        for (uint32_t k = 0; k < literal->body_count; k++) {
+            name_all_braces(expander, &literal->bodies[k]); /* depth: counted by the parser */
+        }
+        if (literal->kind == RUNE_DL_AGGREGATE && has_kind(&literal->bodies[0], RUNE_DL_DISJUNCTION)) {
+            name_braces(expander->checker, expander->clause, literal, expander);
+        }
+    }
+}
+
+/* ---- branches ---- */
+
+/* A variable of `rune.any.N` that this alternative does not have: an entity that no data can name stands for it. */
+static void fill_absent(struct expander *expander, struct rune_dl_rule *rule, const struct rune_dl_rule *clause)
+{
+    static const struct rune_dl_uid absent = {{"rune", 4}, {"absent", 6}};
+    for (uint32_t i = 0; i < rule->arg_count && rule->args != NULL; i++) {
+        if (expander->map[clause->args[i]->as.variable] == NOT_MAPPED) {
+            rule->args[i]->kind = RUNE_DL_ENTITY;
+            rule->args[i]->as.uid = absent;
+        }
+    }
+}
+
+static bool is_any(const struct rune_dl_rule *clause)
+{
+    return clause->head_name.length > 9 && memcmp(clause->head_name.data, "rune.any.", 9) == 0;
+}
+
+static void forget_mapping(struct expander *expander)
+{
+    while (expander->undo.count > 0) {
+        expander->map[expander->undo.items[--expander->undo.count]] = NOT_MAPPED;
+    }
+    expander->variables.count = 0;
+}
+
+static bool copy_head(struct expander *expander, const struct rune_dl_rule *clause, struct rune_dl_rule *rule)
+{
+    bool any = is_any(clause);
+    rule->args = RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_expr *, clause->arg_count + 1);
+    for (uint32_t i = 0; rule->args != NULL && i < clause->arg_count; i++) {
+        bool absent = any && expander->map[clause->args[i]->as.variable] == NOT_MAPPED;
+        rule->args[i] = absent ? rune_arena_memdup(expander->checker->arena, clause->args[i], sizeof(*clause->args[i]))
+                               : copy_expr(expander, clause->args[i]);
+        if (rule->args[i] == NULL) {
+            return false;
+        }
+    }
+    if (rule->args != NULL && any) {
+        fill_absent(expander, rule, clause);
+    }
+    return rule->args != NULL;
+}
+
+static void emit(struct expander *expander)
+{
+    struct rune_dl_checker *checker = expander->checker;
+    const struct rune_dl_rule *clause = expander->clause;
+    struct rune_dl_rule rule = *clause;
+    bool ok = true;
+    forget_mapping(expander);
+    for (uint32_t i = 0; ok && !is_any(clause) && i < clause->arg_count; i++) {
+        ok = map_expr(expander, clause->args[i]);
+    }
+    ok = ok && map_literals(expander, expander->literals.items, expander->literals.count) &&
+         copy_head(expander, clause, &rule) &&
+         copy_literals(expander, expander->literals.items, expander->literals.count, &rule.body);
+    rule.branch = expander->branch++;
+    rule.variable_count = (uint32_t)expander->variables.count;
+    rule.variables = rune_arena_memdup(checker->arena, expander->variables.items,
+                                       expander->variables.count * sizeof(expander->variables.items[0]));
+    checker->nomem = checker->nomem || !ok || rule.variables == NULL || !RUNE_VEC_PUSH(&checker->rules, rule);
+}
+
+/* All ways to go on from here. Recurses at disjunctions and at the ends of their branches only: depth is bounded by
+ * nesting plus log2 of MAX_EXPANDED. */
+static void walk(struct expander *expander, const struct frame *at)
+{
+    size_t mark = expander->literals.count;
+    struct frame frame = *at;
+    while (!expander->checker->nomem) {
+        if (frame.next == frame.body->count) {
+            if (frame.parent == NULL) {
+                emit(expander);
+                break;
+            }
+            frame = *frame.parent;
+            continue;
+        }
+        const struct rune_dl_literal *literal = &frame.body->literals[frame.next++];
+        if (literal->kind != RUNE_DL_DISJUNCTION) {
+            expander->checker->nomem |= !RUNE_VEC_PUSH(&expander->literals, *literal);
+            continue;
+        }
+        for (uint32_t i = 0; i < literal->body_count; i++) {
+            walk(expander, &(struct frame){&literal->bodies[i], 0, &frame});
+        }
+        break;
+    }
+    expander->literals.count = mark;
+}
+
+static void expander_fini(struct expander *expander)
+{
+    RUNE_VEC_FINI(&expander->literals);
+    RUNE_VEC_FINI(&expander->undo);
+    RUNE_VEC_FINI(&expander->variables);
+    rune_free(expander->map);
+}
+
+void rune_dl_expand(struct rune_dl_checker *checker, const struct rune_dl_rule *clause)
+{
+    if (!has_kind(&clause->body, RUNE_DL_DISJUNCTION) && !has_kind(&clause->body, RUNE_DL_AGGREGATE) &&
+        !is_any(clause)) {
+        checker->nomem = checker->nomem || !RUNE_VEC_PUSH(&checker->rules, *clause);
+        return;
+    }
+    uint64_t written = written_size(&clause->body);
+    struct size size = body_size(&clause->body);
+    if (size.literals > MAX_EXPANDED && size.literals > 4 * written) {
+        checker->limit = true;
+        rune_dl_check_fail(checker, clause->head_span, "RUNE-D0904",
+                           "give each disjunction a relation of its own and use that here",
+                           "the alternatives of this rule multiply to more than %u literals", MAX_EXPANDED);
+        return;
+    }
+    struct expander expander = {.checker = checker, .clause = clause};
+    expander.map = rune_alloc(((size_t)clause->variable_count + 1) * sizeof(expander.map[0]));
+    if (expander.map == NULL) {
+        checker->nomem = true;
+        return;
+    }
+    memset(expander.map, 0xff, ((size_t)clause->variable_count + 1) * sizeof(expander.map[0]));
+    name_all_braces(&expander, &clause->body);
+    walk(&expander, &(struct frame){&clause->body, 0, NULL});
+    expander_fini(&expander);
+}
