@@ -13,8 +13,11 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "engine/decider.h"
 #include "http/census.h"
+#include "http/header_block.h"
 #include "http/respond.h"
+#include "live/view.h"
 #include "shm/messages.h"
 
 #define TICK_MS 500u
@@ -24,6 +27,7 @@
 #define ACCEPTS_AT_ONCE 32
 #define POLL_FAILURES_MAX 100
 
+#define INPUT_BUFFERS_KEPT 64 /* of 4 KiB, for bodies of HTTP/2 and input of HTTP/1; the library keeps 16 */
 #define BODY_HEADROOM 8u /* the library takes bodies this many times our limit, so that our answer, a 413, is seen */
 
 uint64_t rune_http_monotonic_ms(void)
@@ -34,6 +38,18 @@ uint64_t rune_http_monotonic_ms(void)
 }
 
 /* ---- limits ---- */
+
+/* A reload may have changed how many steps a decision may take: they come with the view. */
+static void apply_max_steps(struct rune_http_loop *loop)
+{
+    if (loop->decider == NULL) {
+        return;
+    }
+    const struct rune_view *view = rune_view_enter(loop->view);
+    uint64_t max_steps = view != NULL ? view->limits.max_steps : 0;
+    rune_view_leave();
+    rune_decider_set_max_steps(loop->decider, max_steps);
+}
 
 /* Limits may have changed at any tick. */
 static void apply_limits(struct rune_http_loop *loop)
@@ -251,6 +267,7 @@ static void tick(struct rune_http_loop *loop)
         loop->config->tick(loop->config->tick_context, loop->phase != RUNE_HTTP_SERVING);
     }
     apply_limits(loop);
+    apply_max_steps(loop);
     if (loop->phase == RUNE_HTTP_SERVING) {
         set_accepting(loop, loop->connection_count < loop->limits->max_connections);
     }
@@ -417,6 +434,7 @@ static void configure(struct rune_http_loop *loop)
     host->http2.reprioritize_blocking_assets = 0;
     host->http2.push_preload = 0;
     h2o_socket_buffer_prototype.mmap_settings = NULL;
+    h2o_socket_buffer_prototype.allocator.max = INPUT_BUFFERS_KEPT;
 
     h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
     path->error_log.emit_request_errors = 0;
@@ -455,6 +473,9 @@ enum rune_err rune_http_loop_create(const struct rune_http_worker_config *config
         return RUNE_E_IO;
     }
     configure(loop);
+    if (!rune_http_header_block_is_used()) {
+        RUNE_LOG(loop->log, RUNE_LOG_WARN, "slow_http2_headers", RUNE_LOG_CSTR("reason", "see http/header_block.h"));
+    }
     h2o_context_init(&loop->context, h2o_evloop_create(), &loop->global);
     loop->context_ready = true;
     loop->accept.ctx = &loop->context;
@@ -500,7 +521,10 @@ void rune_http_loop_destroy(struct rune_http_loop *loop)
     h2o_loop_t *evloop = loop->context.loop;
     h2o_timeout_unlink(&loop->context.http2._graceful_shutdown_timeout);
     h2o_context_dispose(&loop->context);
-    h2o_timeout_dispose(evloop, &loop->context.http2.graceful_shutdown_timeout);
+    h2o_timeout_t *forgotten = &loop->context.http2.graceful_shutdown_timeout; /* by some versions of 2.2.5 */
+    if (h2o_linklist_is_linked(&forgotten->_link)) {
+        h2o_timeout_dispose(evloop, forgotten);
+    }
     h2o_config_dispose(&loop->global);
     h2o_evloop_destroy(evloop);
     rune_free(loop->listeners);

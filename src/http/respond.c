@@ -226,6 +226,7 @@ static void setup_error_stream(h2o_filter_t *super, h2o_req_t *req, h2o_ostream_
     int status = req->res.status;
     struct rune_str body = rune_http_error_body(req, library_error_code(status), library_error_message(status));
     rune_counter_add(filter->loop->counters, rune_metric_for_status(status), 1);
+    req->res.reason = rune_http_reason_phrase(status);
     memset(&req->res.headers, 0, sizeof(req->res.headers));
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, H2O_STRLIT("application/json"));
     rune_http_add_request_id(filter->loop, req);
