@@ -135,15 +135,20 @@ struct rune_diagnostics {
     const char *json;
 };
 
-/* ---- builder and verifier -> supervisor, at their end, over a pipe each ---- */
+/* ---- builder and verifier -> supervisor, at their end, over a socketpair each ---- */
+
+enum rune_build_stage {
+    RUNE_BUILD_DIAGNOSTICS = 1, /* comes first, with the diagnostics' descriptor; only `stage` is set */
+    RUNE_BUILD_FINISHED = 2,    /* comes last; with the image's descriptor when err is RUNE_OK */
+};
 
 struct rune_build_report {
-    uint32_t err;      /*  0  enum rune_err */
-    uint32_t errors;   /*  4 */
-    uint32_t warnings; /*  8 */
-    uint32_t reserved; /* 12 */
-    uint64_t total_ns; /* 16 */
-    char message[512]; /* 24  the first error, as one line: file:line:column: text */
+    uint32_t stage;                   /*  0  enum rune_build_stage */
+    uint32_t err;                     /*  4  enum rune_err */
+    uint32_t errors;                  /*  8 */
+    uint32_t warnings;                /* 12 */
+    struct rune_shared_limits limits; /* 16  of the configuration, read again */
+    char message[512];                /* 64  the first error, as one line: file:line:column: text */
 };
 
 struct rune_verify_report {
@@ -162,7 +167,7 @@ struct rune_verify_report {
     char message[256];        /* 208  why the image was refused */
 };
 
-_Static_assert(sizeof(struct rune_build_report) == 536 && sizeof(struct rune_verify_report) == 464, "FORMAT");
+_Static_assert(sizeof(struct rune_build_report) == 576 && sizeof(struct rune_verify_report) == 464, "FORMAT");
 
 /* ---- sending and receiving ---- */
 
