@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Process: worker. The loop thread is src/http's; the subscriber thread is src/live's; this puts them together. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "http/worker_loop.h"
-#include "live/subscriber.h"
-#include "observe/log.h"
 #include "server/roles.h"
 #include "server/serving.h"
 
