@@ -296,6 +296,39 @@ rune_term rune_terms_find_uid(const struct rune_terms *terms, struct rune_str ty
     return type_term == RUNE_TERM_NONE ? RUNE_TERM_NONE : rune_terms_find_entity(terms, type_term, id_term);
 }
 
+static uint32_t hash_of_term(const struct rune_terms *terms, rune_term term)
+{
+    uint32_t index = rune_term_index(term);
+    const uint32_t *run, *shape;
+    switch (rune_term_kind(term)) {
+    case RUNE_KIND_STRING:
+        return hash_string(rune_terms_string(terms, term));
+    case RUNE_KIND_ENTITY:
+        return hash_entity(terms->entity_type[index], terms->entity_id[index]);
+    case RUNE_KIND_LONG:
+        return hash_long(rune_terms_long(terms, term));
+    case RUNE_KIND_SET:
+        run = terms->heap + terms->sets[index];
+        return hash_set(run + 1, run[0]);
+    case RUNE_KIND_RECORD:
+        run = terms->heap + terms->records[index];
+        shape = terms->heap + run[0];
+        return hash_record(shape + 1, run + 1, shape[0]);
+    case RUNE_KIND_EXT:
+        return hash_ext(&terms->exts[index]);
+    case RUNE_KIND_FLOAT:
+        return hash_float(terms->floats[index]);
+    case RUNE_KIND_SPECIAL:
+        break;
+    }
+    return 0;
+}
+
+uint32_t rune_terms_home(const struct rune_terms *terms, rune_term term)
+{
+    return home_of(hash_of_term(terms, term), terms->index_slots);
+}
+
 /* ---- memory ---- */
 
 /* Readers look through `terms`: after a column moved, its pointer there must follow. */

@@ -100,6 +100,9 @@ rune_term rune_terms_find_record(const struct rune_terms *terms, const rune_term
 /* Entity straight from its two texts: one or two probes. The decision path's way. */
 rune_term rune_terms_find_uid(const struct rune_terms *terms, struct rune_str type, struct rune_str id);
 
+/* The slot of the index where the search for a term's value begins. For the verifier; the value itself is sound. */
+uint32_t rune_terms_home(const struct rune_terms *terms, rune_term term);
+
 /* Accessors for a term of this very dictionary (space and kind already known). */
 static inline struct rune_str rune_terms_string(const struct rune_terms *terms, rune_term term)
 {

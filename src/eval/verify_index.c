@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/alloc.h"
+#include "eval/policy_code.h"
+#include "eval/policy_index.h"
+#include "eval/verify.h"
+
+static const char SECTION[] = "POLICY_INDEX";
+static const char SCOPES[] = "ANCESTOR_SCOPE";
+
+static bool is_power_of_two(uint32_t number)
+{
+    return number != 0 && (number & (number - 1)) == 0;
+}
+
+static bool is_term_or_none(const struct rune_terms *terms, rune_term term, enum rune_kind kind)
+{
+    return term == RUNE_TERM_NONE || rune_verify_is_kind(terms, term, kind);
+}
+
+static bool is_key(const struct rune_terms *terms, const struct rune_image_index_slot *slot)
+{
+    switch (slot->kind) {
+    case RUNE_SCOPE_KEY_PRINCIPAL:
+    case RUNE_SCOPE_KEY_RESOURCE:
+        return rune_verify_is_kind(terms, slot->a, RUNE_KIND_ENTITY) && slot->b == 0 && slot->c <= slot->count;
+    case RUNE_SCOPE_KEY_SCOPE:
+        return is_term_or_none(terms, slot->a, RUNE_KIND_ENTITY) &&
+               is_term_or_none(terms, slot->b, RUNE_KIND_STRING) &&
+               is_term_or_none(terms, slot->c, RUNE_KIND_STRING);
+    default:
+        return false;
+    }
+}
+
+/* Slots hold keys and runs of the list; one at least is empty, so that searches end. */
+static enum rune_err verify_slots(const struct rune_verified *verified)
+{
+    const struct rune_store *store = verified->store;
+    bool has_empty = false;
+    for (uint32_t i = 0; i < store->policy_index_slots; i++) {
+        const struct rune_image_index_slot *slot = &store->policy_index[i];
+        if (slot->kind == 0) {
+            has_empty = true;
+            continue;
+        }
+        if (!is_key(&store->terms, slot) || slot->first > store->policy_list_count ||
+            slot->count > store->policy_list_count - slot->first) {
+            return rune_verify_fail(verified->diag, SECTION, "a slot has no such key or run");
+        }
+    }
+    if (store->policy_index_slots != 0 && (!has_empty || !is_power_of_two(store->policy_index_slots))) {
+        return rune_verify_fail(verified->diag, SECTION, "it has no empty slot, or a wrong number of slots");
+    }
+    return RUNE_OK;
+}
+
+/* Each policy that could ever match is filed: a forbid that is not found would be one that does not exist. */
+static enum rune_err verify_list(const struct rune_verified *verified, uint64_t *filed)
+{
+    const struct rune_store *store = verified->store;
+    for (uint32_t i = 0; i < store->policy_list_count; i++) {
+        if (store->policy_list[i] >= store->policy_count) {
+            return rune_verify_fail(verified->diag, "POLICY_LIST", "a policy does not exist");
+        }
+        rune_verify_set_bit(filed, store->policy_list[i]);
+    }
+    for (uint32_t i = 0; i < store->policy_count; i++) {
+        const struct rune_image_policy *policy = &store->policies[i];
+        if (!rune_verify_bit(filed, i) && rune_op_of(store->policy_code[policy->code]) != RUNE_OP_NO_MATCH) {
+            return rune_verify_fail(verified->diag, "POLICY_LIST", "a policy is not in the index");
+        }
+    }
+    return RUNE_OK;
+}
+
+/* A list [n, slots...]; returns the word behind it, 0 if it is none. */
+static uint32_t verify_slot_list(const struct rune_store *store, const uint32_t *words, uint32_t at, uint32_t end)
+{
+    if (at >= end || words[at] > end - at - 1) {
+        return 0;
+    }
+    for (uint32_t i = 1; i <= words[at]; i++) {
+        uint32_t slot = words[at + i];
+        if (slot >= store->policy_index_slots || (store->policy_index[slot].kind != RUNE_SCOPE_KEY_PRINCIPAL &&
+                                                  store->policy_index[slot].kind != RUNE_SCOPE_KEY_RESOURCE)) {
+            return 0;
+        }
+    }
+    return at + 1 + words[at];
+}
+
+static enum rune_err verify_map(const struct rune_verified *verified, const uint32_t *map, uint32_t slots,
+                                uint32_t list_words)
+{
+    const uint32_t *lists = map + 2 * (size_t)slots;
+    bool has_empty = slots == 0;
+    uint64_t work = 0;
+    for (uint32_t i = 0; i < slots; i++) {
+        if (map[2 * (size_t)i] == 0) {
+            has_empty = true;
+            continue;
+        }
+        uint32_t first = map[2 * (size_t)i + 1];
+        uint32_t second = verify_slot_list(verified->store, lists, first, list_words);
+        uint32_t end = second == 0 ? 0 : verify_slot_list(verified->store, lists, second, list_words);
+        work += end == 0 ? 0 : end - first;
+        if (end == 0 || work > 2 * (uint64_t)list_words) {
+            return rune_verify_fail(verified->diag, SCOPES, "a list of keys does not fit");
+        }
+    }
+    return has_empty ? RUNE_OK : rune_verify_fail(verified->diag, SCOPES, "the map has no empty slot");
+}
+
+static enum rune_err verify_scopes(const struct rune_verified *verified)
+{
+    const struct rune_store *store = verified->store;
+    const uint32_t *words = store->ancestor_scopes;
+    uint64_t count = store->ancestor_scope_count;
+    if (count == 0) {
+        return store->policy_list_count == 0 ? RUNE_OK
+                                             : rune_verify_fail(verified->diag, SCOPES, "there is nothing");
+    }
+    if (count < RUNE_POLICY_INDEX_HEADER || (words[0] & ~(uint32_t)RUNE_POLICY_INDEX_ALL_FLAGS) != 0 ||
+        (words[2] != 0 && !is_power_of_two(words[2])) ||
+        count != RUNE_POLICY_INDEX_HEADER + 2 * (uint64_t)words[1] + 2 * (uint64_t)words[2] + words[3]) {
+        return rune_verify_fail(verified->diag, SCOPES, "its parts do not fit");
+    }
+    bool has_in = (words[0] & (RUNE_POLICY_INDEX_PRINCIPAL_IN | RUNE_POLICY_INDEX_RESOURCE_IN)) != 0;
+    if ((words[0] != 0 && store->policy_index_slots == 0) ||
+        (has_in && (uint64_t)words[1] * 32 < store->terms.entity_count)) {
+        return rune_verify_fail(verified->diag, SCOPES, "a flag is set for what is not there");
+    }
+    return verify_map(verified, words + RUNE_POLICY_INDEX_HEADER + 2 * (size_t)words[1], words[2], words[3]);
+}
+
+enum rune_err rune_verify_index(struct rune_verified *verified)
+{
+    uint64_t *filed = rune_calloc((size_t)verified->store->policy_count / 64 + 1, sizeof *filed);
+    if (filed == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    enum rune_err err = verify_slots(verified);
+    err = err == RUNE_OK ? verify_list(verified, filed) : err;
+    err = err == RUNE_OK ? verify_scopes(verified) : err;
+    rune_free(filed);
+    return err;
+}
