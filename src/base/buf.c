@@ -29,6 +29,10 @@ char *rune_buf_reserve(struct rune_buf *buf, size_t extra)
         return buf->data + buf->length;
     }
     size_t want;
+    if (buf->is_fixed) {
+        buf->failed = true;
+        return NULL;
+    }
     if (__builtin_add_overflow(buf->length, extra, &want) || want > SIZE_MAX / 4) {
         buf->failed = true;
         return NULL;

@@ -15,9 +15,12 @@ struct rune_buf {
     size_t length;
     size_t capacity;
     bool failed;
+    bool is_fixed; /* the memory is the caller's: what does not fit fails */
 };
 
 #define RUNE_BUF_INIT ((struct rune_buf){0})
+/* Over memory of the caller; never allocates, is not finished. */
+#define RUNE_BUF_FIXED(memory, size) ((struct rune_buf){.data = (memory), .capacity = (size), .is_fixed = true})
 
 void rune_buf_fini(struct rune_buf *buf);
 /* Keeps the memory, drops the content and the failure. */
