@@ -82,6 +82,7 @@ void rune_decider_authorize_batch(struct rune_decider *decider, const struct run
 /* Where and why a request was refused. */
 struct rune_request_error {
     enum rune_err err; /* RUNE_E_INVALID, RUNE_E_SYNTAX, RUNE_E_SCHEMA, RUNE_E_LIMIT */
+    int status;        /* the HTTP status that fits: 400, 413, 422, 500 */
     const char *code;  /* static, the wire's error code */
     char at[96];       /* like "context.ip" or "requests[17].principal"; "" if nowhere */
     char message[256];
@@ -117,7 +118,7 @@ struct rune_decision {
     uint32_t reason_count;
     const struct rune_decision_error *errors; /* sorted by id */
     uint32_t error_count;
-    /* All that matched, also where a forbid overrides a permit; sorted bytewise. */
+    /* All that matched, also where a forbid overrides a permit; sorted bytewise. Empty unless detail is DEBUG. */
     const struct rune_str *matched_policies;
     uint32_t matched_policy_count;
     const struct rune_str *matched_rules;
@@ -125,9 +126,11 @@ struct rune_decision {
     struct rune_decision_stats stats;
 };
 
-/* Decides. Never fails: what cannot be computed is a DENY with an error. */
+/* Decides. Never fails: what cannot be computed is a DENY with an error. With RUNE_ANSWER_DEBUG the decision also lists
+ * all that matched. */
 void rune_decider_decide(struct rune_decider *decider, const struct rune_image *image,
-                         const struct rune_request *request, struct rune_decision *ret_decision);
+                         const struct rune_request *request, enum rune_answer_detail detail,
+                         struct rune_decision *ret_decision);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Memory of a decider: one slab for the request arena, one block for the request's dictionary, one buffer for the
+ * answer; all three are reserved here and touched only as far as requests need. */
+#include "engine/decider.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/json.h"
+#include "engine/answer_json.h"
+#include "engine/authorize.h"
+#include "engine/image.h"
+#include "engine/request_json.h"
+#include "eval/request.h"
+#include "model/dict.h"
+
+#define DEFAULT_ARENA_BYTES ((size_t)4 << 20)
+#define DEFAULT_ANSWER_BYTES ((size_t)1 << 20)
+#define DEFAULT_MAX_STEPS 10000000u
+#define STACK_TERMS ((size_t)1 << 18) /* LIMIT: elements of the sets and records being read at once */
+#define MIN_ANSWER_BYTES ((size_t)4096) /* an error always fits */
+#define COPY_ARENA_BYTES ((size_t)1 << 12)
+#define COPY_DICT_BYTES ((size_t)1 << 16)
+#define MAX_DEPTH (RUNE_VALUE_MAX_DEPTH + 8u) /* LIMIT: JSON nesting of a body: a value and what is around it */
+#define MAX_BATCH 100u /* LIMIT: requests in one batch */
+
+struct rune_decider {
+    struct rune_arena arena;
+    void *slab;
+    struct rune_dict *values;
+    rune_term *stack; /* for values in JSON */
+    char *answer;
+    size_t answer_bytes;
+    size_t arena_bytes;
+    uint64_t max_steps;
+    bool is_timed;
+    struct rune_request request;    /* of rune_decider_decode */
+    struct rune_arena_mark decoded; /* the arena behind it */
+};
+
+/* ---- life ---- */
+
+void rune_decider_destroy(struct rune_decider *decider)
+{
+    if (decider == NULL) {
+        return;
+    }
+    rune_arena_fini(&decider->arena);
+    rune_dict_destroy(decider->values);
+    rune_free(decider->answer);
+    rune_free(decider->stack);
+    rune_free(decider->slab);
+    rune_free(decider);
+}
+
+void rune_decider_set_max_steps(struct rune_decider *decider, uint64_t max_steps)
+{
+    decider->max_steps = max_steps != 0 ? max_steps : DEFAULT_MAX_STEPS;
+}
+
+void rune_decider_set_timing(struct rune_decider *decider, bool on)
+{
+    decider->is_timed = on;
+}
+
+static size_t or_default(size_t value, size_t fallback)
+{
+    return value != 0 ? value : fallback;
+}
+
+enum rune_err rune_decider_create(const struct rune_decider_options *options, struct rune_decider **ret_decider)
+{
+    static const struct rune_decider_options defaults = RUNE_DECIDER_OPTIONS_INIT;
+    if (options == NULL) {
+        options = &defaults;
+    }
+    if (options->version > RUNE_DECIDER_OPTIONS_VERSION) {
+        return RUNE_E_INVALID;
+    }
+    struct rune_decider *decider = rune_calloc(1, sizeof(*decider));
+    if (decider == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    decider->arena_bytes = or_default(options->arena_bytes, DEFAULT_ARENA_BYTES);
+    decider->answer_bytes = or_default(options->answer_bytes, DEFAULT_ANSWER_BYTES);
+    if (decider->answer_bytes < MIN_ANSWER_BYTES) {
+        decider->answer_bytes = MIN_ANSWER_BYTES;
+    }
+    rune_decider_set_max_steps(decider, options->max_steps);
+    decider->slab = rune_alloc(decider->arena_bytes);
+    decider->stack = rune_alloc(STACK_TERMS * sizeof(*decider->stack));
+    decider->answer = rune_alloc(decider->answer_bytes);
+    decider->values = rune_dict_create(RUNE_SPACE_REQUEST, NULL, decider->arena_bytes);
+    if (decider->slab == NULL || decider->stack == NULL || decider->answer == NULL || decider->values == NULL) {
+        rune_decider_destroy(decider);
+        return RUNE_E_NOMEM;
+    }
+    rune_arena_init_fixed(&decider->arena, decider->slab, decider->arena_bytes);
+    *ret_decider = decider;
+    return RUNE_OK;
+}
+
+/* ---- decoding ---- */
+
+static void begin(struct rune_decider *decider, const struct rune_image *image)
+{
+    rune_arena_reset(&decider->arena);
+    rune_dict_reset(decider->values, &image->store.terms);
+}
+
+static void init_decoder(struct rune_request_decoder *decoder, struct rune_json *json, struct rune_arena *arena,
+                         struct rune_dict *values, const struct rune_decider *decider, const struct rune_image *image,
+                         struct rune_str body, struct rune_request_error *error)
+{
+    rune_json_init(json, body.data, body.length, arena);
+    json->max_depth = MAX_DEPTH;
+    bool checks = (image->store.manifest->flags & RUNE_MANIFEST_VALIDATE_REQUESTS) != 0 && image->schema.words != NULL;
+    *decoder = (struct rune_request_decoder){
+        .json = json,
+        .store = &image->store,
+        .schema = checks ? &image->schema : NULL,
+        .values = values,
+        .stack = decider->stack,
+        .stack_capacity = STACK_TERMS,
+        .arena = arena,
+        .error = error,
+        .item = RUNE_REQUEST_NO_ITEM,
+    };
+}
+
+/* One request and nothing behind it. */
+static enum rune_err decode(const struct rune_decider *decider, struct rune_arena *arena, struct rune_dict *values,
+                            const struct rune_image *image, struct rune_str body, struct rune_request *request,
+                            struct rune_request_error *ret_error)
+{
+    struct rune_json json;
+    struct rune_request_decoder decoder;
+    init_decoder(&decoder, &json, arena, values, decider, image, body, ret_error);
+    enum rune_err err = rune_request_decode(&decoder, request);
+    if (err == RUNE_OK && rune_json_end(&json) != RUNE_OK) {
+        return rune_request_refuse_json(&decoder, "");
+    }
+    return err;
+}
+
+enum rune_err rune_decider_decode(struct rune_decider *decider, const struct rune_image *image, struct rune_str body,
+                                  const struct rune_request **ret_request, struct rune_request_error *ret_error)
+{
+    begin(decider, image);
+    enum rune_err err = decode(decider, &decider->arena, decider->values, image, body, &decider->request, ret_error);
+    if (err == RUNE_OK) {
+        decider->decoded = rune_arena_mark(&decider->arena);
+        *ret_request = &decider->request;
+    }
+    return err;
+}
+
+/* ---- requests that live on their own ---- */
+
+/* The request is the first member, so that a pointer to it is a pointer to all. */
+struct kept_request {
+    struct rune_request request;
+    struct rune_arena arena; /* only when the request has values or entities of its own */
+};
+
+static bool has_own_values(const struct rune_request *request)
+{
+    const struct rune_terms *terms = request->terms;
+    return request->entity_count > 0 || terms->string_count + terms->entity_count + terms->long_count > 0 ||
+           terms->set_count + terms->record_count + terms->ext_count + terms->float_count > 0;
+}
+
+void rune_request_destroy(struct rune_request *request)
+{
+    if (request == NULL) {
+        return;
+    }
+    struct kept_request *kept = (struct kept_request *)request;
+    rune_dict_destroy(kept->request.values);
+    rune_arena_fini(&kept->arena);
+    rune_free(kept);
+}
+
+static enum rune_err refuse_memory(struct rune_request_error *ret_error)
+{
+    *ret_error = (struct rune_request_error){
+        .err = RUNE_E_NOMEM, .status = 503, .code = "out_of_memory", .message = "out of memory"};
+    return RUNE_E_NOMEM;
+}
+
+/* Once more, into memory of its own: the body decoded well before, so only memory can be missing now. */
+static enum rune_err decode_kept(struct kept_request *kept, const struct rune_decider *decider,
+                                 const struct rune_image *image, struct rune_str body,
+                                 struct rune_request_error *ret_error)
+{
+    struct rune_request request;
+    size_t dict_bytes = body.length * 64 > COPY_DICT_BYTES ? decider->arena_bytes : COPY_DICT_BYTES;
+    struct rune_dict *values = rune_dict_create(RUNE_SPACE_REQUEST, &image->store.terms, dict_bytes);
+    if (values == NULL) {
+        return refuse_memory(ret_error);
+    }
+    enum rune_err err = decode(decider, &kept->arena, values, image, body, &request, ret_error);
+    if (err != RUNE_OK) {
+        rune_dict_destroy(values);
+        return err;
+    }
+    kept->request = request;
+    return RUNE_OK;
+}
+
+enum rune_err rune_request_create(struct rune_decider *decider, const struct rune_image *image, struct rune_str body,
+                                  struct rune_request **ret_request, struct rune_request_error *ret_error)
+{
+    const struct rune_request *decoded;
+    enum rune_err err = rune_decider_decode(decider, image, body, &decoded, ret_error);
+    if (err != RUNE_OK) {
+        return err;
+    }
+    struct kept_request *kept = rune_calloc(1, sizeof(*kept));
+    if (kept == NULL) {
+        return refuse_memory(ret_error);
+    }
+    rune_arena_init(&kept->arena, decider->arena_bytes);
+    if (has_own_values(decoded)) {
+        err = decode_kept(kept, decider, image, body, ret_error);
+    } else {
+        kept->request = *decoded;
+        kept->request.values = NULL;
+    }
+    if (err != RUNE_OK) {
+        rune_request_destroy(&kept->request);
+        return err;
+    }
+    *ret_request = &kept->request;
+    return RUNE_OK;
+}
+
+/* ---- deciding ---- */
+
+/* Results and scratch go into the arena from where it stands. */
+static void decide(struct rune_decider *decider, const struct rune_image *image, const struct rune_request *request,
+                   enum rune_answer_detail detail, struct rune_decision *ret_decision)
+{
+    unsigned flags = (decider->is_timed ? RUNE_AUTHORIZE_TIMED : 0u) |
+                     (detail == RUNE_ANSWER_DEBUG ? RUNE_AUTHORIZE_LISTED : 0u);
+    struct rune_eval eval = {
+        .store = &image->store,
+        .request = request,
+        .values = request->values,
+        .arena = &decider->arena,
+        .steps_left = decider->max_steps,
+    };
+    rune_authorize(&eval, image, flags, ret_decision);
+}
+
+void rune_decider_decide(struct rune_decider *decider, const struct rune_image *image,
+                         const struct rune_request *request, enum rune_answer_detail detail,
+                         struct rune_decision *ret_decision)
+{
+    struct rune_request bound = *request;
+    if (request == &decider->request) {
+        /* Its own decode filled arena and dictionary: only what an earlier decision left goes. */
+        rune_arena_rewind(&decider->arena, decider->decoded);
+        decide(decider, image, request, detail, ret_decision);
+        return;
+    }
+    rune_arena_reset(&decider->arena);
+    if (bound.values == NULL) {
+        rune_dict_reset(decider->values, &image->store.terms);
+        bound.values = decider->values;
+        bound.terms = rune_dict_terms(decider->values);
+    }
+    decide(decider, image, &bound, detail, ret_decision);
+}
+
+/* ---- answering ---- */
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Decides and appends the JSON of the decision. */
+static void decide_and_encode(struct rune_decider *decider, const struct rune_image *image,
+                              const struct rune_request *request, uint64_t generation,
+                              enum rune_answer_detail detail, struct rune_answer_out *out,
+                              struct rune_decision_stats *stats)
+{
+    struct rune_decision decision;
+    struct rune_answer_debug debug;
+    if (detail == RUNE_ANSWER_DEBUG) {
+        uint64_t began_ns = now_ns();
+        decide(decider, image, request, detail, &decision);
+        debug.evaluation_ns = now_ns() - began_ns;
+    } else {
+        decide(decider, image, request, detail, &decision);
+    }
+    rune_answer_decision(out, &decision, generation, detail == RUNE_ANSWER_DEBUG ? &debug : NULL);
+    for (int i = 0; i < RUNE_OUTCOME_COUNT; i++) {
+        stats->outcomes[i] += decision.stats.outcomes[i];
+    }
+    stats->policies_evaluated += decision.stats.policies_evaluated;
+    stats->rules_evaluated += decision.stats.rules_evaluated;
+    stats->errors += decision.stats.errors;
+    stats->policies_ns += decision.stats.policies_ns;
+    stats->rules_ns += decision.stats.rules_ns;
+}
+
+static void answer_refusal(struct rune_decider *decider, const struct rune_request_error *error,
+                           struct rune_answer *ret_answer)
+{
+    struct rune_answer_out out;
+    rune_answer_out_init(&out, decider->answer, decider->answer_bytes);
+    rune_answer_error(&out, error->code, error->message, error->at);
+    *ret_answer = (struct rune_answer){
+        .status = error->status,
+        .body = {out.start, (size_t)(out.next - out.start)},
+        .error_code = error->code,
+    };
+}
+
+/* The answer that was written, or the error that it did not fit. */
+static void finish_answer(struct rune_decider *decider, const struct rune_answer_out *out,
+                          const struct rune_decision_stats *stats, struct rune_answer *ret_answer)
+{
+    if (out->failed) {
+        struct rune_request_error error;
+        struct rune_request_decoder decoder = {.error = &error, .item = RUNE_REQUEST_NO_ITEM};
+        enum rune_err err = rune_request_refuse(&decoder, RUNE_REQUEST_ANSWER_TOO_LARGE, "",
+                                                "the answer is larger than %zu bytes", decider->answer_bytes);
+        (void)err;
+        answer_refusal(decider, &error, ret_answer);
+        return;
+    }
+    *ret_answer = (struct rune_answer){
+        .status = 200,
+        .body = {out->start, (size_t)(out->next - out->start)},
+        .stats = *stats,
+    };
+}
+
+void rune_decider_authorize(struct rune_decider *decider, const struct rune_image *image, uint64_t generation,
+                            struct rune_str body, enum rune_answer_detail detail, struct rune_answer *ret_answer)
+{
+    struct rune_request_error error;
+    struct rune_decision_stats stats = {0};
+    begin(decider, image);
+    if (decode(decider, &decider->arena, decider->values, image, body, &decider->request, &error) != RUNE_OK) {
+        answer_refusal(decider, &error, ret_answer);
+        return;
+    }
+    struct rune_answer_out out;
+    rune_answer_out_init(&out, decider->answer, decider->answer_bytes);
+    decide_and_encode(decider, image, &decider->request, generation, detail, &out, &stats);
+    finish_answer(decider, &out, &stats, ret_answer);
+}
+
+/* ---- batches ---- */
+
+static enum rune_err decode_items(struct rune_request_decoder *decoder, struct rune_request *requests,
+                                  uint32_t *ret_count)
+{
+    struct rune_json_token token;
+    uint32_t count = 0;
+    if (rune_json_value(decoder->json, &token) != RUNE_OK) {
+        return rune_request_refuse_json(decoder, "requests");
+    }
+    if (token.type != RUNE_JSON_ARRAY) {
+        return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, "requests", "expected an array of requests");
+    }
+    for (bool first = true;; first = false) {
+        bool more;
+        if (rune_json_next_element(decoder->json, first, &more) != RUNE_OK) {
+            return rune_request_refuse_json(decoder, "requests");
+        }
+        if (!more) {
+            break;
+        }
+        if (count == MAX_BATCH) {
+            return rune_request_refuse(decoder, RUNE_REQUEST_BATCH_SIZE, "requests",
+                                       "a batch has 1 to %u requests: send several", MAX_BATCH);
+        }
+        decoder->item = count;
+        enum rune_err err = rune_request_decode(decoder, &requests[count]);
+        if (err != RUNE_OK) {
+            return err;
+        }
+        decoder->item = RUNE_REQUEST_NO_ITEM;
+        count++;
+    }
+    *ret_count = count;
+    return count > 0 ? RUNE_OK
+                     : rune_request_refuse(decoder, RUNE_REQUEST_BATCH_SIZE, "requests",
+                                           "a batch has 1 to %u requests: this one is empty", MAX_BATCH);
+}
+
+static enum rune_err decode_batch(struct rune_request_decoder *decoder, struct rune_request *requests,
+                                  uint32_t *ret_count)
+{
+    static const char expected[] = "expected an object: {\"requests\": [..]}";
+    struct rune_json *json = decoder->json;
+    struct rune_json_token token;
+    bool seen = false;
+    if (rune_json_value(json, &token) != RUNE_OK) {
+        return rune_request_refuse_json(decoder, "");
+    }
+    if (token.type != RUNE_JSON_OBJECT) {
+        return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, "", expected);
+    }
+    for (bool first = true;; first = false) {
+        struct rune_str key;
+        bool more;
+        if (rune_json_next_member(json, first, &more, &key) != RUNE_OK) {
+            return rune_request_refuse_json(decoder, "");
+        }
+        if (!more) {
+            break;
+        }
+        if (!rune_str_equal(key, RUNE_STR("requests"))) {
+            return rune_request_refuse(decoder, RUNE_REQUEST_UNKNOWN_FIELD, "",
+                                       "unknown field \"%.*s\": a batch has \"requests\" alone",
+                                       key.length < 64 ? (int)key.length : 64, key.data);
+        }
+        if (seen) {
+            return rune_request_refuse(decoder, RUNE_REQUEST_DUPLICATE_KEY, "", "\"requests\" is there twice");
+        }
+        seen = true;
+        enum rune_err err = decode_items(decoder, requests, ret_count);
+        if (err != RUNE_OK) {
+            return err;
+        }
+    }
+    if (!seen) {
+        return rune_request_refuse(decoder, RUNE_REQUEST_MISSING_FIELD, "", "\"requests\" is missing: %s", expected);
+    }
+    return rune_json_end(json) == RUNE_OK ? RUNE_OK : rune_request_refuse_json(decoder, "");
+}
+
+void rune_decider_authorize_batch(struct rune_decider *decider, const struct rune_image *image, uint64_t generation,
+                                  struct rune_str body, enum rune_answer_detail detail, struct rune_answer *ret_answer)
+{
+    struct rune_request requests[MAX_BATCH];
+    uint32_t count = 0;
+    struct rune_request_error error;
+    struct rune_json json;
+    struct rune_request_decoder decoder;
+    begin(decider, image);
+    init_decoder(&decoder, &json, &decider->arena, decider->values, decider, image, body, &error);
+    if (decode_batch(&decoder, requests, &count) != RUNE_OK) {
+        answer_refusal(decider, &error, ret_answer);
+        return;
+    }
+    struct rune_decision_stats stats = {0};
+    struct rune_answer_out out;
+    rune_answer_out_init(&out, decider->answer, decider->answer_bytes);
+    rune_answer_raw(&out, "{\"results\":[", 12);
+    for (uint32_t i = 0; i < count; i++) {
+        struct rune_arena_mark mark = rune_arena_mark(&decider->arena);
+        if (i > 0) {
+            rune_answer_raw(&out, ",", 1);
+        }
+        decide_and_encode(decider, image, &requests[i], generation, detail, &out, &stats);
+        rune_arena_rewind(&decider->arena, mark);
+    }
+    rune_answer_raw(&out, "]}", 2);
+    finish_answer(decider, &out, &stats, ret_answer);
+}

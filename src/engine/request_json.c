@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The members of a request may come in any order, so each is decoded where it stands, but for what a schema types by
+ * another member (the context by the action, attributes by their entity): that is passed over and read when the other is
+ * known. What the request says about entities is merged with the image at the end (engine/request_entities.c). */
+#include "engine/request_json.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/request_entities.h"
+#include "engine/request_uid.h"
+
+/* ---- refusing ---- */
+
+static const struct {
+    const char *code;
+    int status;
+    enum rune_err err;
+} refusals[RUNE_REQUEST_CODE_COUNT] = {
+#define RUNE_REQUEST_ERROR(name, code, status, err) [RUNE_REQUEST_##name] = {code, status, err},
+#include "engine/request_errors.def"
+#undef RUNE_REQUEST_ERROR
+};
+
+enum rune_err rune_request_refuse(struct rune_request_decoder *decoder, enum rune_request_code code, const char *at,
+                                  const char *fmt, ...)
+{
+    struct rune_request_error *error = decoder->error;
+    error->err = refusals[code].err;
+    error->status = refusals[code].status;
+    error->code = refusals[code].code;
+    if (decoder->item == RUNE_REQUEST_NO_ITEM) {
+        snprintf(error->at, sizeof(error->at), "%s", at);
+    } else {
+        snprintf(error->at, sizeof(error->at), "requests[%u]%s%s", decoder->item, at[0] != '\0' ? "." : "", at);
+    }
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(error->message, sizeof(error->message), fmt, args);
+    va_end(args);
+    return error->err;
+}
+
+enum rune_err rune_request_refuse_json(struct rune_request_decoder *decoder, const char *at)
+{
+    const struct rune_json *json = decoder->json;
+    enum rune_request_code code = RUNE_REQUEST_INVALID_JSON;
+    if (json->err == RUNE_E_LIMIT) {
+        code = json->depth >= json->max_depth ? RUNE_REQUEST_TOO_DEEP : RUNE_REQUEST_TOO_LARGE;
+    }
+    return rune_request_refuse(decoder, code, at, "%s at byte %zu", json->message, rune_json_offset(json));
+}
+
+/* ---- values ---- */
+
+struct rune_value_reader *rune_request_reader(struct rune_request_decoder *decoder)
+{
+    if (decoder->reader == NULL) {
+        decoder->reader = rune_arena_alloc(decoder->arena, sizeof(*decoder->reader));
+        if (decoder->reader == NULL) {
+            return NULL;
+        }
+        rune_value_reader_init_fixed(decoder->reader, decoder->values, decoder->schema, &decoder->store->terms,
+                                     decoder->stack, decoder->stack_capacity);
+        rune_value_reader_reset(decoder->reader, decoder->json);
+    }
+    decoder->reader->json = decoder->json;
+    return decoder->reader;
+}
+
+enum rune_err rune_request_refuse_value(struct rune_request_decoder *decoder, enum rune_err err, const char *at)
+{
+    struct rune_value_reader *reader = decoder->reader;
+    if (err == RUNE_E_SYNTAX && decoder->json->err != RUNE_OK) {
+        return rune_request_refuse_json(decoder, at);
+    }
+    enum rune_request_code code = err == RUNE_E_SCHEMA   ? RUNE_REQUEST_SCHEMA
+                                  : err == RUNE_E_LIMIT  ? RUNE_REQUEST_TOO_LARGE
+                                  : err == RUNE_E_SYNTAX ? RUNE_REQUEST_INVALID_JSON
+                                                         : RUNE_REQUEST_INVALID_VALUE;
+    if (err == RUNE_E_LIMIT && decoder->json->depth >= decoder->json->max_depth) {
+        code = RUNE_REQUEST_TOO_DEEP;
+    }
+    char place[160];
+    snprintf(place, sizeof(place), "%s%s%s", at, reader->at[0] == '\0' || reader->at[0] == '[' ? "" : ".", reader->at);
+    return rune_request_refuse(decoder, code, place, "%s", reader->message);
+}
+
+enum rune_err rune_request_read_record(struct rune_request_decoder *decoder, const char *at, rune_schema_type type,
+                                       rune_term *ret_record)
+{
+    struct rune_value_reader *reader = rune_request_reader(decoder);
+    if (reader == NULL) {
+        return rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, at, "the request has too many values");
+    }
+    size_t first;
+    size_t count;
+    enum rune_err err = rune_value_read_members(reader, type, &first, &count);
+    if (err != RUNE_OK) {
+        return rune_request_refuse_value(decoder, err, at);
+    }
+    err = rune_dict_record(decoder->values, reader->stack + first, reader->stack + first + count, count, ret_record);
+    reader->count = first;
+    return err == RUNE_OK ? RUNE_OK
+                          : rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, at, "the request has too many values");
+}
+
+/* ---- the request's object ---- */
+
+enum field { FIELD_PRINCIPAL, FIELD_ACTION, FIELD_RESOURCE, FIELD_CONTEXT, FIELD_ENTITIES, FIELD_COUNT };
+
+static const struct rune_str field_names[FIELD_COUNT] = {
+    [FIELD_PRINCIPAL] = {"principal", 9}, [FIELD_ACTION] = {"action", 6},     [FIELD_RESOURCE] = {"resource", 8},
+    [FIELD_CONTEXT] = {"context", 7},     [FIELD_ENTITIES] = {"entities", 8},
+};
+
+/* What was read, until all of it is there. */
+struct parts {
+    struct rune_request_decoder *decoder;
+    uint32_t seen; /* bit i: field i */
+    bool context_waits;
+    struct rune_json context_at; /* if it does */
+    rune_term places[3];
+    rune_term properties[3]; /* record terms, or RUNE_TERM_NONE */
+    rune_term context;
+    struct rune_request_entity_list given;
+};
+
+static enum field find_field(struct rune_str key)
+{
+    for (enum field field = 0; field < FIELD_COUNT; field++) {
+        if (rune_str_equal(key, field_names[field])) {
+            return field;
+        }
+    }
+    return FIELD_COUNT;
+}
+
+static enum rune_err refuse_unknown(struct rune_request_decoder *decoder, const char *at, struct rune_str key,
+                                    const struct rune_str *known, size_t known_count)
+{
+    struct rune_str nearest = rune_str_nearest(key, known, known_count);
+    int shown = key.length < 64 ? (int)key.length : 64;
+    if (nearest.length > 0) {
+        return rune_request_refuse(decoder, RUNE_REQUEST_UNKNOWN_FIELD, at, "unknown field \"%.*s\": did you mean \"%.*s\"?",
+                                   shown, key.data, RUNE_STR_ARG(nearest));
+    }
+    return rune_request_refuse(decoder, RUNE_REQUEST_UNKNOWN_FIELD, at, "unknown field \"%.*s\"", shown, key.data);
+}
+
+static rune_term default_type(const struct rune_store *store, enum field place)
+{
+    switch (place) {
+    case FIELD_PRINCIPAL:
+        return store->manifest->default_principal_type;
+    case FIELD_ACTION:
+        return store->manifest->default_action_type;
+    default:
+        return store->manifest->default_resource_type;
+    }
+}
+
+/* ---- principal, action, resource ---- */
+
+enum { PLACE_TYPE, PLACE_ID, PLACE_PROPERTIES, PLACE_MEMBER_COUNT };
+
+static const struct rune_str place_members[PLACE_MEMBER_COUNT] = {{"type", 4}, {"id", 2}, {"properties", 10}};
+
+static enum rune_err check_properties(struct parts *parts, enum field place)
+{
+    struct rune_request_decoder *decoder = parts->decoder;
+    if (place == FIELD_ACTION) {
+        return rune_request_refuse(decoder, RUNE_REQUEST_ENTITIES_REFUSED, "action.properties",
+                                   "an action has no properties");
+    }
+    if ((decoder->store->manifest->flags & RUNE_MANIFEST_REQUEST_ENTITIES) == 0) {
+        return rune_request_refuse(decoder, RUNE_REQUEST_ENTITIES_REFUSED,
+                                   place == FIELD_PRINCIPAL ? "principal.properties" : "resource.properties",
+                                   "this bundle takes no properties from requests (request_entities = \"off\")");
+    }
+    return RUNE_OK;
+}
+
+/* Reads from `at` and goes on where the reader stands. */
+static enum rune_err read_properties(struct parts *parts, enum field place, const struct rune_json *at)
+{
+    struct rune_request_decoder *decoder = parts->decoder;
+    struct rune_json here = *decoder->json;
+    *decoder->json = *at;
+    enum rune_err err = rune_request_read_attrs(
+        decoder, place == FIELD_PRINCIPAL ? "principal.properties" : "resource.properties", parts->places[place],
+        &parts->properties[place]);
+    if (err == RUNE_OK) {
+        *decoder->json = here;
+    }
+    return err;
+}
+
+static enum rune_err read_place_object(struct parts *parts, enum field place)
+{
+    struct rune_request_decoder *decoder = parts->decoder;
+    struct rune_json *json = decoder->json;
+    const char *at = field_names[place].data;
+    struct rune_str texts[2] = {{0}};
+    struct rune_json properties_at;
+    uint32_t seen = 0;
+    for (bool first = true;; first = false) {
+        struct rune_str key;
+        bool more;
+        if (rune_json_next_member(json, first, &more, &key) != RUNE_OK) {
+            return rune_request_refuse_json(decoder, at);
+        }
+        if (!more) {
+            break;
+        }
+        uint32_t member = 0;
+        while (member < PLACE_MEMBER_COUNT && !rune_str_equal(key, place_members[member])) {
+            member++;
+        }
+        if (member == PLACE_MEMBER_COUNT) {
+            return refuse_unknown(decoder, at, key, place_members, PLACE_MEMBER_COUNT);
+        }
+        if ((seen & (1u << member)) != 0) {
+            return rune_request_refuse(decoder, RUNE_REQUEST_DUPLICATE_KEY, at, "\"%s\" is there twice",
+                                       place_members[member].data);
+        }
+        seen |= 1u << member;
+        if (member == PLACE_PROPERTIES) {
+            enum rune_err err = check_properties(parts, place);
+            if (err != RUNE_OK) {
+                return err;
+            }
+            properties_at = *json;
+            if (rune_json_skip(json) != RUNE_OK) {
+                return rune_request_refuse_json(decoder, at);
+            }
+            continue;
+        }
+        struct rune_json_token token;
+        if (rune_json_value(json, &token) != RUNE_OK) {
+            return rune_request_refuse_json(decoder, at);
+        }
+        if (token.type != RUNE_JSON_STRING) {
+            return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, at, "\"%s\" must be a string",
+                                       place_members[member].data);
+        }
+        texts[member] = token.text;
+    }
+    if ((seen & 3u) != 3u) {
+        return rune_request_refuse(decoder, RUNE_REQUEST_MISSING_FIELD, at, "\"%s\" is missing",
+                                   place_members[(seen & 1u) != 0 ? PLACE_ID : PLACE_TYPE].data);
+    }
+    enum rune_err err =
+        rune_request_intern_uid(decoder, at, texts[PLACE_TYPE], texts[PLACE_ID], &parts->places[place]);
+    if (err == RUNE_OK && (seen & (1u << PLACE_PROPERTIES)) != 0) {
+        err = read_properties(parts, place, &properties_at);
+    }
+    return err;
+}
+
+static enum rune_err read_place(struct parts *parts, enum field place)
+{
+    struct rune_request_decoder *decoder = parts->decoder;
+    const char *at = field_names[place].data;
+    struct rune_json_token token;
+    if (rune_json_value(decoder->json, &token) != RUNE_OK) {
+        return rune_request_refuse_json(decoder, at);
+    }
+    if (token.type == RUNE_JSON_STRING) {
+        return rune_request_read_uid(decoder, at, token.text, default_type(decoder->store, place),
+                                     &parts->places[place]);
+    }
+    if (token.type == RUNE_JSON_OBJECT) {
+        return read_place_object(parts, place);
+    }
+    return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, at,
+                               "expected an entity: {\"type\": .., \"id\": ..} or a string like \"User::\\\"alice\\\"\"");
+}
+
+/* ---- context ---- */
+
+static enum rune_err read_context(struct parts *parts, rune_schema_type type)
+{
+    struct rune_request_decoder *decoder = parts->decoder;
+    struct rune_value_reader *reader = rune_request_reader(decoder);
+    if (reader == NULL) {
+        return rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, "context", "the request has too many values");
+    }
+    enum rune_err err = rune_value_read_context(reader, type, &parts->context);
+    return err == RUNE_OK ? RUNE_OK : rune_request_refuse_value(decoder, err, "context");
+}
+
+/* With a schema the action says what the context is. */
+static rune_schema_type context_type(const struct parts *parts)
+{
+    const struct rune_schema *schema = parts->decoder->schema;
+    const struct rune_schema_action *action = rune_schema_find_action(schema, parts->places[FIELD_ACTION]);
+    return action != NULL ? action->context : 0;
+}
+
+static enum rune_err meet_context(struct parts *parts)
+{
+    struct rune_request_decoder *decoder = parts->decoder;
+    if (decoder->schema == NULL) {
+        return read_context(parts, 0);
+    }
+    if ((parts->seen & (1u << FIELD_ACTION)) != 0) {
+        return read_context(parts, context_type(parts));
+    }
+    parts->context_waits = true;
+    parts->context_at = *decoder->json;
+    return rune_json_skip(decoder->json) == RUNE_OK ? RUNE_OK : rune_request_refuse_json(decoder, "context");
+}
+
+/* The context that waited, or the empty one. */
+static enum rune_err finish_context(struct parts *parts)
+{
+    struct rune_request_decoder *decoder = parts->decoder;
+    static const char empty[] = "{}";
+    struct rune_json here = *decoder->json;
+    if (parts->context_waits) {
+        *decoder->json = parts->context_at;
+    } else if (parts->context != RUNE_TERM_NONE) {
+        return RUNE_OK;
+    } else if (decoder->schema == NULL) {
+        enum rune_err err = rune_dict_record(decoder->values, NULL, NULL, 0, &parts->context);
+        return err == RUNE_OK ? RUNE_OK
+                              : rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, "",
+                                                    "the request has too many values");
+    } else {
+        /* Read as if it were there: the schema may require a key. */
+        rune_json_init(decoder->json, empty, sizeof(empty) - 1, decoder->arena);
+    }
+    enum rune_err err = read_context(parts, context_type(parts));
+    if (err == RUNE_OK) {
+        *decoder->json = here;
+    }
+    return err;
+}
+
+/* ---- all of it ---- */
+
+static enum rune_err read_member(struct parts *parts, enum field field)
+{
+    switch (field) {
+    case FIELD_CONTEXT:
+        return meet_context(parts);
+    case FIELD_ENTITIES:
+        return rune_request_read_entities(parts->decoder, &parts->given);
+    default:
+        return read_place(parts, field);
+    }
+}
+
+static enum rune_err read_members(struct parts *parts)
+{
+    struct rune_request_decoder *decoder = parts->decoder;
+    for (bool first = true;; first = false) {
+        struct rune_str key;
+        bool more;
+        if (rune_json_next_member(decoder->json, first, &more, &key) != RUNE_OK) {
+            return rune_request_refuse_json(decoder, "");
+        }
+        if (!more) {
+            return RUNE_OK;
+        }
+        enum field field = find_field(key);
+        if (field == FIELD_COUNT) {
+            return refuse_unknown(decoder, "", key, field_names, FIELD_COUNT);
+        }
+        if ((parts->seen & (1u << field)) != 0) {
+            return rune_request_refuse(decoder, RUNE_REQUEST_DUPLICATE_KEY, "", "\"%s\" is there twice",
+                                       field_names[field].data);
+        }
+        parts->seen |= 1u << field;
+        enum rune_err err = read_member(parts, field);
+        if (err != RUNE_OK) {
+            return err;
+        }
+    }
+}
+
+static enum rune_err check_missing(struct parts *parts)
+{
+    for (enum field field = FIELD_PRINCIPAL; field <= FIELD_RESOURCE; field++) {
+        if ((parts->seen & (1u << field)) == 0) {
+            return rune_request_refuse(parts->decoder, RUNE_REQUEST_MISSING_FIELD, "", "\"%s\" is missing",
+                                       field_names[field].data);
+        }
+    }
+    return RUNE_OK;
+}
+
+static enum rune_err check_schema(const struct parts *parts)
+{
+    static const struct {
+        const char *at;
+        const char *message;
+    } verdicts[] = {
+        [RUNE_SCHEMA_UNKNOWN_ACTION] = {"action", "the schema declares no such action"},
+        [RUNE_SCHEMA_UNKNOWN_PRINCIPAL_TYPE] = {"principal", "the schema declares no such entity type"},
+        [RUNE_SCHEMA_UNKNOWN_RESOURCE_TYPE] = {"resource", "the schema declares no such entity type"},
+        [RUNE_SCHEMA_WRONG_PRINCIPAL_TYPE] = {"principal", "the action does not apply to principals of this type"},
+        [RUNE_SCHEMA_WRONG_RESOURCE_TYPE] = {"resource", "the action does not apply to resources of this type"},
+        [RUNE_SCHEMA_WRONG_PRINCIPAL_ID] = {"principal", "the id is not one that the schema lists for this type"},
+        [RUNE_SCHEMA_WRONG_RESOURCE_ID] = {"resource", "the id is not one that the schema lists for this type"},
+    };
+    struct rune_request_decoder *decoder = parts->decoder;
+    enum rune_schema_verdict verdict = rune_schema_check_request(
+        decoder->schema, &decoder->store->terms, rune_dict_terms(decoder->values), parts->places[FIELD_PRINCIPAL],
+        parts->places[FIELD_ACTION], parts->places[FIELD_RESOURCE]);
+    if (verdict == RUNE_SCHEMA_FITS) {
+        return RUNE_OK;
+    }
+    return rune_request_refuse(decoder, RUNE_REQUEST_SCHEMA, verdicts[verdict].at, "%s", verdicts[verdict].message);
+}
+
+enum rune_err rune_request_decode(struct rune_request_decoder *decoder, struct rune_request *ret_request)
+{
+    struct parts parts = {.decoder = decoder};
+    struct rune_json_token token;
+    if (rune_json_value(decoder->json, &token) != RUNE_OK) {
+        return rune_request_refuse_json(decoder, "");
+    }
+    if (token.type != RUNE_JSON_OBJECT) {
+        return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, "",
+                                   "expected an object: {\"principal\": .., \"action\": .., \"resource\": ..}");
+    }
+    enum rune_err err = read_members(&parts);
+    if (err == RUNE_OK) {
+        err = check_missing(&parts);
+    }
+    if (err != RUNE_OK) {
+        return err;
+    }
+    err = finish_context(&parts);
+    if (err == RUNE_OK && decoder->schema != NULL) {
+        err = check_schema(&parts);
+    }
+    if (err != RUNE_OK) {
+        return err;
+    }
+    struct rune_request request = {
+        .principal = parts.places[FIELD_PRINCIPAL],
+        .action = parts.places[FIELD_ACTION],
+        .resource = parts.places[FIELD_RESOURCE],
+        .context = parts.context,
+        .terms = rune_dict_terms(decoder->values),
+        .values = decoder->values,
+    };
+    const rune_term *properties = parts.properties;
+    if (parts.given.count > 0 || properties[FIELD_PRINCIPAL] != RUNE_TERM_NONE ||
+        properties[FIELD_RESOURCE] != RUNE_TERM_NONE) {
+        err = rune_request_merge_entities(decoder, &parts.given, properties[FIELD_PRINCIPAL],
+                                          properties[FIELD_RESOURCE], &request);
+        if (err != RUNE_OK) {
+            return err;
+        }
+    }
+    *ret_request = request;
+    return RUNE_OK;
+}

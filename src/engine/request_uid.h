@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* request_uid: names on the wire -> terms. Most name something the image knows, and then nothing is interned: the
+ * ordinary form costs one look for its quotes and two or three probes. Used by: request_json, request_entities. */
+#pragma once
+
+#include "engine/request_json.h"
+
+/* A string in one of the three forms of model/uid.h; `default_type` is a string term or RUNE_TERM_NONE. */
+RUNE_MUST_USE enum rune_err rune_request_read_uid(struct rune_request_decoder *decoder, const char *at,
+                                                  struct rune_str text, rune_term default_type, rune_term *ret_term);
+
+/* Type and id that were given apart; the type is checked unless the image knows the entity. */
+RUNE_MUST_USE enum rune_err rune_request_intern_uid(struct rune_request_decoder *decoder, const char *at,
+                                                    struct rune_str type, struct rune_str id, rune_term *ret_term);
