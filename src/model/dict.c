@@ -882,6 +882,19 @@ enum rune_err rune_dict_set(struct rune_dict *dict, rune_term *elements, size_t 
     return RUNE_OK;
 }
 
+enum rune_err rune_dict_set_run(struct rune_dict *dict, const rune_term *sorted, size_t count, uint32_t *ret_offset)
+{
+    if (count == 0) {
+        *ret_offset = 0;
+        return RUNE_OK;
+    }
+    enum rune_err err = reserve_heap(dict, count + 1);
+    if (err == RUNE_OK) {
+        *ret_offset = append_run(dict, (uint32_t)count, sorted, count);
+    }
+    return err;
+}
+
 /* The heap offset of a shape, shared where the dict keeps a table of them. There is room for count + 1 words. */
 static enum rune_err intern_shape(struct rune_dict *dict, const rune_term *names, size_t count, uint32_t *ret_offset)
 {

@@ -87,6 +87,11 @@ RUNE_MUST_USE enum rune_err rune_dict_record(struct rune_dict *dict, rune_term *
 RUNE_MUST_USE enum rune_err rune_dict_record_run(struct rune_dict *dict, rune_term *names, rune_term *values,
                                                  size_t count, uint32_t *ret_offset);
 
+/* A set run in the heap that is no value of the dictionary: for ancestors, which the caller shares himself. The elements
+ * ascend without repetition. */
+RUNE_MUST_USE enum rune_err rune_dict_set_run(struct rune_dict *dict, const rune_term *sorted, size_t count,
+                                              uint32_t *ret_offset);
+
 /* Find only: RUNE_TERM_NONE where unknown. */
 rune_term rune_terms_find_string(const struct rune_terms *terms, struct rune_str text);
 rune_term rune_terms_find_entity(const struct rune_terms *terms, rune_term type, rune_term id);
