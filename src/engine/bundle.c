@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bundle: walk, classify by name, read, walk again and compare. */
+#include "engine/bundle.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "engine/rune_file.h"
+
+#define MAX_FILES 100000u                   /* LIMIT: files below a bundle's root */
+#define MAX_TEXT_BYTES (UINT64_C(256) << 20) /* LIMIT: one text */
+#define MAX_ENTITY_BYTES (UINT64_C(2) << 30) /* LIMIT: one file of entity data */
+#define MAX_ALL_BYTES (UINT64_C(3) << 30)    /* LIMIT: all texts of a bundle */
+#define ATTEMPTS 8                          /* reads of a bundle that keeps changing */
+#define PAUSE_NS 50000000L                  /* between two of them */
+
+static bool ends_with(struct rune_str text, const char *suffix)
+{
+    size_t length = strlen(suffix);
+    return text.length > length && memcmp(text.data + text.length - length, suffix, length) == 0;
+}
+
+/* The name of the folder that holds the file, "" at the root. */
+static struct rune_str folder_of(struct rune_str path, size_t *ret_name_at)
+{
+    size_t name = path.length;
+    while (name > 0 && path.data[name - 1] != '/') {
+        name--;
+    }
+    *ret_name_at = name;
+    size_t begin = name > 0 ? name - 1 : 0;
+    size_t end = begin;
+    while (begin > 0 && path.data[begin - 1] != '/') {
+        begin--;
+    }
+    return (struct rune_str){path.data + begin, end - begin};
+}
+
+static bool classify_facts(struct rune_str path, size_t name_at, struct rune_bundle_file *file)
+{
+    static const struct {
+        const char *suffix;
+        enum rune_bundle_kind kind;
+    } formats[] = {
+        {".tsv", RUNE_BUNDLE_FACTS_TSV}, {".csv", RUNE_BUNDLE_FACTS_CSV}, {".jsonl", RUNE_BUNDLE_FACTS_JSONL}};
+    struct rune_str name = {path.data + name_at, path.length - name_at};
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        if (ends_with(name, formats[i].suffix)) {
+            file->kind = formats[i].kind;
+            file->relation = (struct rune_str){name.data, name.length - strlen(formats[i].suffix)};
+            return true;
+        }
+    }
+    return false;
+}
+
+/* False: not part of a bundle. Longer endings first: x.entities.json is no *.json of another kind. */
+static bool classify(struct rune_str path, struct rune_bundle_file *file)
+{
+    static const struct {
+        const char *suffix;
+        enum rune_bundle_kind kind;
+    } endings[] = {
+        {".cedar", RUNE_BUNDLE_POLICIES},          {".cedarschema", RUNE_BUNDLE_SCHEMA},
+        {".cedarschema.json", RUNE_BUNDLE_SCHEMA_JSON}, {".entities.json", RUNE_BUNDLE_ENTITIES},
+        {".links.json", RUNE_BUNDLE_LINKS},        {".tests.json", RUNE_BUNDLE_TESTS_JSON},
+        {".tests.toml", RUNE_BUNDLE_TESTS_TOML},   {".dl", RUNE_BUNDLE_RULES},
+    };
+    size_t name_at;
+    struct rune_str folder = folder_of(path, &name_at);
+    if (rune_str_equal(path, RUNE_STR("rune.toml"))) {
+        file->kind = RUNE_BUNDLE_MANIFEST;
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        if (ends_with((struct rune_str){path.data + name_at, path.length - name_at}, endings[i].suffix)) {
+            file->kind = endings[i].kind;
+            return true;
+        }
+    }
+    if (rune_str_equal(folder, RUNE_STR("entities")) && ends_with(path, ".json")) {
+        file->kind = RUNE_BUNDLE_ENTITIES;
+        return true;
+    }
+    return rune_str_equal(folder, RUNE_STR("facts")) && classify_facts(path, name_at, file);
+}
+
+static bool is_facts(enum rune_bundle_kind kind)
+{
+    return kind == RUNE_BUNDLE_FACTS_TSV || kind == RUNE_BUNDLE_FACTS_CSV || kind == RUNE_BUNDLE_FACTS_JSONL;
+}
+
+static enum rune_err read_file(const struct rune_bundle *bundle, struct rune_bundle_file *file, uint64_t *all_bytes,
+                               struct rune_arena *arena, struct rune_diag *diag)
+{
+    char *path = rune_arena_printf(arena, "%s/%s", bundle->path, file->source.path);
+    uint64_t limit = file->kind == RUNE_BUNDLE_ENTITIES ? MAX_ENTITY_BYTES : MAX_TEXT_BYTES;
+    struct rune_str text;
+    if (path == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    if (is_facts(file->kind)) {
+        file->file_path = path;
+        return RUNE_OK;
+    }
+    *all_bytes += file->size_bytes;
+    if (*all_bytes > MAX_ALL_BYTES) {
+        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-B0103", file->source.path, 0, 0, NULL,
+                            "the texts of this bundle are larger than %u GiB together", (unsigned)(MAX_ALL_BYTES >> 30));
+        return RUNE_E_LIMIT;
+    }
+    enum rune_err err = rune_fs_read(path, limit, arena, &text, diag);
+    if (err == RUNE_OK) {
+        file->source.text = text.data;
+        file->source.length = (uint32_t)text.length;
+    }
+    return err;
+}
+
+static enum rune_err read_entries(struct rune_bundle *bundle, struct rune_arena *arena, struct rune_diag *diag)
+{
+    uint64_t all_bytes = 0;
+    bundle->files = RUNE_ARENA_ARRAY(arena, struct rune_bundle_file, bundle->entry_count + 1);
+    if (bundle->files == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    for (size_t i = 0; i < bundle->entry_count; i++) {
+        const struct rune_fs_entry *entry = &bundle->entries[i];
+        struct rune_bundle_file file = {.source = {.path = entry->path, .text = ""}, .size_bytes = entry->size};
+        if (!classify(rune_str_from(entry->path), &file)) {
+            continue;
+        }
+        enum rune_err err = read_file(bundle, &file, &all_bytes, arena, diag);
+        if (err != RUNE_OK) {
+            return err;
+        }
+        bundle->files[bundle->count++] = file;
+    }
+    return RUNE_OK;
+}
+
+static bool same_entries(const struct rune_fs_entry *a, size_t a_count, const struct rune_fs_entry *b, size_t b_count)
+{
+    if (a_count != b_count) {
+        return false;
+    }
+    for (size_t i = 0; i < a_count; i++) {
+        if (strcmp(a[i].path, b[i].path) != 0 || a[i].device != b[i].device || a[i].inode != b[i].inode ||
+            a[i].size != b[i].size || a[i].mtime_ns != b[i].mtime_ns || a[i].ctime_ns != b[i].ctime_ns) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The one entry of a bundle that is a file. */
+static enum rune_err stat_file(const char *path, struct rune_arena *arena, struct rune_fs_entry **ret_entries,
+                               size_t *ret_count, struct rune_diag *diag)
+{
+    struct stat st;
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
+        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-B0101", path, 0, 0, NULL, "the bundle cannot be read any more");
+        return RUNE_E_IO;
+    }
+    struct rune_fs_entry *entry = RUNE_ARENA_NEW(arena, struct rune_fs_entry);
+    if (entry == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    *entry = (struct rune_fs_entry){
+        .path = path, .device = (uint64_t)st.st_dev, .inode = (uint64_t)st.st_ino, .size = (uint64_t)st.st_size,
+        .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+        .ctime_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec};
+    *ret_entries = entry;
+    *ret_count = 1;
+    return RUNE_OK;
+}
+
+static enum rune_err list(const struct rune_bundle *bundle, struct rune_arena *arena,
+                          struct rune_fs_entry **ret_entries, size_t *ret_count, struct rune_diag *diag)
+{
+    return bundle->is_file ? stat_file(bundle->path, arena, ret_entries, ret_count, diag)
+                           : rune_fs_walk(bundle->path, MAX_FILES, arena, ret_entries, ret_count, diag);
+}
+
+static enum rune_err read_rune_file(struct rune_bundle *bundle, struct rune_arena *arena, struct rune_diag *diag)
+{
+    struct rune_str text;
+    struct rune_source *source = RUNE_ARENA_NEW(arena, struct rune_source);
+    enum rune_err err = rune_fs_read(bundle->path, MAX_TEXT_BYTES, arena, &text, diag);
+    bundle->files = RUNE_ARENA_ARRAY(arena, struct rune_bundle_file, RUNE_BUNDLE_KIND_COUNT);
+    if (err == RUNE_OK && (source == NULL || bundle->files == NULL)) {
+        err = RUNE_E_NOMEM;
+    }
+    if (err != RUNE_OK) {
+        return err;
+    }
+    const char *name = strrchr(bundle->path, '/');
+    *source = (struct rune_source){name != NULL ? name + 1 : bundle->path, text.data, (uint32_t)text.length};
+    return rune_file_split(source, arena, bundle->files, &bundle->count, diag);
+}
+
+/* One reading; RUNE_E_BUSY when the bundle changed meanwhile. */
+static enum rune_err read_once(struct rune_bundle *bundle, struct rune_arena *arena, struct rune_diag *diag)
+{
+    bundle->count = 0;
+    enum rune_err err = list(bundle, arena, &bundle->entries, &bundle->entry_count, diag);
+    if (err == RUNE_OK) {
+        err = bundle->is_file ? read_rune_file(bundle, arena, diag) : read_entries(bundle, arena, diag);
+    }
+    return err;
+}
+
+static bool has_changed(const struct rune_bundle *bundle, struct rune_arena *arena)
+{
+    struct rune_fs_entry *entries;
+    size_t count;
+    enum rune_err err = list(bundle, arena, &entries, &count, NULL);
+    return err != RUNE_OK || !same_entries(bundle->entries, bundle->entry_count, entries, count);
+}
+
+enum rune_err rune_bundle_check_unchanged(const struct rune_bundle *bundle, struct rune_arena *arena,
+                                          struct rune_diag *diag)
+{
+    struct rune_arena_mark mark = rune_arena_mark(arena);
+    bool changed = has_changed(bundle, arena);
+    rune_arena_rewind(arena, mark);
+    if (changed) {
+        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-B0104", bundle->path, 0, 0,
+                            "put the new bundle beside the old one and rename it into place",
+                            "the bundle changed while it was read");
+    }
+    return changed ? RUNE_E_BUSY : RUNE_OK;
+}
+
+static enum rune_err check_not_empty(const struct rune_bundle *bundle, struct rune_diag *diag)
+{
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        enum rune_bundle_kind kind = bundle->files[i].kind;
+        if (kind != RUNE_BUNDLE_MANIFEST && kind != RUNE_BUNDLE_TESTS_TOML && kind != RUNE_BUNDLE_TESTS_JSON) {
+            return RUNE_OK;
+        }
+    }
+    rune_diag_report_at(diag, RUNE_ERROR, "RUNE-B0102", bundle->path, 0, 0,
+                        "a bundle holds *.cedar, *.dl, *.cedarschema, *.entities.json or facts/NAME.tsv",
+                        "nothing here belongs to a bundle");
+    return RUNE_E_BUNDLE;
+}
+
+static enum rune_err open_path(const char *path, struct rune_bundle *bundle, struct rune_diag *diag)
+{
+    struct stat st;
+    if (stat(path, &st) != 0) {
+        bool missing = errno == ENOENT || errno == ENOTDIR;
+        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-B0101", path, 0, 0, NULL, "%s",
+                            missing ? "there is no such bundle" : strerror(errno));
+        return missing ? RUNE_E_NOT_FOUND : RUNE_E_IO;
+    }
+    bundle->path = path;
+    bundle->is_file = !S_ISDIR(st.st_mode);
+    if (bundle->is_file && !ends_with(rune_str_from(path), ".rune")) {
+        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-B0101", path, 0, 0, NULL,
+                            "a bundle is a directory or a file whose name ends with .rune");
+        return RUNE_E_BUNDLE;
+    }
+    return RUNE_OK;
+}
+
+enum rune_err rune_bundle_open(const char *path, struct rune_arena *arena, struct rune_bundle *ret_bundle,
+                               struct rune_diag *diag)
+{
+    struct rune_bundle bundle = {0};
+    const char *own_path = rune_arena_strndup(arena, path, strlen(path));
+    enum rune_err err = own_path != NULL ? open_path(own_path, &bundle, diag) : RUNE_E_NOMEM;
+    struct rune_arena_mark mark = rune_arena_mark(arena);
+    for (int attempt = 0; err == RUNE_OK; attempt++) {
+        err = read_once(&bundle, arena, NULL);
+        bool changed = has_changed(&bundle, arena);
+        if (!changed) {
+            break;
+        }
+        /* Whatever went wrong may be the fault of the change. */
+        if (attempt + 1 == ATTEMPTS) {
+            return rune_bundle_check_unchanged(&bundle, arena, diag);
+        }
+        rune_arena_rewind(arena, mark);
+        nanosleep(&(struct timespec){0, PAUSE_NS}, NULL);
+        err = RUNE_OK;
+    }
+    if (err != RUNE_OK && bundle.path != NULL) {
+        rune_arena_rewind(arena, mark);
+        err = read_once(&bundle, arena, diag); /* again, for its messages */
+        err = err == RUNE_OK ? RUNE_E_BUSY : err;
+    } else if (err == RUNE_OK) {
+        err = check_not_empty(&bundle, diag);
+    }
+    if (err == RUNE_OK) {
+        *ret_bundle = bundle;
+    }
+    return err;
+}
+
+uint32_t rune_bundle_next(const struct rune_bundle *bundle, enum rune_bundle_kind kind, uint32_t from)
+{
+    while (from < bundle->count && bundle->files[from].kind != kind) {
+        from++;
+    }
+    return from < bundle->count ? from : bundle->count;
+}
