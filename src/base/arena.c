@@ -21,21 +21,21 @@
 
 #ifdef HAVE_ASAN
 #include <sanitizer/asan_interface.h>
-#define POISON(ptr, size) ASAN_POISON_MEMORY_REGION((ptr), (size))
+#define POISON(ptr, size)   ASAN_POISON_MEMORY_REGION((ptr), (size))
 #define UNPOISON(ptr, size) ASAN_UNPOISON_MEMORY_REGION((ptr), (size))
-#define GAP 8
+#define GAP                 8
 #else
-#define POISON(ptr, size) ((void)(ptr), (void)(size))
+#define POISON(ptr, size)   ((void)(ptr), (void)(size))
 #define UNPOISON(ptr, size) ((void)(ptr), (void)(size))
-#define GAP 0
+#define GAP                 0
 #endif
 
 #define FIRST_CHUNK ((size_t)4 << 10)
-#define LAST_CHUNK ((size_t)1 << 20)
+#define LAST_CHUNK  ((size_t)1 << 20)
 
 struct rune_arena_chunk {
     struct rune_arena_chunk *earlier;
-    size_t size;                /* bytes behind this header */
+    size_t size;               /* bytes behind this header */
     _Alignas(16) char bytes[]; /* what is handed out */
 };
 

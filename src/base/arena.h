@@ -65,5 +65,5 @@ static inline bool rune_arena_failed(const struct rune_arena *arena)
     return arena->failed;
 }
 
-#define RUNE_ARENA_NEW(arena, type) ((type *)rune_arena_calloc((arena), 1, sizeof(type)))
+#define RUNE_ARENA_NEW(arena, type)          ((type *)rune_arena_calloc((arena), 1, sizeof(type)))
 #define RUNE_ARENA_ARRAY(arena, type, count) ((type *)rune_arena_calloc((arena), (count), sizeof(type)))

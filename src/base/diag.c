@@ -13,8 +13,8 @@
 #include "base/utf8.h"
 
 #define DIAG_ARENA_CAP (16u << 20) /* LIMIT: bytes of all messages */
-#define DIAG_LINE_MAX 200u         /* LIMIT: bytes of a source line that are shown */
-#define DIAG_TEXT_MAX 2048u        /* LIMIT: bytes of one message */
+#define DIAG_LINE_MAX  200u        /* LIMIT: bytes of a source line that are shown */
+#define DIAG_TEXT_MAX  2048u       /* LIMIT: bytes of one message */
 
 struct note {
     struct note *next;
@@ -104,6 +104,27 @@ void rune_source_locate(const struct rune_source *source, uint32_t offset, uint3
     *ret_column = 1 + (begin == NULL ? 0 : count_columns(begin, (size_t)(stop - begin)));
 }
 
+/* Makes text safe for a terminal without moving anything: control characters and bidirectional overrides can show what
+ * is not there. Each is replaced by something as long as it is in bytes and in columns. */
+static char *make_printable(char *text, size_t length)
+{
+    size_t size;
+    for (size_t at = 0; text != NULL && at < length; at += size) {
+        int32_t code = rune_utf8_decode(text + at, length - at, &size);
+        if (code < 0) {
+            size = 1;
+            text[at] = '?';
+        } else if (code < 0x20 || code == 0x7f) {
+            text[at] = ' ';
+        } else if (code >= 0x80 && code < 0xa0) {
+            memcpy(text + at, "\xc2\xbf", 2);
+        } else if ((code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069)) {
+            memcpy(text + at, "\xef\xbf\xbd", 3);
+        }
+    }
+    return text;
+}
+
 /* The source line around the span, cut to a window that has the caret in it. */
 static void copy_line(struct rune_arena *arena, struct note *note, struct rune_span span)
 {
@@ -128,11 +149,7 @@ static void copy_line(struct rune_arena *arena, struct note *note, struct rune_s
     if (line == NULL) {
         return;
     }
-    for (char *c = line; c < line + (visible_end - begin); c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
-            *c = ' '; /* tabs and control characters would move the caret */
-        }
-    }
+    make_printable(line, visible_end - begin);
     uint32_t marked_end = at + span.length < visible_end ? at + span.length : visible_end;
     note->line = line;
     note->caret_offset = count_columns(source->text + begin, at - begin);
@@ -141,8 +158,7 @@ static void copy_line(struct rune_arena *arena, struct note *note, struct rune_s
 
 /* ---- reporting ---- */
 
-/* RUNE_PRINTF(2, 0) */
-static const char *format_text(struct rune_arena *arena, const char *fmt, va_list args)
+static RUNE_PRINTF(2, 0) const char *format_text(struct rune_arena *arena, const char *fmt, va_list args)
 {
     char text[DIAG_TEXT_MAX];
     int length = vsnprintf(text, sizeof(text), fmt, args);
@@ -150,7 +166,10 @@ static const char *format_text(struct rune_arena *arena, const char *fmt, va_lis
         return "";
     }
     size_t kept = (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1;
-    return rune_arena_strndup(arena, text, rune_utf8_valid_prefix(text, kept));
+    if (kept < (size_t)length) {
+        kept = rune_utf8_valid_prefix(text, kept);
+    }
+    return make_printable(rune_arena_strndup(arena, text, kept), kept);
 }
 
 static uint32_t file_rank(const struct rune_diag *diag, const char *path)
@@ -183,7 +202,8 @@ static void keep_entry(struct rune_diag *diag, struct entry *entry, const char *
 {
     struct rune_diag_message *message = &entry->first.message;
     message->code = code;
-    message->path = path == NULL ? NULL : rune_arena_strndup(&diag->arena, path, strlen(path));
+    message->path =
+        path == NULL ? NULL : make_printable(rune_arena_strndup(&diag->arena, path, strlen(path)), strlen(path));
     message->help = help == NULL ? NULL : rune_arena_strndup(&diag->arena, help, strlen(help));
     if (message->text == NULL) {
         message->text = ""; /* out of memory: the place alone still helps */
@@ -291,7 +311,7 @@ static void sort_entries(struct rune_diag *diag)
 size_t rune_diag_count(const struct rune_diag *diag, enum rune_severity at_least)
 {
     size_t count = 0;
-    for (int severity = at_least; severity <= RUNE_ERROR; severity++) {
+    for (unsigned severity = at_least; severity <= RUNE_ERROR; severity++) {
         count += diag->counts[severity];
     }
     return count;

@@ -141,8 +141,8 @@ static enum rune_err add_file(struct walk *walk, const char *relative, const str
         .ctime_ns = (int64_t)status->st_ctim.tv_sec * 1000000000 + status->st_ctim.tv_nsec,
     };
     if (walk->entries.count == walk->max_entries) {
-        rune_diag_report_at(walk->diag, RUNE_ERROR, "RUNE-F0005", relative, 0, 0, NULL,
-                            "there are more than %zu files", walk->max_entries);
+        rune_diag_report_at(walk->diag, RUNE_ERROR, "RUNE-F0005", relative, 0, 0, NULL, "there are more than %zu files",
+                            walk->max_entries);
         return RUNE_E_LIMIT;
     }
     return RUNE_VEC_PUSH(&walk->entries, entry) ? RUNE_OK : RUNE_E_NOMEM;

@@ -29,5 +29,4 @@ struct rune_fs_entry {
 /* Regular files below `root` (symbolic links to files are followed, to directories too but never in a cycle), hidden
  * names left out, bytewise sorted by path. RUNE_E_NOT_FOUND, RUNE_E_IO, RUNE_E_LIMIT (max_entries), RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_fs_walk(const char *root, size_t max_entries, struct rune_arena *arena,
-                                         struct rune_fs_entry **ret_entries, size_t *ret_count,
-                                         struct rune_diag *diag);
+                                         struct rune_fs_entry **ret_entries, size_t *ret_count, struct rune_diag *diag);

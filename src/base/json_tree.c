@@ -110,8 +110,8 @@ static enum rune_err build_children(struct builder *builder, struct rune_json_no
             /* Names with escapes were decoded elsewhere: then the place behind the name has to do. */
             const char *key = member.key.data;
             bool in_text = key > builder->json.start && key < builder->json.end;
-            member.key_offset = (uint32_t)(in_text ? (size_t)(key - 1 - builder->json.start)
-                                                   : rune_json_offset(&builder->json));
+            member.key_offset =
+                (uint32_t)(in_text ? (size_t)(key - 1 - builder->json.start) : rune_json_offset(&builder->json));
         }
         err = build_value(builder, &member.value);
         if (err != RUNE_OK) {
