@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds that fail: clients notice nothing; the call, the log, the status and the metrics all say so."""
+import os
+import signal
+import threading
+import time
+
+import harness
+
+TURNS = 20
+
+
+class Builds(harness.TestCase):
+    def check_failed(self, server, before, turns):
+        now = server.status()
+        self.assertEqual(now["generation"], before["generation"])
+        self.assertEqual(now["image"], before["image"])
+        self.assertEqual(now["lastReload"]["result"], "failed")
+        self.assertEqual(server.metric('rune_reload_events_total{result="failed"}'), turns)
+        self.assertIn(" error reload_failed", server.log())
+
+    def test_bundle_with_errors(self):
+        server = self.server().start()
+        before = server.status()
+        with harness.Load(server) as load:
+            server.write_bundle(harness.BROKEN)
+            for _ in range(TURNS):
+                status, answer = server.reload()
+                self.assertEqual(status, 422, answer)
+                places = [(d["file"], d["line"]) for d in answer["diagnostics"] if d["severity"] == "error"]
+                self.assertIn(("policies.cedar", 3), places, answer)
+            self.check_failed(server, before, TURNS)
+            self.assertIn("policies.cedar:3:", server.log())
+            self.assertIn("policies.cedar", str(server.status()["lastReload"]))
+            status, answer = server.admin("GET", "/v1/config/validate")
+            self.assertEqual(status, 422, answer)
+            server.write_bundle(harness.FORBID)
+            self.assertEqual(server.reload()[0], 200)
+        self.check(load.answers, 50)
+        self.assertEqual(load.broken, [])
+
+    def test_builder_killed(self):
+        server = self.server().start()
+        before = server.status()
+        big = dict(harness.FORBID)
+        big["facts/pair.tsv"] = "".join("user%d\tteam%d\n" % (i, i % 977) for i in range(200000))
+        server.write_bundle(big)
+        stop, killed = threading.Event(), []
+
+        def killer():
+            while not stop.is_set():
+                pid = server.child_named("rune: builder")
+                if pid is not None and pid not in killed:
+                    try:
+                        os.kill(pid, signal.SIGKILL)
+                        killed.append(pid)
+                    except ProcessLookupError:
+                        pass
+
+        thread = threading.Thread(target=killer)
+        with harness.Load(server, http1=2, http2=1) as load:
+            thread.start()
+            try:
+                for _ in range(TURNS):
+                    status, answer = server.reload()
+                    self.assertGreaterEqual(status, 500, answer)
+                    self.assertIn("killed by signal 9", str(answer), answer)
+            finally:
+                stop.set()
+                thread.join()
+            self.check_failed(server, before, TURNS)
+        self.check(load.answers, 20)
+        self.assertEqual(load.broken, [])
+
+    def test_builder_out_of_memory(self):
+        server = self.server(config="[limits]\nmax_build_bytes = \"96MiB\"").start()
+        before = server.status()
+        big = dict(harness.FORBID)
+        big["facts/pair.tsv"] = "".join("a rather long name of user number %d\tsome team or other %d\n" % (i, i)
+                                        for i in range(400000))
+        server.write_bundle(big)
+        with harness.Load(server, http1=2, http2=1) as load:
+            for _ in range(3):
+                status, answer = server.reload()
+                self.assertGreaterEqual(status, 400, answer)
+            self.check_failed(server, before, 3)
+        self.check(load.answers, 20)
+        self.assertEqual(load.broken, [])
+
+    def test_image_too_large(self):
+        server = self.server(config="[limits]\nmax_image_bytes = \"64KiB\"").start()
+        before = server.status()
+        big = dict(harness.PERMIT)
+        big["facts/name.tsv"] = "".join("user number %d\n" % i for i in range(20000))
+        server.write_bundle(big)
+        status, answer = server.reload()
+        self.assertGreaterEqual(status, 400, answer)
+        self.check_failed(server, before, 1)
+
+    def test_no_bundle_no_service(self):
+        server = self.server(harness.BROKEN).launch()
+        self.assertEqual(server.wait(), 3)
+        self.assertIn("policies.cedar:3:", server.log())
+        self.assertFalse(os.path.exists(os.path.join(server.runtime, "control.sock")))
+
+    def test_signal_with_a_broken_bundle_keeps_the_image(self):
+        server = self.server().start()
+        before = server.status()
+        server.write_bundle(harness.BROKEN)
+        server.signal(signal.SIGHUP)
+        harness.wait_for("the reload to fail", lambda: server.status()["lastReload"]["result"] == "failed")
+        self.check_failed(server, before, 1)
+        self.assertEqual(server.ask()[1]["decision"], "PERMIT")
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Beginning and end: configuration, ports, signals, generations over restarts."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+import harness
+
+
+def run(*args):
+    return subprocess.run([harness.RUNED] + list(args), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=60)
+
+
+def half_a_request(server):
+    """A connection on which a request has begun and is not complete."""
+    connection = socket.create_connection(server.address, timeout=20)
+    head = "POST /v1/authorize HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    connection.sendall(head.encode() % len(harness.REQUEST) + harness.REQUEST[:10])
+    return connection
+
+
+class Configuration(harness.TestCase):
+    def check_refused(self, text, *wanted):
+        server = self.server(config=text)
+        for flags in ((), ("--check-config",)):  # a server that should not start must not
+            result = run("--config", server.config_path, *flags)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            for want in wanted:
+                self.assertIn(want, result.stderr)
+
+    def test_good_is_told(self):
+        server = self.server()
+        result = run("--config", server.config_path, "--check-config")
+        self.assertEqual((result.returncode, result.stdout.strip()), (0, "configuration ok"), result.stderr)
+
+    def test_unknown_keys_are_errors_with_a_suggestion(self):
+        self.check_refused("[limits]\nmax_bodi_bytes = 5", "runed.toml:6:1", "max_body_bytes")
+        self.check_refused("[limit]\n", "limits")
+        self.check_refused("listen = 5", "listen")
+
+    def test_wrong_values_are_errors(self):
+        self.check_refused("[limits]\nmax_body_bytes = \"much\"", "runed.toml:6:")
+        self.check_refused("[limits]\nmax_connections = -1", "runed.toml:6:")
+        self.check_refused("[logging]\nlevel = \"loud\"", "debug")
+        self.check_refused("admin = \"0.0.0.0:9\"", "loopback")
+        self.check_refused("user = \"nobody-has-this-name\"", "nobody-has-this-name")
+        self.check_refused("this is no TOML", "runed.toml:5:")
+
+    def test_unknown_flags_are_errors_with_a_suggestion(self):
+        result = run("--lisen", "127.0.0.1:0", "x")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("--listen", result.stderr)
+
+
+class Lifecycle(harness.TestCase):
+    def test_second_server_on_the_port_is_refused(self):
+        server = self.server().start()
+        other = self.server()
+        result = run("--config", other.config_path, "--listen", "127.0.0.1:%d" % server.address[1])
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn("in use", result.stderr)
+        result = run("--config", server.config_path)
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn("another runed", result.stderr)
+        self.assertEqual(server.ask()[0], 200)
+
+    def test_generation_grows_over_restarts(self):
+        server = self.server().start()
+        server.reload()
+        before = server.status()["generation"]
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.wait(), 0)
+        server.start()
+        self.assertGreater(server.status()["generation"], before)
+
+    def test_restart_on_the_same_port(self):
+        server = self.server().start()
+        kept = [half_a_request(server) for _ in range(8)]
+        server.flags = ["--listen", "127.0.0.1:%d" % server.address[1]]
+        server.signal(signal.SIGQUIT)
+        self.assertEqual(server.wait(), 0)
+        server.start()
+        self.assertEqual(server.ask()[0], 200)
+        for connection in kept:
+            connection.close()
+
+    def test_drain_answers_what_has_begun(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            server = self.server().start()
+            connection = half_a_request(server)
+            time.sleep(0.2)
+            server.signal(number)
+            time.sleep(0.2)
+            connection.sendall(harness.REQUEST[10:])
+            answer = connection.recv(65536)
+            self.assertIn(b" 200 ", answer.split(b"\r\n")[0])
+            self.assertEqual(server.wait(), 0)
+            connection.close()
+            self.assertFalse(os.path.exists(server.runtime), "the runtime directory is left")
+
+    def test_drain_ends_in_time(self):
+        server = self.server(config="[timeouts]\ndrain_ms = 300").start()
+        connection = half_a_request(server)
+        time.sleep(0.2)
+        begin = time.monotonic()
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.wait(), 0)
+        self.assertLess(time.monotonic() - begin, 5)
+        connection.close()
+
+    def test_quit_leaves_at_once(self):
+        server = self.server().start()
+        connection = half_a_request(server)
+        begin = time.monotonic()
+        server.signal(signal.SIGQUIT)
+        self.assertEqual(server.wait(), 0)
+        self.assertLess(time.monotonic() - begin, 2)
+        connection.close()
+
+    def test_children_die_with_the_supervisor(self):
+        server = self.server().start()
+        children = server.children()
+        server.signal(signal.SIGKILL)
+        server.wait()
+
+        def gone():
+            return not any(os.path.exists("/proc/%d" % pid) and
+                           open("/proc/%d/stat" % pid).read().split(")")[1].split()[0] != "Z" for pid in children)
+        harness.wait_for("the children to die", gone, 5)
+        server.start()  # the folder of a dead server is taken over
+        self.assertEqual(server.ask()[0], 200)
+
+    def test_hup_changes_limits(self):
+        server = self.server().start()
+        self.assertEqual(server.ask()[0], 200)
+        server.write_config("[limits]\nmax_body_bytes = 1024")
+        before = server.status()["generation"]
+        server.signal(signal.SIGHUP)
+        harness.wait_for("the reload", lambda: server.status()["generation"] > before)
+
+        def refused():
+            connection = harness.http.client.HTTPConnection(*server.address, timeout=10)
+            connection.request("POST", "/v1/authorize", b" " * 2000, {"content-type": "application/json"})
+            status = connection.getresponse().status
+            connection.close()
+            return status == 413
+        harness.wait_for("the smaller limit", refused, 5)
+
+    def test_usr1_opens_the_log_again(self):
+        server = self.server(config="[logging]\nfile = \"runed.log\"").start()
+        path = os.path.join(server.folder, "runed.log")
+        harness.wait_for("the log", lambda: "worker_ready" in open(path).read())
+        os.rename(path, path + ".1")
+        server.signal(signal.SIGUSR1)
+        harness.wait_for("a new log", lambda: os.path.exists(path))
+        server.reload()
+        harness.wait_for("a line in it", lambda: "reload_done" in open(path).read())
+
+    def test_an_image_file_is_served(self):
+        rune = os.path.join(os.path.dirname(harness.RUNED), "rune")
+        if not os.access(rune, os.X_OK):
+            self.skipTest("there is no " + rune)
+        server = self.server()
+        image = os.path.join(server.folder, "bundle.img")
+        subprocess.run([rune, "build", server.bundle, "-o", image], check=True, capture_output=True)
+        server.flags = ["--bundle", image]
+        server.start()
+        self.assertEqual(server.ask()[1]["decision"], "PERMIT")
+        with open(image, "r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            file.write(b"?")
+        status, answer = server.reload()
+        self.assertGreaterEqual(status, 400, answer)
+        self.assertEqual(server.ask()[1]["decision"], "PERMIT")
+
+    def test_answers_name_the_image(self):
+        server = self.server().start()
+        connection = harness.http.client.HTTPConnection(*server.address, timeout=10)
+        connection.request("POST", "/v1/authorize", harness.REQUEST, {"content-type": "application/json"})
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+        status = server.status()
+        self.assertEqual(answer.getheader("rune-image"), status["image"][:16])
+        self.assertEqual(body["generation"], status["generation"])
+        connection.close()
+
+
+if __name__ == "__main__":
+    harness.main()
