@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/diag.h"
 #include "engine/build.h"
 #include "engine/image.h"
@@ -122,8 +123,10 @@ static enum rune_err hand_over(int socket, struct rune_diag *diag, struct rune_b
     report->stage = RUNE_BUILD_FINISHED;
     report->errors = (uint32_t)rune_diag_count(diag, RUNE_ERROR);
     report->warnings = (uint32_t)rune_diag_count(diag, RUNE_WARNING) - report->errors;
-    enum rune_err err =
-        rune_diagnostics_create(report->errors, report->warnings, rune_diag_text(diag), rune_diag_json(diag), &diag_fd);
+    char *text = rune_strdup(rune_diag_text(diag)); /* the next rendering takes its place */
+    enum rune_err err = rune_diagnostics_create(report->errors, report->warnings, text != NULL ? text : "",
+                                                rune_diag_json(diag), &diag_fd);
+    rune_free(text);
     if (err == RUNE_OK) {
         err = rune_message_send(socket, &first, sizeof first, diag_fd);
         close(diag_fd);

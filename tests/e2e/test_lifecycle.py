@@ -15,6 +15,11 @@ def run(*args):
                           timeout=60)
 
 
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def half_a_request(server):
     """A connection on which a request has begun and is not complete."""
     connection = socket.create_connection(server.address, timeout=20)
@@ -127,9 +132,14 @@ class Lifecycle(harness.TestCase):
         server.signal(signal.SIGKILL)
         server.wait()
 
+        def is_alive(pid):
+            try:
+                return read("/proc/%d/stat" % pid).split(")")[1].split()[0] != "Z"
+            except OSError:
+                return False
+
         def gone():
-            return not any(os.path.exists("/proc/%d" % pid) and
-                           open("/proc/%d/stat" % pid).read().split(")")[1].split()[0] != "Z" for pid in children)
+            return not any(is_alive(pid) for pid in children)
         harness.wait_for("the children to die", gone, 5)
         server.start()  # the folder of a dead server is taken over
         self.assertEqual(server.ask()[0], 200)
@@ -153,12 +163,12 @@ class Lifecycle(harness.TestCase):
     def test_usr1_opens_the_log_again(self):
         server = self.server(config="[logging]\nfile = \"runed.log\"").start()
         path = os.path.join(server.folder, "runed.log")
-        harness.wait_for("the log", lambda: "worker_ready" in open(path).read())
+        harness.wait_for("the log", lambda: "worker_ready" in read(path))
         os.rename(path, path + ".1")
         server.signal(signal.SIGUSR1)
         harness.wait_for("a new log", lambda: os.path.exists(path))
         server.reload()
-        harness.wait_for("a line in it", lambda: "reload_done" in open(path).read())
+        harness.wait_for("a line in it", lambda: "reload_done" in read(path))
 
     def test_an_image_file_is_served(self):
         rune = os.path.join(os.path.dirname(harness.RUNED), "rune")
