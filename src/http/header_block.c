@@ -68,7 +68,8 @@ static uint8_t *put_header(uint8_t *out, const h2o_header_t *header)
 {
     unsigned index = 0;
     if (h2o_iovec_is_token(header->name)) {
-        index = (unsigned char)H2O_STRUCT_FROM_MEMBER(h2o_token_t, buf, header->name)->http2_static_table_name_index;
+        const h2o_token_t *token = (const h2o_token_t *)(const void *)header->name; /* its first member */
+        index = (unsigned char)token->http2_static_table_name_index;
     }
     out = put_integer(out, 0, 4, index);
     if (index == 0) {
