@@ -110,6 +110,9 @@ void rune_http_respond(struct rune_http_loop *loop, h2o_req_t *req, const struct
     static h2o_generator_t generator; /* what is sent at once needs no callbacks */
 
     rune_counter_add(loop->counters, rune_metric_for_status(response->status), 1);
+    if (loop->phase != RUNE_HTTP_SERVING) {
+        req->http1_is_persistent = 0; /* the library itself looks only when a request begins */
+    }
     req->res.status = response->status;
     req->res.reason = rune_http_reason_phrase(response->status);
     req->res.content_length = response->body.length;
