@@ -299,7 +299,7 @@ const char *rune_config_usage(void)
            "  --config FILE          configuration in TOML; flags win over it\n"
            "  --check-config         check the configuration and leave\n"
            "  --bundle PATH          bundle (a folder or .rune file) or image; the same as BUNDLE\n"
-           "  --listen HOST:PORT     public listener; may be repeated (default 127.0.0.1:8180)\n"
+           "  --listen HOST:PORT     public listener; may be repeated (default 127.0.0.1:8080)\n"
            "  --admin ADDRESS        admin listener: unix:PATH or a loopback HOST:PORT\n"
            "  --workers N            worker processes (default: one a processor)\n"
            "  --user NAME            whom all but the supervisor run as\n"
@@ -401,7 +401,7 @@ static void complete(struct rune_config *config, struct rune_diag *diag)
                          "give `bundle = \"PATH\"` in the file, or the path as an argument", "no bundle is given");
     }
     if (config->listen_count == 0) {
-        config->listen[config->listen_count++] = "127.0.0.1:8180";
+        config->listen[config->listen_count++] = "127.0.0.1:8080";
     }
     if (rune_arena_failed(&config->arena)) {
         rune_diag_report(diag, RUNE_ERROR, "RUNE-S0007", RUNE_SPAN_NONE, NULL, "out of memory");

@@ -3,12 +3,12 @@
  * server left in TIME_WAIT would refuse a restart. A port somebody listens on is refused all the same. */
 #include "server/listeners.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <arpa/inet.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -34,7 +34,7 @@ static enum rune_err refuse(struct rune_diag *diag, const char *text, const char
 static enum rune_err parse_tcp(const char *text, union address *ret_address, socklen_t *ret_length,
                                struct rune_diag *diag)
 {
-    static const char *const help = "write it like 127.0.0.1:8180, [::1]:8180 or *:8180";
+    static const char *const help = "write it like 127.0.0.1:8080, [::1]:8080 or *:8080";
     const char *colon = strrchr(text, ':');
     char host[64];
     if (colon == NULL || colon[1] == '\0' || strspn(colon + 1, "0123456789") != strlen(colon + 1)) {
@@ -55,7 +55,7 @@ static enum rune_err parse_tcp(const char *text, union address *ret_address, soc
         snprintf(host, sizeof host, "0.0.0.0");
     }
     struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found;
-    if (strlen(colon + 1) > 5 || strtoul(colon + 1, NULL, 10) > 65535 ||
+    if (strlen(colon + 1) > 5 || (strlen(colon + 1) == 5 && strcmp(colon + 1, "65535") > 0) ||
         getaddrinfo(host, colon + 1, &hints, &found) != 0) {
         return refuse(diag, text, "is no numeric host and port", help);
     }

@@ -75,9 +75,10 @@ enum rune_err rune_sandbox_builder(uint64_t max_memory_bytes, uint64_t max_file_
         "io_uring_setup", "kexec_load", "init_module", "finit_module", "delete_module", "reboot", "swapon", "keyctl",
         "add_key", "request_key", "perf_event_open", "userfaultfd",
     };
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
     first_to_go();
-    (void)!unshare(CLONE_NEWNET); /* needs privilege; the filter below holds without it */
-    signal(SIGXFSZ, SIG_IGN);     /* a file that would grow too large is EFBIG */
+    (void)!unshare(CLONE_NEWNET);       /* needs privilege; the filter below holds without it */
+    sigaction(SIGXFSZ, &ignore, NULL); /* a file that would grow too large is EFBIG */
     /* A sanitizer maps more address space than any limit. */
     if (set_limit(RLIMIT_CORE, 0) != 0 || set_limit(RLIMIT_FSIZE, max_file_bytes) != 0 ||
         (!SANITIZED && set_limit(RLIMIT_AS, max_memory_bytes) != 0)) {
