@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define HEADERS_MAX 16
-#define BODY_MAX 65536
+#define BODY_MAX    65536
 
 static struct {
     h2o_iovec_t name;

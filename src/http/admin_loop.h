@@ -23,8 +23,8 @@ struct rune_http_admin_config {
     int relay_fd; /* SOCK_SEQPACKET to the supervisor, this thread its one user; stays the caller's */
     struct rune_view_root *view;
     const struct rune_control_map *control; /* the control page: workers, counters of all slots, the last reload */
-    struct rune_counters *counters; /* this process's own block, NULL if it has none */
-    const struct rune_limits *limits; /* as in worker_loop.h */
+    struct rune_counters *counters;         /* this process's own block, NULL if it has none */
+    const struct rune_limits *limits;       /* as in worker_loop.h */
     struct rune_log *log;
     rune_http_tick_fn tick;
     void *tick_context;

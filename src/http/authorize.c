@@ -27,7 +27,8 @@ static bool is_json_type(const h2o_req_t *req)
     }
     h2o_iovec_t value = req->headers.entries[index].value;
     size_t length = sizeof(json) - 1;
-    if (value.len < length || (memcmp(value.base, json, length) != 0 && !h2o_lcstris(value.base, length, json, length))) {
+    if (value.len < length ||
+        (memcmp(value.base, json, length) != 0 && !h2o_lcstris(value.base, length, json, length))) {
         return false;
     }
     return value.len == length || value.base[length] == ';' || value.base[length] == ' ';
@@ -37,7 +38,7 @@ static bool is_json_type(const h2o_req_t *req)
 static bool refuse(struct rune_http_loop *loop, h2o_req_t *req)
 {
     if (!is_json_type(req)) {
-        rune_http_respond_error(loop, req, 415, "unsupported_media_type", "the body must be application/json");
+        rune_http_respond_error(loop, req, 415, "unsupported_media_type", "the body must be application/json; with curl: --json instead of -d");
         return true;
     }
     if (req->entity.len > loop->limits->max_body_bytes) {

@@ -10,11 +10,11 @@
 #include <stddef.h>
 
 struct rune_http_census {
-    size_t input_bytes;         /* input buffers of HTTP/1 connections */
-    size_t arriving;            /* requests over HTTP/2 of which a part has arrived */
-    h2o_conn_t *most_bytes;     /* the HTTP/1 connection with the largest input buffer; NULL: none */
+    size_t input_bytes;     /* input buffers of HTTP/1 connections */
+    size_t arriving;        /* requests over HTTP/2 of which a part has arrived */
+    h2o_conn_t *most_bytes; /* the HTTP/1 connection with the largest input buffer; NULL: none */
     size_t most_bytes_count;
-    h2o_conn_t *most_arriving;  /* the HTTP/2 connection with the most such requests; NULL: none */
+    h2o_conn_t *most_arriving; /* the HTTP/2 connection with the most such requests; NULL: none */
     size_t most_arriving_count;
     h2o_conn_t *current; /* while counting */
     size_t current_arriving;

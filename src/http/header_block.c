@@ -5,17 +5,17 @@
 #include <string.h>
 
 #define FRAME_HEADER_BYTES 9
-#define FRAME_HEADERS 1u
-#define FRAME_END_HEADERS 4u
+#define FRAME_HEADERS      1u
+#define FRAME_END_HEADERS  4u
 
 /* Names with a place in HPACK's static table (RFC 7541 appendix A). */
-#define STATIC_STATUS 8u
+#define STATIC_STATUS         8u
 #define STATIC_CONTENT_LENGTH 28u
-#define STATIC_DATE 33u
+#define STATIC_DATE           33u
 
 #define STATUS_BYTES 5 /* at most, as a literal */
-#define DIGITS_MAX 20
-#define INTEGER_MAX 6 /* bytes of a 32-bit number in any prefix */
+#define DIGITS_MAX   20
+#define INTEGER_MAX  6 /* bytes of a 32-bit number in any prefix */
 
 /* A number in the low `bits` of the first byte, which holds `flags` above them, and in further bytes (section 5.1). */
 static uint8_t *put_integer(uint8_t *out, uint8_t flags, unsigned bits, size_t number)

@@ -20,15 +20,15 @@
 #include "live/view.h"
 #include "shm/messages.h"
 
-#define TICK_MS 500u
-#define CENSUS_MS 100u
-#define IDLE_GRACE_MS 250u    /* draining: how long an idle connection may still send a request */
+#define TICK_MS           500u
+#define CENSUS_MS         100u
+#define IDLE_GRACE_MS     250u /* draining: how long an idle connection may still send a request */
 #define CLOSE_PATIENCE_MS 500u /* how long closing everything may take */
-#define ACCEPTS_AT_ONCE 32
+#define ACCEPTS_AT_ONCE   32
 #define POLL_FAILURES_MAX 100
 
 #define INPUT_BUFFERS_KEPT 64 /* of 4 KiB, for bodies of HTTP/2 and input of HTTP/1; the library keeps 16 */
-#define BODY_HEADROOM 8u /* the library takes bodies this many times our limit, so that our answer, a 413, is seen */
+#define BODY_HEADROOM      8u /* the library takes bodies this many times our limit, so that our answer, a 413, is seen */
 
 uint64_t rune_http_monotonic_ms(void)
 {

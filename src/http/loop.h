@@ -73,7 +73,7 @@ struct rune_http_loop {
     struct rune_decider *decider; /* workers only */
     uint64_t request_seed;        /* random, one a process */
     uint64_t request_count;
-    uint32_t sample_countdown;    /* to the next request whose time is taken */
+    uint32_t sample_countdown; /* to the next request whose time is taken */
 
     struct rune_http_relay *relay;          /* admin only */
     const struct rune_control_map *control; /* admin only */
@@ -82,8 +82,7 @@ struct rune_http_loop {
 /* Prepares everything but the listeners: configuration, context, routes. RUNE_E_NOMEM, RUNE_E_IO.
  * OWNERSHIP: rune_http_loop_destroy, also after a failure of what follows. `config` must outlive the loop. */
 RUNE_MUST_USE enum rune_err rune_http_loop_create(const struct rune_http_worker_config *config,
-                                                  enum rune_http_audience audience,
-                                                  struct rune_http_loop **ret_loop);
+                                                  enum rune_http_audience audience, struct rune_http_loop **ret_loop);
 void rune_http_loop_destroy(struct rune_http_loop *loop);
 
 /* Opens listeners and the stop descriptor, then serves until told to stop. RUNE_E_IO, RUNE_E_NOMEM. */

@@ -10,7 +10,7 @@
 static h2o_iovec_t name_rune_image = {(char *)"rune-image", sizeof("rune-image") - 1};
 static h2o_iovec_t name_request_id = {(char *)"x-request-id", sizeof("x-request-id") - 1};
 
-#define REQUEST_ID_MAX 128u
+#define REQUEST_ID_MAX    128u
 #define REQUEST_ID_DIGITS 16u
 
 const char *rune_http_reason_phrase(int status)

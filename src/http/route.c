@@ -11,7 +11,7 @@ static const struct {
     enum rune_http_audience audience;
     struct rune_http_route route;
 } all_routes[RUNE_HTTP_ROUTE_COUNT] = {
-#define RUNE_HTTP_ROUTE(audience, method, path, answer)                                                                \
+#define RUNE_HTTP_ROUTE(audience, method, path, answer) \
     {RUNE_HTTP_##audience, {path, sizeof(path) - 1, RUNE_HTTP_##method, answer}},
 #include "http/routes.def"
 #undef RUNE_HTTP_ROUTE

@@ -18,7 +18,7 @@ struct rune_log;       /* observe/log.h */
 
 /* What is written to the stop eventfd. The counts add up, so both may have been written before the loop looks. */
 #define RUNE_HTTP_STOP_DRAIN UINT64_C(1)         /* answer what is there, close idle connections, then return */
-#define RUNE_HTTP_STOP_NOW (UINT64_C(1) << 32)   /* close everything and return */
+#define RUNE_HTTP_STOP_NOW   (UINT64_C(1) << 32) /* close everything and return */
 
 /* Called on the loop thread at least once a second, and when the loop becomes ready and when it begins to drain:
  * heartbeat and readiness go to the control page there. Must not block. */
@@ -29,14 +29,14 @@ struct rune_http_worker_config {
     size_t listen_count;
     int stop_fd; /* an eventfd, see above; stays the caller's */
     struct rune_view_root *view;
-    struct rune_counters *counters; /* this process's block: the loop thread is its one writer */
+    struct rune_counters *counters;   /* this process's block: the loop thread is its one writer */
     const struct rune_limits *limits; /* NULL: the defaults; read where used: the tick may change them (a reload did) */
     /* While a slot's worker does not come up, another one accepts on that slot's listeners: */
-    int command_fd;            /* non-blocking pipe of struct rune_loop_command (shm/messages.h): ADOPT, DROP; -1: none */
+    int command_fd; /* non-blocking pipe of struct rune_loop_command (shm/messages.h): ADOPT, DROP; -1: none */
     const int *slot_listen_fds; /* those of slot s are the listen_count fds from s * listen_count on */
     uint32_t slot_count;
-    struct rune_log *log;                  /* NULL: silent */
-    rune_http_tick_fn tick;                /* NULL: none */
+    struct rune_log *log;   /* NULL: silent */
+    rune_http_tick_fn tick; /* NULL: none */
     void *tick_context;
 };
 

@@ -41,9 +41,9 @@ struct rune_log_field {
     int64_t integer;
 };
 
-#define RUNE_LOG_STR(k, v) ((struct rune_log_field){.key = (k), .kind = RUNE_LOG_STRING, .string = (v)})
+#define RUNE_LOG_STR(k, v)  ((struct rune_log_field){.key = (k), .kind = RUNE_LOG_STRING, .string = (v)})
 #define RUNE_LOG_CSTR(k, v) RUNE_LOG_STR(k, rune_str_from(v))
-#define RUNE_LOG_INT(k, v) ((struct rune_log_field){.key = (k), .kind = RUNE_LOG_SIGNED, .integer = (int64_t)(v)})
+#define RUNE_LOG_INT(k, v)  ((struct rune_log_field){.key = (k), .kind = RUNE_LOG_SIGNED, .integer = (int64_t)(v)})
 #define RUNE_LOG_UINT(k, v) ((struct rune_log_field){.key = (k), .kind = RUNE_LOG_UNSIGNED, .integer = (int64_t)(v)})
 
 /* Writes one line. `event` is a static word such as "worker_ready". Values are quoted and escaped where they need it,
@@ -52,13 +52,13 @@ void rune_log_write(struct rune_log *log, enum rune_log_level level, const char 
                     const struct rune_log_field *fields, size_t count);
 
 /* RUNE_LOG(log, RUNE_LOG_INFO, "worker_ready", RUNE_LOG_INT("pid", pid), ...): at least one field. */
-#define RUNE_LOG(log, level_, event, ...)                                                                              \
-    do {                                                                                                               \
-        if (rune_log_is_on((log), (level_))) {                                                                         \
-            const struct rune_log_field rune_log_fields_[] = {__VA_ARGS__};                                            \
-            rune_log_write((log), (level_), (event), rune_log_fields_,                                                 \
-                           sizeof(rune_log_fields_) / sizeof(rune_log_fields_[0]));                                    \
-        }                                                                                                              \
+#define RUNE_LOG(log, level_, event, ...)                                           \
+    do {                                                                            \
+        if (rune_log_is_on((log), (level_))) {                                      \
+            const struct rune_log_field rune_log_fields_[] = {__VA_ARGS__};         \
+            rune_log_write((log), (level_), (event), rune_log_fields_,              \
+                           sizeof(rune_log_fields_) / sizeof(rune_log_fields_[0])); \
+        }                                                                           \
     } while (0)
 
 /* "error" ... "debug"; and back, RUNE_LOG_LEVEL_COUNT if it is none of them. */

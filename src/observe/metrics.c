@@ -27,9 +27,8 @@ static uint64_t read_histogram(const struct rune_control_map *control, enum rune
         const struct rune_counters *block =
             is_supervisors ? rune_control_supervisor_counters(control) : &rune_control_slot_get(control, i)->counters;
         const struct rune_histogram *histogram = &block->histograms[id];
-        sum += bucket < RUNE_HISTOGRAM_BUCKETS
-                   ? atomic_load_explicit(&histogram->buckets[bucket], memory_order_relaxed)
-                   : atomic_load_explicit(&histogram->sum_ns, memory_order_relaxed);
+        sum += bucket < RUNE_HISTOGRAM_BUCKETS ? atomic_load_explicit(&histogram->buckets[bucket], memory_order_relaxed)
+                                               : atomic_load_explicit(&histogram->sum_ns, memory_order_relaxed);
     }
     return sum;
 }

@@ -67,8 +67,9 @@ static void decide(struct rune_decider *decider, enum rune_outcome outcome, uint
                    enum rune_answer_detail detail, struct rune_answer *ret_answer)
 {
     static const char *const names[] = {[RUNE_DENY] = "DENY", [RUNE_PERMIT] = "PERMIT", [RUNE_FORBID] = "FORBID"};
-    int length = snprintf(decider->answer, ANSWER_MAX, "{\"decision\":\"%s\",\"reasons\":[],\"generation\":%" PRIu64 "%s}",
-                          names[outcome], generation, detail == RUNE_ANSWER_DEBUG ? ",\"debug\":true" : "");
+    int length =
+        snprintf(decider->answer, ANSWER_MAX, "{\"decision\":\"%s\",\"reasons\":[],\"generation\":%" PRIu64 "%s}",
+                 names[outcome], generation, detail == RUNE_ANSWER_DEBUG ? ",\"debug\":true" : "");
     *ret_answer = (struct rune_answer){
         .status = 200,
         .body = {decider->answer, (size_t)length},

@@ -40,9 +40,9 @@ static void save_head(struct fake_connection *conn)
     answer->content_length = conn->req.res.content_length;
     for (size_t i = 0; i < conn->req.res.headers.size && length < LOOPBACK_TEXT_MAX; i++) {
         const h2o_header_t *header = &conn->req.res.headers.entries[i];
-        length += (size_t)snprintf(answer->headers + length, LOOPBACK_TEXT_MAX - length, "%.*s: %.*s\n",
-                                   (int)header->name->len, header->name->base, (int)header->value.len,
-                                   header->value.base);
+        length +=
+            (size_t)snprintf(answer->headers + length, LOOPBACK_TEXT_MAX - length, "%.*s: %.*s\n",
+                             (int)header->name->len, header->name->base, (int)header->value.len, header->value.base);
     }
 }
 
@@ -122,8 +122,8 @@ void loopback_ask(struct loopback *loopback, const struct loopback_request *requ
     static const h2o_conn_callbacks_t callbacks = {
         .get_sockname = fake_address, .get_peername = fake_address, .get_socket = no_socket};
     h2o_context_t *context = &loopback->loop->context;
-    struct fake_connection *conn = (void *)h2o_create_connection(
-        sizeof(*conn), context, loopback->loop->global.hosts, (struct timeval){0}, &callbacks);
+    struct fake_connection *conn = (void *)h2o_create_connection(sizeof(*conn), context, loopback->loop->global.hosts,
+                                                                 (struct timeval){0}, &callbacks);
     memset(ret_answer, 0, sizeof(*ret_answer));
     conn->final = (h2o_ostream_t){.do_send = take_output};
     conn->answer = ret_answer;

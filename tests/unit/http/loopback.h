@@ -23,10 +23,10 @@ struct loopback_header {
 
 struct loopback_request {
     const char *method;
-    const char *path; /* with query */
-    const char *body; /* NULL: none */
-    size_t body_length; /* 0: strlen(body) */
-    const char *content_type; /* NULL: application/json; "": none */
+    const char *path;              /* with query */
+    const char *body;              /* NULL: none */
+    size_t body_length;            /* 0: strlen(body) */
+    const char *content_type;      /* NULL: application/json; "": none */
     struct loopback_header header; /* one more; name NULL: none */
 };
 

@@ -16,7 +16,10 @@
 #include "shm/control.h"
 #include "unit/http/loopback.h"
 
-#define ASK(m, p) {.method = (m), .path = (p)}
+#define ASK(m, p)                  \
+    {                              \
+        .method = (m), .path = (p) \
+    }
 
 static struct loopback loopback;
 static struct rune_control_map control;
@@ -82,9 +85,15 @@ static struct rune_call take_call(void)
 
 static void test_config__shows_the_control_page(void **state)
 {
-    struct rune_control_state shown = {
-        .generation = 9, .policies = 3, .rules = 2, .base_facts = 10, .derived_facts = 5, .reload_result = RUNE_RELOAD_OK,
-        .reload_at_ms = 1000, .bundle_name = "docs", .bundle_version = "1.2"};
+    struct rune_control_state shown = {.generation = 9,
+                                       .policies = 3,
+                                       .rules = 2,
+                                       .base_facts = 10,
+                                       .derived_facts = 5,
+                                       .reload_result = RUNE_RELOAD_OK,
+                                       .reload_at_ms = 1000,
+                                       .bundle_name = "docs",
+                                       .bundle_version = "1.2"};
     struct loopback_answer answer;
     (void)state;
     shown.image_sha256[31] = 0x7f;
@@ -143,8 +152,11 @@ static void test_reload__tells_why_it_failed(void **state)
         enum rune_err err;
         int status;
         const char *code;
-    } cases[] = {{RUNE_E_BUNDLE, 422, "bundle_invalid"}, {RUNE_E_LIMIT, 422, "limit"}, {RUNE_E_NOMEM, 503, "limit"},
-                 {RUNE_E_TIMEOUT, 504, "timeout"},       {RUNE_E_IO, 500, "build_failed"}};
+    } cases[] = {{RUNE_E_BUNDLE, 422, "bundle_invalid"},
+                 {RUNE_E_LIMIT, 422, "limit"},
+                 {RUNE_E_NOMEM, 503, "limit"},
+                 {RUNE_E_TIMEOUT, 504, "timeout"},
+                 {RUNE_E_IO, 500, "build_failed"}};
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct loopback_answer answer;

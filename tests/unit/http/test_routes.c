@@ -16,8 +16,14 @@
 
 #define IMAGE "0123456789abcdef"
 
-#define ASK(m, p, b) {.method = (m), .path = (p), .body = (b)}
-#define ASK_TYPED(m, p, b, t) {.method = (m), .path = (p), .body = (b), .content_type = (t)}
+#define ASK(m, p, b)                            \
+    {                                           \
+        .method = (m), .path = (p), .body = (b) \
+    }
+#define ASK_TYPED(m, p, b, t)                                        \
+    {                                                                \
+        .method = (m), .path = (p), .body = (b), .content_type = (t) \
+    }
 
 static struct loopback loopback;
 
@@ -65,10 +71,12 @@ static void test_routes__answer(void **state)
         {ASK("POST", "/v1/authorize", "S"), 422, "\"schema\"", RUNE_METRIC_ERROR_SCHEMA},
         {ASK("POST", "/v1/authorize", "?"), 400, "\"syntax\"", RUNE_METRIC_ERROR_SYNTAX},
         {ASK("POST", "/v1/authorize", NULL), 400, "\"syntax\"", RUNE_METRIC_HTTP_400},
-        {ASK_TYPED("POST", "/v1/authorize", "P", "application/json; charset=utf-8"), 200, "PERMIT", RUNE_METRIC_HTTP_200},
+        {ASK_TYPED("POST", "/v1/authorize", "P", "application/json; charset=utf-8"), 200, "PERMIT",
+         RUNE_METRIC_HTTP_200},
         {ASK_TYPED("POST", "/v1/authorize", "P", "Application/JSON"), 200, "PERMIT", RUNE_METRIC_HTTP_200},
         {ASK_TYPED("POST", "/v1/authorize", "P", ""), 200, "PERMIT", RUNE_METRIC_HTTP_200},
-        {ASK_TYPED("POST", "/v1/authorize", "P", "text/plain"), 415, "\"unsupported_media_type\"", RUNE_METRIC_HTTP_415},
+        {ASK_TYPED("POST", "/v1/authorize", "P", "text/plain"), 415, "\"unsupported_media_type\"",
+         RUNE_METRIC_HTTP_415},
         {ASK_TYPED("POST", "/v1/authorize", "P", "application/jsonx"), 415, "\"error\"", RUNE_METRIC_HTTP_415},
         {ASK("GET", "/v1/authorize", NULL), 405, "\"method_not_allowed\"", RUNE_METRIC_HTTP_405},
         {ASK("DELETE", "/health/live", NULL), 405, "\"method_not_allowed\"", RUNE_METRIC_HTTP_405},
@@ -140,7 +148,7 @@ static void test_request_id__is_echoed_or_made(void **state)
     static const struct {
         const char *sent;
         bool echoed;
-    } cases[] = {{"abc-123", true}, {"~!@#", true},        {"with blank", false}, {"", false},
+    } cases[] = {{"abc-123", true}, {"~!@#", true},         {"with blank", false}, {"", false},
                  {"\x01", false},   {"caf\xc3\xa9", false}, {long_id, false},      {long_id + 1, true}};
     (void)state;
     memset(long_id, 'x', sizeof(long_id) - 1);
@@ -183,10 +191,16 @@ static void test_body__of_exactly_the_limit_is_decided(void **state)
     char *body = malloc(limit + 1);
     memset(body, 'P', limit + 1);
     struct loopback_answer answer;
-    loopback_ask(&loopback, &(struct loopback_request){.method = "POST", .path = "/v1/authorize", .body = body, .body_length = limit}, 10, &answer);
+    loopback_ask(
+        &loopback,
+        &(struct loopback_request){.method = "POST", .path = "/v1/authorize", .body = body, .body_length = limit}, 10,
+        &answer);
     assert_int_equal(answer.status, 200);
     free(answer.body);
-    loopback_ask(&loopback, &(struct loopback_request){.method = "POST", .path = "/v1/authorize", .body = body, .body_length = limit + 1}, 10, &answer);
+    loopback_ask(
+        &loopback,
+        &(struct loopback_request){.method = "POST", .path = "/v1/authorize", .body = body, .body_length = limit + 1},
+        10, &answer);
     assert_int_equal(answer.status, 413);
     assert_non_null(strstr(answer.body, "\"too_large\""));
     free(answer.body);
@@ -269,7 +283,7 @@ static void test_header_block__takes_the_place_of_the_librarys(void **state)
 
 int main(void)
 {
-#define WITH_IMAGE(test) cmocka_unit_test_setup_teardown(test, open_with_image, close_loopback)
+#define WITH_IMAGE(test)    cmocka_unit_test_setup_teardown(test, open_with_image, close_loopback)
 #define WITHOUT_IMAGE(test) cmocka_unit_test_setup_teardown(test, open_without_image, close_loopback)
     const struct CMUnitTest tests[] = {
         WITH_IMAGE(test_routes__answer),

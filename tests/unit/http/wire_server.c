@@ -56,10 +56,10 @@ static void read_limit(struct rune_limits *limits, const char *argument)
     }
     size_t length = (size_t)(equals - argument);
     unsigned long number = strtoul(equals + 1, NULL, 10);
-#define LIMIT(name)                                                                                                    \
-    if (length == sizeof(#name) - 1 && memcmp(argument, #name, length) == 0) {                                         \
-        limits->name = (uint32_t)number;                                                                                       \
-        return;                                                                                                        \
+#define LIMIT(name)                                                            \
+    if (length == sizeof(#name) - 1 && memcmp(argument, #name, length) == 0) { \
+        limits->name = (uint32_t)number;                                       \
+        return;                                                                \
     }
     LIMIT(max_body_bytes)
     LIMIT(max_buffered_bytes)

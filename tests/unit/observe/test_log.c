@@ -119,10 +119,8 @@ int main(void)
 {
 #define PIPE(test) cmocka_unit_test_setup_teardown(test, open_pipe, close_pipe)
     const struct CMUnitTest tests[] = {
-        PIPE(test_log__writes_one_line),
-        PIPE(test_log__keeps_silent_below_its_level),
-        PIPE(test_log__cuts_long_lines),
-        PIPE(test_log__counts_what_is_lost),
+        PIPE(test_log__writes_one_line),          PIPE(test_log__keeps_silent_below_its_level),
+        PIPE(test_log__cuts_long_lines),          PIPE(test_log__counts_what_is_lost),
         cmocka_unit_test(test_level__has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
