@@ -55,6 +55,36 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* The series of rune_authorization_errors_total for the code of a refused request. */
+static enum rune_metric refusal_metric(const char *code)
+{
+    static const struct {
+        const char *code;
+        enum rune_err err;
+    } codes[] = {
+#define RUNE_REQUEST_ERROR(name, code, status, err) {code, err},
+#include "engine/request_errors.def"
+#undef RUNE_REQUEST_ERROR
+    };
+    for (size_t i = 0; code != NULL && i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (strcmp(codes[i].code, code) == 0) {
+            switch ((int)codes[i].err) {
+            case RUNE_E_SYNTAX:
+                return RUNE_METRIC_ERROR_SYNTAX;
+            case RUNE_E_INVALID:
+                return RUNE_METRIC_ERROR_INVALID;
+            case RUNE_E_SCHEMA:
+                return RUNE_METRIC_ERROR_SCHEMA;
+            case RUNE_E_LIMIT:
+                return RUNE_METRIC_ERROR_LIMIT;
+            default:
+                break;
+            }
+        }
+    }
+    return RUNE_METRIC_ERROR_INTERNAL;
+}
+
 static void count(struct rune_counters *counters, const struct rune_answer *answer)
 {
     static const enum rune_metric outcome_metrics[RUNE_OUTCOME_COUNT] = {
@@ -63,8 +93,7 @@ static void count(struct rune_counters *counters, const struct rune_answer *answ
         [RUNE_FORBID] = RUNE_METRIC_DECISION_FORBID,
     };
     if (answer->status != 200) {
-        const char *code = answer->error_code != NULL ? answer->error_code : "internal";
-        rune_counter_add(counters, rune_metric_for_reason(rune_str_from(code)), 1);
+        rune_counter_add(counters, refusal_metric(answer->error_code), 1);
         return;
     }
     for (unsigned i = 0; i < RUNE_OUTCOME_COUNT; i++) {

@@ -108,7 +108,7 @@ void rune_decider_authorize(struct rune_decider *decider, const struct rune_imag
         refuse(decider, 422, "schema", ret_answer);
         return;
     default:
-        refuse(decider, 400, "syntax", ret_answer);
+        refuse(decider, 400, "invalid_json", ret_answer);
     }
 }
 

@@ -3,7 +3,7 @@
  *
  *   P, D, F   200 with that decision       E   200 DENY with one evaluation error
  *   S         422 schema                   L   200 with a body of a megabyte
- *   else      400 syntax
+ *   else      400 invalid_json
  * A batch answers likewise. ?debug=true adds "debug":true. The generation is printed in each answer. */
 #pragma once
 

@@ -367,7 +367,7 @@ class Http2Test(WireTest):
     def test_errors(self):
         http = self.http2()
         self.assert_error(http.ask("S"), 422, "schema")
-        self.assert_error(http.ask("?"), 400, "syntax")
+        self.assert_error(http.ask("?"), 400, "invalid_json")
         self.assert_error(http.ask("P", path="/nothing"), 404, "not_found")
         answer = http.ask(None, method="GET")
         self.assert_error(answer, 405, "method_not_allowed")
