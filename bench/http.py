@@ -73,12 +73,17 @@ class Runed:
     def wait_for_port(self):
         end = time.monotonic() + 30
         while time.monotonic() < end and self.process.poll() is None:
-            with open(self.log, encoding="utf-8", errors="replace") as log:
-                text = log.read()
-            found = re.search(r"127\.0\.0\.1:(\d+)", text)
-            if found and is_ready(int(found.group(1))):
-                return int(found.group(1))
+            try:
+                with open(os.path.join(self.folder, "run", "addresses"), encoding="ascii") as file:
+                    lines = dict(line.split() for line in file)
+                port = int(lines["listen"].rsplit(":", 1)[1])
+                if is_ready(port):
+                    return port
+            except (OSError, KeyError, ValueError):
+                pass
             time.sleep(0.05)
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            text = log.read()
         self.stop()
         sys.exit(f"bench/http.py: runed did not become ready:\n{text}")
 
