@@ -48,6 +48,10 @@ if(RUNE_FUZZ)
     target_link_options(rune_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+if(RUNE_ARENA_DEBUG)
+    target_compile_definitions(rune_flags INTERFACE RUNE_ARENA_DEBUG)
+endif()
+
 if(RUNE_COVERAGE)
     target_compile_options(rune_flags INTERFACE --coverage -fprofile-abs-path)
     target_link_options(rune_flags INTERFACE --coverage)

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/alloc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static bool refuse(void *context, size_t size)
+{
+    size_t *seen = context;
+    *seen += size;
+    return false;
+}
+
+static void test_alloc__works_like_malloc(void **state)
+{
+    (void)state;
+    char *p = rune_alloc(0);
+    assert_non_null(p);
+    rune_free(p);
+    p = rune_calloc(3, 5);
+    for (int i = 0; i < 15; i++) {
+        assert_int_equal(p[i], 0);
+    }
+    memcpy(p, "0123456789abcd", 15);
+    p = rune_realloc(p, 1000, 10);
+    assert_string_equal(p, "0123456789abcd");
+    rune_free(p);
+    rune_free(NULL);
+    char *copy = rune_strdup("text");
+    assert_string_equal(copy, "text");
+    rune_free(copy);
+}
+
+static void test_alloc__overflow_is_out_of_memory(void **state)
+{
+    (void)state;
+    assert_null(rune_calloc(SIZE_MAX / 2, 3));
+    assert_null(rune_realloc(NULL, SIZE_MAX / 2, 3));
+}
+
+static void test_alloc__hook_sees_and_fails_every_call(void **state)
+{
+    (void)state;
+    size_t seen = 0;
+    rune_alloc_set_hook(refuse, &seen);
+    assert_null(rune_alloc(1));
+    assert_null(rune_calloc(2, 5));
+    assert_null(rune_realloc(NULL, 10, 10));
+    assert_null(rune_strdup("abc"));
+    rune_alloc_set_hook(NULL, NULL);
+    assert_int_equal(seen, 1 + 10 + 100 + 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_alloc__works_like_malloc),
+        cmocka_unit_test(test_alloc__overflow_is_out_of_memory),
+        cmocka_unit_test(test_alloc__hook_sees_and_fails_every_call),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
