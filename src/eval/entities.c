@@ -42,15 +42,13 @@ static const uint32_t *choose(const struct rune_entities *entities, const struct
     return store->terms.heap + (has_run ? offsets[rune_term_index(uid)] : 1);
 }
 
-const uint32_t *rune_entities_attrs_slow(const struct rune_entities *entities, rune_term uid,
-                                         const uint32_t **ret_heap)
+const uint32_t *rune_entities_attrs_slow(const struct rune_entities *entities, rune_term uid, const uint32_t **ret_heap)
 {
     const struct rune_request_entity *entry = rune_entities_find_request(entities, uid);
     return choose(entities, entry, entry != NULL ? entry->attrs : NULL, uid, entities->store->entity_attrs, ret_heap);
 }
 
-const uint32_t *rune_entities_tags_slow(const struct rune_entities *entities, rune_term uid,
-                                        const uint32_t **ret_heap)
+const uint32_t *rune_entities_tags_slow(const struct rune_entities *entities, rune_term uid, const uint32_t **ret_heap)
 {
     const struct rune_request_entity *entry = rune_entities_find_request(entities, uid);
     return choose(entities, entry, entry != NULL ? entry->tags : NULL, uid, entities->store->entity_tags, ret_heap);

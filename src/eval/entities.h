@@ -33,8 +33,7 @@ const struct rune_request_entity *rune_entities_find_request(const struct rune_e
 
 const uint32_t *rune_entities_attrs_slow(const struct rune_entities *entities, rune_term uid,
                                          const uint32_t **ret_heap);
-const uint32_t *rune_entities_tags_slow(const struct rune_entities *entities, rune_term uid,
-                                        const uint32_t **ret_heap);
+const uint32_t *rune_entities_tags_slow(const struct rune_entities *entities, rune_term uid, const uint32_t **ret_heap);
 bool rune_entities_in_slow(const struct rune_entities *entities, rune_term uid, rune_term ancestor);
 
 static inline bool rune_entities_is_stored(const struct rune_store *store, rune_term uid)

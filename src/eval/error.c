@@ -5,12 +5,13 @@
 #include "model/uid.h"
 
 #define MAX_ELEMENTS 5u   /* shown of a set or record */
-#define MAX_TEXT 200u     /* bytes shown of a string */
-#define MAX_NESTING 3u
+#define MAX_TEXT     200u /* bytes shown of a string */
+#define MAX_NESTING  3u
 
 const char *rune_eval_code_text(enum rune_eval_code code)
 {
-    static const char *const texts[] = {"ok",
+    static const char *const texts[] = {
+        "ok",
 #define RUNE_EVAL_ERROR(name, code, text) code,
 #include "eval/errors.def"
 #undef RUNE_EVAL_ERROR
@@ -122,9 +123,9 @@ void rune_value_format(const struct rune_values *values, rune_term term, struct 
 
 /* ---- messages ---- */
 
-static const char *const type_names[] = {"bool",    "long",   "string",  "set",      "record",
-                                         "(entity of type `any_entity_type`)", "decimal", "ipaddr", "datetime",
-                                         "duration"};
+static const char *const type_names[] = {
+    "bool",    "long",   "string",   "set",     "record", "(entity of type `any_entity_type`)",
+    "decimal", "ipaddr", "datetime", "duration"};
 
 #define TYPE_COUNT (sizeof type_names / sizeof *type_names)
 
@@ -144,8 +145,8 @@ static void format_expected(uint32_t types, struct rune_buf *out)
 
 static void format_actual(const struct rune_values *values, rune_term term, struct rune_buf *out)
 {
-    static const uint8_t kinds[8] = {[RUNE_KIND_STRING] = 2, [RUNE_KIND_LONG] = 1, [RUNE_KIND_SET] = 3,
-                                     [RUNE_KIND_RECORD] = 4};
+    static const uint8_t kinds[8] = {
+        [RUNE_KIND_STRING] = 2, [RUNE_KIND_LONG] = 1, [RUNE_KIND_SET] = 3, [RUNE_KIND_RECORD] = 4};
     static const uint8_t exts[5] = {0, 6, 7, 8, 9};
     enum rune_kind kind = rune_term_kind(term);
     if (kind == RUNE_KIND_ENTITY) {
@@ -176,8 +177,7 @@ static void format_missing(const struct rune_eval_error *error, const struct run
     rune_buf_append_char(out, '`');
 }
 
-static void format_overflow(const struct rune_eval_error *error, const struct rune_values *values,
-                            struct rune_buf *out)
+static void format_overflow(const struct rune_eval_error *error, const struct rune_values *values, struct rune_buf *out)
 {
     const char *verb = error->detail == RUNE_OP_ADD   ? "add"
                        : error->detail == RUNE_OP_SUB ? "subtract"
@@ -206,8 +206,7 @@ static void format_extension(const struct rune_eval_error *error, const struct r
     rune_buf_append_cstr(out, function->is_method ? " overflows" : " is not a well-formed value, or out of range");
 }
 
-void rune_eval_error_format(const struct rune_eval_error *error, const struct rune_values *values,
-                            struct rune_buf *out)
+void rune_eval_error_format(const struct rune_eval_error *error, const struct rune_values *values, struct rune_buf *out)
 {
     switch ((enum rune_eval_code)error->code) {
     case RUNE_EVAL_TYPE:

@@ -11,8 +11,8 @@ const struct rune_op_info rune_op_infos[RUNE_OP_COUNT] = {
 };
 
 const struct rune_function_info rune_function_infos[RUNE_FUNCTION_COUNT] = {
-#define STYLE_C false
-#define STYLE_M true
+#define STYLE_C                                         false
+#define STYLE_M                                         true
 #define RUNE_FUNCTION(name, text, style, arity, result) {text, arity, STYLE_##style},
 #include "eval/functions.def"
 #undef RUNE_FUNCTION

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 enum rune_op {
-#define RUNE_OP(name, operands, may_fail, text) RUNE_OP_##name,
+#define RUNE_OP(name, operands, may_fail, text)           RUNE_OP_##name,
 #define RUNE_OP_PREDICATE(name, operands, may_fail, text) RUNE_OP_##name, RUNE_OP_##name##_ELSE, RUNE_OP_##name##_THEN,
 #include "eval/policy_code.def"
 #undef RUNE_OP
@@ -22,9 +22,9 @@ enum rune_op {
     RUNE_OP_COUNT
 };
 
-#define RUNE_POLICY_VARIABLES 4u            /* registers 0 to 3 */
+#define RUNE_POLICY_VARIABLES     4u         /* registers 0 to 3 */
 #define RUNE_POLICY_MAX_REGISTERS (1u << 17) /* LIMIT: also elements of a set that is no constant */
-#define RUNE_POLICY_MAX_CODE (1u << 24)      /* LIMIT: words of a program; jumps have 24 bits */
+#define RUNE_POLICY_MAX_CODE      (1u << 24) /* LIMIT: words of a program; jumps have 24 bits */
 
 struct rune_op_info {
     const char *name;

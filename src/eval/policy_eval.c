@@ -123,11 +123,10 @@ enum rune_err rune_policies_decide(struct rune_eval *eval, struct rune_policy_ou
     return RUNE_OK;
 }
 
-void rune_policy_error_format(const struct rune_eval *eval, const struct rune_policy_error *error,
-                              struct rune_buf *out)
+void rune_policy_error_format(const struct rune_eval *eval, const struct rune_policy_error *error, struct rune_buf *out)
 {
-    const struct rune_values values = {.spaces = {[RUNE_SPACE_IMAGE] = &eval->store->terms,
-                                                  [RUNE_SPACE_REQUEST] = rune_dict_terms(eval->values)}};
+    const struct rune_values values = {
+        .spaces = {[RUNE_SPACE_IMAGE] = &eval->store->terms, [RUNE_SPACE_REQUEST] = rune_dict_terms(eval->values)}};
     rune_eval_error_format(&error->error, &values, out);
 }
 

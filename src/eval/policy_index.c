@@ -16,7 +16,7 @@ struct finder {
     uint32_t count;
     uint32_t capacity;
     uint32_t flags;
-    uint64_t *seen;        /* by policy; only where the request brings parents */
+    uint64_t *seen;           /* by policy; only where the request brings parents */
     enum rune_scope_key kind; /* of the keys that a visit of ancestors looks for */
     bool failed;
 };
@@ -27,8 +27,7 @@ static bool add_run(struct finder *finder, const uint32_t *policies, uint32_t co
         return true;
     }
     if (finder->count == finder->capacity) {
-        struct rune_candidates *larger =
-            rune_arena_alloc(finder->arena, (size_t)finder->capacity * 2 * sizeof *larger);
+        struct rune_candidates *larger = rune_arena_alloc(finder->arena, (size_t)finder->capacity * 2 * sizeof *larger);
         if (larger == NULL) {
             finder->failed = true;
             return false;
@@ -207,8 +206,8 @@ static bool visit_action_group(void *context, rune_term group)
 static bool find_all(struct finder *finder, const struct rune_eval *eval)
 {
     const struct rune_request *request = eval->request;
-    const struct rune_values values = {.spaces = {[RUNE_SPACE_IMAGE] = &finder->store->terms,
-                                                  [RUNE_SPACE_REQUEST] = rune_dict_terms(eval->values)}};
+    const struct rune_values values = {
+        .spaces = {[RUNE_SPACE_IMAGE] = &finder->store->terms, [RUNE_SPACE_REQUEST] = rune_dict_terms(eval->values)}};
     rune_term principal_type = RUNE_TERM_NONE, resource_type = RUNE_TERM_NONE;
     if ((finder->flags & 0xcc) != 0) { /* forms with a principal type */
         principal_type = rune_values_entity_type(&values, request->principal);

@@ -54,7 +54,7 @@ enum rune_policy_index_flag {
 };
 
 #define RUNE_POLICY_INDEX_HEADER 4u
-#define RUNE_POLICY_INDEX_SHORT 16u
+#define RUNE_POLICY_INDEX_SHORT  16u
 
 /* The home slot of a key among `slots`, a power of two. FORMAT. */
 static inline uint32_t rune_policy_index_home(uint32_t kind, uint32_t a, uint32_t b, uint32_t c, uint32_t slots)
@@ -80,6 +80,5 @@ struct rune_candidates {
 
 /* All runs of candidates for a request, in the eval's arena. INVARIANT: no policy is in two of them.
  * RUNE_E_LIMIT: the arena is full. Cost: a probe for each kind of key in use, and one for each ancestor that is a key. */
-RUNE_MUST_USE enum rune_err rune_policy_index_find(const struct rune_eval *eval,
-                                                   const struct rune_entities *entities,
+RUNE_MUST_USE enum rune_err rune_policy_index_find(const struct rune_eval *eval, const struct rune_entities *entities,
                                                    struct rune_candidates **ret_runs, uint32_t *ret_count);

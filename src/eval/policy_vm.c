@@ -5,7 +5,7 @@
 
 #include "eval/policy_code.h"
 
-#define likely(condition) __builtin_expect(!!(condition), 1)
+#define likely(condition)   __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
 /* Truth of a predicate; FAILED: vm->error is set. */
@@ -189,8 +189,7 @@ static bool make_record(struct rune_policy_vm *vm, rune_term *items, rune_term n
 {
     const uint32_t *run = rune_values_set(&vm->values, names);
     /* Never written to: they ascend already. */
-    return rune_values_make_record(&vm->values, (rune_term *)(uintptr_t)(run + 1), items, run[0], ret_term,
-                                   &vm->error);
+    return rune_values_make_record(&vm->values, (rune_term *)(uintptr_t)(run + 1), items, run[0], ret_term, &vm->error);
 }
 
 /* ---- the loop ---- */
@@ -199,54 +198,60 @@ static bool make_record(struct rune_policy_vm *vm, rune_term *items, rune_term n
  * branch predictor tells apart. */
 #ifdef __GNUC__
 #define CASE(name) op_##name
-#define NEXT() goto *targets[*pc & 0xff]
+#define NEXT()     goto *targets[*pc & 0xff]
 #else
 #define CASE(name) case RUNE_OP_##name
-#define NEXT() continue
+#define NEXT()     continue
 #endif
 
-#define A() rune_op_a(*pc)
+#define A()        rune_op_a(*pc)
 #define R(operand) registers[pc[operand]]
 
 /* The three instructions of one predicate; `words` is the length of each. */
-#define PREDICATE(name, words, test)                               \
-    CASE(name) : truth = (test);                                   \
-    if (unlikely(truth < 0)) {                                     \
-        goto failed;                                               \
-    }                                                              \
-    registers[A()] = rune_term_bool(truth != 0);                   \
-    pc += (words);                                                 \
-    NEXT();                                                        \
-    CASE(name##_ELSE) : truth = (test);                            \
-    if (unlikely(truth < 0)) {                                     \
-        goto failed;                                               \
-    }                                                              \
-    pc = truth != 0 ? pc + (words) : code + A();                   \
-    NEXT();                                                        \
-    CASE(name##_THEN) : truth = (test);                            \
-    if (unlikely(truth < 0)) {                                     \
-        goto failed;                                               \
-    }                                                              \
-    pc = truth != 0 ? code + A() : pc + (words);                   \
+#define PREDICATE(name, words, test)             \
+    CASE(name) : truth = (test);                 \
+    if (unlikely(truth < 0)) {                   \
+        goto failed;                             \
+    }                                            \
+    registers[A()] = rune_term_bool(truth != 0); \
+    pc += (words);                               \
+    NEXT();                                      \
+    CASE(name##_ELSE) : truth = (test);          \
+    if (unlikely(truth < 0)) {                   \
+        goto failed;                             \
+    }                                            \
+    pc = truth != 0 ? pc + (words) : code + A(); \
+    NEXT();                                      \
+    CASE(name##_THEN) : truth = (test);          \
+    if (unlikely(truth < 0)) {                   \
+        goto failed;                             \
+    }                                            \
+    pc = truth != 0 ? code + A() : pc + (words); \
     NEXT();
 
 /* An instruction that computes R[A], or a truth for it, and may fail. */
-#define VALUE(name, words, compute) \
-    CASE(name) : if (unlikely(!(compute))) { goto failed; } \
-    pc += (words);                  \
+#define VALUE(name, words, compute)        \
+    CASE(name) : if (unlikely(!(compute))) \
+    {                                      \
+        goto failed;                       \
+    }                                      \
+    pc += (words);                         \
     NEXT();
 
-#define TRUTH(name, words, compute) \
-    CASE(name) : if (unlikely(!(compute))) { goto failed; } \
+#define TRUTH(name, words, compute)        \
+    CASE(name) : if (unlikely(!(compute))) \
+    {                                      \
+        goto failed;                       \
+    }                                      \
     registers[A()] = rune_term_bool(flag); \
-    pc += (words);                  \
+    pc += (words);                         \
     NEXT();
 
 enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm, const struct rune_image_policy *policy)
 {
 #ifdef __GNUC__
     static const void *const targets[256] = {
-#define RUNE_OP(name, operands, may_fail, text) &&op_##name,
+#define RUNE_OP(name, operands, may_fail, text)           &&op_##name,
 #define RUNE_OP_PREDICATE(name, operands, may_fail, text) &&op_##name, &&op_##name##_ELSE, &&op_##name##_THEN,
 #include "eval/policy_code.def"
 #undef RUNE_OP
@@ -280,13 +285,15 @@ enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm, const stru
     goto failed;
     CASE(JUMP) : pc = code + A();
     NEXT();
-    CASE(JUMP_ELSE) : if (unlikely(!rune_term_is_bool(R(1)))) {
+    CASE(JUMP_ELSE) : if (unlikely(!rune_term_is_bool(R(1))))
+    {
         fail_type(vm, RUNE_TYPE_BOOL, R(1));
         goto failed;
     }
     pc = R(1) == RUNE_TERM_FALSE ? code + A() : pc + 2;
     NEXT();
-    CASE(JUMP_THEN) : if (unlikely(!rune_term_is_bool(R(1)))) {
+    CASE(JUMP_THEN) : if (unlikely(!rune_term_is_bool(R(1))))
+    {
         fail_type(vm, RUNE_TYPE_BOOL, R(1));
         goto failed;
     }
@@ -309,7 +316,8 @@ enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm, const stru
     VALUE(GET, 3, get_attribute(vm, R(1), pc[2], &registers[A()]))
     VALUE(HAS_TAG, 3, has_tag(vm, R(1), R(2), &registers[A()]))
     VALUE(GET_TAG, 3, get_tag(vm, R(1), R(2), &registers[A()]))
-    CASE(NOT) : if (unlikely(!rune_term_is_bool(R(1)))) {
+    CASE(NOT) : if (unlikely(!rune_term_is_bool(R(1))))
+    {
         fail_type(vm, RUNE_TYPE_BOOL, R(1));
         goto failed;
     }
@@ -324,8 +332,7 @@ enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm, const stru
     VALUE(ADD, 3, rune_values_arithmetic(values, RUNE_ARITHMETIC_ADD, R(1), R(2), &registers[A()], error))
     VALUE(SUB, 3, rune_values_arithmetic(values, RUNE_ARITHMETIC_SUB, R(1), R(2), &registers[A()], error))
     VALUE(MUL, 3, rune_values_arithmetic(values, RUNE_ARITHMETIC_MUL, R(1), R(2), &registers[A()], error))
-    TRUTH(LIKE, 4,
-          rune_values_like(values, R(1), vm->entities.store->patterns + pc[2], pc[3], &flag, error))
+    TRUTH(LIKE, 4, rune_values_like(values, R(1), vm->entities.store->patterns + pc[2], pc[3], &flag, error))
     TRUTH(CONTAINS_ALL, 3, rune_values_contains_all(values, R(1), R(2), &flag, error))
     TRUTH(CONTAINS_ANY, 3, rune_values_contains_any(values, R(1), R(2), &flag, error))
     TRUTH(IS_EMPTY, 2, rune_values_is_empty(values, R(1), &flag, error))
@@ -333,10 +340,9 @@ enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm, const stru
     VALUE(RECORD, 3, make_record(vm, &R(1), pc[2], &registers[A()]))
     VALUE(CALL, 3, rune_values_call(values, pc[2], &R(1), &registers[A()], error))
 #ifndef __GNUC__
-        }
-    }
+}
+}
 #endif
-failed:
-    vm->error_pc = (uint32_t)(pc - code);
-    return RUNE_POLICY_ERROR;
+failed : vm->error_pc = (uint32_t)(pc - code);
+return RUNE_POLICY_ERROR;
 }

@@ -48,8 +48,7 @@ static enum rune_err open_terms(const struct rune_image_map *map, struct rune_te
     return RUNE_OK;
 }
 
-static enum rune_err open_entities(const struct rune_image_map *map, struct rune_store *store,
-                                   struct rune_diag *diag)
+static enum rune_err open_entities(const struct rune_image_map *map, struct rune_store *store, struct rune_diag *diag)
 {
     bool ok = true;
     uint32_t attrs, ancestors, tags, flags, manifests;

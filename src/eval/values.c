@@ -109,8 +109,7 @@ bool rune_values_arithmetic(struct rune_values *values, enum rune_arithmetic op,
     return make_long(values, number, ret_term, ret_error);
 }
 
-bool rune_values_negate(struct rune_values *values, rune_term a, rune_term *ret_term,
-                        struct rune_eval_error *ret_error)
+bool rune_values_negate(struct rune_values *values, rune_term a, rune_term *ret_term, struct rune_eval_error *ret_error)
 {
     int64_t number;
     if (rune_term_kind(a) != RUNE_KIND_LONG) {
@@ -394,8 +393,8 @@ static bool move_datetime(struct rune_values *values, uint32_t function, const r
         rune_ext_to_time(datetime, &result);
     }
     if (!fits) {
-        *ret_error = (struct rune_eval_error){RUNE_EVAL_EXTENSION, function, args[0],
-                                              other != NULL ? args[1] : RUNE_TERM_NONE};
+        *ret_error =
+            (struct rune_eval_error){RUNE_EVAL_EXTENSION, function, args[0], other != NULL ? args[1] : RUNE_TERM_NONE};
         return false;
     }
     return make_ext(values, &result, ret_term, ret_error);

@@ -14,8 +14,7 @@ enum rune_err rune_verify_fail(struct rune_diag *diag, const char *section, cons
     return RUNE_E_CORRUPT;
 }
 
-enum rune_err rune_verified_init(struct rune_verified *verified, const struct rune_store *store,
-                                 struct rune_diag *diag)
+enum rune_err rune_verified_init(struct rune_verified *verified, const struct rune_store *store, struct rune_diag *diag)
 {
     *verified = (struct rune_verified){.store = store, .diag = diag};
     size_t words = (size_t)store->terms.heap_count / 64 + 1;

@@ -59,9 +59,8 @@ static inline bool rune_verify_is_term(const struct rune_terms *terms, rune_term
                                 terms->record_count,
                                 terms->ext_count,
                                 terms->float_count};
-    return rune_term_is_inline(term) ||
-           (rune_term_space(term) == RUNE_SPACE_IMAGE && term != RUNE_TERM_NONE &&
-            rune_term_index(term) < counts[rune_term_kind(term)]);
+    return rune_term_is_inline(term) || (rune_term_space(term) == RUNE_SPACE_IMAGE && term != RUNE_TERM_NONE &&
+                                         rune_term_index(term) < counts[rune_term_kind(term)]);
 }
 
 static inline bool rune_verify_is_kind(const struct rune_terms *terms, rune_term term, enum rune_kind kind)

@@ -106,7 +106,7 @@ static bool verify_operands(struct walk *walk, uint32_t at, enum rune_op op)
         switch (*operand) {
         case 'D':
             ok = rune_op_a(words[0]) >= RUNE_POLICY_VARIABLES ? verify_registers(walk, rune_op_a(words[0]), 1)
-                                                             : refuse(walk, "a variable would be written");
+                                                              : refuse(walk, "a variable would be written");
             break;
         case 'J':
             ok = verify_jump(walk, at, rune_op_a(words[0]));

@@ -24,8 +24,7 @@ static bool is_key(const struct rune_terms *terms, const struct rune_image_index
     case RUNE_SCOPE_KEY_RESOURCE:
         return rune_verify_is_kind(terms, slot->a, RUNE_KIND_ENTITY) && slot->b == 0 && slot->c <= slot->count;
     case RUNE_SCOPE_KEY_SCOPE:
-        return is_term_or_none(terms, slot->a, RUNE_KIND_ENTITY) &&
-               is_term_or_none(terms, slot->b, RUNE_KIND_STRING) &&
+        return is_term_or_none(terms, slot->a, RUNE_KIND_ENTITY) && is_term_or_none(terms, slot->b, RUNE_KIND_STRING) &&
                is_term_or_none(terms, slot->c, RUNE_KIND_STRING);
     default:
         return false;
@@ -117,8 +116,7 @@ static enum rune_err verify_scopes(const struct rune_verified *verified)
     const uint32_t *words = store->ancestor_scopes;
     uint64_t count = store->ancestor_scope_count;
     if (count == 0) {
-        return store->policy_list_count == 0 ? RUNE_OK
-                                             : rune_verify_fail(verified->diag, SCOPES, "there is nothing");
+        return store->policy_list_count == 0 ? RUNE_OK : rune_verify_fail(verified->diag, SCOPES, "there is nothing");
     }
     if (count < RUNE_POLICY_INDEX_HEADER || (words[0] & ~(uint32_t)RUNE_POLICY_INDEX_ALL_FLAGS) != 0 ||
         (words[2] != 0 && !is_power_of_two(words[2])) ||

@@ -179,14 +179,13 @@ static enum rune_err verify_runs(struct rune_verified *verified, uint8_t *set_de
     uint32_t set = 1, record = 1, count = 0;
     set_depths[0] = record_depths[0] = 1;
     while (set < terms->set_count || record < terms->record_count) {
-        bool is_set = record == terms->record_count ||
-                      (set < terms->set_count && terms->sets[set] < terms->records[record]);
+        bool is_set =
+            record == terms->record_count || (set < terms->set_count && terms->sets[set] < terms->records[record]);
         uint32_t offset = is_set ? terms->sets[set] : terms->records[record];
         if (offset < end) {
             return rune_verify_fail(verified->diag, SECTION_HEAP, "runs overlap or do not ascend");
         }
-        enum rune_err err =
-            is_set ? verify_set_run(verified, offset) : verify_record_run(verified, offset, &count);
+        enum rune_err err = is_set ? verify_set_run(verified, offset) : verify_record_run(verified, offset, &count);
         if (err == RUNE_OK) {
             count = is_set ? terms->heap[offset] : count;
             err = verify_depth(verified, offset, count, set_depths, record_depths,

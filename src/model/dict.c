@@ -37,8 +37,8 @@ static const struct {
     [COLUMN_HEAP] = {4, 11},
 };
 
-#define MIN_SLOTS 64u
-#define MIN_BLOCK_BYTES (64u * 1024u)
+#define MIN_SLOTS           64u
+#define MIN_BLOCK_BYTES     (64u * 1024u)
 #define DEFAULT_BLOCK_BYTES (1024u * 1024u)
 
 /* Terms (or heap offsets of shapes) by hash. */
@@ -192,8 +192,7 @@ static inline bool record_equal(const struct rune_terms *terms, uint32_t index, 
 
 /* `equal` is a constant at every call, so each kind gets a loop of its own. */
 static inline __attribute__((always_inline)) rune_term find(const struct rune_terms *terms, uint32_t hash,
-                                                            enum rune_kind kind, equal_fn equal,
-                                                            const struct key *key)
+                                                            enum rune_kind kind, equal_fn equal, const struct key *key)
 {
     if (terms->index_slots == 0) {
         return RUNE_TERM_NONE;

@@ -34,14 +34,14 @@ struct rune_terms {
     uint32_t record_count;
     uint32_t ext_count;
     uint32_t float_count;
-    uint32_t heap_count;                /* words in heap */
-    const uint32_t *string_offsets;     /* string_count + 1 offsets into string_bytes */
-    const char *string_bytes;           /* UTF-8 */
-    const uint32_t *entity_type;        /* string term of the type's full name; image or this space */
-    const uint32_t *entity_id;          /* string term of the id */
-    const int64_t *longs;               /* those that do not fit inline */
-    const uint32_t *sets;               /* heap offsets */
-    const uint32_t *records;            /* heap offsets */
+    uint32_t heap_count;            /* words in heap */
+    const uint32_t *string_offsets; /* string_count + 1 offsets into string_bytes */
+    const char *string_bytes;       /* UTF-8 */
+    const uint32_t *entity_type;    /* string term of the type's full name; image or this space */
+    const uint32_t *entity_id;      /* string term of the id */
+    const int64_t *longs;           /* those that do not fit inline */
+    const uint32_t *sets;           /* heap offsets */
+    const uint32_t *records;        /* heap offsets */
     const struct rune_ext *exts;
     const double *floats;
     const uint32_t *heap;
@@ -72,8 +72,7 @@ size_t rune_dict_bytes(const struct rune_dict *dict);
  * Entity: type and id are string terms. Set: any order, repetitions allowed, `elements` is sorted in place.
  * Record: names are string terms, distinct, any order; both arrays are sorted in place. */
 RUNE_MUST_USE enum rune_err rune_dict_string(struct rune_dict *dict, struct rune_str text, rune_term *ret_term);
-RUNE_MUST_USE enum rune_err rune_dict_entity(struct rune_dict *dict, rune_term type, rune_term id,
-                                             rune_term *ret_term);
+RUNE_MUST_USE enum rune_err rune_dict_entity(struct rune_dict *dict, rune_term type, rune_term id, rune_term *ret_term);
 RUNE_MUST_USE enum rune_err rune_dict_long(struct rune_dict *dict, int64_t value, rune_term *ret_term);
 RUNE_MUST_USE enum rune_err rune_dict_float(struct rune_dict *dict, double value, rune_term *ret_term);
 RUNE_MUST_USE enum rune_err rune_dict_ext(struct rune_dict *dict, const struct rune_ext *value, rune_term *ret_term);

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-#define DAY_MS INT64_C(86400000)
-#define IP_MAX_LENGTH 43u /* LIMIT: Cedar's */
+#define DAY_MS         INT64_C(86400000)
+#define IP_MAX_LENGTH  43u /* LIMIT: Cedar's */
 #define DECIMAL_DIGITS 4
-#define DECIMAL_ONE 10000
+#define DECIMAL_ONE    10000
 
 static struct rune_ext of_number(enum rune_ext_kind kind, int64_t number)
 {
@@ -64,8 +64,7 @@ static enum rune_err parse_decimal(struct rune_str text, struct rune_ext *ret_va
     int64_t number = 0;
     /* Counted downwards, since the least number has no positive twin. */
     for (; scan.at < scan.end && is_digit(*scan.at); scan.at++) {
-        if (__builtin_mul_overflow(number, 10, &number) ||
-            __builtin_sub_overflow(number, *scan.at - '0', &number)) {
+        if (__builtin_mul_overflow(number, 10, &number) || __builtin_sub_overflow(number, *scan.at - '0', &number)) {
             return RUNE_E_INVALID;
         }
     }
@@ -423,8 +422,7 @@ static bool take_quantity(struct scan *scan, int64_t *ret_number)
     const char *first = scan->at;
     int64_t number = 0;
     for (; scan->at < scan->end && is_digit(*scan->at); scan->at++) {
-        if (__builtin_mul_overflow(number, 10, &number) ||
-            __builtin_sub_overflow(number, *scan->at - '0', &number)) {
+        if (__builtin_mul_overflow(number, 10, &number) || __builtin_sub_overflow(number, *scan->at - '0', &number)) {
             return false;
         }
     }
@@ -461,8 +459,7 @@ static enum rune_err parse_duration(struct rune_str text, struct rune_ext *ret_v
         }
         /* Cedar adds in another order, from the small units on; all terms have one sign, so it fails alike. */
         if (unit == 5 || __builtin_mul_overflow(number, units[unit].ms, &number) ||
-            __builtin_add_overflow(total, number, &total) ||
-            (!negative && total == INT64_MIN)) {
+            __builtin_add_overflow(total, number, &total) || (!negative && total == INT64_MIN)) {
             return RUNE_E_INVALID;
         }
         next_unit = unit + 1;
@@ -513,8 +510,8 @@ bool rune_ext_verify(const struct rune_ext *value)
     }
     if (value->kind == RUNE_EXT_IPADDR) {
         static const uint8_t zeros[12];
-        bool is_v4 = value->version == 4 && value->prefix <= 32 &&
-                     memcmp(value->as.address + 4, zeros, sizeof zeros) == 0;
+        bool is_v4 =
+            value->version == 4 && value->prefix <= 32 && memcmp(value->as.address + 4, zeros, sizeof zeros) == 0;
         return is_v4 || (value->version == 6 && value->prefix <= 128);
     }
     static const uint8_t rest[8];

@@ -34,12 +34,12 @@ enum rune_space {
     RUNE_SPACE_REQUEST = 3,
 };
 
-#define RUNE_TERM_NONE 0u /* no value */
+#define RUNE_TERM_NONE  0u /* no value */
 #define RUNE_TERM_FALSE 1u
-#define RUNE_TERM_TRUE 2u
+#define RUNE_TERM_TRUE  2u
 
 #define RUNE_TERM_INDEX_BITS 27
-#define RUNE_TERM_INDEX_MAX ((1u << RUNE_TERM_INDEX_BITS) - 1) /* LIMIT: values of one kind in one dictionary */
+#define RUNE_TERM_INDEX_MAX  ((1u << RUNE_TERM_INDEX_BITS) - 1) /* LIMIT: values of one kind in one dictionary */
 #define RUNE_TERM_INLINE_MIN (-(INT64_C(1) << 29))
 #define RUNE_TERM_INLINE_MAX ((INT64_C(1) << 29) - 1)
 

@@ -25,10 +25,9 @@ static bool is_identifier_char(char c)
 
 static bool is_reserved(struct rune_str word)
 {
-    static const struct rune_str words[] = {RUNE_STR("true"), RUNE_STR("false"), RUNE_STR("if"),
-                                            RUNE_STR("then"), RUNE_STR("else"),  RUNE_STR("in"),
-                                            RUNE_STR("is"),   RUNE_STR("like"),  RUNE_STR("has"),
-                                            RUNE_STR("__cedar")};
+    static const struct rune_str words[] = {RUNE_STR("true"), RUNE_STR("false"),  RUNE_STR("if"), RUNE_STR("then"),
+                                            RUNE_STR("else"), RUNE_STR("in"),     RUNE_STR("is"), RUNE_STR("like"),
+                                            RUNE_STR("has"),  RUNE_STR("__cedar")};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (rune_str_equal(word, words[i])) {
             return true;

@@ -70,8 +70,14 @@ static void test_dict__finds_each_value_again(void **state)
 static void test_dict__numbers(void **state)
 {
     (void)state;
-    static const int64_t values[] = {0, -1, RUNE_TERM_INLINE_MIN, RUNE_TERM_INLINE_MAX, RUNE_TERM_INLINE_MIN - 1,
-                                     RUNE_TERM_INLINE_MAX + 1, INT64_MIN, INT64_MAX};
+    static const int64_t values[] = {0,
+                                     -1,
+                                     RUNE_TERM_INLINE_MIN,
+                                     RUNE_TERM_INLINE_MAX,
+                                     RUNE_TERM_INLINE_MIN - 1,
+                                     RUNE_TERM_INLINE_MAX + 1,
+                                     INT64_MIN,
+                                     INT64_MAX};
     struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         rune_term term, again;

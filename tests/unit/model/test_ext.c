@@ -60,9 +60,28 @@ static void test_decimal__refuses(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "",      "1",     "1.",      ".1",     "+1.0",   "1.00000", "--1.0", "-", "-.1", " 1.0", "1.0 ", "1.0\n",
-        "1e1.0", "1.2.3", "1.-2",    "0x1.0",  "922337203685477.5808",      "-922337203685477.5809",
-        "1.a",   "1,0",   "1234567890123456789012.0", "922337203685478.0",
+        "",
+        "1",
+        "1.",
+        ".1",
+        "+1.0",
+        "1.00000",
+        "--1.0",
+        "-",
+        "-.1",
+        " 1.0",
+        "1.0 ",
+        "1.0\n",
+        "1e1.0",
+        "1.2.3",
+        "1.-2",
+        "0x1.0",
+        "922337203685477.5808",
+        "-922337203685477.5809",
+        "1.a",
+        "1,0",
+        "1234567890123456789012.0",
+        "922337203685478.0",
     };
     check_refused(RUNE_EXT_DECIMAL, texts, COUNT(texts));
 }
@@ -150,9 +169,29 @@ static void test_duration__refuses(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "",    "-",    "1",     "d",       "1x",     "1ms1s", "1s1s", "1h1d", "+1s", "1s ", " 1s", "1 s", "--1s", "1d-2h",
-        "1.5s", "9223372036854775808ms", "-9223372036854775809ms", "9223372036854776s", "106751991168d",
-        "18446744073709551616ms", "1D", "1mss", "1msm",
+        "",
+        "-",
+        "1",
+        "d",
+        "1x",
+        "1ms1s",
+        "1s1s",
+        "1h1d",
+        "+1s",
+        "1s ",
+        " 1s",
+        "1 s",
+        "--1s",
+        "1d-2h",
+        "1.5s",
+        "9223372036854775808ms",
+        "-9223372036854775809ms",
+        "9223372036854776s",
+        "106751991168d",
+        "18446744073709551616ms",
+        "1D",
+        "1mss",
+        "1msm",
     };
     check_refused(RUNE_EXT_DURATION, texts, COUNT(texts));
 }
@@ -245,10 +284,10 @@ static void test_ip__predicates(void **state)
         const char *text;
         bool loopback, multicast;
     } cases[] = {
-        {"127.0.0.1", true, false}, {"127.3.2.1/8", true, false}, {"127.0.0.1/7", false, false},
-        {"::1", true, false},       {"::1/127", false, false},    {"::2", false, false},
+        {"127.0.0.1", true, false}, {"127.3.2.1/8", true, false},   {"127.0.0.1/7", false, false},
+        {"::1", true, false},       {"::1/127", false, false},      {"::2", false, false},
         {"224.0.0.1", false, true}, {"239.255.0.1/4", false, true}, {"224.0.0.1/3", false, false},
-        {"ff00::1", false, true},   {"ff00::/8", false, true},    {"ff00::/7", false, false},
+        {"ff00::1", false, true},   {"ff00::/8", false, true},      {"ff00::/7", false, false},
         {"fe00::1", false, false},  {"240.0.0.1", false, false},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -265,11 +304,14 @@ static void test_ip__ranges(void **state)
         const char *ip, *range;
         bool inside;
     } cases[] = {
-        {"10.0.0.1", "10.0.0.0/8", true},     {"10.0.0.1", "10.9.9.9/8", true},  {"11.0.0.1", "10.0.0.0/8", false},
-        {"10.0.0.1/8", "10.0.0.0/8", true},   {"10.0.0.0/7", "10.0.0.0/8", false}, {"1.2.3.4", "0.0.0.0/0", true},
-        {"1.2.3.4", "1.2.3.4", true},         {"1.2.3.5", "1.2.3.4/31", true},   {"1.2.3.6", "1.2.3.4/31", false},
-        {"::1", "::/0", true},                {"1.2.3.4", "::/0", false},        {"::1", "0.0.0.0/0", false},
-        {"ff00::2", "ff00::/16", true},       {"ff00::2", "ff00::/127", false},  {"ff00::1", "ff00::/127", true},
+        {"10.0.0.1", "10.0.0.0/8", true},    {"10.0.0.1", "10.9.9.9/8", true},
+        {"11.0.0.1", "10.0.0.0/8", false},   {"10.0.0.1/8", "10.0.0.0/8", true},
+        {"10.0.0.0/7", "10.0.0.0/8", false}, {"1.2.3.4", "0.0.0.0/0", true},
+        {"1.2.3.4", "1.2.3.4", true},        {"1.2.3.5", "1.2.3.4/31", true},
+        {"1.2.3.6", "1.2.3.4/31", false},    {"::1", "::/0", true},
+        {"1.2.3.4", "::/0", false},          {"::1", "0.0.0.0/0", false},
+        {"ff00::2", "ff00::/16", true},      {"ff00::2", "ff00::/127", false},
+        {"ff00::1", "ff00::/127", true},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct rune_ext a = ip(cases[i].ip);
@@ -368,12 +410,12 @@ static void test_verify__refuses_other_forms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decimal__accepts),          cmocka_unit_test(test_decimal__refuses),
-        cmocka_unit_test(test_datetime__accepts),         cmocka_unit_test(test_datetime__refuses),
-        cmocka_unit_test(test_duration__accepts),         cmocka_unit_test(test_duration__refuses),
-        cmocka_unit_test(test_ip__table),                 cmocka_unit_test(test_ip__predicates),
-        cmocka_unit_test(test_ip__ranges),                cmocka_unit_test(test_datetime__dates_and_times),
-        cmocka_unit_test(test_format__reads_back),        cmocka_unit_test(test_verify__refuses_other_forms),
+        cmocka_unit_test(test_decimal__accepts),   cmocka_unit_test(test_decimal__refuses),
+        cmocka_unit_test(test_datetime__accepts),  cmocka_unit_test(test_datetime__refuses),
+        cmocka_unit_test(test_duration__accepts),  cmocka_unit_test(test_duration__refuses),
+        cmocka_unit_test(test_ip__table),          cmocka_unit_test(test_ip__predicates),
+        cmocka_unit_test(test_ip__ranges),         cmocka_unit_test(test_datetime__dates_and_times),
+        cmocka_unit_test(test_format__reads_back), cmocka_unit_test(test_verify__refuses_other_forms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
