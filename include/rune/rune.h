@@ -5,6 +5,7 @@
  *     image.h   an image is opened
  *     decide.h  a request and an image become a decision
  *     query.h   relations of an image are read
+ *     tests.h   the test cases of a bundle
  *     diag.h    what went wrong, for people
  *     err.h     codes
  *
@@ -19,6 +20,7 @@
 #include "rune/image.h"
 #include "rune/query.h"
 #include "rune/str.h"
+#include "rune/tests.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -239,19 +239,54 @@ enum rune_err rune_request_create(struct rune_decider *decider, const struct run
 
 /* ---- deciding ---- */
 
+static struct rune_eval make_eval(struct rune_decider *decider, const struct rune_image *image,
+                                  const struct rune_request *request)
+{
+    return (struct rune_eval){
+        .store = &image->store,
+        .request = request,
+        .values = request != NULL ? request->values : decider->values,
+        .arena = &decider->arena,
+        .steps_left = decider->max_steps,
+    };
+}
+
+/* A request as it is decided: with a dictionary to put values into, and room in the arena. */
+static void bind_request(struct rune_decider *decider, const struct rune_image *image,
+                         const struct rune_request *request, struct rune_request *ret_bound)
+{
+    *ret_bound = *request;
+    if (request == &decider->request) {
+        /* Its own decode filled arena and dictionary: only what an earlier decision left goes. */
+        rune_arena_rewind(&decider->arena, decider->decoded);
+        return;
+    }
+    rune_arena_reset(&decider->arena);
+    if (ret_bound->values == NULL) {
+        rune_dict_reset(decider->values, &image->store.terms);
+        ret_bound->values = decider->values;
+        ret_bound->terms = rune_dict_terms(decider->values);
+    }
+}
+
+void rune_decider_begin(struct rune_decider *decider, const struct rune_image *image,
+                        const struct rune_request *request, struct rune_request *ret_bound, struct rune_eval *ret_eval)
+{
+    if (request != NULL) {
+        bind_request(decider, image, request, ret_bound);
+    } else {
+        begin(decider, image);
+    }
+    *ret_eval = make_eval(decider, image, request != NULL ? ret_bound : NULL);
+}
+
 /* Results and scratch go into the arena from where it stands. */
 static void decide(struct rune_decider *decider, const struct rune_image *image, const struct rune_request *request,
                    enum rune_answer_detail detail, struct rune_decision *ret_decision)
 {
     unsigned flags = (decider->is_timed ? RUNE_AUTHORIZE_TIMED : 0u) |
                      (detail == RUNE_ANSWER_DEBUG ? RUNE_AUTHORIZE_LISTED : 0u);
-    struct rune_eval eval = {
-        .store = &image->store,
-        .request = request,
-        .values = request->values,
-        .arena = &decider->arena,
-        .steps_left = decider->max_steps,
-    };
+    struct rune_eval eval = make_eval(decider, image, request);
     rune_authorize(&eval, image, flags, ret_decision);
 }
 
@@ -259,19 +294,8 @@ void rune_decider_decide(struct rune_decider *decider, const struct rune_image *
                          const struct rune_request *request, enum rune_answer_detail detail,
                          struct rune_decision *ret_decision)
 {
-    struct rune_request bound = *request;
-    if (request == &decider->request) {
-        /* Its own decode filled arena and dictionary: only what an earlier decision left goes. */
-        rune_arena_rewind(&decider->arena, decider->decoded);
-        decide(decider, image, request, detail, ret_decision);
-        return;
-    }
-    rune_arena_reset(&decider->arena);
-    if (bound.values == NULL) {
-        rune_dict_reset(decider->values, &image->store.terms);
-        bound.values = decider->values;
-        bound.terms = rune_dict_terms(decider->values);
-    }
+    struct rune_request bound;
+    bind_request(decider, image, request, &bound);
     decide(decider, image, &bound, detail, ret_decision);
 }
 

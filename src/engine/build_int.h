@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* build_int: one build on its way from sources to sections. Private to engine/build*.c.
+ *
+ * Stages run in the order of the functions below. A stage that finds mistakes in the bundle reports them and marks the
+ * build as failed; later stages go on as far as what they need is there, so that all mistakes are found in one go.
+ * A function returns an error only for what ends the build: memory, limits, input and output. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/vec.h"
+#include "cedar/ast.h"
+#include "cedar/compile.h"
+#include "cedar/index.h"
+#include "datalog/check.h"
+#include "datalog/evaluate.h"
+#include "datalog/parser.h"
+#include "engine/build.h"
+#include "engine/bundle.h"
+#include "engine/entities.h"
+#include "engine/facts.h"
+#include "engine/ids.h"
+#include "engine/manifest.h"
+#include "eval/schema_check.h"
+#include "model/dict.h"
+#include "shm/image_format.h"
+
+RUNE_VEC(rune_vec_source, struct rune_image_source);
+RUNE_VEC(rune_vec_cedar_policy, struct rune_cedar_policy);
+RUNE_VEC(rune_vec_cedar_link, struct rune_cedar_link);
+
+struct rune_build {
+    const struct rune_build_options *options;
+    struct rune_diag *diag;
+    struct rune_arena arena; /* everything that is parsed */
+    struct rune_dict *dict;
+    bool has_mistakes; /* the bundle's: reported */
+
+    struct rune_bundle bundle;
+    struct rune_manifest manifest;
+    struct rune_ids ids; /* of policies and rules */
+
+    struct rune_vec_source sources;
+    struct rune_vec_u32 source_files; /* by source: index of its bundle file */
+    struct rune_vec_u32 source_of;    /* by bundle file: source index + 1; 0: not in the image */
+    uint64_t source_bytes;
+
+    struct rune_vec_cedar_policy policies; /* static policies and templates */
+    struct rune_vec_cedar_link links;
+    uint32_t template_count;
+    bool policies_parsed; /* without mistakes: they may be compiled */
+    struct rune_cedar_program program;
+    struct rune_cedar_index index;
+
+    struct rune_entity_table entities;
+    struct rune_schema schema;
+    struct rune_vec_u32 schema_words;
+
+    struct rune_vec_dl_rule clauses;
+    struct rune_fact_set facts;
+    struct rune_dl_program rules;
+    bool rules_checked;
+    struct rune_dl_result derived;
+    uint32_t rule_count; /* as written */
+
+    uint64_t began_ns, phase_ns; /* CPU time of the thread */
+    struct rune_build_result result;
+};
+
+/* What a stage returned: mistakes are kept in mind, everything else ends the build. */
+RUNE_MUST_USE enum rune_err rune_build_stage(struct rune_build *build, enum rune_err err);
+
+/* The place of a source in the image; the callback of both compilers. context: the build. */
+uint32_t rune_build_source_index(void *context, const struct rune_source *source);
+
+/* ---- build_policies.c ---- */
+
+RUNE_MUST_USE enum rune_err rune_build_parse_policies(struct rune_build *build);
+RUNE_MUST_USE enum rune_err rune_build_compile_policies(struct rune_build *build);
+
+/* ---- build_rules.c ---- */
+
+RUNE_MUST_USE enum rune_err rune_build_parse_rules(struct rune_build *build);
+RUNE_MUST_USE enum rune_err rune_build_read_facts(struct rune_build *build);
+RUNE_MUST_USE enum rune_err rune_build_check_rules(struct rune_build *build);
+RUNE_MUST_USE enum rune_err rune_build_evaluate_rules(struct rune_build *build);
+
+/* ---- build_image.c ---- */
+
+RUNE_MUST_USE enum rune_err rune_build_write(struct rune_build *build, int fd);

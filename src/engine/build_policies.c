@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/build_int.h"
+
+#include <string.h>
+
+#include "cedar/parser.h"
+
+/* ---- ids ---- */
+
+static struct rune_str annotated_id(const struct rune_cedar_policy *policy)
+{
+    for (uint32_t i = 0; i < policy->annotation_count; i++) {
+        if (rune_str_equal(policy->annotations[i].name, RUNE_STR("id"))) {
+            return policy->annotations[i].value;
+        }
+    }
+    return (struct rune_str){0};
+}
+
+/* @id, else policyN, N counting all policies over the files in order. */
+static enum rune_err number(struct rune_build *build, struct rune_cedar_policy *policy)
+{
+    policy->id = annotated_id(policy);
+    if (policy->id.data == NULL) {
+        char *text = rune_arena_printf(&build->arena, "policy%zu", build->policies.count);
+        if (text == NULL) {
+            return RUNE_E_NOMEM;
+        }
+        policy->id = rune_str_from(text);
+    }
+    build->template_count += rune_cedar_is_template(policy);
+    return rune_ids_add(&build->ids, policy->id, policy->span, build->diag);
+}
+
+/* ---- stages ---- */
+
+static enum rune_err parse_file(struct rune_build *build, const struct rune_source *source)
+{
+    struct rune_cedar_policies parsed = {0};
+    enum rune_err err = rune_cedar_parse(source, &build->arena, &parsed, build->diag);
+    if (err != RUNE_OK) {
+        build->policies_parsed = false;
+        return rune_build_stage(build, err);
+    }
+    for (uint32_t i = 0; i < parsed.count; i++) {
+        err = number(build, &parsed.items[i]);
+        if (err != RUNE_OK) {
+            return err;
+        }
+        if (!RUNE_VEC_PUSH(&build->policies, parsed.items[i])) {
+            return RUNE_E_NOMEM;
+        }
+    }
+    return RUNE_OK;
+}
+
+enum rune_err rune_build_parse_policies(struct rune_build *build)
+{
+    const struct rune_bundle *bundle = &build->bundle;
+    build->policies_parsed = true;
+    for (uint32_t i = rune_bundle_next(bundle, RUNE_BUNDLE_POLICIES, 0); i < bundle->count;
+         i = rune_bundle_next(bundle, RUNE_BUNDLE_POLICIES, i + 1)) {
+        enum rune_err err = parse_file(build, &bundle->files[i].source);
+        if (err != RUNE_OK) {
+            return err;
+        }
+    }
+    return RUNE_OK;
+}
+
+enum rune_err rune_build_compile_policies(struct rune_build *build)
+{
+    if (!build->policies_parsed) {
+        return RUNE_OK;
+    }
+    const struct rune_cedar_policies policies = {
+        .items = build->policies.items,
+        .count = (uint32_t)build->policies.count,
+        .links = build->links.items,
+        .link_count = (uint32_t)build->links.count,
+    };
+    return rune_build_stage(build, rune_cedar_compile(&policies, build->dict, rune_build_source_index, build,
+                                                      &build->program, build->diag));
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/build_int.h"
+
+#include "base/alloc.h"
+
+/* The branches of one rule share its id. */
+static bool is_decision_rule(const struct rune_dl_rule *rule)
+{
+    return rule->body.count > 0;
+}
+
+enum rune_err rune_build_parse_rules(struct rune_build *build)
+{
+    const struct rune_bundle *bundle = &build->bundle;
+    for (uint32_t i = rune_bundle_next(bundle, RUNE_BUNDLE_RULES, 0); i < bundle->count;
+         i = rune_bundle_next(bundle, RUNE_BUNDLE_RULES, i + 1)) {
+        enum rune_err err = rune_build_stage(build, rune_dl_parse(&bundle->files[i].source, RUNE_DL_BUNDLE,
+                                                                  &build->arena, &build->clauses, build->diag));
+        if (err != RUNE_OK) {
+            return err;
+        }
+    }
+    for (size_t i = 0; i < build->clauses.count; i++) {
+        const struct rune_dl_rule *rule = &build->clauses.items[i];
+        if (is_decision_rule(rule)) {
+            build->rule_count++;
+            enum rune_err err = rune_ids_add(&build->ids, rule->id, rule->head_span, build->diag);
+            if (err != RUNE_OK) {
+                return err;
+            }
+        }
+    }
+    return RUNE_OK;
+}
+
+static void facts_progress(void *context, uint64_t done_bytes, uint64_t total_bytes)
+{
+    const struct rune_build *build = context;
+    if (build->options->progress != NULL) {
+        build->options->progress(build->options->progress_context, "reading facts, bytes", done_bytes, total_bytes);
+    }
+}
+
+enum rune_err rune_build_read_facts(struct rune_build *build)
+{
+    return rune_build_stage(build, rune_facts_read(&build->bundle, &build->manifest, &build->arena, build->dict,
+                                                   facts_progress, build, &build->facts, build->diag));
+}
+
+enum rune_err rune_build_check_rules(struct rune_build *build)
+{
+    struct rune_dl_declaration *declarations;
+    uint32_t count;
+    enum rune_err err = rune_facts_declare(&build->facts, &build->arena, &declarations, &count);
+    if (err != RUNE_OK) {
+        return err;
+    }
+    err = rune_dl_check(&build->clauses, declarations, count, RUNE_DL_BUNDLE, &build->arena, &build->rules,
+                        build->diag);
+    build->rules_checked = err == RUNE_OK;
+    return rune_build_stage(build, err);
+}
+
+/* Direct parents as the two columns that rules read. */
+static enum rune_err put_parents(const struct rune_build *build, struct rune_dl_entities *entities, rune_term **ret_both)
+{
+    size_t count = build->entities.parents.count;
+    rune_term *both = rune_calloc(2 * count + 1, sizeof(*both));
+    if (both == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        both[i] = build->entities.parents.items[i].child;
+        both[count + i] = build->entities.parents.items[i].parent;
+    }
+    entities->parent_child = both;
+    entities->parent_parent = both + count;
+    entities->parent_count = (uint32_t)count;
+    *ret_both = both;
+    return RUNE_OK;
+}
+
+static enum rune_err evaluate(struct rune_build *build, struct rune_tuples *facts)
+{
+    const struct rune_entity_table *table = &build->entities;
+    struct rune_dl_entities entities = {
+        .attrs = table->attrs.items,
+        .ancestors = table->ancestors.items,
+        .tags = table->has_tags ? table->tags.items : NULL,
+        .flags = table->flags.items,
+        .count = (uint32_t)table->flags.count,
+    };
+    const struct rune_dl_options options = {
+        .storing = RUNE_DL_STORE_WHAT_PAYS,
+        .max_tuples = build->options->max_facts,
+        .max_memory_bytes = build->options->max_memory_bytes,
+        .progress = build->options->progress,
+        .progress_context = build->options->progress_context,
+    };
+    rune_term *parents;
+    enum rune_err err = put_parents(build, &entities, &parents);
+    if (err == RUNE_OK) {
+        err = rune_dl_evaluate(&build->rules, facts, &entities, build->dict, &options, rune_build_source_index, build,
+                               &build->derived, build->diag);
+        rune_free(parents);
+    }
+    return err;
+}
+
+enum rune_err rune_build_evaluate_rules(struct rune_build *build)
+{
+    /* After a mistake nothing is written, so nothing need be derived. */
+    if (!build->rules_checked || build->has_mistakes) {
+        return RUNE_OK;
+    }
+    uint32_t count = build->rules.relation_count;
+    struct rune_tuples *facts = rune_calloc((size_t)count + 1, sizeof(*facts));
+    if (facts == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    enum rune_err err = rune_facts_take(&build->facts, &build->rules, build->dict, facts);
+    if (err == RUNE_OK) {
+        err = rune_entity_table_extend(&build->entities);
+        if (err == RUNE_OK) {
+            err = evaluate(build, facts);
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            rune_tuples_fini(&facts[i]);
+        }
+    }
+    rune_free(facts);
+    return rune_build_stage(build, err);
+}
