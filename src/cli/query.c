@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rune query: the tuples of a relation, as tab-separated values or JSON lines. */
+#include "rune/query.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "cli/command.h"
+#include "cli/subject.h"
+
+struct arguments {
+    bool count;
+    uint64_t limit;
+    enum cli_format format;
+};
+
+static const struct cli_option options[] = {
+    CLI_OPTION(arguments, count, "count", 0, CLI_FLAG, NULL, "print how many tuples match, and nothing else"),
+    CLI_OPTION(arguments, limit, "limit", 'n', CLI_NUMBER, "N", "stop after N tuples"),
+    CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json", "text: a tuple a line, fields separated by tabs"),
+};
+
+struct printer {
+    struct rune_buf out;
+    uint64_t left;
+    bool json;
+};
+
+#define FLUSH_BYTES ((size_t)1 << 16)
+
+static void flush(struct printer *printer)
+{
+    fwrite(printer->out.data, 1, printer->out.length, stdout);
+    rune_buf_reset(&printer->out);
+}
+
+/* A string with the escapes of facts/NAME.tsv, so that what is printed can be read back. */
+static void append_tsv(struct rune_buf *out, struct rune_str text)
+{
+    for (size_t i = 0; i < text.length; i++) {
+        switch (text.data[i]) {
+        case '\t':
+            rune_buf_append_cstr(out, "\\t");
+            break;
+        case '\n':
+            rune_buf_append_cstr(out, "\\n");
+            break;
+        case '\\':
+            rune_buf_append_cstr(out, "\\\\");
+            break;
+        default:
+            rune_buf_append_char(out, text.data[i]);
+        }
+    }
+}
+
+/* Type::"id", with the id's quotes and backslashes escaped as Cedar writes them. */
+static void append_uid(struct rune_buf *out, const struct rune_field *field)
+{
+    rune_buf_append_str(out, field->type);
+    rune_buf_append_cstr(out, "::\"");
+    for (size_t i = 0; i < field->text.length; i++) {
+        char c = field->text.data[i];
+        if (c == '"' || c == '\\') {
+            rune_buf_append_char(out, '\\');
+        }
+        if (c == '\n' || c == '\t' || c == '\r') {
+            rune_buf_append_cstr(out, c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r");
+        } else {
+            rune_buf_append_char(out, c);
+        }
+    }
+    rune_buf_append_char(out, '"');
+}
+
+static void append_text_field(struct rune_buf *out, const struct rune_field *field)
+{
+    switch (field->kind) {
+    case RUNE_FIELD_BOOL:
+        rune_buf_append_cstr(out, field->integer != 0 ? "true" : "false");
+        break;
+    case RUNE_FIELD_LONG:
+        rune_buf_printf(out, "%" PRId64, field->integer);
+        break;
+    case RUNE_FIELD_FLOAT:
+        rune_buf_printf(out, "%.17g", field->floating);
+        break;
+    case RUNE_FIELD_ENTITY:
+        append_uid(out, field);
+        break;
+    default:
+        append_tsv(out, field->text);
+    }
+}
+
+static void append_json_field(struct rune_buf *out, const struct rune_field *field)
+{
+    switch (field->kind) {
+    case RUNE_FIELD_STRING:
+    case RUNE_FIELD_OTHER:
+        rune_buf_append_json(out, field->text);
+        break;
+    case RUNE_FIELD_ENTITY:
+        rune_buf_append_cstr(out, "{\"__entity\":{\"type\":");
+        rune_buf_append_json(out, field->type);
+        rune_buf_append_cstr(out, ",\"id\":");
+        rune_buf_append_json(out, field->text);
+        rune_buf_append_cstr(out, "}}");
+        break;
+    default:
+        append_text_field(out, field);
+    }
+}
+
+static bool print_tuple(void *context, const struct rune_field *fields, uint32_t count)
+{
+    struct printer *printer = context;
+    struct rune_buf *out = &printer->out;
+    if (printer->json) {
+        rune_buf_append_char(out, '[');
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0) {
+            rune_buf_append_char(out, printer->json ? ',' : '\t');
+        }
+        (printer->json ? append_json_field : append_text_field)(out, &fields[i]);
+    }
+    rune_buf_append_cstr(out, printer->json ? "]\n" : "\n");
+    if (out->length >= FLUSH_BYTES) {
+        flush(printer);
+    }
+    return !out->failed && --printer->left > 0;
+}
+
+static enum rune_err query(const struct cli_subject *subject, const struct arguments *arguments, const char *pattern)
+{
+    if (arguments->count) {
+        uint64_t count;
+        enum rune_err err =
+            rune_query_count(subject->decider, subject->image, NULL, pattern, &count, subject->diag);
+        if (err == RUNE_OK) {
+            printf("%" PRIu64 "\n", count);
+        }
+        return err;
+    }
+    struct printer printer = {
+        .out = RUNE_BUF_INIT,
+        .left = arguments->limit != 0 ? arguments->limit : UINT64_MAX,
+        .json = arguments->format == CLI_AS_JSON,
+    };
+    enum rune_err err =
+        rune_query_run(subject->decider, subject->image, NULL, pattern, print_tuple, &printer, subject->diag);
+    flush(&printer);
+    if (printer.out.failed) {
+        err = RUNE_E_NOMEM;
+    }
+    rune_buf_fini(&printer.out);
+    return err;
+}
+
+static enum cli_exit run(const struct cli_call *call)
+{
+    struct cli_subject subject;
+    enum cli_exit code = cli_subject_open(call->operands[0], &subject);
+    if (code != CLI_OK) {
+        return code;
+    }
+    enum rune_err err = query(&subject, call->arguments, call->operands[1]);
+    if (err != RUNE_OK) {
+        cli_print_diag(subject.diag, err, "query");
+    }
+    cli_subject_close(&subject);
+    /* A relation that is not there is a mistake in the query, not a missing file. */
+    return err == RUNE_E_NOT_FOUND ? CLI_INVALID : cli_exit_for(err);
+}
+
+const struct cli_command cli_command_query = {
+    .name = "query",
+    .operands = "BUNDLE|IMAGE PATTERN",
+    .summary = "list or count the tuples of a relation",
+    .details = "PATTERN is one atom: variables match anything, `_` too, constants only themselves.\n\n"
+               "  rune query examples/documents 'can_edit(U, Document::\"plan\")'\n"
+               "  rune query roles.image 'member(U, G)' --count\n",
+    .options = options,
+    .option_count = sizeof(options) / sizeof(options[0]),
+    .arguments_size = sizeof(struct arguments),
+    .min_operands = 2,
+    .max_operands = 2,
+    .run = run,
+};

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/subject.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum cli_exit cli_exit_for(enum rune_err err)
+{
+    switch (err) {
+    case RUNE_OK:
+        return CLI_OK;
+    case RUNE_E_NOT_FOUND:
+    case RUNE_E_IO:
+    case RUNE_E_NOMEM:
+    case RUNE_E_BUSY:
+    case RUNE_E_TIMEOUT:
+    case RUNE_E_INTERNAL:
+        return CLI_ENVIRONMENT;
+    default:
+        return CLI_INVALID;
+    }
+}
+
+void cli_print_diag(struct rune_diag *diag, enum rune_err err, const char *what)
+{
+    if (diag != NULL && rune_diag_kept(diag) > 0) {
+        fputs(rune_diag_text(diag), stderr);
+    }
+    if (err != RUNE_OK && (diag == NULL || rune_diag_count(diag, RUNE_ERROR) == 0)) {
+        fprintf(stderr, "rune: %s: %s\n", what, rune_err_text(err));
+    }
+}
+
+static void show_progress(void *context, const char *what, uint64_t done, uint64_t total)
+{
+    (void)context;
+    if (total > 0) {
+        fprintf(stderr, "\r\033[K%s: %" PRIu64 " of %" PRIu64, what, done, total);
+    } else if (done > 0) {
+        fprintf(stderr, "\r\033[K%s: %" PRIu64, what, done);
+    } else {
+        fprintf(stderr, "\r\033[K%s", what);
+    }
+}
+
+struct rune_build_options cli_build_options(void)
+{
+    struct rune_build_options options = RUNE_BUILD_OPTIONS_INIT;
+    if (isatty(STDERR_FILENO)) {
+        options.progress = show_progress;
+    }
+    return options;
+}
+
+void cli_progress_end(void)
+{
+    if (isatty(STDERR_FILENO)) {
+        fputs("\r\033[K", stderr);
+    }
+}
+
+static enum rune_err build_and_open(const char *path, struct cli_subject *subject)
+{
+    struct rune_build_options options = cli_build_options();
+    struct rune_build_result result;
+    int fd;
+    enum rune_err err = rune_build_memory(path, &options, &fd, &result, subject->diag);
+    cli_progress_end();
+    if (err != RUNE_OK) {
+        return err;
+    }
+    /* Just built by this very process: nothing untrusted in it. */
+    err = rune_image_open_fd(fd, RUNE_IMAGE_VERIFIED, &subject->image, subject->diag);
+    close(fd);
+    return err;
+}
+
+enum cli_exit cli_subject_open(const char *path, struct cli_subject *ret_subject)
+{
+    struct cli_subject subject = {.diag = rune_diag_create()};
+    enum rune_err err = subject.diag != NULL ? RUNE_OK : RUNE_E_NOMEM;
+    if (err == RUNE_OK) {
+        err = rune_image_is_image_file(path) ? rune_image_open_path(path, &subject.image, subject.diag)
+                                             : build_and_open(path, &subject);
+    }
+    if (err == RUNE_OK) {
+        err = rune_decider_create(NULL, &subject.decider);
+    }
+    if (err != RUNE_OK) {
+        cli_print_diag(subject.diag, err, path);
+        cli_subject_close(&subject);
+        return cli_exit_for(err);
+    }
+    rune_diag_reset(subject.diag); /* warnings are `rune validate`'s */
+    *ret_subject = subject;
+    return CLI_OK;
+}
+
+void cli_subject_close(struct cli_subject *subject)
+{
+    rune_decider_destroy(subject->decider);
+    rune_image_close(subject->image);
+    rune_diag_destroy(subject->diag);
+}

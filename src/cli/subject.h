@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* subject: the BUNDLE|IMAGE that most commands are about, opened for deciding: an image is verified and mapped, a
+ * bundle is built into memory first, with progress on a terminal and messages on standard error. */
+#pragma once
+
+#include "cli/command.h"
+#include "rune/rune.h"
+
+struct cli_subject {
+    struct rune_image *image;
+    struct rune_decider *decider;
+    struct rune_diag *diag;
+};
+
+/* CLI_OK, or the exit code of a message that was printed; then there is nothing to close. */
+enum cli_exit cli_subject_open(const char *path, struct cli_subject *ret_subject);
+void cli_subject_close(struct cli_subject *subject);
+
+/* The exit code that fits an error. */
+enum cli_exit cli_exit_for(enum rune_err err);
+
+/* Prints all messages of the diag; where there is none, `what` failed with the code's text. */
+void cli_print_diag(struct rune_diag *diag, enum rune_err err, const char *what);
+
+/* Build options whose progress shows on standard error if that is a terminal. cli_progress_end clears the line. */
+struct rune_build_options cli_build_options(void);
+void cli_progress_end(void);
