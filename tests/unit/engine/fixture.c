@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit/engine/fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+
+char *fixture_make(const struct fixture_file *files, size_t count)
+{
+    char *root = rune_strdup("fixture.XXXXXX");
+    assert_non_null(root);
+    assert_non_null(mkdtemp(root));
+    for (size_t i = 0; i < count; i++) {
+        char path[512];
+        snprintf(path, sizeof(path), "%s/%s", root, files[i].path);
+        for (char *slash = path + strlen(root) + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
+            *slash = '\0';
+            mkdir(path, 0777);
+            *slash = '/';
+        }
+        FILE *file = fopen(path, "wb");
+        assert_non_null(file);
+        assert_int_equal(fwrite(files[i].text, 1, strlen(files[i].text), file), strlen(files[i].text));
+        assert_int_equal(fclose(file), 0);
+    }
+    return root;
+}
+
+void fixture_remove(char *path)
+{
+    char command[600];
+    snprintf(command, sizeof(command), "rm -rf '%s'", path);
+    assert_int_equal(system(command), 0);
+    rune_free(path);
+}
+
+void fixture_open_path(struct fixture *fixture, const char *path)
+{
+    struct rune_diag *diag = rune_diag_create();
+    struct rune_build_result result;
+    int fd;
+    enum rune_err err = rune_build_memory(path, NULL, &fd, &result, diag);
+    if (err != RUNE_OK) {
+        print_error("%s", rune_diag_text(diag));
+    }
+    assert_int_equal(err, RUNE_OK);
+    err = rune_image_open_fd(fd, RUNE_IMAGE_VERIFY, &fixture->image, diag);
+    if (err != RUNE_OK) {
+        print_error("%s", rune_diag_text(diag));
+    }
+    assert_int_equal(err, RUNE_OK);
+    close(fd);
+    assert_int_equal(rune_decider_create(NULL, &fixture->decider), RUNE_OK);
+    rune_diag_destroy(diag);
+}
+
+void fixture_open(struct fixture *fixture, const struct fixture_file *files, size_t count)
+{
+    char *path = fixture_make(files, count);
+    fixture_open_path(fixture, path);
+    fixture_remove(path);
+}
+
+void fixture_close(struct fixture *fixture)
+{
+    rune_decider_destroy(fixture->decider);
+    rune_image_close(fixture->image);
+}
+
+enum rune_err fixture_build(const struct fixture_file *files, size_t count, char **ret_text)
+{
+    char *path = fixture_make(files, count);
+    struct rune_diag *diag = rune_diag_create();
+    struct rune_build_result result;
+    enum rune_err err = rune_build_check(path, NULL, &result, diag);
+    *ret_text = rune_strdup(rune_diag_text(diag));
+    rune_diag_destroy(diag);
+    fixture_remove(path);
+    return err;
+}
