@@ -268,8 +268,7 @@ static void read_columns(struct reader *reader, const struct rune_json_member *m
     relation->column_count = list->as.array.count;
 }
 
-/* What the rule language accepts as a name: lower-case, dots before lower-case letters. */
-static bool is_relation_name(struct rune_str name)
+bool rune_manifest_is_relation_name(struct rune_str name)
 {
     for (size_t i = 0; i < name.length; i++) {
         bool starts = i == 0 || name.data[i - 1] == '.';
@@ -312,7 +311,7 @@ static void read_relation(struct reader *reader, const struct rune_json_member *
     if (columns == NULL) {
         return;
     }
-    if (!is_relation_name(name)) {
+    if (!rune_manifest_is_relation_name(name)) {
         fail(reader, relation.span, "RUNE-M0105", "names are lower-case, like `member` or `team.member`",
              "this is no relation's name:", name);
         return;

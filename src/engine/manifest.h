@@ -52,3 +52,6 @@ RUNE_MUST_USE enum rune_err rune_manifest_read(const struct rune_bundle *bundle,
 /* The declaration of that relation, or NULL. Cost: O(relations). */
 const struct rune_manifest_relation *rune_manifest_find_relation(const struct rune_manifest *manifest,
                                                                  struct rune_str name);
+
+/* What the rule language accepts as a name: lower-case, dots before lower-case letters only. */
+bool rune_manifest_is_relation_name(struct rune_str name);

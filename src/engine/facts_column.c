@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* facts_column: what a field is, by its column's declaration or by its form. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "engine/facts_int.h"
+#include "model/uid.h"
+
+/* ---- messages ---- */
+
+void rune_facts_fail(struct rune_fact_reader *reader, const char *at, const char *code, const char *help,
+                     const char *fmt, ...)
+{
+    char text[256];
+    uint32_t column = 1;
+    if (++reader->errors > RUNE_FACTS_MAX_ERRORS) {
+        return;
+    }
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    for (const char *p = reader->row_start; at != NULL && p < at; p++) {
+        column = *p == '\n' ? 1 : column + (((unsigned char)*p & 0xc0) != 0x80);
+    }
+    rune_diag_report_at(reader->diag, RUNE_ERROR, code, reader->path, (uint32_t)(reader->line + reader->lines_in_row),
+                        at != NULL ? column : 0, help, "%s", text);
+    if (reader->errors == RUNE_FACTS_MAX_ERRORS) {
+        rune_diag_report_at(reader->diag, RUNE_ERROR, "RUNE-T0109", reader->path, 0, 0, NULL,
+                            "too many errors in this file: the rest of it was not read");
+    }
+}
+
+static const char *kind_name(enum rune_column_kind kind)
+{
+    static const char *const names[] = {"any", "int", "string", "bool", "entity"}; /* ORDER: enum rune_column_kind */
+    return names[kind];
+}
+
+static bool fail_kind(struct rune_fact_reader *reader, const struct rune_fact_column *column, const char *at,
+                      const char *found)
+{
+    rune_facts_fail(reader, at, "RUNE-T0104", "the column's type is declared in rune.toml",
+                    "this column is declared %s%.*s, but here is %s",
+                    column->spec.kind == RUNE_COLUMN_ENTITY ? "" : kind_name(column->spec.kind),
+                    RUNE_STR_ARG(column->spec.type), found);
+    return false;
+}
+
+/* ---- arity ---- */
+
+bool rune_facts_set_arity(struct rune_fact_reader *reader, uint32_t arity)
+{
+    struct rune_fact_relation *relation = reader->relation;
+    if (!relation->has_arity) {
+        rune_tuples_fini(&relation->tuples);
+        reader->err = rune_tuples_init(&relation->tuples, arity);
+        relation->has_arity = reader->err == RUNE_OK;
+        relation->first_path = reader->path;
+    }
+    if (reader->err == RUNE_OK && reader->columns == NULL) {
+        uint32_t count = relation->tuples.arity;
+        reader->columns = rune_calloc((size_t)count + 1, sizeof(reader->columns[0]));
+        reader->err = reader->columns != NULL ? RUNE_OK : RUNE_E_NOMEM;
+        for (uint32_t i = 0; reader->err == RUNE_OK && relation->declared != NULL && i < count; i++) {
+            reader->columns[i].spec = relation->declared->columns[i];
+            if (reader->columns[i].spec.kind == RUNE_COLUMN_ENTITY) {
+                reader->err = rune_dict_string(reader->dict, reader->columns[i].spec.type, &reader->columns[i].type);
+            }
+        }
+    }
+    return reader->err == RUNE_OK;
+}
+
+bool rune_facts_reserve_row(struct rune_fact_reader *reader)
+{
+    struct rune_tuples *tuples = &reader->relation->tuples;
+    if (tuples->count == tuples->capacity) {
+        reader->err = rune_tuples_reserve(tuples, tuples->count + 1);
+    }
+    return reader->err == RUNE_OK;
+}
+
+/* ---- integers ---- */
+
+/* How many of the 8 bytes, from the lowest on, are digits. */
+static inline uint32_t count_digits(uint64_t word)
+{
+    uint64_t t = word ^ 0x3030303030303030u;
+    uint64_t other = ((t + 0x0606060606060606u) | t) & 0xf0f0f0f0f0f0f0f0u;
+    return other == 0 ? 8 : (uint32_t)__builtin_ctzll(other) >> 3;
+}
+
+/* The number that the lowest n bytes spell, 1 <= n <= 8: pairs, then fours, then eight at once. */
+static inline uint64_t spell_digits(uint64_t word, uint32_t n)
+{
+    word <<= 8 * (8 - n);
+    word = (word & 0x0f0f0f0f0f0f0f0fu) * 2561 >> 8;
+    word = (word & 0x00ff00ff00ff00ffu) * 6553601 >> 16;
+    return (word & 0x0000ffff0000ffffu) * 42949672960001u >> 32;
+}
+
+static uint32_t scan_long_int(const char *p, bool is_negative, int64_t *ret_value, bool *ret_fits)
+{
+    uint64_t limit = (uint64_t)INT64_MAX + (is_negative ? 1 : 0);
+    uint64_t value = 0;
+    uint32_t n = 0;
+    *ret_fits = true;
+    for (; p[n] >= '0' && p[n] <= '9'; n++) {
+        uint64_t digit = (uint64_t)(p[n] - '0');
+        if (value > (limit - digit) / 10) {
+            *ret_fits = false;
+        } else {
+            value = value * 10 + digit;
+        }
+    }
+    *ret_value = is_negative ? (int64_t)(0 - value) : (int64_t)value;
+    return n;
+}
+
+uint32_t rune_facts_scan_int(const char *p, int64_t *ret_value, bool *ret_fits)
+{
+    uint64_t word;
+    bool is_negative = *p == '-';
+    uint32_t sign = is_negative ? 1 : 0;
+    memcpy(&word, p + sign, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    uint32_t n = count_digits(word);
+    if (n == 0 || (p[sign] == '0' && n > 1)) {
+        return 0; /* `007` is a string, so that it stays what was written */
+    }
+    if (n < 8) {
+        uint64_t value = spell_digits(word, n);
+        *ret_value = is_negative ? -(int64_t)value : (int64_t)value;
+        *ret_fits = true;
+    } else {
+        n = scan_long_int(p + sign, is_negative, ret_value, ret_fits);
+    }
+    return n + sign;
+}
+
+/* ---- fields ---- */
+
+static inline rune_term *slot(struct rune_fact_reader *reader, uint32_t column, uint64_t row)
+{
+    return &reader->relation->tuples.columns[column][reader->first_row + row];
+}
+
+static void note_kind(struct rune_fact_reader *reader, struct rune_fact_column *column, enum rune_field_kind kind,
+                      struct rune_str text)
+{
+    column->seen |= 1u << kind;
+    column->first_line[kind] = reader->line;
+    size_t length = text.length < sizeof(column->example[kind]) ? text.length : sizeof(column->example[kind]) - 1;
+    while (length > 0 && length < text.length && ((unsigned char)text.data[length] & 0xc0) == 0x80) {
+        length--; /* not in the middle of a character */
+    }
+    memcpy(column->example[kind], text.data, length);
+    column->example[kind][length] = '\0';
+}
+
+static inline bool see(struct rune_fact_reader *reader, struct rune_fact_column *column, enum rune_field_kind kind,
+                       struct rune_str text)
+{
+    if ((column->seen & (1u << kind)) == 0 && column->spec.kind == RUNE_COLUMN_ANY) {
+        note_kind(reader, column, kind, text);
+    }
+    return true;
+}
+
+static bool wait_to_intern(struct rune_fact_reader *reader, struct rune_fact_column *column, uint64_t row,
+                           struct rune_str type, struct rune_str text)
+{
+    struct rune_fact_text waiting = {text.data, (uint32_t)text.length, (uint32_t)row, type.data,
+                                     (uint32_t)type.length};
+    if (!RUNE_VEC_PUSH(&column->texts, waiting)) {
+        reader->err = RUNE_E_NOMEM;
+        return false;
+    }
+    return true;
+}
+
+bool rune_facts_put_string(struct rune_fact_reader *reader, uint32_t index, uint64_t row, const char *at,
+                           struct rune_str text)
+{
+    struct rune_fact_column *column = &reader->columns[index];
+    if (column->spec.kind == RUNE_COLUMN_INT || column->spec.kind == RUNE_COLUMN_BOOL) {
+        return fail_kind(reader, column, at, "a string");
+    }
+    see(reader, column, RUNE_FIELD_STRING, text);
+    return wait_to_intern(reader, column, row, (struct rune_str){0}, text);
+}
+
+bool rune_facts_put_entity(struct rune_fact_reader *reader, uint32_t index, uint64_t row, const char *at,
+                           struct rune_str type, struct rune_str id)
+{
+    struct rune_fact_column *column = &reader->columns[index];
+    if (column->spec.kind == RUNE_COLUMN_ENTITY && rune_str_equal(column->spec.type, type)) {
+        return wait_to_intern(reader, column, row, (struct rune_str){0}, id);
+    }
+    if (column->spec.kind != RUNE_COLUMN_ANY) {
+        return fail_kind(reader, column, at, "an entity of another type");
+    }
+    see(reader, column, RUNE_FIELD_ENTITY, id);
+    return wait_to_intern(reader, column, row, type, id);
+}
+
+bool rune_facts_put_int(struct rune_fact_reader *reader, uint32_t index, uint64_t row, const char *at, int64_t value)
+{
+    struct rune_fact_column *column = &reader->columns[index];
+    if (column->spec.kind != RUNE_COLUMN_ANY && column->spec.kind != RUNE_COLUMN_INT) {
+        return fail_kind(reader, column, at, "an integer");
+    }
+    if (column->seen == 0 || (column->seen & (1u << RUNE_FIELD_INT)) == 0) {
+        char text[24];
+        snprintf(text, sizeof(text), "%lld", (long long)value);
+        see(reader, column, RUNE_FIELD_INT, rune_str_from(text));
+    }
+    if (rune_term_fits_inline(value)) {
+        *slot(reader, index, row) = rune_term_from_inline(value);
+        return true;
+    }
+    reader->err = rune_dict_long(reader->dict, value, slot(reader, index, row));
+    return reader->err == RUNE_OK;
+}
+
+bool rune_facts_put_bool(struct rune_fact_reader *reader, uint32_t index, uint64_t row, const char *at, bool value)
+{
+    struct rune_fact_column *column = &reader->columns[index];
+    if (column->spec.kind != RUNE_COLUMN_ANY && column->spec.kind != RUNE_COLUMN_BOOL) {
+        return fail_kind(reader, column, at, "a bool");
+    }
+    see(reader, column, RUNE_FIELD_BOOL, value ? RUNE_STR("true") : RUNE_STR("false"));
+    *slot(reader, index, row) = rune_term_bool(value);
+    return true;
+}
+
+/* `Type::"id"`: only then can a text end with a quote and have `::"` inside. */
+static bool read_uid(struct rune_fact_reader *reader, struct rune_str text, struct rune_uid *ret_uid)
+{
+    const char *message;
+    return text.length > 4 && text.data[text.length - 1] == '"' && memmem(text.data, text.length, "::", 2) != NULL &&
+           rune_uid_parse(text, &reader->scratch, ret_uid, &message) == RUNE_OK;
+}
+
+/* All of a text that need not be padded. */
+static bool scan_text(struct rune_str text, int64_t *ret_value, bool *ret_fits)
+{
+    char digits[RUNE_FACTS_PADDING] = {0};
+    if (text.length == 0 || (text.data[0] != '-' && (text.data[0] < '0' || text.data[0] > '9'))) {
+        return false;
+    }
+    if (text.length < 32) {
+        memcpy(digits, text.data, text.length);
+        return rune_facts_scan_int(digits, ret_value, ret_fits) == text.length;
+    }
+    *ret_fits = false;
+    for (size_t i = 1; i < text.length; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return false;
+        }
+    }
+    return text.data[0] != '0' && text.data[1] != '0';
+}
+
+static bool put_declared(struct rune_fact_reader *reader, uint32_t index, uint64_t row, const char *at,
+                         struct rune_str text)
+{
+    struct rune_uid uid;
+    int64_t value;
+    bool fits;
+    switch (reader->columns[index].spec.kind) {
+    case RUNE_COLUMN_STRING: return rune_facts_put_string(reader, index, row, at, text);
+    case RUNE_COLUMN_ENTITY:
+        return read_uid(reader, text, &uid) ? rune_facts_put_entity(reader, index, row, at, uid.type, uid.id)
+                                            : rune_facts_put_string(reader, index, row, at, text);
+    case RUNE_COLUMN_BOOL:
+        if (rune_str_equal(text, RUNE_STR("true")) || rune_str_equal(text, RUNE_STR("false"))) {
+            return rune_facts_put_bool(reader, index, row, at, text.data[0] == 't');
+        }
+        return fail_kind(reader, &reader->columns[index], at, "neither true nor false");
+    default: break;
+    }
+    if (!scan_text(text, &value, &fits) || !fits) {
+        return fail_kind(reader, &reader->columns[index], at, "no 64-bit integer");
+    }
+    return rune_facts_put_int(reader, index, row, at, value);
+}
+
+bool rune_facts_put_text(struct rune_fact_reader *reader, uint32_t index, uint64_t row, const char *at,
+                         struct rune_str text)
+{
+    struct rune_uid uid;
+    int64_t value;
+    bool fits;
+    if (reader->columns[index].spec.kind != RUNE_COLUMN_ANY) {
+        return put_declared(reader, index, row, at, text);
+    }
+    if (scan_text(text, &value, &fits)) {
+        if (fits) {
+            return rune_facts_put_int(reader, index, row, at, value);
+        }
+        rune_facts_fail(reader, at, "RUNE-T0105", "declare the column as string in rune.toml if it is an id",
+                        "this integer does not fit 64 bits");
+        return false;
+    }
+    if (read_uid(reader, text, &uid)) {
+        return rune_facts_put_entity(reader, index, row, at, uid.type, uid.id);
+    }
+    if (rune_str_equal(text, RUNE_STR("true")) || rune_str_equal(text, RUNE_STR("false"))) {
+        return rune_facts_put_bool(reader, index, row, at, text.data[0] == 't');
+    }
+    return rune_facts_put_string(reader, index, row, at, text);
+}
+
+void rune_facts_drop_row(struct rune_fact_reader *reader, uint64_t row)
+{
+    for (uint32_t i = 0; reader->columns != NULL && i < reader->relation->tuples.arity; i++) {
+        struct rune_vec_fact_text *texts = &reader->columns[i].texts;
+        while (texts->count > 0 && texts->items[texts->count - 1].row == row) {
+            texts->count--;
+        }
+    }
+}
+
+/* ---- interning ---- */
+
+static enum rune_err intern_text(struct rune_fact_reader *reader, const struct rune_fact_column *column,
+                                 const struct rune_fact_text *text, rune_term *ret_term)
+{
+    rune_term type = column->type;
+    rune_term id;
+    enum rune_err err = rune_dict_string(reader->dict, (struct rune_str){text->data, text->length}, &id);
+    if (err == RUNE_OK && text->type != NULL) {
+        err = rune_dict_string(reader->dict, (struct rune_str){text->type, text->type_length}, &type);
+    }
+    if (err != RUNE_OK || (column->spec.kind != RUNE_COLUMN_ENTITY && text->type == NULL)) {
+        *ret_term = id;
+        return err;
+    }
+    return rune_dict_entity(reader->dict, type, id, ret_term);
+}
+
+void rune_facts_flush(struct rune_fact_reader *reader)
+{
+    for (uint32_t i = 0; reader->columns != NULL && i < reader->relation->tuples.arity; i++) {
+        struct rune_fact_column *column = &reader->columns[i];
+        for (size_t k = 0; k < column->texts.count && reader->err == RUNE_OK; k++) {
+            const struct rune_fact_text *text = &column->texts.items[k];
+            reader->err = intern_text(reader, column, text, slot(reader, i, text->row));
+        }
+        column->texts.count = 0;
+    }
+    reader->first_row = reader->relation->tuples.count;
+    rune_arena_reset(&reader->scratch);
+}
+
+void rune_facts_warn_mixed(const struct rune_fact_reader *reader)
+{
+    static const char *const names[] = {"integers", "strings", "bools", "entities"}; /* ORDER: enum rune_field_kind */
+    for (uint32_t i = 0; reader->columns != NULL && i < reader->relation->tuples.arity; i++) {
+        const struct rune_fact_column *column = &reader->columns[i];
+        if ((column->seen & (column->seen - 1)) == 0) {
+            continue;
+        }
+        unsigned first = (unsigned)__builtin_ctz(column->seen);
+        unsigned second = (unsigned)__builtin_ctz(column->seen & (column->seen - 1));
+        uint64_t line = column->first_line[first] > column->first_line[second] ? column->first_line[first]
+                                                                               : column->first_line[second];
+        rune_diag_report_at(reader->diag, RUNE_WARNING, "RUNE-T0201", reader->path, (uint32_t)line, 0,
+                            "values of different kinds are never equal: declare the column's type in rune.toml",
+                            "column %u mixes %s and %s: `%s` and `%s`", i + 1, names[first], names[second],
+                            column->example[first], column->example[second]);
+    }
+}
