@@ -38,7 +38,8 @@ static bool is_json_type(const h2o_req_t *req)
 static bool refuse(struct rune_http_loop *loop, h2o_req_t *req)
 {
     if (!is_json_type(req)) {
-        rune_http_respond_error(loop, req, 415, "unsupported_media_type", "the body must be application/json; with curl: --json instead of -d");
+        rune_http_respond_error(loop, req, 415, "unsupported_media_type",
+                                "the body must be application/json; with curl: --json instead of -d");
         return true;
     }
     if (req->entity.len > loop->limits->max_body_bytes) {
@@ -119,20 +120,6 @@ static void observe(struct rune_http_loop *loop, uint64_t began_ns, const struct
     }
 }
 
-/* What the answer says, in memory of the request. */
-static struct rune_http_response copy_answer(h2o_req_t *req, const char *image, const struct rune_answer *answer)
-{
-    char *memory = h2o_mem_alloc_pool(&req->pool, RUNE_HTTP_IMAGE_DIGITS + answer->body.length);
-    char *body = memory + RUNE_HTTP_IMAGE_DIGITS;
-    memcpy(memory, image, RUNE_HTTP_IMAGE_DIGITS);
-    memcpy(body, answer->body.data, answer->body.length);
-    return (struct rune_http_response){
-        .status = answer->status,
-        .image = memory,
-        .body = {body, answer->body.length},
-    };
-}
-
 static void answer_decision(struct rune_http_loop *loop, h2o_req_t *req, decide_fn decide)
 {
     if (refuse(loop, req)) {
@@ -165,8 +152,8 @@ static void answer_decision(struct rune_http_loop *loop, h2o_req_t *req, decide_
         if (sampled) {
             observe(loop, began_ns, &answer.stats);
         }
-        struct rune_http_response response = copy_answer(req, image, &answer);
-        rune_http_respond(loop, req, &response);
+        rune_http_respond(loop, req,
+                          &(struct rune_http_response){.status = answer.status, .image = image, .body = answer.body});
     }
     if (sampled) {
         rune_decider_set_timing(loop->decider, false);

@@ -20,10 +20,9 @@ static void respond_buf(struct rune_http_loop *loop, h2o_req_t *req, int status,
     if (buf->failed) {
         rune_http_respond_error(loop, req, 503, "no_memory", rune_err_text(RUNE_E_NOMEM));
     } else {
-        h2o_iovec_t copy = h2o_strdup(&req->pool, buf->data, buf->length);
         rune_http_respond(loop, req,
                           &(struct rune_http_response){
-                              .status = status, .content_type = content_type, .body = {copy.base, copy.len}});
+                              .status = status, .content_type = content_type, .body = {buf->data, buf->length}});
     }
     rune_buf_fini(buf);
 }

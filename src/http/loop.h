@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "guard/limits.h"
+#include "http/http1_head.h"
 #include "http/route.h"
 #include "http/worker_loop.h"
 #include "observe/log.h"
@@ -70,6 +71,7 @@ struct rune_http_loop {
     struct rune_http_route routes[RUNE_HTTP_ROUTE_COUNT];
     size_t route_count;
 
+    struct rune_http1_head http1_head;
     struct rune_decider *decider; /* workers only */
     uint64_t request_seed;        /* random, one a process */
     uint64_t request_count;

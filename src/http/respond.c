@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "http/http1_head.h"
 #include "http/loop.h"
 
 static h2o_iovec_t name_rune_image = {(char *)"rune-image", sizeof("rune-image") - 1};
@@ -73,7 +74,7 @@ static bool is_good_request_id(h2o_iovec_t value)
     return true;
 }
 
-static h2o_iovec_t choose_request_id(struct rune_http_loop *loop, h2o_req_t *req)
+h2o_iovec_t rune_http_choose_request_id(struct rune_http_loop *loop, h2o_req_t *req)
 {
     for (size_t i = 0; i < req->headers.size; i++) {
         const h2o_header_t *header = &req->headers.entries[i];
@@ -95,38 +96,53 @@ static void add_header(h2o_req_t *req, h2o_iovec_t *name, h2o_iovec_t value)
     headers->entries[headers->size++] = (h2o_header_t){.name = name, .value = value};
 }
 
-void rune_http_add_request_id(struct rune_http_loop *loop, h2o_req_t *req)
-{
-    add_header(req, &name_request_id, choose_request_id(loop, req));
-}
-
 static bool is_head(const h2o_req_t *req)
 {
     return req->method.len == 4 && memcmp(req->method.base, "HEAD", 4) == 0;
 }
 
-void rune_http_respond(struct rune_http_loop *loop, h2o_req_t *req, const struct rune_http_response *response)
+/* Through the library, which writes the head: HTTP/2, and HTTP/1 until http1_head.h has learnt how. */
+static void send_by_library(struct rune_http_loop *loop, h2o_req_t *req, const struct rune_http_response *response,
+                            h2o_iovec_t request_id)
 {
     static h2o_generator_t generator; /* what is sent at once needs no callbacks */
+    size_t image_length = response->image != NULL ? RUNE_HTTP_IMAGE_DIGITS : 0;
+    char *image = h2o_mem_alloc_pool(&req->pool, image_length + response->body.length);
+    h2o_iovec_t body = h2o_iovec_init(image + image_length, response->body.length);
+    memcpy(body.base, response->body.data, body.len);
 
-    rune_counter_add(loop->counters, rune_metric_for_status(response->status), 1);
+    req->res.reason = rune_http_reason_phrase(response->status);
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, response->content_type,
+                   strlen(response->content_type));
+    if (image_length != 0) {
+        memcpy(image, response->image, image_length);
+        add_header(req, &name_rune_image, h2o_iovec_init(image, image_length));
+    }
+    add_header(req, &name_request_id, request_id);
+    struct rune_http1_lesson lesson = rune_http1_head_begin_lesson(req);
+    h2o_start_response(req, &generator);
+    h2o_send(req, &body, body.len != 0 && !is_head(req) ? 1 : 0, H2O_SEND_STATE_FINAL);
+    rune_http1_head_end_lesson(&loop->http1_head, &lesson);
+}
+
+void rune_http_respond(struct rune_http_loop *loop, h2o_req_t *req, const struct rune_http_response *response)
+{
+    struct rune_http_response complete = *response;
+    h2o_iovec_t request_id = rune_http_choose_request_id(loop, req);
+    if (complete.content_type == NULL) {
+        complete.content_type = "application/json";
+    }
+    rune_counter_add(loop->counters, rune_metric_for_status(complete.status), 1);
     if (loop->phase != RUNE_HTTP_SERVING) {
         req->http1_is_persistent = 0; /* the library itself looks only when a request begins */
     }
-    req->res.status = response->status;
-    req->res.reason = rune_http_reason_phrase(response->status);
-    req->res.content_length = response->body.length;
-    const char *type = response->content_type != NULL ? response->content_type : "application/json";
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
-    if (response->image != NULL) {
-        add_header(req, &name_rune_image, h2o_iovec_init(response->image, RUNE_HTTP_IMAGE_DIGITS));
+    req->res.status = complete.status;
+    req->res.content_length = complete.body.length;
+    if (rune_http1_head_is_learnt(&loop->http1_head, req)) {
+        rune_http1_head_send(req, &complete, request_id, is_head(req));
+    } else {
+        send_by_library(loop, req, &complete, request_id);
     }
-    rune_http_add_request_id(loop, req);
-
-    h2o_iovec_t body = h2o_iovec_init(response->body.data, response->body.length);
-    bool has_body = body.len != 0 && !is_head(req);
-    h2o_start_response(req, &generator);
-    h2o_send(req, &body, has_body ? 1 : 0, H2O_SEND_STATE_FINAL);
 }
 
 /* JSON text of at most 6 bytes a byte. */
@@ -232,7 +248,7 @@ static void setup_error_stream(h2o_filter_t *super, h2o_req_t *req, h2o_ostream_
     req->res.reason = rune_http_reason_phrase(status);
     memset(&req->res.headers, 0, sizeof(req->res.headers));
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, H2O_STRLIT("application/json"));
-    rune_http_add_request_id(filter->loop, req);
+    add_header(req, &name_request_id, rune_http_choose_request_id(filter->loop, req));
     req->res.content_length = body.length;
 
     struct error_stream *stream = (void *)h2o_add_ostream(req, sizeof(*stream), slot);

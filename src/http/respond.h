@@ -13,15 +13,16 @@ struct rune_http_loop;
 
 #define RUNE_HTTP_IMAGE_DIGITS 16
 
-/* An answer in the making. Its body lies in the request's pool (or is static) and is not copied again. */
+/* An answer in the making; all of it is copied when it is sent. */
 struct rune_http_response {
     int status;
     const char *content_type; /* static; NULL: application/json */
-    const char *image;        /* RUNE_HTTP_IMAGE_DIGITS digits in the pool for the header rune-image, or NULL */
+    const char *image;        /* RUNE_HTTP_IMAGE_DIGITS digits for the header rune-image, or NULL */
     struct rune_str body;
 };
 
-/* Sends it and counts it. For HEAD the body stays away, its length does not. */
+/* Sends it and counts it, with whatever headers the request's response has already. For HEAD the body stays away, its
+ * length does not. */
 void rune_http_respond(struct rune_http_loop *loop, h2o_req_t *req, const struct rune_http_response *response);
 
 /* {"error":{"code":code,"message":message}}. The code is plain; the message is escaped. */
@@ -31,8 +32,8 @@ void rune_http_respond_error(struct rune_http_loop *loop, h2o_req_t *req, int st
 /* The body of such an error, in the request's pool. */
 struct rune_str rune_http_error_body(h2o_req_t *req, const char *code, const char *message);
 
-/* Adds x-request-id to the response's headers. */
-void rune_http_add_request_id(struct rune_http_loop *loop, h2o_req_t *req);
+/* The answer's x-request-id; lives as long as the request. */
+h2o_iovec_t rune_http_choose_request_id(struct rune_http_loop *loop, h2o_req_t *req);
 
 /* "Not Found" for 404; "Unknown" for what RUNE never sends. */
 const char *rune_http_reason_phrase(int status);
