@@ -345,14 +345,28 @@ static enum rune_err verify_entity_record(struct rune_verified *verified, uint32
     return verify_record_run(verified, offset, &count);
 }
 
+/* Ancestor sets are shared runs that are no values of the dictionary. */
+static enum rune_err verify_ancestors(struct rune_verified *verified, uint32_t offset)
+{
+    uint32_t heap_count = verified->store->terms.heap_count;
+    if (offset < heap_count && rune_verify_bit(verified->entity_sets, offset)) {
+        return RUNE_OK;
+    }
+    enum rune_err err = verify_set_run(verified, offset);
+    if (err == RUNE_OK && !rune_verify_bit(verified->entity_sets, offset)) {
+        return rune_verify_fail(verified->diag, "ENTITY_ANCESTORS", "a run is no set of entities");
+    }
+    return err;
+}
+
 enum rune_err rune_verify_entities(struct rune_verified *verified)
 {
     const struct rune_store *store = verified->store;
     enum rune_err err = RUNE_OK;
     for (uint32_t i = 0; err == RUNE_OK && i < store->terms.entity_count; i++) {
-        uint32_t ancestors = store->entity_ancestors[i];
-        if (ancestors >= store->terms.heap_count || !rune_verify_bit(verified->entity_sets, ancestors)) {
-            return rune_verify_fail(verified->diag, "ENTITY_ANCESTORS", "a run is no set of entities");
+        err = verify_ancestors(verified, store->entity_ancestors[i]);
+        if (err != RUNE_OK) {
+            return err;
         }
         if (store->entity_flags[i] > 1) {
             return rune_verify_fail(verified->diag, "ENTITY_FLAGS", "an unknown flag is set");
