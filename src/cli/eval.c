@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rune eval: one decision, as the server would make it. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/buf.h"
-#include "base/fs.h"
 #include "cli/command.h"
 #include "cli/subject.h"
 
 #define MAX_FILE_BYTES ((size_t)16 << 20)
+#define BLOCK_BYTES ((size_t)1 << 16)
 
 struct arguments {
     const char *principal, *action, *resource;
@@ -30,22 +30,30 @@ static const struct cli_option options[] = {
     CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json", "how to print; json: the server's answer"),
 };
 
-/* Appends a file's bytes, "-" being standard input. */
+/* Appends a file's bytes, "-" being standard input; pipes are fine. */
 static bool append_file(struct rune_buf *body, const char *path)
 {
-    struct rune_diag *diag = rune_diag_create();
-    struct rune_arena arena;
-    struct rune_str text;
-    rune_arena_init(&arena, 2 * MAX_FILE_BYTES);
-    enum rune_err err = rune_fs_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, MAX_FILE_BYTES, &arena, &text, diag);
-    if (err == RUNE_OK) {
-        rune_buf_append_str(body, text);
-    } else {
-        cli_print_diag(diag, err, path);
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    if (file == NULL) {
+        fprintf(stderr, "rune eval: cannot open %s: %s\n", path, strerror(errno));
+        return false;
     }
-    rune_arena_fini(&arena);
-    rune_diag_destroy(diag);
-    return err == RUNE_OK;
+    size_t total = 0;
+    size_t got;
+    char *room;
+    while ((room = rune_buf_reserve(body, BLOCK_BYTES)) != NULL && total < MAX_FILE_BYTES &&
+           (got = fread(room, 1, BLOCK_BYTES, file)) > 0) {
+        body->length += got;
+        total += got;
+    }
+    bool is_read = !ferror(file) && !body->failed && total < MAX_FILE_BYTES;
+    if (!is_read) {
+        fprintf(stderr, "rune eval: cannot read %s\n", path);
+    }
+    if (file != stdin) {
+        fclose(file);
+    }
+    return is_read;
 }
 
 static bool append_named_file(struct rune_buf *body, const char *name, const char *path)
