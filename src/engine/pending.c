@@ -10,47 +10,15 @@ void rune_dl_result_fini(struct rune_dl_result *result)
     (void)result;
 }
 
-void rune_facts_fini(struct rune_fact_set *set)
-{
-    (void)set;
-}
-
-enum rune_err rune_facts_read(const struct rune_bundle *bundle, const struct rune_manifest *manifest,
-                              struct rune_arena *arena, struct rune_dict *dict, rune_facts_progress_fn progress,
-                              void *progress_context, struct rune_fact_set *set, struct rune_diag *diag)
-{
-    (void)manifest, (void)arena, (void)dict, (void)progress, (void)progress_context, (void)set, (void)diag;
-    uint32_t files = bundle->count;
-    bool none = rune_bundle_next(bundle, RUNE_BUNDLE_FACTS_TSV, 0) == files &&
-                rune_bundle_next(bundle, RUNE_BUNDLE_FACTS_CSV, 0) == files &&
-                rune_bundle_next(bundle, RUNE_BUNDLE_FACTS_JSONL, 0) == files &&
-                rune_bundle_next(bundle, RUNE_BUNDLE_DATA, 0) == files;
-    return none ? RUNE_OK : RUNE_E_LIMIT;
-}
-
-enum rune_err rune_facts_declare(const struct rune_fact_set *set, struct rune_arena *arena,
-                                 struct rune_dl_declaration **ret_declarations, uint32_t *ret_count)
-{
-    (void)set, (void)arena;
-    *ret_declarations = NULL;
-    *ret_count = 0;
-    return RUNE_OK;
-}
-
-enum rune_err rune_facts_take(struct rune_fact_set *set, const struct rune_dl_program *program,
-                              struct rune_dict *dict, struct rune_tuples *ret_facts)
-{
-    (void)set, (void)dict, (void)ret_facts;
-    return program->rule_count + program->fact_count == 0 ? RUNE_OK : RUNE_E_LIMIT;
-}
-
 enum rune_err rune_dl_evaluate(const struct rune_dl_program *program, struct rune_tuples *facts,
                                const struct rune_dl_entities *entities, struct rune_dict *dict,
                                const struct rune_dl_options *options, rune_dl_source_index_fn source_index,
                                void *source_context, struct rune_dl_result *ret_result, struct rune_diag *diag)
 {
     (void)facts, (void)entities, (void)dict, (void)options, (void)source_index, (void)source_context, (void)diag;
-    (void)program;
+    if (program->rule_count + program->fact_count > 0) {
+        return RUNE_E_LIMIT;
+    }
     *ret_result = (struct rune_dl_result){0};
     return RUNE_OK;
 }
