@@ -150,10 +150,11 @@ static void copy_line(struct rune_arena *arena, struct note *note, struct rune_s
         return;
     }
     make_printable(line, visible_end - begin);
-    uint32_t marked_end = at + span.length < visible_end ? at + span.length : visible_end;
+    uint32_t left = at < visible_end ? visible_end - at : 0;
+    uint32_t marked = span.length < left ? span.length : left;
     note->line = line;
     note->caret_offset = count_columns(source->text + begin, at - begin);
-    note->caret_length = marked_end > at ? count_columns(source->text + at, marked_end - at) : 1;
+    note->caret_length = marked > 0 ? count_columns(source->text + at, marked) : 1;
 }
 
 /* ---- reporting ---- */
