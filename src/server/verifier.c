@@ -24,10 +24,9 @@ static void warm_up(void)
     }
 }
 
-static void copy_text(const struct rune_store *store, uint32_t text, char *to, size_t size)
+static void copy_text(struct rune_str text, char *to, size_t size)
 {
-    const uint32_t *at = store->terms.string_offsets + text;
-    snprintf(to, size, "%.*s", (int)(at[1] - at[0]), store->terms.string_bytes + at[0]);
+    snprintf(to, size, "%.*s", (int)(text.length < size ? text.length : size - 1), text.data);
 }
 
 static void describe(const struct rune_image *image, struct rune_verify_report *report)
@@ -41,8 +40,8 @@ static void describe(const struct rune_image *image, struct rune_verify_report *
     report->derived_facts = manifest->derived_facts;
     report->image_bytes = image->map.size;
     memcpy(report->image_sha256, image->map.header->sha256, sizeof report->image_sha256);
-    copy_text(&image->store, manifest->name, report->bundle_name, sizeof report->bundle_name);
-    copy_text(&image->store, manifest->bundle_version, report->bundle_version, sizeof report->bundle_version);
+    copy_text(image->bundle_name, report->bundle_name, sizeof report->bundle_name);
+    copy_text(image->bundle_version, report->bundle_version, sizeof report->bundle_version);
 }
 
 _Noreturn void rune_verifier_main(const struct rune_heritage *heritage, int socket, int image_fd)
