@@ -165,10 +165,10 @@ static const char *lex_slot(struct rune_cedar_token *token, const struct rune_ce
 }
 
 /* One byte, or two if the second is `second`. */
-static const char *lex_pair(struct rune_cedar_token *token, const char *p, const char *end, char second, uint8_t one,
-                            uint8_t two)
+static const char *lex_pair(struct rune_cedar_token *token, const struct rune_cedar_lexer *lexer, const char *p,
+                            char second, uint8_t one, uint8_t two)
 {
-    bool pair = end - p >= 2 && p[1] == second;
+    bool pair = lexer->end - p >= 2 && p[1] == second && (second == ':' || lexer->mode == RUNE_LEX_POLICY);
     token->kind = pair ? two : one;
     return p + (pair ? 2 : 1);
 }
@@ -189,15 +189,15 @@ static const char *lex_punctuation(struct rune_cedar_token *token, const struct 
     }
     switch (*p) {
     case ':':
-        return lex_pair(token, p, end, ':', RUNE_TOKEN_COLON, RUNE_TOKEN_PATH);
+        return lex_pair(token, lexer, p, ':', RUNE_TOKEN_COLON, RUNE_TOKEN_PATH);
     case '=':
-        return lex_pair(token, p, end, '=', RUNE_TOKEN_ASSIGN, RUNE_TOKEN_EQ);
+        return lex_pair(token, lexer, p, '=', RUNE_TOKEN_ASSIGN, RUNE_TOKEN_EQ);
     case '!':
-        return lex_pair(token, p, end, '=', RUNE_TOKEN_BANG, RUNE_TOKEN_NE);
+        return lex_pair(token, lexer, p, '=', RUNE_TOKEN_BANG, RUNE_TOKEN_NE);
     case '<':
-        return lex_pair(token, p, end, '=', RUNE_TOKEN_LT, RUNE_TOKEN_LE);
+        return lex_pair(token, lexer, p, '=', RUNE_TOKEN_LT, RUNE_TOKEN_LE);
     case '>':
-        return lex_pair(token, p, end, '=', RUNE_TOKEN_GT, RUNE_TOKEN_GE);
+        return lex_pair(token, lexer, p, '=', RUNE_TOKEN_GT, RUNE_TOKEN_GE);
     case '/':
         if (end - p >= 2 && p[1] == '*') {
             token->kind = RUNE_TOKEN_INVALID;
