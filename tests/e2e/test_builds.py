@@ -73,7 +73,7 @@ class Builds(harness.TestCase):
         self.assertEqual(load.broken, [])
 
     def test_builder_out_of_memory(self):
-        server = self.server(config="[limits]\nmax_build_bytes = \"96MiB\"").start()
+        server = self.server(config="[limits]\nmax_build_bytes = \"48MiB\"").start()
         before = server.status()
         big = dict(harness.FORBID)
         big["facts/pair.tsv"] = "".join("a rather long name of user number %d\tsome team or other %d\n" % (i, i)
