@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http_reference: the yardstick of bench/http.py: the least that can be done with libh2o. One loop, one handler that
+/* http_reference: the yardstick of bench/bench_http.py: the least that can be done with libh2o. One loop, one handler that
  * answers every POST with the same bytes and the same headers, as examples of the library do it.
  *
  * usage: http_reference BODY-FILE [NAME=VALUE...]   listens on a free port of 127.0.0.1 and prints it

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """CPU time of a decision over HTTP, beside a bare libh2o handler that answers the same bytes as a constant.
 
-usage: bench/http.py [--build DIR] [--bundle BUNDLE] [--request FILE] [--seconds S] [--rounds N] [--smoke]
+usage: bench/bench_http.py [--build DIR] [--bundle BUNDLE] [--request FILE] [--seconds S] [--rounds N] [--smoke]
 
 Starts runed with one worker and http_reference; loads both at once, over HTTP/1.1 (wrk, 16 connections) and over h2c
 (h2load, 4 connections x 16 streams). Counted: user and system time of all processes of each server, per completed
@@ -85,7 +85,7 @@ class Runed:
         with open(self.log, encoding="utf-8", errors="replace") as log:
             text = log.read()
         self.stop()
-        sys.exit(f"bench/http.py: runed did not become ready:\n{text}")
+        sys.exit(f"bench/bench_http.py: runed did not become ready:\n{text}")
 
     def pids(self):
         return processes_of(self.process.pid)
@@ -137,7 +137,7 @@ def ask(port, body):
     response = connection.getresponse()
     answer = response.read()
     if response.status != 200:
-        sys.exit(f"bench/http.py: {response.status} {answer.decode(errors='replace')}")
+        sys.exit(f"bench/bench_http.py: {response.status} {answer.decode(errors='replace')}")
     own = ("date", "connection", "content-length")
     return [(k.lower(), v) for k, v in response.getheaders() if k.lower() not in own], answer
 
@@ -145,7 +145,7 @@ def ask(port, body):
 def load_command(protocol, port, seconds, request, folder):
     url = f"http://127.0.0.1:{port}{PATH}"
     if protocol == "http1":
-        script = os.path.join(folder, "post.lua")
+        script = os.path.join(folder, f"post-{port}.lua")
         with open(request, encoding="utf-8") as file:
             body = file.read()
         with open(script, "w", encoding="utf-8") as file:
@@ -158,11 +158,11 @@ def load_command(protocol, port, seconds, request, folder):
 def completed(protocol, output):
     if protocol == "http1":
         if re.search(r"Non-2xx", output):
-            sys.exit("bench/http.py: answers other than 200:\n" + output)
+            sys.exit("bench/bench_http.py: answers other than 200:\n" + output)
         return int(re.search(r"(\d+) requests in", output).group(1))
     found = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", output)
     if int(found.group(3)) or int(found.group(4)):
-        sys.exit("bench/http.py: answers other than 200:\n" + output)
+        sys.exit("bench/bench_http.py: answers other than 200:\n" + output)
     return int(found.group(1))
 
 
@@ -209,7 +209,7 @@ def main():
         arguments.seconds, arguments.rounds = 1, 1
     for tool in ("wrk", "h2load"):
         if shutil.which(tool) is None:
-            sys.exit(f"bench/http.py: {tool} is missing (tools/dev setup)")
+            sys.exit(f"bench/bench_http.py: {tool} is missing (tools/dev setup)")
     with open(arguments.request, "rb") as file:
         body = file.read()
     servers = [Runed(arguments.build, arguments.bundle)]
