@@ -158,6 +158,9 @@ static enum rune_err read_sources(struct rune_build *build, const char *path)
         err = rune_build_stage(build, rune_manifest_read(&build->bundle, &build->arena, &build->manifest, build->diag));
     }
     if (err == RUNE_OK) {
+        err = rune_build_read_schema(build);
+    }
+    if (err == RUNE_OK) {
         err = rune_build_parse_policies(build);
     }
     if (err == RUNE_OK) {

@@ -14,6 +14,7 @@
 #include "cedar/ast.h"
 #include "cedar/compile.h"
 #include "cedar/index.h"
+#include "cedar/schema.h"
 #include "datalog/check.h"
 #include "datalog/evaluate.h"
 #include "datalog/parser.h"
@@ -55,7 +56,9 @@ struct rune_build {
     struct rune_cedar_index index;
 
     struct rune_entity_table entities;
-    struct rune_schema schema;
+    bool has_schema;                       /* one is there, without mistakes */
+    struct rune_cedar_schema cedar_schema; /* for checks at build */
+    struct rune_schema schema;             /* for requests and entities */
     struct rune_vec_u32 schema_words;
 
     struct rune_vec_dl_rule clauses;
@@ -74,6 +77,10 @@ RUNE_MUST_USE enum rune_err rune_build_stage(struct rune_build *build, enum rune
 
 /* The place of a source in the image; the callback of both compilers. context: the build. */
 uint32_t rune_build_source_index(void *context, const struct rune_source *source);
+
+/* ---- build_schema.c ---- */
+
+RUNE_MUST_USE enum rune_err rune_build_read_schema(struct rune_build *build);
 
 /* ---- build_policies.c ---- */
 
