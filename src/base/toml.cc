@@ -11,6 +11,11 @@ namespace
 {
 struct broken_assumption : std::exception {
 };
+
+[[noreturn]] void break_assumption()
+{
+    throw broken_assumption();
+}
 } // namespace
 
 /* The library (3.3) takes two things for granted that a text can break: its last branches of character classes are
