@@ -152,7 +152,11 @@ enum rune_relation_flag {
     RUNE_RELATION_DERIVED = 1u << 1, /* is the head of rules */
     RUNE_RELATION_STORED = 1u << 2,  /* all its tuples are in the image */
     RUNE_RELATION_REQUEST = 1u << 3, /* depends on the request */
-    RUNE_RELATION_PARTIAL = 1u << 4, /* FAILCLOSED: a derivation failed while it was computed */
+    RUNE_RELATION_PARTIAL = 1u << 4, /* FAILCLOSED: a derivation failed while it was computed: tuples may be missing */
+    RUNE_RELATION_UNSURE = 1u << 5,  /* FAILCLOSED: computed with `not` or an aggregate over a partial one: tuples may be
+                                        there that should not */
+    RUNE_RELATION_PERMIT = 1u << 6,  /* `permit`; its plans come first in PLAN, */
+    RUNE_RELATION_FORBID = 1u << 7,  /* those of `forbid` next */
 };
 
 struct rune_image_relation {
@@ -163,7 +167,7 @@ struct rune_image_relation {
     uint32_t order_count;
     uint32_t first_rule;  /* in RULE: the rules of which it is the head, contiguous */
     uint32_t rule_count;
-    uint32_t reserved;
+    uint32_t component;   /* demanded and recursive: which cycle it is part of, from 1; else 0 */
     uint64_t tuple_count; /* stored tuples */
 };
 

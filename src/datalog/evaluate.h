@@ -30,6 +30,7 @@ struct rune_dl_entities {
 enum rune_dl_storing {
     RUNE_DL_STORE_WHAT_PAYS, /* the planner decides */
     RUNE_DL_STORE_ALL,       /* every request-independent relation: conformance, tests */
+    RUNE_DL_STORE_BASE,      /* facts only, all else on demand: conformance, tests */
 };
 
 struct rune_dl_options {

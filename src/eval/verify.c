@@ -5,6 +5,7 @@
 #include "base/diag.h"
 #include "eval/policy_code.h"
 #include "eval/policy_index.h"
+#include "eval/rule_eval.h"
 #include "eval/schema_check.h"
 
 enum rune_err rune_verify_fail(struct rune_diag *diag, const char *section, const char *what)
@@ -199,9 +200,7 @@ enum rune_err rune_store_verify(const struct rune_store *store, struct rune_diag
     err = err == RUNE_OK ? rune_verify_policies(&verified) : err;
     err = err == RUNE_OK ? rune_verify_index(&verified) : err;
     err = err == RUNE_OK ? rune_schema_verify(store->schema, store->schema_count, &store->terms, diag) : err;
-    if (err == RUNE_OK && (store->relation_count != 0 || store->rule_count != 0 || store->plan_count != 0)) {
-        err = rune_verify_fail(diag, "RELATION", "rules are not supported yet");
-    }
+    err = err == RUNE_OK ? rune_rules_verify(store, diag) : err;
     rune_verified_fini(&verified);
     return err;
 }

@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fixpoint: components of relations -> stored tuples.
+ *
+ * A relation that does not recurse is computed once: tuples are collected as rows, sorted and deduplicated whenever
+ * they have doubled. A component that recurses is computed semi-naively: its relations grow as rows in order of
+ * arrival with a hash set and hash chains; each round runs every rule once for each of its recursive goals, that goal
+ * reading only what the last round added. */
+#include <string.h>
+
+#include "base/diag.h"
+#include "datalog/evaluate_int.h"
+
+/* ---- growing relations ---- */
+
+static uint64_t hash_row(const rune_term *row, uint32_t arity, uint64_t mask)
+{
+    uint64_t hash = 0;
+    for (uint32_t i = 0; i < arity; i++) {
+        if ((mask >> i & 1) != 0) {
+            hash = rune_growing_mix(hash, row[i]);
+        }
+    }
+    return hash >> 32;
+}
+
+static bool set_rehash(struct rune_dl_growing *growing)
+{
+    uint32_t slots = growing->set.slots == 0 ? 1024 : growing->set.slots * 2;
+    uint32_t *heads = rune_calloc(slots, sizeof(uint32_t));
+    if (heads == NULL) {
+        return false;
+    }
+    uint32_t arity = growing->tuples.arity;
+    for (uint32_t row = 0; row < growing->tuples.count; row++) {
+        uint64_t at = hash_row(growing->tuples.rows + (size_t)row * arity, arity, UINT64_MAX) & (slots - 1);
+        while (heads[at] != 0) {
+            at = (at + 1) & (slots - 1);
+        }
+        heads[at] = row + 1;
+    }
+    rune_free(growing->set.heads);
+    growing->set.heads = heads;
+    growing->set.slots = slots;
+    return true;
+}
+
+/* Adds a row unless it is there. RUNE_E_NOMEM, RUNE_E_LIMIT. */
+static enum rune_err growing_add(struct rune_dl_growing *growing, const rune_term *row, bool *ret_added)
+{
+    struct rune_growing *tuples = &growing->tuples;
+    uint32_t arity = tuples->arity;
+    *ret_added = false;
+    if (growing->set.slots <= tuples->count * (uint64_t)2 && !set_rehash(growing)) {
+        return RUNE_E_NOMEM;
+    }
+    uint64_t at = hash_row(row, arity, UINT64_MAX) & (growing->set.slots - 1);
+    for (; growing->set.heads[at] != 0; at = (at + 1) & (growing->set.slots - 1)) {
+        if (arity == 0 || memcmp(tuples->rows + (size_t)(growing->set.heads[at] - 1) * arity, row,
+                                 arity * sizeof(rune_term)) == 0) {
+            return RUNE_OK;
+        }
+    }
+    if (tuples->count == tuples->capacity) {
+        if (tuples->count > RUNE_RELATION_MAX_TUPLES / 2) {
+            return RUNE_E_LIMIT;
+        }
+        uint32_t capacity = tuples->capacity == 0 ? 256 : tuples->capacity * 2;
+        rune_term *rows = rune_realloc(tuples->rows, capacity, (arity + (arity == 0)) * sizeof(rune_term));
+        if (rows == NULL) {
+            return RUNE_E_NOMEM;
+        }
+        tuples->rows = rows;
+        tuples->capacity = capacity;
+    }
+    if (arity > 0) {
+        memcpy(tuples->rows + (size_t)tuples->count * arity, row, arity * sizeof(rune_term));
+    }
+    growing->set.heads[at] = ++tuples->count;
+    *ret_added = true;
+    return RUNE_OK;
+}
+
+/* Chains in the rows up to `count`. */
+static enum rune_err index_extend(struct rune_growing_index *index, const struct rune_growing *tuples, uint32_t count)
+{
+    if (index->slots < count || index->heads == NULL) {
+        uint32_t slots = index->slots == 0 ? 1024 : index->slots;
+        while (slots < count) {
+            slots *= 2;
+        }
+        rune_free(index->heads);
+        index->heads = rune_calloc(slots, sizeof(uint32_t));
+        uint32_t *next = rune_realloc(index->next, slots, sizeof(uint32_t));
+        if (next != NULL) {
+            index->next = next;
+        }
+        if (index->heads == NULL || next == NULL) {
+            return RUNE_E_NOMEM;
+        }
+        index->slots = slots;
+        index->rows = 0;
+    }
+    for (uint32_t row = index->rows; row < count; row++) {
+        const rune_term *tuple = tuples->rows + (size_t)row * tuples->arity;
+        uint64_t at = hash_row(tuple, tuples->arity, index->mask) & (index->slots - 1);
+        index->next[row] = index->heads[at];
+        index->heads[at] = row + 1;
+    }
+    index->rows = count;
+    return RUNE_OK;
+}
+
+static enum rune_err find_index(struct rune_dl_growing *growing, uint32_t search,
+                                const struct rune_growing_index **ret_index)
+{
+    *ret_index = NULL;
+    if (search == 0) {
+        return RUNE_OK;
+    }
+    for (uint32_t i = 0; i < growing->index_count; i++) {
+        if (growing->indexes[i].mask == search) {
+            *ret_index = &growing->indexes[i];
+            return RUNE_OK;
+        }
+    }
+    if (growing->index_count == sizeof(growing->indexes) / sizeof(growing->indexes[0])) {
+        return RUNE_E_LIMIT;
+    }
+    struct rune_growing_index *index = &growing->indexes[growing->index_count++];
+    index->mask = search;
+    *ret_index = index;
+    return index_extend(index, &growing->tuples, growing->high);
+}
+
+enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t search,
+                                    enum rune_dl_range range, uint32_t *ret_order)
+{
+    struct rune_dl_rel *rel = &ctx->rels.items[relation];
+    struct rune_dl_growing *growing = rel->growing;
+    const struct rune_growing_index *index;
+    enum rune_err err = find_index(growing, search, &index);
+    if (err != RUNE_OK) {
+        return err;
+    }
+    struct rune_growing_view view = {&growing->tuples, index, range == RUNE_DL_RANGE_NEW ? &growing->low : &growing->zero,
+                                     range == RUNE_DL_RANGE_OLD ? &growing->low : &growing->high};
+    for (uint32_t i = 0; i < growing->view_count; i++) {
+        if (memcmp(&growing->views[i], &view, sizeof(view)) == 0) {
+            *ret_order = growing->view_ids[i];
+            return RUNE_OK;
+        }
+    }
+    if (growing->view_count == sizeof(growing->views) / sizeof(growing->views[0])) {
+        return RUNE_E_LIMIT;
+    }
+    uint32_t at = growing->view_count++;
+    growing->views[at] = view;
+    growing->view_ids[at] = (uint32_t)ctx->orders.count;
+    struct rune_image_order order = {
+        .relation = relation, .form = RUNE_ORDER_GROWING, .offset = (uint64_t)(uintptr_t)&growing->views[at]};
+    uint32_t position = 0;
+    for (int in_search = 1; in_search >= 0; in_search--) {
+        for (uint32_t c = 0; c < rel->arity && position < 8; c++) {
+            if ((c < 32 && (search >> c & 1) != 0) == (in_search == 1)) {
+                order.columns[position++] = (uint8_t)c;
+            }
+        }
+    }
+    *ret_order = growing->view_ids[at];
+    return RUNE_VEC_PUSH(&ctx->orders, order) ? RUNE_OK : RUNE_E_NOMEM;
+}
+
+static void growing_free(struct rune_dl_growing *growing)
+{
+    if (growing == NULL) {
+        return;
+    }
+    rune_free(growing->tuples.rows);
+    rune_free(growing->set.heads);
+    for (uint32_t i = 0; i < growing->index_count; i++) {
+        rune_free(growing->indexes[i].heads);
+        rune_free(growing->indexes[i].next);
+    }
+    rune_free(growing);
+}
+
+/* ---- running rules ---- */
+
+/* Where derived tuples go. */
+struct sink {
+    struct rune_dl_ctx *ctx;
+    struct rune_dl_rel *rel;
+    struct rune_dl_growing *growing; /* recursive: to this */
+    rune_term *rows;                 /* else: to these */
+    uint64_t count, capacity, sorted;
+    uint64_t budget; /* tuples that may be collected; UINT64_MAX: any number */
+    bool is_over;    /* the budget, not a limit */
+    enum rune_err err;
+};
+
+static enum rune_err check_limits(struct rune_dl_ctx *ctx, uint64_t more_bytes)
+{
+    const struct rune_dl_options *options = ctx->options;
+    if ((options->max_tuples != 0 && ctx->derived > options->max_tuples) ||
+        (options->max_memory_bytes != 0 && ctx->memory_bytes + more_bytes > options->max_memory_bytes)) {
+        return RUNE_E_LIMIT;
+    }
+    return RUNE_OK;
+}
+
+static bool emit_growing(void *context, const rune_term *row)
+{
+    struct sink *sink = context;
+    bool added;
+    sink->err = growing_add(sink->growing, row, &added);
+    if (sink->err == RUNE_OK && added) {
+        sink->ctx->derived++;
+        if ((sink->growing->tuples.count & 0xfff) == 0) {
+            sink->err = check_limits(sink->ctx, (uint64_t)sink->growing->tuples.capacity * (sink->rel->arity + 3) * 4);
+        }
+    }
+    return sink->err == RUNE_OK;
+}
+
+static const uint8_t natural[RUNE_DL_MAX_ARITY] = {
+    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+    32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+
+/* Repetitions are dropped before more room is taken. */
+static bool make_room(struct sink *sink)
+{
+    uint32_t arity = sink->rel->arity;
+    if (sink->count > 4096) {
+        sink->err = rune_dl_sort_rows(&sink->rows, &sink->count, arity, natural);
+        if (sink->err != RUNE_OK) {
+            return false;
+        }
+        sink->sorted = sink->count;
+    }
+    if (sink->count > sink->budget) {
+        sink->is_over = true;
+        return false;
+    }
+    if (sink->count * 2 >= sink->capacity) {
+        uint64_t capacity = sink->capacity == 0 ? 1024 : sink->capacity * 2;
+        rune_term *rows = rune_realloc(sink->rows, capacity, (arity + (arity == 0)) * sizeof(rune_term));
+        if (rows == NULL) {
+            sink->err = RUNE_E_NOMEM;
+            return false;
+        }
+        sink->rows = rows;
+        sink->capacity = capacity;
+    }
+    uint64_t derived = sink->ctx->derived;
+    sink->ctx->derived += sink->count;
+    sink->err = check_limits(sink->ctx, sink->capacity * arity * 8);
+    sink->ctx->derived = derived;
+    return sink->err == RUNE_OK;
+}
+
+static bool emit_rows(void *context, const rune_term *row)
+{
+    struct sink *sink = context;
+    if (sink->count == sink->capacity && !make_room(sink)) {
+        return false;
+    }
+    uint32_t arity = sink->rel->arity;
+    for (uint32_t i = 0; i < arity; i++) {
+        sink->rows[sink->count * arity + i] = row[i];
+    }
+    sink->count++;
+    return true;
+}
+
+static void point_machine(struct rune_dl_ctx *ctx)
+{
+    ctx->vm.in = (struct rune_relations){ctx->image_relations.items, ctx->orders.items, 0};
+    ctx->vm.plans = ctx->plans.items;
+    ctx->vm.code = ctx->code.items;
+}
+
+/* The limit that was hit, with the rule that hit it. */
+static enum rune_err report_limit(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule, enum rune_err err)
+{
+    if (err == RUNE_E_LIMIT) {
+        rune_diag_report(ctx->diag, RUNE_ERROR, "RUNE-R0401",
+                         rule->source == NULL ? RUNE_SPAN_NONE : rule->source->head_span,
+                         "join on more columns, or raise the limit",
+                         "a limit was reached (tuples or memory) while this rule was evaluated, after %llu derived tuples",
+                         (unsigned long long)ctx->derived);
+    }
+    return err;
+}
+
+static enum rune_err run_rule(struct rune_dl_ctx *ctx, uint32_t number, const struct rune_image_plan *plan,
+                              uint64_t steps, struct sink *sink)
+{
+    struct rune_arena_mark mark = rune_arena_mark(&ctx->scratch);
+    struct rune_image_plan copy = *plan;
+    point_machine(ctx);
+    ctx->vm.steps_left = steps;
+    ctx->vm.failed = 0;
+    ctx->vm.is_unsure = false;
+    ctx->vm.err = RUNE_OK;
+    (void)rune_rule_run(&ctx->vm, &copy, NULL, sink->growing != NULL ? emit_growing : emit_rows, sink);
+    rune_rule_vm_forget(&ctx->vm);
+    rune_arena_rewind(&ctx->scratch, mark);
+    sink->rel->is_partial = sink->rel->is_partial || ctx->vm.failed != 0;
+    sink->rel->is_unsure = sink->rel->is_unsure || ctx->vm.is_unsure;
+    enum rune_err err = sink->err;
+    if (err == RUNE_OK && ctx->vm.err != RUNE_OK) {
+        if (steps != UINT64_MAX && ctx->vm.steps_left == 0) {
+            sink->is_over = true;
+            return RUNE_OK;
+        }
+        err = ctx->vm.err;
+    }
+    return report_limit(ctx, &ctx->rules.items[number], err);
+}
+
+/* ---- relations that do not recurse ---- */
+
+static enum rune_err compute_once(struct rune_dl_ctx *ctx, uint32_t relation, uint64_t budget, uint64_t steps)
+{
+    struct rune_dl_rel *rel = &ctx->rels.items[relation];
+    struct sink sink = {.ctx = ctx, .rel = rel, .budget = budget};
+    enum rune_err err = RUNE_OK;
+    bool was_partial = rel->is_partial, was_unsure = rel->is_unsure;
+    for (uint32_t i = 0; i < rel->rule_count && err == RUNE_OK && !sink.is_over; i++) {
+        struct rune_image_plan plan;
+        err = rune_dl_code_rule(ctx, rel->first_rule + i, 0, UINT32_MAX, &plan);
+        rel = &ctx->rels.items[relation];
+        if (err == RUNE_OK) {
+            err = run_rule(ctx, rel->first_rule + i, &plan, steps, &sink);
+        }
+    }
+    if (err == RUNE_OK && !sink.is_over) {
+        err = rune_dl_sort_rows(&sink.rows, &sink.count, rel->arity, natural);
+        sink.is_over = sink.count > budget;
+    }
+    if (err != RUNE_OK || sink.is_over) {
+        rune_free(sink.rows);
+        if (err == RUNE_OK) {
+            rel->access = RUNE_DL_DEMANDED;
+            rel->is_partial = was_partial;
+            rel->is_unsure = was_unsure;
+        }
+        return err;
+    }
+    ctx->derived += sink.count;
+    return rune_dl_store_rows(ctx, relation, sink.rows, sink.count);
+}
+
+/* ---- recursion ---- */
+
+/* One rule for one of its recursive goals. */
+struct variant {
+    uint32_t rule;
+    struct rune_image_plan plan;
+};
+RUNE_VEC(vec_variant, struct variant);
+
+static bool is_recursive_goal(const struct rune_dl_ctx *ctx, const struct rune_dl_goal *goal)
+{
+    return goal->kind == RUNE_DL_GOAL_ATOM && !goal->is_negated &&
+           ctx->rels.items[goal->relation].access == RUNE_DL_GROWING;
+}
+
+static enum rune_err add_variants(struct rune_dl_ctx *ctx, uint32_t rule, struct vec_variant *first,
+                                  struct vec_variant *rounds)
+{
+    uint32_t goals = ctx->rules.items[rule].goal_count;
+    bool recurses = false;
+    for (uint32_t g = 0; g < goals; g++) {
+        if (!is_recursive_goal(ctx, &ctx->rules.items[rule].goals[g])) {
+            continue;
+        }
+        recurses = true;
+        struct variant variant = {.rule = rule};
+        enum rune_err err = rune_dl_code_rule(ctx, rule, 0, g, &variant.plan);
+        if (err != RUNE_OK || !RUNE_VEC_PUSH(rounds, variant)) {
+            return err != RUNE_OK ? err : RUNE_E_NOMEM;
+        }
+    }
+    if (recurses) {
+        return RUNE_OK;
+    }
+    struct variant variant = {.rule = rule};
+    enum rune_err err = rune_dl_code_rule(ctx, rule, 0, UINT32_MAX, &variant.plan);
+    return err == RUNE_OK && !RUNE_VEC_PUSH(first, variant) ? RUNE_E_NOMEM : err;
+}
+
+static enum rune_err run_variants(struct rune_dl_ctx *ctx, const struct vec_variant *variants)
+{
+    enum rune_err err = RUNE_OK;
+    for (size_t i = 0; i < variants->count && err == RUNE_OK; i++) {
+        struct rune_dl_rel *rel = &ctx->rels.items[ctx->rules.items[variants->items[i].rule].head];
+        struct sink sink = {.ctx = ctx, .rel = rel, .growing = rel->growing, .budget = UINT64_MAX};
+        err = run_rule(ctx, variants->items[i].rule, &variants->items[i].plan, UINT64_MAX, &sink);
+    }
+    return err;
+}
+
+/* What the last round added becomes what the next one reads. *ret_more: there is something. */
+static enum rune_err next_round(struct rune_dl_ctx *ctx, const uint32_t *relations, uint32_t count, bool *ret_more)
+{
+    *ret_more = false;
+    for (uint32_t i = 0; i < count; i++) {
+        struct rune_dl_growing *growing = ctx->rels.items[relations[i]].growing;
+        growing->low = growing->high;
+        growing->high = growing->tuples.count;
+        *ret_more = *ret_more || growing->low < growing->high;
+        for (uint32_t x = 0; x < growing->index_count; x++) {
+            enum rune_err err = index_extend(&growing->indexes[x], &growing->tuples, growing->high);
+            if (err != RUNE_OK) {
+                return err;
+            }
+        }
+    }
+    return RUNE_OK;
+}
+
+static enum rune_err compute_rounds(struct rune_dl_ctx *ctx, const uint32_t *relations, uint32_t count)
+{
+    struct vec_variant first = {0}, rounds = {0};
+    enum rune_err err = RUNE_OK;
+    for (uint32_t i = 0; i < count && err == RUNE_OK; i++) {
+        const struct rune_dl_rel *rel = &ctx->rels.items[relations[i]];
+        for (uint32_t r = 0; r < rel->rule_count && err == RUNE_OK; r++) {
+            err = add_variants(ctx, rel->first_rule + r, &first, &rounds);
+            rel = &ctx->rels.items[relations[i]];
+        }
+    }
+    if (err == RUNE_OK) {
+        err = run_variants(ctx, &first);
+    }
+    bool more = true;
+    while (err == RUNE_OK && more) {
+        err = next_round(ctx, relations, count, &more);
+        if (err == RUNE_OK && more) {
+            err = run_variants(ctx, &rounds);
+        }
+    }
+    RUNE_VEC_FINI(&first);
+    RUNE_VEC_FINI(&rounds);
+    return err;
+}
+
+static enum rune_err compute_recursive(struct rune_dl_ctx *ctx, const uint32_t *relations, uint32_t count)
+{
+    enum rune_err err = RUNE_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        struct rune_dl_rel *rel = &ctx->rels.items[relations[i]];
+        rel->growing = rune_calloc(1, sizeof(*rel->growing));
+        if (rel->growing == NULL) {
+            err = RUNE_E_NOMEM;
+            goto out;
+        }
+        rel->growing->tuples.arity = rel->arity;
+        rel->access = RUNE_DL_GROWING;
+    }
+    err = compute_rounds(ctx, relations, count);
+    bool is_partial = false, is_unsure = false;
+    for (uint32_t i = 0; i < count; i++) {
+        is_partial = is_partial || ctx->rels.items[relations[i]].is_partial;
+        is_unsure = is_unsure || ctx->rels.items[relations[i]].is_unsure;
+    }
+    for (uint32_t i = 0; i < count && err == RUNE_OK; i++) {
+        struct rune_dl_rel *rel = &ctx->rels.items[relations[i]];
+        rel->is_partial = is_partial;
+        rel->is_unsure = is_unsure;
+        rune_term *rows = rel->growing->tuples.rows;
+        uint64_t tuples = rel->growing->tuples.count;
+        rel->growing->tuples.rows = NULL;
+        growing_free(rel->growing);
+        rel->growing = NULL;
+        err = rune_dl_store_rows(ctx, relations[i], rows, tuples);
+    }
+out:
+    for (uint32_t i = 0; i < count; i++) {
+        growing_free(ctx->rels.items[relations[i]].growing);
+        ctx->rels.items[relations[i]].growing = NULL;
+    }
+    return err;
+}
+
+/* ---- components ---- */
+
+/* What reading a relation means for the one that reads it: a derivation that failed below shows above. */
+static void inherit_marks(struct rune_dl_ctx *ctx, uint32_t relation)
+{
+    struct rune_dl_rel *rel = &ctx->rels.items[relation];
+    for (uint32_t r = 0; r < rel->rule_count; r++) {
+        const struct rune_dl_plan_rule *rule = &ctx->rules.items[rel->first_rule + r];
+        for (uint32_t g = 0; g < rule->goal_count; g++) {
+            const struct rune_dl_goal *goal = &rule->goals[g];
+            if (goal->kind != RUNE_DL_GOAL_ATOM && goal->kind != RUNE_DL_GOAL_AGGREGATE) {
+                continue;
+            }
+            const struct rune_dl_rel *read = &ctx->rels.items[goal->relation];
+            bool by_absence = goal->is_negated || goal->kind == RUNE_DL_GOAL_AGGREGATE;
+            rel->is_partial = rel->is_partial || read->is_partial;
+            rel->is_unsure = rel->is_unsure || read->is_unsure || (by_absence && read->is_partial);
+        }
+    }
+}
+
+enum rune_err rune_dl_fixpoint(struct rune_dl_ctx *ctx, const uint32_t *relations, uint32_t count)
+{
+    struct rune_dl_rel *rel = &ctx->rels.items[relations[0]];
+    for (uint32_t i = 0; i < count; i++) {
+        inherit_marks(ctx, relations[i]);
+    }
+    if (rel->is_recursive) {
+        return compute_recursive(ctx, relations, count);
+    }
+    bool must = rel->is_needed || ctx->options->storing == RUNE_DL_STORE_ALL;
+    if (must) {
+        return compute_once(ctx, relations[0], UINT64_MAX, UINT64_MAX);
+    }
+    /* Stored where it is cheap: not many more tuples than a small part of the facts, found in about as many steps. */
+    uint64_t budget = ctx->base_facts / 16 > 4096 ? ctx->base_facts / 16 : 4096;
+    return compute_once(ctx, relations[0], budget, 4 * budget + 100000);
+}
