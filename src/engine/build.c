@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "engine/build_int.h"
+#include "engine/build_texts.h"
 #include "shm/image_writer.h"
 
 #define MAX_ATTEMPTS 5 /* LIMIT: how often a bundle that changes while it is read is read again */
@@ -147,21 +148,15 @@ static enum rune_err index_policies(struct rune_build *build)
                           : err;
 }
 
-static enum rune_err read_sources(struct rune_build *build, const char *path)
+/* Everything that is text: schema, policies, rules, and the facts beside them. */
+static enum rune_err parse_sources(struct rune_build *build)
 {
-    tell(build, "reading the bundle");
-    enum rune_err err = rune_bundle_open(path, &build->arena, &build->bundle, build->diag);
-    if (err == RUNE_OK) {
-        err = number_sources(build);
-    }
-    if (err == RUNE_OK) {
-        err = rune_build_stage(build, rune_manifest_read(&build->bundle, &build->arena, &build->manifest, build->diag));
-    }
-    if (err == RUNE_OK) {
-        err = rune_build_read_schema(build);
-    }
+    enum rune_err err = rune_build_read_schema(build);
     if (err == RUNE_OK) {
         err = rune_build_parse_policies(build);
+    }
+    if (err == RUNE_OK) {
+        err = rune_build_read_links(build);
     }
     if (err == RUNE_OK) {
         err = rune_build_parse_rules(build);
@@ -172,6 +167,19 @@ static enum rune_err read_sources(struct rune_build *build, const char *path)
     build->has_mistakes = build->has_mistakes || build->ids.duplicates > 0;
     build->result.read_ns = end_phase(build);
     return err;
+}
+
+static enum rune_err read_sources(struct rune_build *build, const char *path)
+{
+    tell(build, "reading the bundle");
+    enum rune_err err = rune_bundle_open(path, &build->arena, &build->bundle, build->diag);
+    if (err == RUNE_OK) {
+        err = number_sources(build);
+    }
+    if (err == RUNE_OK) {
+        err = rune_build_stage(build, rune_manifest_read(&build->bundle, &build->arena, &build->manifest, build->diag));
+    }
+    return err == RUNE_OK ? parse_sources(build) : err;
 }
 
 static enum rune_err make_policies(struct rune_build *build)
@@ -214,17 +222,14 @@ static void count_result(struct rune_build *build)
     result->derived_facts = build->derived.derived_facts;
 }
 
-/* One attempt. fd < 0: nothing is written. RUNE_E_BUSY: the bundle changed meanwhile. */
-static enum rune_err run(struct rune_build *build, const char *path, int fd)
+/* What was parsed becomes an image. fd < 0: nothing is written. */
+static enum rune_err finish(struct rune_build *build, int fd)
 {
-    enum rune_err err = read_sources(build, path);
-    if (err == RUNE_OK) {
-        err = make_policies(build);
-    }
+    enum rune_err err = make_policies(build);
     if (err == RUNE_OK) {
         err = make_rules(build);
     }
-    if (err == RUNE_OK) {
+    if (err == RUNE_OK && build->bundle.path != NULL) {
         err = rune_bundle_check_unchanged(&build->bundle, &build->arena, build->diag);
     }
     if (err == RUNE_OK && build->has_mistakes) {
@@ -238,6 +243,13 @@ static enum rune_err run(struct rune_build *build, const char *path, int fd)
     count_result(build);
     build->result.total_ns = cpu_ns() - build->began_ns;
     return err;
+}
+
+/* One attempt. RUNE_E_BUSY: the bundle changed meanwhile. */
+static enum rune_err run(struct rune_build *build, const char *path, int fd)
+{
+    enum rune_err err = read_sources(build, path);
+    return err == RUNE_OK ? finish(build, fd) : err;
 }
 
 static enum rune_err attempt(const char *path, const struct rune_build_options *options, int fd,
@@ -287,6 +299,53 @@ enum rune_err rune_build_check(const char *path, const struct rune_build_options
                                struct rune_build_result *ret_result, struct rune_diag *diag)
 {
     return build_into(path, options, -1, ret_result, diag);
+}
+
+static enum rune_err build_texts(const struct rune_build_texts *texts, int fd, struct rune_build_result *ret_result,
+                                 struct rune_diag *diag)
+{
+    static const struct rune_build_options defaults = RUNE_BUILD_OPTIONS_INIT;
+    struct rune_build build;
+    enum rune_err err = build_init(&build, &defaults, diag);
+    if (err == RUNE_OK) {
+        build.bundle = (struct rune_bundle){.files = texts->files, .count = texts->count};
+        build.ids_by_position = true;
+        err = number_sources(&build);
+    }
+    if (err == RUNE_OK) { /* no file of that kind: the defaults */
+        err = rune_build_stage(&build, rune_manifest_read(&build.bundle, &build.arena, &build.manifest, diag));
+    }
+    if (err == RUNE_OK) {
+        build.manifest.validate_requests = texts->validate_requests;
+        build.manifest.validation = texts->validation;
+        err = parse_sources(&build);
+    }
+    err = err == RUNE_OK ? finish(&build, fd) : err;
+    if (err == RUNE_OK) {
+        *ret_result = build.result;
+    }
+    build_fini(&build);
+    return err;
+}
+
+enum rune_err rune_build_texts(const struct rune_build_texts *texts, int *ret_fd, struct rune_build_result *ret_result,
+                               struct rune_diag *diag)
+{
+    int fd;
+    enum rune_err err = rune_image_memfd_create("rune-image", &fd);
+    if (err != RUNE_OK) {
+        return err;
+    }
+    err = build_texts(texts, fd, ret_result, diag);
+    if (err == RUNE_OK) {
+        err = rune_image_seal(fd);
+    }
+    if (err != RUNE_OK) {
+        close(fd);
+        return err;
+    }
+    *ret_fd = fd;
+    return RUNE_OK;
 }
 
 enum rune_err rune_build_memory(const char *path, const struct rune_build_options *options, int *ret_fd,

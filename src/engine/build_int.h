@@ -38,6 +38,7 @@ struct rune_build {
     struct rune_arena arena; /* everything that is parsed */
     struct rune_dict *dict;
     bool has_mistakes; /* the bundle's: reported */
+    bool ids_by_position; /* policyN whatever @id says: conformance */
 
     struct rune_bundle bundle;
     struct rune_manifest manifest;
@@ -85,6 +86,7 @@ RUNE_MUST_USE enum rune_err rune_build_read_schema(struct rune_build *build);
 /* ---- build_policies.c ---- */
 
 RUNE_MUST_USE enum rune_err rune_build_parse_policies(struct rune_build *build);
+RUNE_MUST_USE enum rune_err rune_build_read_links(struct rune_build *build);
 RUNE_MUST_USE enum rune_err rune_build_compile_policies(struct rune_build *build);
 
 /* ---- build_rules.c ---- */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "cedar/links.h"
 #include "cedar/parser.h"
 
 /* ---- ids ---- */
@@ -20,7 +21,7 @@ static struct rune_str annotated_id(const struct rune_cedar_policy *policy)
 /* @id, else policyN, N counting all policies over the files in order. */
 static enum rune_err number(struct rune_build *build, struct rune_cedar_policy *policy)
 {
-    policy->id = annotated_id(policy);
+    policy->id = build->ids_by_position ? (struct rune_str){0} : annotated_id(policy);
     if (policy->id.data == NULL) {
         char *text = rune_arena_printf(&build->arena, "policy%zu", build->policies.count);
         if (text == NULL) {
@@ -61,6 +62,33 @@ enum rune_err rune_build_parse_policies(struct rune_build *build)
     for (uint32_t i = rune_bundle_next(bundle, RUNE_BUNDLE_POLICIES, 0); i < bundle->count;
          i = rune_bundle_next(bundle, RUNE_BUNDLE_POLICIES, i + 1)) {
         enum rune_err err = parse_file(build, &bundle->files[i].source);
+        if (err != RUNE_OK) {
+            return err;
+        }
+    }
+    return RUNE_OK;
+}
+
+/* Template links. Their ids share the namespace of policies and rules. */
+enum rune_err rune_build_read_links(struct rune_build *build)
+{
+    const struct rune_bundle *bundle = &build->bundle;
+    for (uint32_t i = rune_bundle_next(bundle, RUNE_BUNDLE_LINKS, 0); i < bundle->count;
+         i = rune_bundle_next(bundle, RUNE_BUNDLE_LINKS, i + 1)) {
+        struct rune_cedar_link *links;
+        uint32_t count;
+        enum rune_err err =
+            rune_cedar_links_parse(&bundle->files[i].source, &build->arena, &links, &count, build->diag);
+        if (err != RUNE_OK) {
+            err = rune_build_stage(build, err);
+            count = 0;
+        }
+        for (uint32_t k = 0; err == RUNE_OK && k < count; k++) {
+            err = rune_ids_add(&build->ids, links[k].link_id, links[k].span, build->diag);
+            if (err == RUNE_OK && !RUNE_VEC_PUSH(&build->links, links[k])) {
+                err = RUNE_E_NOMEM;
+            }
+        }
         if (err != RUNE_OK) {
             return err;
         }

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* build_texts: an image out of texts in memory, with the ids that the referee data uses: policyN by position, whatever
+ * @id says. Used by: tests/conformance, tests. */
+#pragma once
+
+#include "engine/build.h"
+#include "engine/bundle.h"
+#include "engine/manifest.h"
+
+struct rune_build_texts {
+    struct rune_bundle_file *files; /* kinds, paths and texts; no facts files */
+    uint32_t count;
+    enum rune_validation validation;
+    bool validate_requests;
+};
+
+/* As rune_build_memory. */
+RUNE_MUST_USE enum rune_err rune_build_texts(const struct rune_build_texts *texts, int *ret_fd,
+                                             struct rune_build_result *ret_result, struct rune_diag *diag);
