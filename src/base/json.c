@@ -69,19 +69,39 @@ static int32_t hex4(const char *p, const char *end)
     return value;
 }
 
+/* What a letter behind a backslash stands for; -1: none of the short escapes. */
+static inline int short_escape(char letter)
+{
+    switch (letter) {
+    case '"':
+    case '\\':
+    case '/':
+        return letter;
+    case 'b':
+        return '\b';
+    case 'f':
+        return '\f';
+    case 'n':
+        return '\n';
+    case 'r':
+        return '\r';
+    case 't':
+        return '\t';
+    default:
+        return -1;
+    }
+}
+
 /* The escape whose backslash is at *p: its code point, *p behind it; -1 where it is none, -2 for a lone surrogate. */
 static int32_t read_escape(const char **p, const char *end)
 {
-    static const char letters[] = "\"\\/bfnrt";
-    static const char meanings[] = "\"\\/\b\f\n\r\t";
     const char *at = *p + 1;
     if (at == end) {
         return -1;
     }
     if (*at != 'u') {
-        const char *letter = memchr(letters, *at, sizeof(letters) - 1);
         *p = at + 1;
-        return letter == NULL ? -1 : meanings[letter - letters];
+        return short_escape(*at);
     }
     int32_t unit = hex4(at + 1, end);
     if (unit < 0) {
@@ -117,7 +137,10 @@ static const char *check_string(struct rune_json *json, const char *p, bool *ret
         if (*p == '"') {
             return p;
         }
-        if (*p == '\\') {
+        if (*p == '\\' && end - p >= 2 && short_escape(p[1]) >= 0) {
+            *ret_escapes = true;
+            p += 2;
+        } else if (*p == '\\') {
             const char *at = p;
             int32_t code_point = read_escape(&p, end);
             if (code_point < 0) {
@@ -151,6 +174,12 @@ static enum rune_err decode_string(struct rune_json *json, const char *p, const 
     while (p < quote) {
         if (*p != '\\') {
             *out++ = *p++;
+            continue;
+        }
+        int byte = short_escape(p[1]); /* checked: another byte follows */
+        if (byte >= 0) {
+            *out++ = (char)byte;
+            p += 2;
             continue;
         }
         char bytes[4];
