@@ -23,7 +23,7 @@ void rune_dl_check_fail(struct rune_dl_checker *checker, struct rune_span span, 
 
 static void warn_singletons(struct rune_dl_checker *checker, const struct rune_dl_rule *clause)
 {
-    for (uint32_t i = 0; i < clause->variable_count; i++) {
+    for (uint32_t i = 0; clause->body.count > 0 && i < clause->variable_count; i++) {
         const struct rune_dl_variable *variable = &clause->variables[i];
         if (variable->uses == 1 && variable->name.data[0] != '_') {
             rune_diag_report(checker->diag, RUNE_WARNING, "RUNE-D1001", variable->first,
@@ -55,7 +55,6 @@ static void check_clause(struct rune_dl_checker *checker, struct rune_dl_rule *c
         }
         return;
     }
-    warn_singletons(checker, clause);
     rune_dl_expand(checker, clause);
 }
 
@@ -89,6 +88,10 @@ static void run_passes(struct rune_dl_checker *checker, const struct rune_vec_dl
     }
     if (!checker->nomem) {
         rune_dl_stratify(checker, program);
+    }
+    /* Next to errors they would only say the same in other words. */
+    for (size_t i = 0; checker->errors == 0 && i < clauses->count; i++) {
+        warn_singletons(checker, &clauses->items[i]);
     }
     if (!checker->nomem && checker->errors == 0) {
         rune_dl_check_firing(checker);

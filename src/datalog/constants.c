@@ -179,7 +179,7 @@ static void check_constructors(struct rune_dl_checker *checker, const struct run
     struct rune_ext value;
     if (is_constructor(expr, &kind) && rune_ext_parse(kind, expr->args[0]->as.string, &value) != RUNE_OK) {
         struct rune_str name = rune_dl_function_get(expr->as.function)->name;
-        rune_dl_check_fail(checker, expr->args[0]->span, "RUNE-D0114", NULL, "this text is no %.*s value",
+        rune_dl_check_fail(checker, expr->args[0]->span, "RUNE-D0115", NULL, "this text is no %.*s value",
                            RUNE_STR_ARG(name));
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {

@@ -10,6 +10,11 @@
 
 #define MAX_REPORTED 64u /* LIMIT: unbound variables reported a clause */
 
+/* By variable. A result that is not bound has a group that is not bound: only that is reported. */
+enum { NOT_REPORTED, REPORTED, RESULT };
+
+enum reason { NOT_BOUND, GROUP_NOT_BOUND };
+
 struct task {
     uint32_t waits;  /* occurrences of variables still unbound */
     uint32_t target; /* variable to bind then */
@@ -27,6 +32,7 @@ struct rune_dl_safety {
     struct rune_dl_checker *checker;
     const struct rune_dl_rule *rule;
     struct rune_vec_u32 bound;    /* by variable: 1 if bound */
+    struct rune_vec_u32 level;    /* by variable: how many braces are around where it belongs */
     struct rune_vec_u32 reported; /* by variable */
     struct rune_vec_u32 waiting;  /* by variable: first waiter */
     struct rune_vec_dl_task tasks;
@@ -52,6 +58,7 @@ void rune_dl_safety_destroy(struct rune_dl_safety *safety)
         return;
     }
     RUNE_VEC_FINI(&safety->bound);
+    RUNE_VEC_FINI(&safety->level);
     RUNE_VEC_FINI(&safety->reported);
     RUNE_VEC_FINI(&safety->waiting);
     RUNE_VEC_FINI(&safety->tasks);
@@ -106,29 +113,55 @@ static void wait_for_expr(struct rune_dl_safety *safety, const struct rune_dl_ex
     }
 }
 
-/* The group: variables in braces that belong to the surroundings. */
-static void wait_for_braces(struct rune_dl_safety *safety, const struct rune_dl_body *body, uint32_t task);
-
-static void wait_for_group(struct rune_dl_safety *safety, const struct rune_dl_expr *expr, uint32_t task)
+static void set_level(struct rune_dl_safety *safety, const struct rune_dl_expr *expr, uint32_t level)
 {
     if ((expr->kind == RUNE_DL_VARIABLE || expr->kind == RUNE_DL_WILDCARD) &&
-        !safety->rule->variables[expr->as.variable].is_local) {
-        wait_for_variable(safety, expr->as.variable, task);
+        level < safety->level.items[expr->as.variable]) {
+        safety->level.items[expr->as.variable] = level;
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        wait_for_group(safety, expr->args[i], task);
+        set_level(safety, expr->args[i], level);
     }
 }
 
-static void wait_for_braces(struct rune_dl_safety *safety, const struct rune_dl_body *body, uint32_t task)
+/* After expand, a variable belongs to the outermost place where it stands. */
+static void set_levels(struct rune_dl_safety *safety, const struct rune_dl_body *body, uint32_t level)
+{
+    for (uint32_t i = 0; i < body->count; i++) {
+        const struct rune_dl_literal *literal = &body->literals[i];
+        bool braces = literal->kind == RUNE_DL_AGGREGATE;
+        for (uint32_t k = 0; k < literal->arg_count; k++) {
+            set_level(safety, literal->args[k], level + (braces && k > 0 ? 1 : 0));
+        }
+        for (uint32_t k = 0; k < literal->body_count; k++) {
+            set_levels(safety, &literal->bodies[k], level + 1); /* depth: counted by the parser */
+        }
+    }
+}
+
+/* The group of braces at `level`: variables inside that belong further out. */
+static void wait_for_group(struct rune_dl_safety *safety, const struct rune_dl_expr *expr, uint32_t level,
+                           uint32_t task)
+{
+    if ((expr->kind == RUNE_DL_VARIABLE || expr->kind == RUNE_DL_WILDCARD) &&
+        safety->level.items[expr->as.variable] < level) {
+        wait_for_variable(safety, expr->as.variable, task);
+    }
+    for (uint32_t i = 0; i < expr->arg_count; i++) {
+        wait_for_group(safety, expr->args[i], level, task);
+    }
+}
+
+static void wait_for_braces(struct rune_dl_safety *safety, const struct rune_dl_body *body, uint32_t level,
+                            uint32_t task)
 {
     for (uint32_t i = 0; i < body->count; i++) {
         const struct rune_dl_literal *literal = &body->literals[i];
         for (uint32_t k = 0; k < literal->arg_count; k++) {
-            wait_for_group(safety, literal->args[k], task);
+            wait_for_group(safety, literal->args[k], level, task);
         }
         for (uint32_t k = 0; k < literal->body_count; k++) {
-            wait_for_braces(safety, &literal->bodies[k], task); /* depth: counted by the parser */
+            wait_for_braces(safety, &literal->bodies[k], level, task); /* depth: counted by the parser */
         }
     }
 }
@@ -163,7 +196,7 @@ static void bind_when(struct rune_dl_safety *safety, const struct rune_dl_expr *
     }
 }
 
-static void bind_literal(struct rune_dl_safety *safety, const struct rune_dl_literal *literal)
+static void bind_literal(struct rune_dl_safety *safety, const struct rune_dl_literal *literal, uint32_t level)
 {
     uint32_t task;
     switch (literal->kind) {
@@ -188,9 +221,10 @@ static void bind_literal(struct rune_dl_safety *safety, const struct rune_dl_lit
     case RUNE_DL_AGGREGATE:
         if (literal->args[0]->kind == RUNE_DL_VARIABLE && (task = add_task(safety, literal->args[0])) != UINT32_MAX) {
             if (literal->arg_count > 1) {
-                wait_for_group(safety, literal->args[1], task);
+                wait_for_group(safety, literal->args[1], level + 1, task);
             }
-            wait_for_braces(safety, &literal->bodies[0], task);
+            wait_for_braces(safety, &literal->bodies[0], level + 1, task);
+            safety->reported.items[literal->args[0]->as.variable] = RESULT;
             start_task(safety, task);
         }
         break;
@@ -213,13 +247,15 @@ static bool was_reported(struct rune_dl_safety *safety, uint32_t offset)
     return safety->places.count > MAX_REPORTED;
 }
 
-static void report(struct rune_dl_safety *safety, const struct rune_dl_expr *expr, const char *where)
+static void report(struct rune_dl_safety *safety, const struct rune_dl_expr *expr, enum reason reason,
+                   const char *where)
 {
     const struct rune_dl_variable *variable = &safety->rule->variables[expr->as.variable];
-    if (safety->reported.items[expr->as.variable] != 0) {
+    uint32_t state = safety->reported.items[expr->as.variable];
+    if (state == REPORTED || (state == RESULT && reason == NOT_BOUND)) {
         return;
     }
-    safety->reported.items[expr->as.variable] = 1;
+    safety->reported.items[expr->as.variable] = REPORTED;
     safety->checker->errors++; /* also where another branch has said it */
     if (was_reported(safety, variable->first.offset)) {
         return;
@@ -227,100 +263,99 @@ static void report(struct rune_dl_safety *safety, const struct rune_dl_expr *exp
     safety->checker->errors--;
     if (expr->kind == RUNE_DL_WILDCARD) {
         rune_dl_check_fail(safety->checker, expr->span, "RUNE-D0401", "name it, and bind it by an atom of the body",
-                           "`_` stands for any value, but %s needs one value", where);
+                           "`_` stands for any value, but here is one that %s", where);
         return;
     }
     rune_dl_check_fail(safety->checker, expr->span, "RUNE-D0401",
-                       "let a positive atom of the body bind it, like `p(X)`, or an equality `X = ...` with bound "
-                       "variables (arithmetic is not inverted)",
-                       "nothing binds the variable `%.*s` that %s needs", RUNE_STR_ARG(variable->name), where);
+                       "bind it by a positive atom, like `p(X)`, or by `X = ...`; arithmetic is not inverted",
+                       "nothing binds the variable `%.*s` that %s", RUNE_STR_ARG(variable->name), where);
 }
 
 static void need_expr(struct rune_dl_safety *safety, const struct rune_dl_expr *expr, const char *where)
 {
     if ((expr->kind == RUNE_DL_VARIABLE || expr->kind == RUNE_DL_WILDCARD) &&
         safety->bound.items[expr->as.variable] == 0) {
-        report(safety, expr, where);
+        report(safety, expr, NOT_BOUND, where);
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         need_expr(safety, expr->args[i], where);
     }
 }
 
-static void need_group(struct rune_dl_safety *safety, const struct rune_dl_expr *expr)
+static void need_group(struct rune_dl_safety *safety, const struct rune_dl_expr *expr, uint32_t level)
 {
-    if (expr->kind == RUNE_DL_VARIABLE && !safety->rule->variables[expr->as.variable].is_local &&
+    if (expr->kind == RUNE_DL_VARIABLE && safety->level.items[expr->as.variable] < level &&
         safety->bound.items[expr->as.variable] == 0) {
-        report(safety, expr, "an aggregate groups by, and so");
+        report(safety, expr, GROUP_NOT_BOUND, "this aggregate groups by");
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        need_group(safety, expr->args[i]);
+        need_group(safety, expr->args[i], level);
     }
 }
 
-static void need_groups(struct rune_dl_safety *safety, const struct rune_dl_body *body)
+static void need_groups(struct rune_dl_safety *safety, const struct rune_dl_body *body, uint32_t level)
 {
     for (uint32_t i = 0; i < body->count; i++) {
         const struct rune_dl_literal *literal = &body->literals[i];
         for (uint32_t k = 0; k < literal->arg_count; k++) {
-            need_group(safety, literal->args[k]);
+            need_group(safety, literal->args[k], level);
         }
         for (uint32_t k = 0; k < literal->body_count; k++) {
-            need_groups(safety, &literal->bodies[k]); /* depth: counted by the parser */
+            need_groups(safety, &literal->bodies[k], level); /* depth: counted by the parser */
         }
     }
 }
 
-static void check_body(struct rune_dl_safety *safety, const struct rune_dl_body *body);
+static void check_body(struct rune_dl_safety *safety, const struct rune_dl_body *body, uint32_t level);
 
-static void need_literal(struct rune_dl_safety *safety, const struct rune_dl_literal *literal)
+static void need_literal(struct rune_dl_safety *safety, const struct rune_dl_literal *literal, uint32_t level)
 {
     switch (literal->kind) {
     case RUNE_DL_ATOM:
         for (uint32_t i = 0; i < literal->arg_count; i++) {
             const struct rune_dl_expr *arg = literal->args[i];
             if (literal->is_negated && arg->kind == RUNE_DL_VARIABLE) {
-                need_expr(safety, arg, "this negation");
+                need_expr(safety, arg, "this negation needs");
             } else if (arg->arg_count > 0) {
-                need_expr(safety, arg, "this expression");
+                need_expr(safety, arg, "this expression needs");
             }
         }
         break;
     case RUNE_DL_AGGREGATE:
         /* A group that nothing binds is that rule's mistake, not one of the braces. */
         if (literal->arg_count > 1) {
-            need_group(safety, literal->args[1]);
+            need_group(safety, literal->args[1], level + 1);
         }
-        need_groups(safety, &literal->bodies[0]);
-        check_body(safety, &literal->bodies[0]);
+        need_groups(safety, &literal->bodies[0], level + 1);
+        check_body(safety, &literal->bodies[0], level + 1);
         if (literal->arg_count > 1) {
-            need_expr(safety, literal->args[1], "this aggregate");
+            need_expr(safety, literal->args[1], "this aggregate needs");
         }
-        need_expr(safety, literal->args[0], "the result of this aggregate");
+        need_expr(safety, literal->args[0], "the result of this aggregate needs");
         break;
     case RUNE_DL_COMPARE:
-        need_expr(safety, literal->args[0], "this comparison");
-        need_expr(safety, literal->args[1], "this comparison");
+        need_expr(safety, literal->args[0], "this comparison needs");
+        need_expr(safety, literal->args[1], "this comparison needs");
         break;
     case RUNE_DL_IN:
     case RUNE_DL_IS:
     case RUNE_DL_TEST:
         for (uint32_t i = 0; i < literal->arg_count; i++) {
-            need_expr(safety, literal->args[i], "this test");
+            need_expr(safety, literal->args[i], "this test needs");
         }
         break;
     case RUNE_DL_DISJUNCTION: break; /* none is left */
     }
 }
 
-static void check_body(struct rune_dl_safety *safety, const struct rune_dl_body *body)
+static void check_body(struct rune_dl_safety *safety, const struct rune_dl_body *body, uint32_t level)
 {
     for (uint32_t i = 0; i < body->count && !safety->checker->nomem; i++) {
-        bind_literal(safety, &body->literals[i]);
+        bind_literal(safety, &body->literals[i], level);
         run_ready(safety);
     }
     for (uint32_t i = 0; i < body->count && !safety->checker->nomem; i++) {
-        need_literal(safety, &body->literals[i]);
+        need_literal(safety, &body->literals[i], level);
     }
 }
 
@@ -328,7 +363,7 @@ static bool prepare(struct rune_dl_safety *safety, const struct rune_dl_rule *ru
 {
     size_t count = rule->variable_count;
     if (!RUNE_VEC_RESERVE(&safety->bound, count) || !RUNE_VEC_RESERVE(&safety->reported, count) ||
-        !RUNE_VEC_RESERVE(&safety->waiting, count)) {
+        !RUNE_VEC_RESERVE(&safety->level, count) || !RUNE_VEC_RESERVE(&safety->waiting, count)) {
         safety->checker->nomem = true;
         return false;
     }
@@ -336,7 +371,12 @@ static bool prepare(struct rune_dl_safety *safety, const struct rune_dl_rule *ru
         memset(safety->bound.items, 0, count * sizeof(uint32_t));
         memset(safety->reported.items, 0, count * sizeof(uint32_t));
         memset(safety->waiting.items, 0xff, count * sizeof(uint32_t));
+        memset(safety->level.items, 0xff, count * sizeof(uint32_t));
     }
+    for (uint32_t i = 0; i < rule->arg_count; i++) {
+        set_level(safety, rule->args[i], 0);
+    }
+    set_levels(safety, &rule->body, 0);
     safety->rule = rule;
     safety->tasks.count = 0;
     safety->waiters.count = 0;
@@ -353,13 +393,13 @@ void rune_dl_safety_check(struct rune_dl_safety *safety, const struct rune_dl_ru
         return;
     }
     for (uint32_t i = 0; i < rule->body.count && !safety->checker->nomem; i++) {
-        bind_literal(safety, &rule->body.literals[i]);
+        bind_literal(safety, &rule->body.literals[i], 0);
         run_ready(safety);
     }
     for (uint32_t i = 0; i < rule->arg_count; i++) {
-        need_expr(safety, rule->args[i], "the head");
+        need_expr(safety, rule->args[i], "the head needs");
     }
     for (uint32_t i = 0; i < rule->body.count && !safety->checker->nomem; i++) {
-        need_literal(safety, &rule->body.literals[i]);
+        need_literal(safety, &rule->body.literals[i], 0);
     }
 }

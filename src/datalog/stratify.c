@@ -234,6 +234,47 @@ static bool find_components(struct graph *graph, uint32_t *ret_count)
     return true;
 }
 
+/* ---- derived entity data and context ---- */
+
+static bool is_data(enum rune_dl_builtin builtin)
+{
+    return builtin == RUNE_DL_ENTITY_PARENT || builtin == RUNE_DL_ENTITY_ATTR || builtin == RUNE_DL_ENTITY_ELEMENT;
+}
+
+/* From derived built-ins down: a rule that reads attributes or keys by a variable name cannot be reached. */
+static void check_variable_names(struct graph *graph)
+{
+    struct rune_dl_checker *checker = graph->checker;
+    uint32_t head = 0;
+    uint32_t tail = 0;
+    for (uint32_t i = 0; i < graph->count; i++) {
+        const struct rune_dl_relation *relation = &checker->relations.items[i];
+        bool is_derived = relation->is_head && (is_data(relation->builtin) || relation->builtin == RUNE_DL_CONTEXT);
+        graph->back[i] = is_derived ? 1 : 0;
+        if (is_derived) {
+            graph->queue[tail++] = i;
+        }
+    }
+    while (head < tail) {
+        uint32_t relation = graph->queue[head++];
+        for (uint32_t i = graph->start[relation]; i < graph->start[relation + 1]; i++) {
+            const struct rune_dl_edge *edge = &checker->edges.items[graph->to[i]];
+            const struct rune_dl_relation *body = &checker->relations.items[edge->body];
+            bool by_variable = edge->literal != NULL && !has_name(body) &&
+                               (body->builtin == RUNE_DL_CONTEXT || body->builtin == RUNE_DL_ENTITY_ATTR ||
+                                body->builtin == RUNE_DL_ENTITY_ELEMENT || body->builtin == RUNE_DL_ENTITY_TAG);
+            if (by_variable) {
+                rune_dl_check_fail(checker, edge->literal->span, "RUNE-D0806", "write the name as a string here",
+                                   "a variable name in a rule from which entity data or context is derived");
+            }
+            if (graph->back[edge->body] == 0) {
+                graph->back[edge->body] = 1;
+                graph->queue[tail++] = edge->body;
+            }
+        }
+    }
+}
+
 /* ---- cycles through a negation ---- */
 
 static void append_name(struct rune_buf *buf, const struct rune_dl_relation *relation)
@@ -310,7 +351,7 @@ static void report_cycle(struct graph *graph, const struct rune_dl_edge *negativ
 
 /* One report a component: its first negative edge in order of the text. LIMIT: a search costs the graph, so a program
  * with very many such components has the first hundred shown. */
-static void check_cycles(struct graph *graph, uint32_t components)
+static void check_cycles(struct graph *graph, uint32_t components, uint32_t errors_before)
 {
     struct rune_dl_checker *checker = graph->checker;
     uint8_t *reported = rune_calloc((size_t)components + 1, 1);
@@ -322,7 +363,9 @@ static void check_cycles(struct graph *graph, uint32_t components)
     for (size_t i = 0; i < checker->edges.count && count < 100; i++) {
         const struct rune_dl_edge *edge = &checker->edges.items[i];
         uint32_t component = graph->component[edge->head];
-        if (edge->is_negative && component == graph->component[edge->body] && !reported[component]) {
+        /* An implied edge by way of a variable name is that mistake, which has its message. */
+        bool is_other = edge->literal == NULL && checker->errors > errors_before;
+        if (edge->is_negative && component == graph->component[edge->body] && !reported[component] && !is_other) {
             reported[component] = 1;
             count++;
             report_cycle(graph, edge);
@@ -409,47 +452,6 @@ static void settle(struct graph *graph, uint32_t components, struct rune_dl_prog
     rune_free(slots);
 }
 
-/* ---- derived entity data and context ---- */
-
-static bool is_data(enum rune_dl_builtin builtin)
-{
-    return builtin == RUNE_DL_ENTITY_PARENT || builtin == RUNE_DL_ENTITY_ATTR || builtin == RUNE_DL_ENTITY_ELEMENT;
-}
-
-/* From derived built-ins down: a rule that reads attributes or keys by a variable name cannot be reached. */
-static void check_variable_names(struct graph *graph)
-{
-    struct rune_dl_checker *checker = graph->checker;
-    uint32_t head = 0;
-    uint32_t tail = 0;
-    for (uint32_t i = 0; i < graph->count; i++) {
-        const struct rune_dl_relation *relation = &checker->relations.items[i];
-        bool is_derived = relation->is_head && (is_data(relation->builtin) || relation->builtin == RUNE_DL_CONTEXT);
-        graph->back[i] = is_derived ? 1 : 0;
-        if (is_derived) {
-            graph->queue[tail++] = i;
-        }
-    }
-    while (head < tail) {
-        uint32_t relation = graph->queue[head++];
-        for (uint32_t i = graph->start[relation]; i < graph->start[relation + 1]; i++) {
-            const struct rune_dl_edge *edge = &checker->edges.items[graph->to[i]];
-            const struct rune_dl_relation *body = &checker->relations.items[edge->body];
-            bool by_variable = edge->literal != NULL && !has_name(body) &&
-                               (body->builtin == RUNE_DL_CONTEXT || body->builtin == RUNE_DL_ENTITY_ATTR ||
-                                body->builtin == RUNE_DL_ENTITY_ELEMENT || body->builtin == RUNE_DL_ENTITY_TAG);
-            if (by_variable) {
-                rune_dl_check_fail(checker, edge->literal->span, "RUNE-D0806", "write the name as a string here",
-                                   "a variable name in a rule from which entity data or context is derived");
-            }
-            if (graph->back[edge->body] == 0) {
-                graph->back[edge->body] = 1;
-                graph->queue[tail++] = edge->body;
-            }
-        }
-    }
-}
-
 static void check_derived_data(struct rune_dl_checker *checker)
 {
     for (size_t i = 0; i < checker->rules.count; i++) {
@@ -468,9 +470,10 @@ void rune_dl_stratify(struct rune_dl_checker *checker, struct rune_dl_program *p
     struct graph graph = {0};
     uint32_t components = 0;
     if (build_graph(&graph, checker) && find_components(&graph, &components)) {
-        check_cycles(&graph, components);
-        settle(&graph, components, program);
+        uint32_t errors = checker->errors;
         check_variable_names(&graph);
+        check_cycles(&graph, components, errors);
+        settle(&graph, components, program);
         check_derived_data(checker);
     }
     graph_fini(&graph);
