@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scan: runs of bytes that need no thought, 16 at a time. Private to base (json, utf8, buf). SSE2 is part of every
+/* scan: runs of bytes that need no thought, 16 at a time. Used by: base (json, utf8, buf) and the request decoder. SSE2 is part of every
  * x86-64; elsewhere 8 bytes at a time in a register. Nothing is read outside [p, end). */
 #pragma once
 

@@ -31,6 +31,7 @@ struct rune_decider {
     void *slab;
     struct rune_dict *values;
     rune_term *stack; /* for values in JSON */
+    rune_term type_hints[3];
     char *answer;
     size_t answer_bytes;
     size_t arena_bytes;
@@ -111,7 +112,7 @@ static void begin(struct rune_decider *decider, const struct rune_image *image)
 }
 
 static void init_decoder(struct rune_request_decoder *decoder, struct rune_json *json, struct rune_arena *arena,
-                         struct rune_dict *values, const struct rune_decider *decider, const struct rune_image *image,
+                         struct rune_dict *values, struct rune_decider *decider, const struct rune_image *image,
                          struct rune_str body, struct rune_request_error *error)
 {
     rune_json_init(json, body.data, body.length, arena);
@@ -122,6 +123,7 @@ static void init_decoder(struct rune_request_decoder *decoder, struct rune_json 
         .store = &image->store,
         .schema = checks ? &image->schema : NULL,
         .values = values,
+        .type_hints = decider->type_hints,
         .stack = decider->stack,
         .stack_capacity = STACK_TERMS,
         .arena = arena,
@@ -131,7 +133,7 @@ static void init_decoder(struct rune_request_decoder *decoder, struct rune_json 
 }
 
 /* One request and nothing behind it. */
-static enum rune_err decode(const struct rune_decider *decider, struct rune_arena *arena, struct rune_dict *values,
+static enum rune_err decode(struct rune_decider *decider, struct rune_arena *arena, struct rune_dict *values,
                             const struct rune_image *image, struct rune_str body, struct rune_request *request,
                             struct rune_request_error *ret_error)
 {
@@ -191,7 +193,7 @@ static enum rune_err refuse_memory(struct rune_request_error *ret_error)
 }
 
 /* Once more, into memory of its own: the body decoded well before, so only memory can be missing now. */
-static enum rune_err decode_kept(struct kept_request *kept, const struct rune_decider *decider,
+static enum rune_err decode_kept(struct kept_request *kept, struct rune_decider *decider,
                                  const struct rune_image *image, struct rune_str body,
                                  struct rune_request_error *ret_error)
 {

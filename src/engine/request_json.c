@@ -129,12 +129,24 @@ struct parts {
 
 static enum field find_field(struct rune_str key)
 {
-    for (enum field field = 0; field < FIELD_COUNT; field++) {
-        if (rune_str_equal(key, field_names[field])) {
-            return field;
-        }
+    enum field field = FIELD_COUNT;
+    switch (key.length) {
+    case 6:
+        field = FIELD_ACTION;
+        break;
+    case 7:
+        field = FIELD_CONTEXT;
+        break;
+    case 8:
+        field = key.data[0] == 'r' ? FIELD_RESOURCE : FIELD_ENTITIES;
+        break;
+    case 9:
+        field = FIELD_PRINCIPAL;
+        break;
+    default:
+        return FIELD_COUNT;
     }
-    return FIELD_COUNT;
+    return memcmp(key.data, field_names[field].data, key.length) == 0 ? field : FIELD_COUNT;
 }
 
 static enum rune_err refuse_unknown(struct rune_request_decoder *decoder, const char *at, struct rune_str key,
@@ -264,6 +276,9 @@ static enum rune_err read_place(struct parts *parts, enum field place)
     struct rune_request_decoder *decoder = parts->decoder;
     const char *at = field_names[place].data;
     struct rune_json_token token;
+    if (rune_request_read_known_uid(decoder, (uint32_t)place, &parts->places[place])) {
+        return RUNE_OK;
+    }
     if (rune_json_value(decoder->json, &token) != RUNE_OK) {
         return rune_request_refuse_json(decoder, at);
     }

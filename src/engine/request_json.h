@@ -31,6 +31,7 @@ struct rune_request_decoder {
     const struct rune_store *store;
     const struct rune_schema *schema; /* NULL: requests are not checked */
     struct rune_dict *values;         /* of RUNE_SPACE_REQUEST over the store's terms */
+    rune_term *type_hints;            /* three string terms of image types, or whatever: see request_uid.h */
     rune_term *stack;                 /* for values in JSON, see value_json.h */
     size_t stack_capacity;
     struct rune_value_reader *reader; /* of this request; NULL until a value is read */

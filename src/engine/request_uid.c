@@ -3,7 +3,73 @@
 
 #include <string.h>
 
+#include "base/scan.h"
 #include "model/uid.h"
+
+/* Splits "Type::\"id\"" at the reader; *ret_end is behind it. */
+static bool split_in_place(const struct rune_json *json, struct rune_str *ret_type, struct rune_str *ret_id,
+                           const char **ret_end)
+{
+    const char *end = json->end;
+    const char *p = json->cursor;
+    while (p < end && *p == ' ') {
+        p++;
+    }
+    if (p == end || *p != '"') {
+        return false;
+    }
+    const char *type = p + 1;
+    p = rune_scan_plain(type, end);
+    if (end - p < 5 || p - type < 3 || p[0] != '\\' || p[1] != '"' || p[-1] != ':' || p[-2] != ':') {
+        return false;
+    }
+    const char *id = p + 2;
+    *ret_type = (struct rune_str){type, (size_t)(p - 2 - type)};
+    p = rune_scan_plain(id, end);
+    if (end - p < 3 || p[0] != '\\' || p[1] != '"' || p[2] != '"') {
+        return false;
+    }
+    *ret_id = (struct rune_str){id, (size_t)(p - id)};
+    *ret_end = p + 3;
+    return true;
+}
+
+/* The term of a type's name; the hint is only ever a guess, of whichever image was decided by before. */
+static rune_term find_type(const struct rune_terms *terms, struct rune_str type, rune_term *hint)
+{
+    if (rune_term_index(*hint) < terms->string_count && rune_str_equal(rune_terms_string(terms, *hint), type)) {
+        return *hint;
+    }
+    rune_term term = rune_terms_find_string(terms, type);
+    *hint = term;
+    return term;
+}
+
+static rune_term find_uid(struct rune_request_decoder *decoder, uint32_t place, struct rune_str type,
+                          struct rune_str id)
+{
+    const struct rune_terms *terms = &decoder->store->terms;
+    rune_term type_term = find_type(terms, type, &decoder->type_hints[place]);
+    rune_term id_term = type_term != RUNE_TERM_NONE ? rune_terms_find_string(terms, id) : RUNE_TERM_NONE;
+    return id_term != RUNE_TERM_NONE ? rune_terms_find_entity(terms, type_term, id_term) : RUNE_TERM_NONE;
+}
+
+bool rune_request_read_known_uid(struct rune_request_decoder *decoder, uint32_t place, rune_term *ret_term)
+{
+    struct rune_str type;
+    struct rune_str id;
+    const char *end;
+    if (!split_in_place(decoder->json, &type, &id, &end)) {
+        return false;
+    }
+    rune_term term = find_uid(decoder, place, type, id);
+    if (term == RUNE_TERM_NONE) {
+        return false;
+    }
+    decoder->json->cursor = end;
+    *ret_term = term;
+    return true;
+}
 
 /* Splits `Type::"id"` in its ordinary spelling: no escapes, nothing around. False: look closer. */
 static bool split_plain(struct rune_str text, struct rune_str *ret_type, struct rune_str *ret_id)

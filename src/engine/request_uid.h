@@ -5,6 +5,11 @@
 
 #include "engine/request_json.h"
 
+/* The ordinary spelling of an entity that the image knows, "Type::\"id\"" in JSON, read where it stands: no copy, no
+ * unescaping. False: something else, nothing was read. `place` 0 to 2 picks the hint: most requests' principals are of
+ * one type. */
+bool rune_request_read_known_uid(struct rune_request_decoder *decoder, uint32_t place, rune_term *ret_term);
+
 /* A string in one of the three forms of model/uid.h; `default_type` is a string term or RUNE_TERM_NONE. */
 RUNE_MUST_USE enum rune_err rune_request_read_uid(struct rune_request_decoder *decoder, const char *at,
                                                   struct rune_str text, rune_term default_type, rune_term *ret_term);
