@@ -328,6 +328,23 @@ static enum rune_err meet_context(struct parts *parts)
     return rune_json_skip(decoder->json) == RUNE_OK ? RUNE_OK : rune_request_refuse_json(decoder, "context");
 }
 
+/* Whether the empty record fits what the action says of its context. */
+static bool fits_no_context(const struct parts *parts)
+{
+    const struct rune_schema *schema = parts->decoder->schema;
+    rune_schema_type type = schema != NULL ? context_type(parts) : 0;
+    if (type == 0) {
+        return true;
+    }
+    const uint32_t *record = schema->words + type;
+    for (uint32_t i = 0; i < record[1]; i++) {
+        if (record[2 + 3 * i + 2] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The context that waited, or the empty one. */
 static enum rune_err finish_context(struct parts *parts)
 {
@@ -338,13 +355,13 @@ static enum rune_err finish_context(struct parts *parts)
         *decoder->json = parts->context_at;
     } else if (parts->context != RUNE_TERM_NONE) {
         return RUNE_OK;
-    } else if (decoder->schema == NULL) {
+    } else if (fits_no_context(parts)) {
         enum rune_err err = rune_dict_record(decoder->values, NULL, NULL, 0, &parts->context);
         return err == RUNE_OK ? RUNE_OK
                               : rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, "",
                                                     "the request has too many values");
     } else {
-        /* Read as if it were there: the schema may require a key. */
+        /* Read as if it were there: the message names the key that the schema requires. */
         rune_json_init(decoder->json, empty, sizeof(empty) - 1, decoder->arena);
     }
     enum rune_err err = read_context(parts, context_type(parts));

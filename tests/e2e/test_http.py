@@ -147,8 +147,11 @@ class Http(harness.TestCase):
 
     def test_too_deep(self):
         for depth in (200, 100000):
-            self.assert_error(json.dumps(READ)[:-1] + ', "context": ' + '{"a":' * depth + "1" + "}" * depth + "}", 400)
+            deep = '{"a":' * depth + "1" + "}" * depth
             self.assert_error("[" * depth, 400)
+            self.assert_error(json.dumps(READ)[:-1] + ', "more": ' + deep + "}", 400)
+            # The schema knows no `a`; without one this is too deep.
+            self.assert_error(json.dumps(READ)[:-1] + ', "context": ' + deep + "}", 422)
 
     def test_wrong_types(self):
         for body in ([], [READ], "5", "null", '"text"', "true"):
