@@ -49,7 +49,7 @@ static void save_head(struct fake_connection *conn)
 static void take_output(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count, h2o_send_state_t state)
 {
     (void)req;
-    struct fake_connection *conn = H2O_STRUCT_FROM_MEMBER(struct fake_connection, final, self);
+    struct fake_connection *conn = (void *)((char *)self - offsetof(struct fake_connection, final));
     struct loopback_answer *answer = conn->answer;
     if (answer->status == 0) {
         save_head(conn);
