@@ -20,6 +20,8 @@
 #define TUPLES_READ 64u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+__attribute__((weak)) size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
 static struct rune_decider *decider(void)
 {
@@ -81,6 +83,7 @@ static bool take(void *context, const struct rune_field *fields, uint32_t count)
             sink += (unsigned char)fields[i].text.data[at];
         }
     }
+    (void)sink;
     return --*left > 0;
 }
 
@@ -121,4 +124,31 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     free(memory);
     close(fd);
     return 0;
+}
+
+/* Most of an image is words that name other things: change one of them a little, or to something far off, and keep all
+ * others in their places. Now and then what libFuzzer would do. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    static const uint32_t far[] = {0, 1, 2, 0x7f, 0xff, 0xffff, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
+    size_t table_end = sizeof(struct rune_image_header) + RUNE_IMAGE_SECTION_COUNT * sizeof(struct rune_image_section);
+    if (size < table_end + 4 || seed % 8 == 0) {
+        return LLVMFuzzerMutate != NULL ? LLVMFuzzerMutate(data, size, max_size) : size;
+    }
+    uint64_t random = seed * UINT64_C(0x9e3779b97f4a7c15);
+    for (unsigned i = 0; i <= seed / 8 % 3; i++) {
+        size_t at = table_end + random % ((size - table_end) / 4) * 4;
+        uint32_t word;
+        memcpy(&word, data + at, sizeof word);
+        random = (random ^ random >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
+        switch (random >> 60 & 3) {
+        case 0: word += 1 + (uint32_t)(random >> 20 & 7); break;
+        case 1: word -= 1 + (uint32_t)(random >> 20 & 7); break;
+        case 2: word ^= 1u << (random >> 20 & 31); break;
+        default: word = far[(random >> 20 & 0xffff) % (sizeof far / sizeof far[0])]; break;
+        }
+        memcpy(data + at, &word, sizeof word);
+        random = (random ^ random >> 32) * UINT64_C(0x94d049bb133111eb);
+    }
+    return size;
 }
