@@ -121,6 +121,10 @@ enum rune_err rune_request_read_uid(struct rune_request_decoder *decoder, const 
         }
     }
     struct rune_str fallback = {0};
+    if (text.length == 0) {
+        return rune_request_refuse(decoder, RUNE_REQUEST_INVALID_ENTITY, at,
+                                   "an empty string is no entity: write {\"type\": .., \"id\": \"\"} if it is meant");
+    }
     if (default_type != RUNE_TERM_NONE) {
         fallback = rune_terms_string(terms, default_type);
     }

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "unit/engine/fixture.h"
+
+static const struct fixture_file bundle[] = {
+    {"a.cedar", "permit(principal, action == Action::\"read\", resource) when { resource.owner == principal };\n"
+                "@id(\"night\") forbid(principal in Group::\"night\", action, resource);\n"},
+    {"z/b.cedar", "permit(principal == ?principal, action, resource);\npermit(principal, action, resource in F::\"1\");\n"},
+    {"entities/one.json", "[{\"uid\":{\"type\":\"User\",\"id\":\"a\"},\"attrs\":{\"x\":[1,2,{\"y\":\"z\"}]},"
+                          "\"parents\":[{\"type\":\"Group\",\"id\":\"night\"}]}]"},
+    {"two.entities.json", "[{\"uid\":{\"type\":\"Group\",\"id\":\"night\"},\"attrs\":{},"
+                          "\"parents\":[{\"type\":\"Group\",\"id\":\"all\"}]}]"},
+    {"rune.toml", "[bundle]\nname = \"test\"\nversion = \"1\"\n"},
+    {"README.md", "not part of it"},
+};
+#define BUNDLE_FILES (sizeof(bundle) / sizeof(bundle[0]))
+
+static struct rune_build_result build_all(const struct fixture_file *files, size_t count)
+{
+    char *path = fixture_make(files, count);
+    struct rune_diag *diag = rune_diag_create();
+    struct rune_build_result result;
+    int fd;
+    enum rune_err err = rune_build_memory(path, NULL, &fd, &result, diag);
+    if (err != RUNE_OK) {
+        print_error("%s", rune_diag_text(diag));
+    }
+    assert_int_equal(err, RUNE_OK);
+    close(fd);
+    rune_diag_destroy(diag);
+    fixture_remove(path);
+    return result;
+}
+
+static void test_build__is_deterministic(void **state)
+{
+    (void)state;
+    struct rune_build_result first = build_all(bundle, BUNDLE_FILES);
+    assert_int_equal(first.policies, 3);
+    assert_int_equal(first.templates, 1);
+    assert_int_equal(first.entities, 2);
+    struct fixture_file shuffled[BUNDLE_FILES];
+    memcpy(shuffled, bundle, sizeof(bundle));
+    srand(1);
+    for (int round = 0; round < 6; round++) {
+        for (size_t i = BUNDLE_FILES - 1; i > 0; i--) {
+            size_t j = (size_t)rand() % (i + 1);
+            struct fixture_file file = shuffled[i];
+            shuffled[i] = shuffled[j];
+            shuffled[j] = file;
+        }
+        struct rune_build_result again = build_all(shuffled, BUNDLE_FILES);
+        assert_int_equal(again.image_bytes, first.image_bytes);
+        assert_memory_equal(again.sha256, first.sha256, sizeof(first.sha256));
+    }
+}
+
+static void test_build__names_follow_files_and_text(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, bundle, BUNDLE_FILES);
+    /* a.cedar has policy0 and night, z/b.cedar the template policy2 and policy3. */
+    static const char body[] = "{\"principal\":\"User::\\\"q\\\"\",\"action\":\"A::\\\"x\\\"\",\"resource\":\"F::\\\"1\\\"\"}";
+    struct rune_answer answer;
+    rune_decider_authorize(fixture.decider, fixture.image, 3, rune_str_from(body), RUNE_ANSWER_PLAIN, &answer);
+    static const char want[] = "{\"decision\":\"PERMIT\",\"reasons\":[\"policy3\"],\"generation\":3}";
+    assert_int_equal(answer.body.length, strlen(want));
+    assert_memory_equal(answer.body.data, want, strlen(want));
+    struct rune_image_info info;
+    rune_image_get_info(fixture.image, &info);
+    assert_true(rune_str_equal(info.bundle_name, RUNE_STR("test")));
+    assert_int_equal(strlen(info.name), 64);
+    assert_memory_equal(info.name, info.short_name, 16);
+    fixture_close(&fixture);
+}
+
+static void test_build__reports_all_mistakes_in_one_go(void **state)
+{
+    (void)state;
+    static char policies[65536];
+    static char rules[65536];
+    size_t at = 0;
+    for (int i = 0; i < 20; i++) {
+        at += (size_t)sprintf(policies + at, "permit(principal, action, resource) when { principal. };\n");
+    }
+    at = 0;
+    for (int i = 0; i < 20; i++) {
+        at += (size_t)sprintf(rules + at, "p%d(X) :- q(X.\n", i);
+    }
+    const struct fixture_file files[] = {
+        {"a.cedar", policies},
+        {"b.dl", rules},
+        {"c.cedar", "@id(\"same\") permit(principal, action, resource);\n@id(\"same\") permit(principal, action, resource);"},
+        {"d.entities.json", "[{\"uid\":{\"type\":\"U\",\"id\":\"a\"},\"attrs\":{\"x\":null},\"parents\":[]}]"},
+        {"rune.toml", "[bundle]\nnam = \"x\"\n"},
+    };
+    char *path = fixture_make(FIXTURE_FILES(files));
+    struct rune_diag *diag = rune_diag_create();
+    struct rune_build_result result;
+    assert_int_equal(rune_build_check(path, NULL, &result, diag), RUNE_E_BUNDLE);
+    const char *text = rune_diag_text(diag);
+    if (rune_diag_count(diag, RUNE_ERROR) != 43) {
+        print_error("%s", text);
+    }
+    assert_int_equal(rune_diag_count(diag, RUNE_ERROR), 43);
+    assert_non_null(strstr(text, "a.cedar:1:"));
+    assert_non_null(strstr(text, "a.cedar:20:"));
+    assert_non_null(strstr(text, "b.dl:20:"));
+    assert_non_null(strstr(text, "c.cedar:2:"));
+    assert_non_null(strstr(text, "d.entities.json:1:"));
+    assert_non_null(strstr(text, "rune.toml:2:"));
+    rune_diag_destroy(diag);
+    fixture_remove(path);
+}
+
+static void test_build__says_what_is_not_there(void **state)
+{
+    (void)state;
+    struct rune_diag *diag = rune_diag_create();
+    struct rune_build_result result;
+    assert_int_equal(rune_build_check("no/such/bundle", NULL, &result, diag), RUNE_E_NOT_FOUND);
+    assert_true(rune_diag_count(diag, RUNE_ERROR) > 0);
+    const struct rune_build_options future = {.version = RUNE_BUILD_OPTIONS_VERSION + 1};
+    assert_int_equal(rune_build_check(".", &future, &result, diag), RUNE_E_INVALID);
+    rune_diag_destroy(diag);
+}
+
+static void test_build__keeps_to_its_size(void **state)
+{
+    (void)state;
+    char *path = fixture_make(bundle, BUNDLE_FILES);
+    struct rune_diag *diag = rune_diag_create();
+    const struct rune_build_options options = {.version = RUNE_BUILD_OPTIONS_VERSION, .max_image_bytes = 1000};
+    struct rune_build_result result;
+    int fd;
+    assert_int_equal(rune_build_memory(path, &options, &fd, &result, diag), RUNE_E_LIMIT);
+    rune_diag_destroy(diag);
+    fixture_remove(path);
+}
+
+/* ---- out of memory, at every allocation ---- */
+
+static unsigned long budget;
+
+static bool budget_hook(void *context, size_t size)
+{
+    (void)context, (void)size;
+    return budget > 0 && budget-- > 0;
+}
+
+static void test_build__survives_every_failure(void **state)
+{
+    (void)state;
+    char *path = fixture_make(bundle, BUNDLE_FILES);
+    bool built = false;
+    for (unsigned long allowed = 0; !built; allowed++) {
+        struct rune_diag *diag = rune_diag_create();
+        struct rune_build_result result;
+        int fd;
+        budget = allowed;
+        rune_alloc_set_hook(budget_hook, NULL);
+        enum rune_err err = rune_build_memory(path, NULL, &fd, &result, diag);
+        rune_alloc_set_hook(NULL, NULL);
+        built = err == RUNE_OK;
+        if (built) {
+            close(fd);
+        } else if (err != RUNE_E_NOMEM) {
+            fail_msg("allocation %lu failing gave %s\n%s", allowed, rune_err_text(err), rune_diag_text(diag));
+        }
+        rune_diag_destroy(diag);
+        assert_true(allowed < 100000);
+    }
+    fixture_remove(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_build__is_deterministic),
+        cmocka_unit_test(test_build__names_follow_files_and_text),
+        cmocka_unit_test(test_build__reports_all_mistakes_in_one_go),
+        cmocka_unit_test(test_build__says_what_is_not_there),
+        cmocka_unit_test(test_build__keeps_to_its_size),
+        cmocka_unit_test(test_build__survives_every_failure),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The decision path allocates nothing, locks nothing and makes no system call: counted by standing in for malloc and
+ * pthread_mutex_lock, and by deciding under seccomp's strict mode. Each counter is shown to count first. */
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "unit/engine/fixture.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* ---- what is counted ---- */
+
+static unsigned allocations, locks, hooked;
+
+#if !SANITIZED
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *ptr, size_t size);
+
+void *malloc(size_t size)
+{
+    allocations++;
+    return __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    allocations++;
+    return __libc_calloc(count, size);
+}
+
+void *realloc(void *ptr, size_t size)
+{
+    allocations++;
+    return __libc_realloc(ptr, size);
+}
+
+int pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+    locks++;
+    return pthread_mutex_trylock(mutex);
+}
+#endif
+
+static bool count_hook(void *context, size_t size)
+{
+    (void)context, (void)size;
+    hooked++;
+    return true;
+}
+
+/* ---- requests of every kind ---- */
+
+static const struct fixture_file bundle[] = {
+    {"policies.cedar",
+     "@id(\"in\") permit(principal in Group::\"staff\", action, resource);\n"
+     "@id(\"ctx\") permit(principal, action == Action::\"a\", resource) when { context.n + 1 > 3 && context.s like \"x*\" };\n"
+     "@id(\"sets\") permit(principal, action == Action::\"b\", resource) when { [1, context.n].contains(7) };\n"
+     "@id(\"bad\") permit(principal, action, resource) when { principal.missing == context.huge + 9223372036854775807 };\n"
+     "@id(\"no\") forbid(principal == User::\"eve\", action, resource);\n"},
+    {"rune.toml", "[defaults]\nprincipal_type = \"User\"\naction_type = \"Action\"\nresource_type = \"Doc\"\n"},
+    {"a.entities.json", "[{\"uid\":{\"type\":\"User\",\"id\":\"bob\"},\"attrs\":{\"level\":1},"
+                        "\"parents\":[{\"type\":\"Group\",\"id\":\"staff\"}]},"
+                        "{\"uid\":{\"type\":\"Group\",\"id\":\"staff\"},\"attrs\":{},\"parents\":[]}]"},
+};
+
+static const char *const bodies[] = {
+    "{\"principal\":\"User::\\\"bob\\\"\",\"action\":\"Action::\\\"a\\\"\",\"resource\":\"Doc::\\\"d\\\"\"}",
+    "{\"principal\":\"eve\",\"action\":\"x\",\"resource\":\"unknown\"}",
+    "{\"principal\":\"new one\",\"action\":\"a\",\"resource\":\"d\",\"context\":{\"n\":5,\"s\":\"x\\u00e9y\"}}",
+    "{\"principal\":\"bob\",\"action\":\"b\",\"resource\":\"d\",\"context\":{\"n\":7,\"l\":[1,[2,{\"a\":\"b\"}]]}}",
+    "{\"principal\":{\"type\":\"User\",\"id\":\"x\",\"properties\":{\"a\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"10.0.0.1\"}}}},"
+    "\"action\":\"b\",\"resource\":\"d\",\"entities\":[{\"uid\":{\"type\":\"Doc\",\"id\":\"d\"},\"attrs\":{},\"parents\":"
+    "[{\"type\":\"F\",\"id\":\"1\"}]},{\"uid\":{\"type\":\"F\",\"id\":\"1\"},\"attrs\":{},\"parents\":[]}]}",
+    "{\"principal\":\"bob\",\"action\":\"b\",\"resource\":\"d\",\"context\":{\"n\":null}}",
+    "{\"principal\":\"bob\",\"action\":\"b\",\"resource\":\"d\",\"contxt\":{}}",
+    "{\"principal\":",
+    "",
+};
+
+static const char batch[] =
+    "{\"requests\":[{\"principal\":\"eve\",\"action\":\"a\",\"resource\":\"d\"},"
+    "{\"principal\":\"bob\",\"action\":\"a\",\"resource\":\"d\",\"context\":{\"n\":123456789012,\"s\":\"q\"}}]}";
+
+static struct fixture fixture;
+
+static void decide_with(enum rune_answer_detail odd)
+{
+    struct rune_answer answer;
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        rune_decider_authorize(fixture.decider, fixture.image, 1, rune_str_from(bodies[i]),
+                               i % 2 == 0 ? RUNE_ANSWER_PLAIN : odd, &answer);
+    }
+    rune_decider_authorize_batch(fixture.decider, fixture.image, 1, rune_str_from(batch), RUNE_ANSWER_PLAIN, &answer);
+}
+
+static void decide_all(void)
+{
+    decide_with(RUNE_ANSWER_DEBUG);
+    decide_with(RUNE_ANSWER_PLAIN);
+}
+
+/* Strict mode takes the time stamp counter away, too, and with it the vDSO's clock. */
+static void decide_plain(void)
+{
+    decide_with(RUNE_ANSWER_PLAIN);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    fixture_open(&fixture, FIXTURE_FILES(bundle));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fixture_close(&fixture);
+    return 0;
+}
+
+/* ---- tests ---- */
+
+static void test_decide__allocates_and_locks_nothing(void **state)
+{
+    (void)state;
+    /* The very first decisions count, too: nothing is made lazily. */
+    rune_alloc_set_hook(count_hook, NULL);
+    hooked = allocations = locks = 0;
+    decide_all();
+    unsigned all = hooked + allocations + locks;
+    rune_alloc_set_hook(NULL, NULL);
+    assert_int_equal(all, 0);
+}
+
+static void test_counters__count_what_is_planted(void **state)
+{
+    (void)state;
+    rune_alloc_set_hook(count_hook, NULL);
+    hooked = allocations = locks = 0;
+    rune_free(rune_alloc(10));
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&mutex);
+    pthread_mutex_unlock(&mutex);
+    rune_alloc_set_hook(NULL, NULL);
+    assert_int_equal(hooked, 1);
+    assert_int_equal(allocations, SANITIZED ? 0 : 1);
+    assert_int_equal(locks, SANITIZED ? 0 : 1);
+}
+
+/* Runs in a child that may only read, write and leave; true if it came back to say so. */
+static bool survives_seccomp(void (*run)(void))
+{
+    int channel[2];
+    char ok = 0;
+    assert_int_equal(pipe(channel), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0) {
+            syscall(SYS_exit, 2);
+        }
+        run();
+        ssize_t wrote = write(channel[1], "y", 1);
+        (void)wrote;
+        syscall(SYS_exit, 0);
+    }
+    close(channel[1]);
+    bool survived = read(channel[0], &ok, 1) == 1 && ok == 'y';
+    close(channel[0]);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 2);
+    return survived;
+}
+
+static void planted(void)
+{
+    syscall(SYS_getppid);
+}
+
+static void test_decide__makes_no_system_call(void **state)
+{
+    (void)state;
+    if (SANITIZED) {
+        skip();
+    }
+    assert_false(survives_seccomp(planted));
+    assert_true(survives_seccomp(decide_plain));
+}
+
+static void test_batch__checks_its_size_and_names_the_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        int status;
+        const char *part;
+    } cases[] = {
+        {"{\"requests\":[]}", 400, "batch_size"},
+        {"{}", 400, "missing_field"},
+        {"[]", 400, "wrong_type"},
+        {"{\"requests\":{}}", 400, "wrong_type"},
+        {"{\"request\":[]}", 400, "unknown_field"},
+        {"{\"requests\":[{\"principal\":\"a\",\"action\":\"a\",\"resource\":\"d\"}],\"requests\":[]}", 400, "duplicate_key"},
+        {"{\"requests\":[{\"principal\":\"a\",\"action\":\"a\",\"resource\":\"d\"},7]}", 400, "\"at\":\"requests[1]\""},
+        {"{\"requests\":[{\"principal\":1,\"action\":\"a\",\"resource\":\"d\"}]}", 400, "\"at\":\"requests[0].principal\""},
+        {"{\"requests\":[{\"principal\":\"a\",\"action\":\"a\",\"resource\":\"d\",\"context\":{\"x\":null}}]}", 400,
+         "\"at\":\"requests[0].context.x\""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rune_answer answer;
+        rune_decider_authorize_batch(fixture.decider, fixture.image, 1, rune_str_from(cases[i].body), RUNE_ANSWER_PLAIN,
+                                     &answer);
+        if (answer.status != cases[i].status ||
+            memmem(answer.body.data, answer.body.length, cases[i].part, strlen(cases[i].part)) == NULL) {
+            fail_msg("%s gave %d %.*s", cases[i].body, answer.status, RUNE_STR_ARG(answer.body));
+        }
+    }
+}
+
+static void test_batch__takes_100_and_refuses_101(void **state)
+{
+    (void)state;
+    static char body[16384];
+    for (int count = 100; count <= 101; count++) {
+        size_t at = (size_t)sprintf(body, "{\"requests\":[");
+        for (int i = 0; i < count; i++) {
+            at += (size_t)sprintf(body + at, "%s{\"principal\":\"%s\",\"action\":\"a\",\"resource\":\"d%d\"}",
+                                  i > 0 ? "," : "", i % 2 == 0 ? "bob" : "eve", i);
+        }
+        at += (size_t)sprintf(body + at, "]}");
+        struct rune_answer answer;
+        rune_decider_authorize_batch(fixture.decider, fixture.image, 1, (struct rune_str){body, at}, RUNE_ANSWER_PLAIN,
+                                     &answer);
+        assert_int_equal(answer.status, count == 100 ? 200 : 400);
+        assert_int_equal(answer.stats.outcomes[RUNE_PERMIT], count == 100 ? 50 : 0);
+        assert_int_equal(answer.stats.outcomes[RUNE_FORBID], count == 100 ? 50 : 0);
+    }
+}
+
+static void test_limit__ends_as_deny(void **state)
+{
+    (void)state;
+    struct rune_answer answer;
+    rune_decider_set_max_steps(fixture.decider, 1);
+    rune_decider_authorize(fixture.decider, fixture.image, 1, rune_str_from(bodies[3]), RUNE_ANSWER_PLAIN, &answer);
+    rune_decider_set_max_steps(fixture.decider, 0);
+    static const char want[] = "{\"decision\":\"DENY\",\"reasons\":[],\"errors\":[{\"id\":\"\",\"code\":\"limit\"";
+    assert_int_equal(answer.status, 200);
+    assert_true(answer.body.length > sizeof(want));
+    assert_memory_equal(answer.body.data, want, sizeof(want) - 1);
+}
+
+static void test_answer__too_large_is_an_error(void **state)
+{
+    (void)state;
+    struct rune_decider *small;
+    const struct rune_decider_options options = {.version = RUNE_DECIDER_OPTIONS_VERSION, .answer_bytes = 1};
+    static char body[32768];
+    size_t at = (size_t)sprintf(body, "{\"requests\":[");
+    for (int i = 0; i < 100; i++) {
+        at += (size_t)sprintf(body + at, "%s%s", i > 0 ? "," : "", bodies[3]);
+    }
+    at += (size_t)sprintf(body + at, "]}");
+    struct rune_answer answer;
+    assert_int_equal(rune_decider_create(&options, &small), RUNE_OK);
+    rune_decider_authorize_batch(small, fixture.image, 1, (struct rune_str){body, at}, RUNE_ANSWER_PLAIN, &answer);
+    assert_int_equal(answer.status, 500);
+    assert_string_equal(answer.error_code, "answer_too_large");
+    rune_decider_destroy(small);
+}
+
+static void test_request__lives_on_its_own(void **state)
+{
+    (void)state;
+    struct rune_request *requests[4];
+    struct rune_request_error error;
+    static const enum rune_outcome want[4] = {RUNE_PERMIT, RUNE_FORBID, RUNE_PERMIT, RUNE_PERMIT};
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(rune_request_create(fixture.decider, fixture.image, rune_str_from(bodies[i]), &requests[i], &error),
+                         RUNE_OK);
+    }
+    for (int round = 0; round < 3; round++) {
+        for (int i = 3; i >= 0; i--) {
+            struct rune_decision decision;
+            rune_decider_decide(fixture.decider, fixture.image, requests[i], RUNE_ANSWER_DEBUG, &decision);
+            assert_int_equal(decision.outcome, want[i]);
+            assert_true(decision.reason_count > 0);
+            assert_true(decision.matched_policy_count >= decision.reason_count);
+        }
+    }
+    for (int i = 0; i < 4; i++) {
+        rune_request_destroy(requests[i]);
+    }
+    rune_request_destroy(NULL);
+}
+
+/* ---- out of memory, at every allocation ---- */
+
+static unsigned budget;
+
+static bool budget_hook(void *context, size_t size)
+{
+    (void)context, (void)size;
+    return budget > 0 && budget-- > 0;
+}
+
+static void test_create__survives_every_failure(void **state)
+{
+    (void)state;
+    for (unsigned allowed = 0;; allowed++) {
+        struct rune_decider *decider;
+        budget = allowed;
+        rune_alloc_set_hook(budget_hook, NULL);
+        enum rune_err err = rune_decider_create(NULL, &decider);
+        rune_alloc_set_hook(NULL, NULL);
+        if (err == RUNE_OK) {
+            assert_true(allowed > 2);
+            rune_decider_destroy(decider);
+            return;
+        }
+        assert_int_equal(err, RUNE_E_NOMEM);
+        assert_true(allowed < 100);
+    }
+}
+
+static void test_create__refuses_options_of_the_future(void **state)
+{
+    (void)state;
+    struct rune_decider *decider;
+    const struct rune_decider_options options = {.version = RUNE_DECIDER_OPTIONS_VERSION + 1};
+    assert_int_equal(rune_decider_create(&options, &decider), RUNE_E_INVALID);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decide__allocates_and_locks_nothing), /* first: nothing has been decided yet */
+        cmocka_unit_test(test_counters__count_what_is_planted),
+        cmocka_unit_test(test_decide__makes_no_system_call),
+        cmocka_unit_test(test_batch__checks_its_size_and_names_the_place),
+        cmocka_unit_test(test_batch__takes_100_and_refuses_101),
+        cmocka_unit_test(test_limit__ends_as_deny),
+        cmocka_unit_test(test_answer__too_large_is_an_error),
+        cmocka_unit_test(test_request__lives_on_its_own),
+        cmocka_unit_test(test_create__survives_every_failure),
+        cmocka_unit_test(test_create__refuses_options_of_the_future),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
