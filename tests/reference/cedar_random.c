@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "random_policy.h"
+#include "reference/cedar_random.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* random_policy: random policies as text, entities and requests over a small universe, so that attributes are often
+/* cedar_random: random policies as text, entities and requests over a small universe, so that attributes are often
  * there, types often right, and scopes often match. The same numbers give the same texts. For tests only. */
 #pragma once
 
