@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "engine/facts.h"
+#include "engine/facts_int.h"
+
+static void print_term(const struct rune_terms *terms, rune_term term, struct rune_buf *out)
+{
+    uint32_t index = rune_term_index(term);
+    switch (rune_term_kind(term)) {
+    case RUNE_KIND_LONG:
+        rune_buf_printf(out, "%lld",
+                        (long long)(rune_term_is_inline(term) ? rune_term_inline_value(term) : terms->longs[index]));
+        break;
+    case RUNE_KIND_STRING: rune_buf_append_json(out, rune_terms_string(terms, term)); break;
+    case RUNE_KIND_ENTITY:
+        rune_buf_printf(out, "%.*s::", RUNE_STR_ARG(rune_terms_string(terms, terms->entity_type[index])));
+        rune_buf_append_json(out, rune_terms_string(terms, terms->entity_id[index]));
+        break;
+    default: rune_buf_append_cstr(out, term == RUNE_TERM_TRUE ? "true" : term == RUNE_TERM_FALSE ? "false" : "?"); break;
+    }
+}
+
+static void print_codes(const struct rune_diag *diag, struct rune_buf *out)
+{
+    for (size_t i = 0; i < rune_diag_kept(diag); i++) {
+        struct rune_diag_message message;
+        rune_diag_get(diag, i, &message);
+        rune_buf_printf(out, "%s%s %u:%u", out->length > 0 ? ", " : "", message.code, message.line, message.column);
+    }
+}
+
+/* Tuples as "a b; c d", or the codes with their places when there are messages. */
+static char *parse(const char *text, size_t length, enum rune_facts_format format,
+                   const struct rune_manifest_relation *declared)
+{
+    struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
+    struct rune_diag *diag = rune_diag_create();
+    struct rune_fact_relation relation = {.name = RUNE_STR("r"), .declared = declared};
+    struct rune_buf out = RUNE_BUF_INIT;
+    if (declared != NULL) {
+        assert_int_equal(rune_tuples_init(&relation.tuples, declared->column_count), RUNE_OK);
+        relation.has_arity = true;
+    }
+    enum rune_err err =
+        rune_facts_parse((struct rune_str){text, length}, "facts/r", format, dict, &relation, diag);
+    assert_int_equal(err != RUNE_OK, rune_diag_count(diag, RUNE_ERROR) > 0);
+    print_codes(diag, &out);
+    const struct rune_terms *terms = rune_dict_terms(dict);
+    for (uint64_t row = 0; err == RUNE_OK && row < relation.tuples.count; row++) {
+        rune_buf_append_cstr(&out, out.length > 0 ? "; " : "");
+        for (uint32_t i = 0; i < relation.tuples.arity; i++) {
+            rune_buf_append_cstr(&out, i > 0 ? " " : "");
+            print_term(terms, relation.tuples.columns[i][row], &out);
+        }
+    }
+    char *copy = rune_strdup(rune_buf_cstr(&out));
+    rune_buf_fini(&out);
+    rune_tuples_fini(&relation.tuples);
+    rune_diag_destroy(diag);
+    rune_dict_destroy(dict);
+    return copy;
+}
+
+struct example {
+    const char *text, *want;
+};
+
+static void expect(const struct example *cases, size_t count, enum rune_facts_format format,
+                   const struct rune_manifest_relation *declared)
+{
+    for (size_t i = 0; i < count; i++) {
+        char *got = parse(cases[i].text, strlen(cases[i].text), format, declared);
+        if (strcmp(got, cases[i].want) != 0) {
+            print_error("%s\n", cases[i].text);
+        }
+        assert_string_equal(got, cases[i].want);
+        rune_free(got);
+    }
+}
+
+#define EXPECT(cases, format, declared) expect(cases, sizeof(cases) / sizeof((cases)[0]), format, declared)
+
+static void test_tsv__takes_fields_for_what_they_are(void **state)
+{
+    static const struct example cases[] = {
+        {"", ""},
+        {"1\t2\n3\t4", "1 2; 3 4"},
+        {"a\tb\r\nc\td\r\n", "\"a\" \"b\"; \"c\" \"d\""},
+        {"-1\t0\n", "-1 0"},
+        {"9223372036854775807\t-9223372036854775808\n", "9223372036854775807 -9223372036854775808"},
+        {"12345678\t123456789\n", "12345678 123456789"},
+        {"007\t-\n", "\"007\" \"-\""},
+        {"12a\t-0\n", "\"12a\" 0"},
+        {"User::\"alice\"\ttrue\n", "User::\"alice\" true"},
+        {"A::B::\"x y\"\tfalse\n", "A::B::\"x y\" false"},
+        {"a::b\tA::\"b\n", "\"a::b\" \"A::\\\"b\""},
+        {"x\\ty\ta\\\\b\\n\n", "\"x\\ty\" \"a\\\\b\\n\""},
+        {"\t\n", "\"\" \"\""},
+        {"\n\n1\t2\n\n", "1 2"},
+        {"\xc3\xbc\t\xe2\x82\xac\n", "\"\xc3\xbc\" \"\xe2\x82\xac\""},
+        {"a,b\n\"c\"\n", "\"a,b\"; \"\\\"c\\\"\""},
+    };
+    (void)state;
+    EXPECT(cases, RUNE_FACTS_TSV, NULL);
+}
+
+static void test_tsv__names_the_place_of_errors(void **state)
+{
+    static const struct example cases[] = {
+        {"1\t2\n3\n4\t5\t6\n7\t8\n", "RUNE-T0102 2:2, RUNE-T0102 3:4"},
+        {"a\\qb\tc\n", "RUNE-T0103 1:2"},
+        {"9223372036854775808\t1\n", "RUNE-T0105 1:1"},
+        {"1\t99999999999999999999999999999999999999999\n", "RUNE-T0105 1:3"},
+        {"\xc3\xbc\ta\n\xc3\xbc\tb\\x\n", "RUNE-T0103 2:4"},
+        {"a\n\xff\n", "RUNE-T0101 2:1"},
+        {"a\tb\n1\tc\n", "RUNE-T0201 2:0; \"a\" \"b\"; 1 \"c\""},
+    };
+    (void)state;
+    EXPECT(cases, RUNE_FACTS_TSV, NULL);
+    char *got = parse("a\nb\0c\n", 6, RUNE_FACTS_TSV, NULL);
+    assert_string_equal(got, "RUNE-T0101 2:2");
+    rune_free(got);
+}
+
+static void test_columns__mean_what_they_declare(void **state)
+{
+    struct rune_column columns[] = {{RUNE_COLUMN_ENTITY, RUNE_STR("User")},
+                                    {RUNE_COLUMN_INT, {0}},
+                                    {RUNE_COLUMN_STRING, {0}},
+                                    {RUNE_COLUMN_BOOL, {0}}};
+    const struct rune_manifest_relation declared = {.name = RUNE_STR("r"), .columns = columns, .column_count = 4};
+    static const struct example tsv[] = {
+        {"alice\t1\t2\ttrue\n", "User::\"alice\" 1 \"2\" true"},
+        {"User::\"alice\"\t-5\tUser::\"b\"\tfalse\n", "User::\"alice\" -5 \"User::\\\"b\\\"\" false"},
+        {"7\t1\ttrue\ttrue\n", "User::\"7\" 1 \"true\" true"},
+        {"Group::\"g\"\t1\ta\ttrue\n", "RUNE-T0104 1:1"},
+        {"a\tx\ta\ttrue\n", "RUNE-T0104 1:3"},
+        {"a\t01\ta\ttrue\n", "RUNE-T0104 1:3"},
+        {"a\t1\ta\tyes\n", "RUNE-T0104 1:7"},
+        {"a\t1\ta\n", "RUNE-T0102 1:6"},
+    };
+    static const struct example jsonl[] = {
+        {"[\"alice\", 1, \"2\", true]", "User::\"alice\" 1 \"2\" true"},
+        {"[{\"__entity\":{\"type\":\"User\",\"id\":\"al\"}}, 1, \"2\", true]", "User::\"al\" 1 \"2\" true"},
+        {"[\"a\", \"1\", \"2\", true]", "RUNE-T0104 1:7"},
+        {"[\"a\", 1, 2, true]", "RUNE-T0104 1:10"},
+        {"[{\"__entity\":{\"type\":\"Group\",\"id\":\"a\"}}, 1, \"2\", true]", "RUNE-T0104 1:2"},
+    };
+    (void)state;
+    EXPECT(tsv, RUNE_FACTS_TSV, &declared);
+    EXPECT(jsonl, RUNE_FACTS_JSONL, &declared);
+}
+
+static void test_csv__reads_rfc_4180(void **state)
+{
+    static const struct example cases[] = {
+        {"a,b\r\n1,2", "RUNE-T0201 2:0, RUNE-T0201 2:0; \"a\" \"b\"; 1 2"},
+        {"\"a,b\",\"say \"\"hi\"\"\"\n", "\"a,b\" \"say \\\"hi\\\"\""},
+        {"\"two\nlines\",x\ny,z\n", "\"two\\nlines\" \"x\"; \"y\" \"z\""},
+        {"\"1\",2\n", "1 2"},
+        {"\"\",\n", "\"\" \"\""},
+        {"a\tb,c\n", "\"a\\tb\" \"c\""},
+        {"a,b\nc\n", "RUNE-T0102 2:2"},
+        {"a,\"b\nc,d\n", "RUNE-T0103 1:3"},
+        {"a,\"b\"c\n", "RUNE-T0103 1:6"},
+        {"a,b\"c\n", "RUNE-T0103 1:4"},
+        {"\"x\ny\",a\nb\n", "RUNE-T0102 3:2"},
+    };
+    (void)state;
+    EXPECT(cases, RUNE_FACTS_CSV, NULL);
+}
+
+static void test_jsonl__keeps_strings_strings(void **state)
+{
+    static const struct example cases[] = {
+        {"[\"1\", 1]\n\n[\"a\\tb\", -2]", "\"1\" 1; \"a\\tb\" -2"},
+        {"[]\n[]\n", ""},
+        {"[{\"__entity\": {\"id\": \"x\", \"type\": \"A::B\"}}]", "A::B::\"x\""},
+        {"[\"User::\\\"a\\\"\"]", "\"User::\\\"a\\\"\""},
+        {"[1.5]", "RUNE-T0107 1:2"},
+        {"[null]", "RUNE-T0107 1:2"},
+        {"[[1]]", "RUNE-T0107 1:2"},
+        {"[{\"a\": 1}]", "RUNE-T0107 1:2"},
+        {"[1]\n{\"a\": 1}", "RUNE-T0106 2:1"},
+        {"[1]\n[1, 2]", "RUNE-T0102 2:5"},
+        {"[1, 2]\n[1]", "RUNE-T0102 2:1"},
+        {"[1]\n[1", "RUNE-T0106 2:3"},
+        {"[1] x", "RUNE-T0106 1:5"},
+    };
+    (void)state;
+    EXPECT(cases, RUNE_FACTS_JSONL, NULL);
+}
+
+static void test_errors__stop_after_twenty(void **state)
+{
+    struct rune_buf text = RUNE_BUF_INIT;
+    (void)state;
+    rune_buf_append_cstr(&text, "a\tb\n");
+    for (int i = 0; i < 1000; i++) {
+        rune_buf_append_cstr(&text, "ragged\n");
+    }
+    char *got = parse(text.data, text.length, RUNE_FACTS_TSV, NULL);
+    size_t count = 0;
+    for (const char *p = strstr(got, "T0102"); p != NULL; p = strstr(p + 1, "T0102")) {
+        count++;
+    }
+    assert_int_equal(count, 20);
+    assert_non_null(strstr(got, "RUNE-T0109"));
+    rune_free(got);
+    rune_buf_fini(&text);
+}
+
+/* Rows over the borders of blocks, in all formats, with what makes a block end inside a field. */
+static void test_blocks__do_not_show(void **state)
+{
+    (void)state;
+    for (int format = 0; format < 3; format++) {
+        struct rune_buf text = RUNE_BUF_INIT;
+        struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
+        struct rune_fact_relation relation = {.name = RUNE_STR("r")};
+        char row[128];
+        for (int i = 0; i < 150000; i++) {
+            snprintf(row, sizeof(row), "name-%d", i % 1000);
+            if (format == RUNE_FACTS_TSV) {
+                rune_buf_printf(&text, "%d\t%s\t\\t%d\n", i, row, i);
+            } else if (format == RUNE_FACTS_CSV) {
+                rune_buf_printf(&text, "%d,\"two\n%s\",%d\n", i, row, i);
+            } else {
+                rune_buf_printf(&text, "[%d, \"n\\u00e4-%s\", %d]\n", i, row, i);
+            }
+        }
+        assert_true(text.length > 2500000);
+        struct rune_str all = {text.data, text.length};
+        assert_int_equal(rune_facts_parse(all, "r", (enum rune_facts_format)format, dict, &relation, NULL), RUNE_OK);
+        assert_int_equal(relation.tuples.count, 150000);
+        for (int i = 0; i < 150000; i++) {
+            assert_int_equal(relation.tuples.columns[0][i], rune_term_from_inline(i));
+            assert_int_equal(relation.tuples.columns[1][i], relation.tuples.columns[1][i % 1000]);
+        }
+        rune_tuples_fini(&relation.tuples);
+        rune_dict_destroy(dict);
+        rune_buf_fini(&text);
+    }
+}
+
+static void test_lines__are_bounded(void **state)
+{
+    size_t length = (size_t)RUNE_FACTS_MAX_LINE + 10;
+    char *text = rune_alloc(length);
+    (void)state;
+    assert_non_null(text);
+    memset(text, 'a', length);
+    char *got = parse(text, length, RUNE_FACTS_TSV, NULL);
+    assert_string_equal(got, "RUNE-T0108 1:0");
+    rune_free(got);
+    rune_free(text);
+}
+
+static void test_scan_int__is_strtoll_where_it_fits(void **state)
+{
+    static const char *const texts[] = {"0", "7", "10", "1234567", "12345678", "123456789", "9223372036854775807",
+                                        "-9223372036854775808", "-1", "-12345678", "99999999", "100000000"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        char padded[RUNE_FACTS_PADDING * 2] = {0};
+        int64_t value;
+        bool fits;
+        snprintf(padded, sizeof(padded), "%s\t5", texts[i]);
+        assert_int_equal(rune_facts_scan_int(padded, &value, &fits), strlen(texts[i]));
+        assert_true(fits);
+        assert_int_equal(value, strtoll(texts[i], NULL, 10));
+    }
+}
+
+static void test_entities__of_a_column_are_neighbours(void **state)
+{
+    struct rune_column columns[] = {{RUNE_COLUMN_ENTITY, RUNE_STR("User")}, {RUNE_COLUMN_ENTITY, RUNE_STR("Doc")}};
+    const struct rune_manifest_relation declared = {.name = RUNE_STR("r"), .columns = columns, .column_count = 2};
+    struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
+    struct rune_fact_relation relation = {.name = RUNE_STR("r"), .declared = &declared, .has_arity = true};
+    (void)state;
+    assert_int_equal(rune_tuples_init(&relation.tuples, 2), RUNE_OK);
+    assert_int_equal(rune_facts_parse(RUNE_STR("a\tx\nb\ty\nc\tz\n"), "r", RUNE_FACTS_TSV, dict, &relation, NULL),
+                     RUNE_OK);
+    for (int i = 1; i < 3; i++) {
+        assert_int_equal(relation.tuples.columns[0][i], relation.tuples.columns[0][0] + (uint32_t)i);
+        assert_int_equal(relation.tuples.columns[1][i], relation.tuples.columns[1][0] + (uint32_t)i);
+    }
+    rune_tuples_fini(&relation.tuples);
+    rune_dict_destroy(dict);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tsv__takes_fields_for_what_they_are),
+        cmocka_unit_test(test_tsv__names_the_place_of_errors),
+        cmocka_unit_test(test_columns__mean_what_they_declare),
+        cmocka_unit_test(test_csv__reads_rfc_4180),
+        cmocka_unit_test(test_jsonl__keeps_strings_strings),
+        cmocka_unit_test(test_errors__stop_after_twenty),
+        cmocka_unit_test(test_blocks__do_not_show),
+        cmocka_unit_test(test_lines__are_bounded),
+        cmocka_unit_test(test_scan_int__is_strtoll_where_it_fits),
+        cmocka_unit_test(test_entities__of_a_column_are_neighbours),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
