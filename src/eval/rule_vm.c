@@ -9,7 +9,6 @@ struct rune_rule_component {
     struct rune_rule_component *outer;
     struct rune_rule_table *first, *last;
     uint32_t id;
-    bool has_grown;
 };
 
 /* One loop of a frame. */
@@ -26,6 +25,14 @@ const struct rune_rule_op_info rune_rule_ops[RUNE_RULE_OP_COUNT] = {
 #undef RUNE_RULE_OP
 };
 
+void rune_rule_vm_forget(struct rune_rule_vm *vm)
+{
+    vm->tables = NULL;
+    vm->table_slots = vm->table_count = 0;
+    vm->filling = NULL;
+    vm->components = NULL;
+}
+
 enum rune_err rune_rule_vm_init(struct rune_rule_vm *vm, struct rune_arena *arena)
 {
     vm->arena = arena;
@@ -34,20 +41,13 @@ enum rune_err rune_rule_vm_init(struct rune_rule_vm *vm, struct rune_arena *aren
     vm->failed = 0;
     vm->is_unsure = false;
     vm->depth = 0;
-    vm->components = NULL;
-    vm->tables = NULL;
+    rune_rule_vm_forget(vm);
     vm->frames = rune_arena_alloc_aligned(arena, RUNE_RULE_FRAME_BYTES, 16);
     if (vm->frames == NULL) {
         return RUNE_E_LIMIT;
     }
     vm->frames_end = vm->frames + RUNE_RULE_FRAME_BYTES;
     return RUNE_OK;
-}
-
-void rune_rule_vm_forget(struct rune_rule_vm *vm)
-{
-    vm->tables = NULL;
-    vm->components = NULL;
 }
 
 static void fail_derivation(struct rune_rule_vm *vm, const char *code)
@@ -311,33 +311,54 @@ static bool table_emit(void *context, const rune_term *tuple)
         memcpy(table->rows + (size_t)table->count * table->arity, tuple, row_bytes);
     }
     table->hash[at] = ++table->count;
-    if (table->component != NULL) {
-        table->component->has_grown = true;
-    }
+    table->has_grown = true;
     return true;
 }
 
 static void table_fill(struct rune_rule_vm *vm, struct rune_rule_table *table)
 {
     uint32_t before = vm->failed;
+    struct rune_rule_table *outer = vm->filling;
+    vm->filling = table;
+    table->is_dirty = false;
     for (uint32_t i = 0; i < table->plan_count && vm->err == RUNE_OK; i++) {
         (void)rune_rule_run(vm, &table->plans[i], table->args, table_emit, table);
     }
+    vm->filling = outer;
     table->failed += vm->failed - before;
 }
 
-static struct rune_rule_table **table_slot(struct rune_rule_vm *vm, const struct rune_image_plan *plans,
-                                           const rune_term *args, uint32_t arg_count)
+/* More chains, when tables have become as many. */
+static bool tables_grow(struct rune_rule_vm *vm)
 {
-    if (vm->tables == NULL) {
-        vm->tables = RUNE_ARENA_ARRAY(vm->arena, struct rune_rule_table *, RUNE_RULE_TABLE_SLOTS);
-        if (vm->tables == NULL) {
-            vm->err = RUNE_E_LIMIT;
-            return NULL;
+    uint32_t slots = vm->table_slots == 0 ? RUNE_RULE_TABLE_SLOTS : vm->table_slots * 4;
+    struct rune_rule_table **chains = RUNE_ARENA_ARRAY(vm->arena, struct rune_rule_table *, slots);
+    if (chains == NULL) {
+        vm->err = RUNE_E_LIMIT;
+        return false;
+    }
+    for (uint32_t i = 0; i < vm->table_slots; i++) {
+        for (struct rune_rule_table *table = vm->tables[i], *next; table != NULL; table = next) {
+            next = table->next_in_slot;
+            table->next_in_slot = chains[table->key & (slots - 1)];
+            chains[table->key & (slots - 1)] = table;
         }
     }
-    uint64_t seed = (uint64_t)(plans - vm->plans) * UINT64_C(0x9e3779b97f4a7c15);
-    return &vm->tables[hash_terms(seed, args, arg_count) & (RUNE_RULE_TABLE_SLOTS - 1)];
+    vm->tables = chains;
+    vm->table_slots = slots;
+    return true;
+}
+
+static struct rune_rule_table *find_table(const struct rune_rule_vm *vm, uint64_t key,
+                                          const struct rune_image_plan *plans, const rune_term *args,
+                                          uint32_t arg_count)
+{
+    struct rune_rule_table *table = vm->table_slots == 0 ? NULL : vm->tables[key & (vm->table_slots - 1)];
+    while (table != NULL && (table->key != key || table->plans != plans ||
+                             (arg_count > 0 && memcmp(table->args, args, arg_count * sizeof(*args)) != 0))) {
+        table = table->next_in_slot;
+    }
+    return table;
 }
 
 static struct rune_rule_table *table_create(struct rune_rule_vm *vm, const struct rune_image_plan *plans,
@@ -371,18 +392,56 @@ static void component_add(struct rune_rule_component *component, struct rune_rul
     component->last = table;
 }
 
-/* The first table asked of a component leads: it repeats passes over all of the component's tables until none grew. */
+/* The table being filled has read one that may still grow. */
+static void note_reader(struct rune_rule_vm *vm, struct rune_rule_table *read)
+{
+    struct rune_rule_table *reader = vm->filling;
+    if (reader == NULL || reader->component == NULL || reader->component != read->component ||
+        (read->readers != NULL && read->readers->table == reader)) {
+        return;
+    }
+    struct rune_rule_reader *entry = rune_arena_alloc(vm->arena, sizeof(*entry));
+    if (entry == NULL) {
+        vm->err = RUNE_E_LIMIT;
+        return;
+    }
+    *entry = (struct rune_rule_reader){read->readers, reader};
+    read->readers = entry;
+}
+
+/* Readers of tables that have grown are to be filled again; those reading will be noted anew then. */
+static bool mark_dirty(struct rune_rule_component *component)
+{
+    bool any = false;
+    for (struct rune_rule_table *table = component->first; table != NULL; table = table->next_in_component) {
+        if (table->has_grown) {
+            for (struct rune_rule_reader *reader = table->readers; reader != NULL; reader = reader->next) {
+                reader->table->is_dirty = true;
+            }
+            table->has_grown = false;
+            table->readers = NULL;
+        }
+    }
+    for (struct rune_rule_table *table = component->first; table != NULL; table = table->next_in_component) {
+        any = any || table->is_dirty;
+    }
+    return any;
+}
+
+/* The first table asked of a component leads: it has tables filled until none of those they read has grown since. */
 static void solve_component(struct rune_rule_vm *vm, struct rune_rule_table *leader, uint32_t id)
 {
     struct rune_rule_component component = {.outer = vm->components, .id = id};
     vm->components = &component;
     component_add(&component, leader);
+    leader->is_dirty = true;
     do {
-        component.has_grown = false;
         for (struct rune_rule_table *table = component.first; table != NULL; table = table->next_in_component) {
-            table_fill(vm, table);
+            if (table->is_dirty && vm->err == RUNE_OK) {
+                table_fill(vm, table);
+            }
         }
-    } while (component.has_grown && vm->err == RUNE_OK);
+    } while (vm->err == RUNE_OK && mark_dirty(&component));
     for (struct rune_rule_table *table = component.first; table != NULL; table = table->next_in_component) {
         table->is_complete = true;
         table->component = NULL;
@@ -410,7 +469,7 @@ static void solve_new(struct rune_rule_vm *vm, struct rune_rule_table *table)
     if (vm->depth < RUNE_RULE_MAX_DEPTH / 2) {
         table_fill(vm, table);
     } else {
-        active->has_grown = true; /* deep: the leader's next pass fills it */
+        table->is_dirty = true; /* deep: filled in the leader's next pass */
     }
 }
 
@@ -418,23 +477,30 @@ const struct rune_rule_table *rune_rule_solve(struct rune_rule_vm *vm, const str
                                               uint32_t plan_count, const rune_term *args)
 {
     uint32_t arg_count = (uint32_t)__builtin_popcount(plans[0].bound);
-    struct rune_rule_table **slot = table_slot(vm, plans, args, arg_count);
-    if (slot == NULL) {
+    uint64_t key = hash_terms((uint64_t)(plans - vm->plans + 1) * UINT64_C(0x9e3779b97f4a7c15), args, arg_count);
+    struct rune_rule_table *table = find_table(vm, key, plans, args, arg_count);
+    if (table != NULL) {
+        vm->failed += table->failed; /* asking again finds the same errors */
+        if (!table->is_complete) {
+            note_reader(vm, table);
+        }
+        return vm->err == RUNE_OK ? table : NULL;
+    }
+    if (vm->table_count >= vm->table_slots && !tables_grow(vm)) {
         return NULL;
     }
-    for (struct rune_rule_table *table = *slot; table != NULL; table = table->next_in_slot) {
-        if (table->plans == plans && (arg_count == 0 || memcmp(table->args, args, arg_count * sizeof(*args)) == 0)) {
-            vm->failed += table->failed; /* asking again finds the same errors */
-            return table;
-        }
-    }
-    struct rune_rule_table *table = table_create(vm, plans, plan_count, args, arg_count);
+    table = table_create(vm, plans, plan_count, args, arg_count);
     if (table == NULL) {
         return NULL;
     }
-    table->next_in_slot = *slot;
-    *slot = table;
+    table->key = key;
+    table->next_in_slot = vm->tables[key & (vm->table_slots - 1)];
+    vm->tables[key & (vm->table_slots - 1)] = table;
+    vm->table_count++;
     solve_new(vm, table);
+    if (!table->is_complete) {
+        note_reader(vm, table);
+    }
     return vm->err == RUNE_OK ? table : NULL;
 }
 

@@ -5,8 +5,8 @@
  * (rule_code.h), cursors, entity data. Does not know: where plans come from; which answer a permit gives.
  *
  * Relations that recurse are answered by tables: one per (relation, bound columns, their values), filled in place. A
- * loop over a table sees what is added behind it, so a left-linear recursion closes in one pass; passes over all tables
- * of the component are repeated until one adds nothing. Other relations with free columns get a table, too, filled
+ * loop over a table sees what is added behind it, so a left-linear recursion closes in one pass; a table is filled again
+ * as long as one that it read has grown since. Other relations with free columns get a table, too, filled
  * once: each tuple is then seen once, and the same question is not computed twice in a decision.
  *
  * A derivation that errs derives nothing and is counted in `failed`. FAILCLOSED: if that happens below a negation or an
@@ -23,7 +23,7 @@
 #include "eval/store.h"
 
 #define RUNE_RULE_MAX_DEPTH 200u           /* LIMIT: calls within calls */
-#define RUNE_RULE_TABLE_SLOTS 256u         /* hash chains of tables; a power of two */
+#define RUNE_RULE_TABLE_SLOTS 256u         /* hash chains of tables at first; a power of two */
 #define RUNE_RULE_FRAME_BYTES (64u * 1024) /* LIMIT: registers and loops of all active calls */
 
 struct rune_rule_table;
@@ -45,7 +45,9 @@ struct rune_rule_vm {
     bool is_unsure;
     uint32_t depth;
     char *frames, *frames_end; /* stack of registers and loops */
-    struct rune_rule_table **tables;
+    struct rune_rule_table **tables; /* hash chains */
+    uint32_t table_slots, table_count;
+    struct rune_rule_table *filling;        /* the table whose plans run; NULL: none */
     struct rune_rule_component *components; /* being solved, innermost first */
 };
 
@@ -65,6 +67,11 @@ bool rune_rule_run(struct rune_rule_vm *vm, const struct rune_image_plan *plan, 
 
 /* The distinct tuples of a group of plans (all rules of a relation for one binding pattern), by table; `arity` columns
  * each, in rows. NULL: vm->err. */
+struct rune_rule_reader {
+    struct rune_rule_reader *next;
+    struct rune_rule_table *table;
+};
+
 struct rune_rule_table {
     struct rune_rule_table *next_in_slot;
     struct rune_rule_table *next_in_component;
@@ -75,10 +82,14 @@ struct rune_rule_table {
     uint32_t count, capacity; /* tuples */
     uint32_t slots;           /* of `hash`, a power of two or 0 */
     uint32_t failed;          /* derivations that erred in filling it */
+    uint64_t key;             /* hash of plans and args */
     bool is_complete;
+    bool is_dirty;            /* something it read has grown */
+    bool has_grown;
     rune_term *rows;
     uint32_t *hash; /* 1 + row */
-    struct rune_rule_component *component;
+    struct rune_rule_component *component; /* while it is being solved */
+    struct rune_rule_reader *readers;      /* tables to fill again when this one has grown */
     struct rune_rule_vm *vm;
     rune_term args[];
 };

@@ -8,7 +8,7 @@ enum rune_err datalog_run_open(struct datalog_run *run, struct rune_str text, en
 {
     memset(run, 0, sizeof(*run));
     rune_arena_init(&run->arena, 0);
-    rune_arena_init(&run->request, (size_t)1 << 30);
+    rune_arena_init(&run->request, (size_t)256 << 20);
     run->diag = rune_diag_create();
     run->dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
     run->source = (struct rune_source){"program", text.data, (uint32_t)text.length};
