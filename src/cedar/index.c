@@ -17,7 +17,7 @@
 
 /* A policy under a key, or the offer of it. */
 struct entry {
-    uint32_t kind, a, b, c; /* the key; c is 0 for entities */
+    uint32_t kind, a, b, c; /* the key; c is 0 where it is no part of it */
     uint32_t order;         /* within a key: 0 for `in`, 1 for `==` */
     uint32_t policy;
 };
@@ -255,7 +255,7 @@ static int compare_entries(const void *a, const void *b)
 struct offer {
     uint32_t policy;
     uint32_t kind;
-    uint32_t company; /* the largest among the actions of SCOPE */
+    uint32_t company; /* the largest among the policy's actions */
 };
 
 static enum rune_err add_offer(struct vec_entry *entries, uint32_t policy, uint32_t kind, uint32_t a, uint32_t b,
@@ -265,38 +265,36 @@ static enum rune_err add_offer(struct vec_entry *entries, uint32_t policy, uint3
     return RUNE_VEC_PUSH(entries, entry) ? RUNE_OK : RUNE_E_NOMEM;
 }
 
-static enum rune_err add_scopes(struct builder *builder, uint32_t policy, const struct rune_cedar_key *key,
-                                struct vec_entry *entries)
+/* One offer for each action that the policy allows; one without an action where it allows any, or too many. */
+static enum rune_err add_offers(struct builder *builder, uint32_t policy)
 {
+    const struct rune_cedar_key *key = &builder->program->keys.items[policy];
+    struct vec_entry *offers = &builder->offers;
     rune_term actions[MAX_ACTIONS];
     uint32_t count = 1;
     actions[0] = RUNE_TERM_NONE;
+    if (key->never) {
+        return RUNE_OK;
+    }
     if (key->action != RUNE_TERM_NONE && !list_actions(builder, key, actions, &count)) {
         actions[0] = RUNE_TERM_NONE;
         count = 1;
     }
     enum rune_err err = RUNE_OK;
     for (uint32_t i = 0; err == RUNE_OK && i < count; i++) {
-        err = add_offer(entries, policy, RUNE_SCOPE_KEY_SCOPE, actions[i], key->principal_type, key->resource_type, 0);
+        if (key->principal != RUNE_TERM_NONE) {
+            err =
+                add_offer(offers, policy, RUNE_SCOPE_KEY_PRINCIPAL, key->principal, actions[i], 0, !key->principal_in);
+        }
+        if (err == RUNE_OK && key->resource != RUNE_TERM_NONE) {
+            err = add_offer(offers, policy, RUNE_SCOPE_KEY_RESOURCE, key->resource, actions[i], 0, !key->resource_in);
+        }
+        if (err == RUNE_OK) {
+            err =
+                add_offer(offers, policy, RUNE_SCOPE_KEY_SCOPE, actions[i], key->principal_type, key->resource_type, 0);
+        }
     }
     return err;
-}
-
-/* All keys under which the policy could be filed. */
-static enum rune_err add_offers(struct builder *builder, uint32_t policy)
-{
-    const struct rune_cedar_key *key = &builder->program->keys.items[policy];
-    if (key->never) {
-        return RUNE_OK;
-    }
-    enum rune_err err = RUNE_OK;
-    if (key->principal != RUNE_TERM_NONE) {
-        err = add_offer(&builder->offers, policy, RUNE_SCOPE_KEY_PRINCIPAL, key->principal, 0, 0, !key->principal_in);
-    }
-    if (err == RUNE_OK && key->resource != RUNE_TERM_NONE) {
-        err = add_offer(&builder->offers, policy, RUNE_SCOPE_KEY_RESOURCE, key->resource, 0, 0, !key->resource_in);
-    }
-    return err == RUNE_OK ? add_scopes(builder, policy, key, &builder->offers) : err;
 }
 
 /* Keeps for each policy the kind of key with the least company. Offers are sorted by key. */
@@ -400,19 +398,22 @@ static enum rune_err build_slots(struct builder *builder)
 
 /* ---- ancestor scopes ---- */
 
+static uint32_t flags_of_slot(const struct rune_image_index_slot *slot)
+{
+    if (slot->kind == RUNE_SCOPE_KEY_SCOPE) {
+        return 1u << ((uint32_t)(slot->a != 0) | (uint32_t)(slot->b != 0) << 1 | (uint32_t)(slot->c != 0) << 2);
+    }
+    uint32_t flags = slot->b != 0 ? RUNE_POLICY_INDEX_PRINCIPAL_ACTION : RUNE_POLICY_INDEX_PRINCIPAL_ANY;
+    flags |= slot->c > 0 ? (uint32_t)RUNE_POLICY_INDEX_PRINCIPAL_IN : 0;
+    return slot->kind == RUNE_SCOPE_KEY_RESOURCE ? flags << 3 : flags;
+}
+
 static uint32_t flags_of(const struct rune_cedar_index *index)
 {
     uint32_t flags = 0;
     for (size_t i = 0; i < index->slots.count; i++) {
-        const struct rune_image_index_slot *slot = &index->slots.items[i];
-        if (slot->kind == RUNE_SCOPE_KEY_SCOPE) {
-            uint32_t form = (uint32_t)(slot->a != 0) | (uint32_t)(slot->b != 0) << 1 | (uint32_t)(slot->c != 0) << 2;
-            flags |= 1u << form;
-        } else if (slot->kind == RUNE_SCOPE_KEY_PRINCIPAL) {
-            flags |=
-                (uint32_t)RUNE_POLICY_INDEX_PRINCIPAL | (slot->c > 0 ? (uint32_t)RUNE_POLICY_INDEX_PRINCIPAL_IN : 0);
-        } else if (slot->kind == RUNE_SCOPE_KEY_RESOURCE) {
-            flags |= (uint32_t)RUNE_POLICY_INDEX_RESOURCE | (slot->c > 0 ? (uint32_t)RUNE_POLICY_INDEX_RESOURCE_IN : 0);
+        if (index->slots.items[i].kind != 0) {
+            flags |= flags_of_slot(&index->slots.items[i]);
         }
     }
     return flags;
@@ -435,20 +436,8 @@ static void mark_keys(const struct rune_cedar_index *index, uint32_t *bitmaps, u
     }
 }
 
-/* The slot of an entity's key; there is one. */
-static uint32_t slot_of(const struct rune_cedar_index *index, uint32_t kind, rune_term entity)
-{
-    uint32_t mask = (uint32_t)index->slots.count - 1;
-    uint32_t at = rune_policy_index_home(kind, entity, 0, 0, (uint32_t)index->slots.count);
-    while (index->slots.items[at].kind != kind || index->slots.items[at].a != entity) {
-        at = (at + 1) & mask;
-    }
-    return at;
-}
-
-/* [n, slots...] of the keys of one kind in an ancestor set; *ret_found tells whether there are any. */
-static enum rune_err list_keys(const struct builder *builder, const uint32_t *run, uint32_t kind,
-                               const uint32_t *bitmap, struct rune_vec_u32 *lists, bool *ret_found)
+/* [n, entities...]: the keys of one kind in an ancestor set; *ret_found tells whether there are any. */
+static enum rune_err list_keys(const uint32_t *run, const uint32_t *bitmap, struct rune_vec_u32 *lists, bool *ret_found)
 {
     size_t head = lists->count;
     if (!push(lists, 0)) {
@@ -457,7 +446,7 @@ static enum rune_err list_keys(const struct builder *builder, const uint32_t *ru
     for (uint32_t i = 1; i <= run[0]; i++) {
         uint32_t entity = rune_term_index(run[i]);
         if ((bitmap[entity / 32] >> entity % 32 & 1) != 0) {
-            if (!push(lists, slot_of(builder->index, kind, run[i]))) {
+            if (!push(lists, run[i])) {
                 return RUNE_E_NOMEM;
             }
             lists->items[head]++;
@@ -487,9 +476,9 @@ static enum rune_err list_long_sets(struct builder *builder, const uint32_t *bit
         set_bit(builder->seen_sets, offset);
         struct long_set set = {offset, (uint32_t)lists->count};
         bool found = false;
-        enum rune_err err = list_keys(builder, heap + offset, RUNE_SCOPE_KEY_PRINCIPAL, bitmaps, lists, &found);
+        enum rune_err err = list_keys(heap + offset, bitmaps, lists, &found);
         if (err == RUNE_OK) {
-            err = list_keys(builder, heap + offset, RUNE_SCOPE_KEY_RESOURCE, bitmaps + bitmap_words, lists, &found);
+            err = list_keys(heap + offset, bitmaps + bitmap_words, lists, &found);
         }
         if (err != RUNE_OK) {
             return err;

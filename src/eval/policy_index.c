@@ -16,10 +16,15 @@ struct finder {
     uint32_t count;
     uint32_t capacity;
     uint32_t flags;
+    rune_term action;
+    rune_term principal_type;
+    rune_term resource_type;
     uint64_t *seen;           /* by policy; only where the request brings parents */
     enum rune_scope_key kind; /* of the keys that a visit of ancestors looks for */
-    bool failed;
 };
+
+/* Which policies of an entity's key are candidates: all where it is the request's own, those with `in` else. */
+enum closeness { ITSELF, ANCESTOR };
 
 static bool add_run(struct finder *finder, const uint32_t *policies, uint32_t count)
 {
@@ -29,7 +34,6 @@ static bool add_run(struct finder *finder, const uint32_t *policies, uint32_t co
     if (finder->count == finder->capacity) {
         struct rune_candidates *larger = rune_arena_alloc(finder->arena, (size_t)finder->capacity * 2 * sizeof *larger);
         if (larger == NULL) {
-            finder->failed = true;
             return false;
         }
         memcpy(larger, finder->runs, finder->count * sizeof *larger);
@@ -90,29 +94,63 @@ static bool add_scope(struct finder *finder, uint32_t action, uint32_t principal
 }
 
 /* The keys of the forms in use, for one action. */
-static bool add_scopes(struct finder *finder, rune_term action, rune_term principal_type, rune_term resource_type)
+static bool add_scopes(struct finder *finder, rune_term action)
 {
     for (uint32_t forms = finder->flags & 0xff; forms != 0; forms &= forms - 1) {
         uint32_t form = (uint32_t)__builtin_ctz(forms);
         if (!add_scope(finder, (form & 1) != 0 ? action : RUNE_TERM_NONE,
-                       (form & 2) != 0 ? principal_type : RUNE_TERM_NONE,
-                       (form & 4) != 0 ? resource_type : RUNE_TERM_NONE)) {
+                       (form & 2) != 0 ? finder->principal_type : RUNE_TERM_NONE,
+                       (form & 4) != 0 ? finder->resource_type : RUNE_TERM_NONE)) {
             return false;
         }
     }
     return true;
 }
 
-static bool add_entity(struct finder *finder, enum rune_scope_key kind, rune_term uid)
+/* Flags of one kind of entity key, as those of the principal. */
+static uint32_t flags_of(const struct finder *finder, enum rune_scope_key kind)
 {
-    const struct rune_image_index_slot *slot = find_slot(finder->store, (uint32_t)kind, uid, 0, 0);
-    return slot == NULL || add(finder, slot->first, slot->count);
+    return kind == RUNE_SCOPE_KEY_RESOURCE ? finder->flags >> 3 : finder->flags;
 }
 
-static bool add_ancestor(struct finder *finder, enum rune_scope_key kind, rune_term uid)
+static bool add_key(struct finder *finder, enum rune_scope_key kind, rune_term uid, rune_term action,
+                    enum closeness closeness)
 {
-    const struct rune_image_index_slot *slot = find_slot(finder->store, (uint32_t)kind, uid, 0, 0);
-    return slot == NULL || add(finder, slot->first, slot->c);
+    const struct rune_image_index_slot *slot = find_slot(finder->store, (uint32_t)kind, uid, action, 0);
+    return slot == NULL || add(finder, slot->first, closeness == ITSELF ? slot->count : slot->c);
+}
+
+/* Policies whose action is a group were filed under the group's stored members; a request may have made its action a
+ * member of more groups. */
+struct group_visit {
+    struct finder *finder;
+    enum rune_scope_key kind;
+    rune_term uid;
+    enum closeness closeness;
+};
+
+static bool visit_group(void *context, rune_term group)
+{
+    const struct group_visit *visit = context;
+    return visit->kind == RUNE_SCOPE_KEY_SCOPE
+               ? add_scopes(visit->finder, group)
+               : add_key(visit->finder, visit->kind, visit->uid, group, visit->closeness);
+}
+
+static bool add_for_groups(struct finder *finder, enum rune_scope_key kind, rune_term uid, enum closeness closeness)
+{
+    struct group_visit visit = {finder, kind, uid, closeness};
+    return rune_entities_visit_added(finder->entities, finder->action, visit_group, &visit);
+}
+
+/* The keys of one entity, with the request's action and without. */
+static bool add_entity(struct finder *finder, enum rune_scope_key kind, rune_term uid, enum closeness closeness)
+{
+    uint32_t flags = flags_of(finder, kind);
+    return ((flags & RUNE_POLICY_INDEX_PRINCIPAL_ACTION) == 0 ||
+            add_key(finder, kind, uid, finder->action, closeness)) &&
+           ((flags & RUNE_POLICY_INDEX_PRINCIPAL_ANY) == 0 || add_key(finder, kind, uid, RUNE_TERM_NONE, closeness)) &&
+           (finder->seen == NULL || add_for_groups(finder, kind, uid, closeness));
 }
 
 static const uint32_t *bitmap_of(const struct rune_store *store, enum rune_scope_key kind)
@@ -142,8 +180,7 @@ static bool add_long_set(struct finder *finder, enum rune_scope_key kind, uint32
         list += list[0] + 1;
     }
     for (uint32_t i = 1; i <= list[0]; i++) {
-        const struct rune_image_index_slot *slot = &finder->store->policy_index[list[i]];
-        if (!add(finder, slot->first, slot->c)) {
+        if (!add_entity(finder, kind, list[i], ANCESTOR)) {
             return false;
         }
     }
@@ -165,7 +202,7 @@ static bool add_stored_ancestors(struct finder *finder, enum rune_scope_key kind
     }
     const uint32_t *bitmap = bitmap_of(store, kind);
     for (uint32_t i = 1; i <= run[0]; i++) {
-        if (is_key(bitmap, run[i]) && !add_ancestor(finder, kind, run[i])) {
+        if (is_key(bitmap, run[i]) && !add_entity(finder, kind, run[i], ANCESTOR)) {
             return false;
         }
     }
@@ -177,7 +214,7 @@ static bool visit_added(void *context, rune_term ancestor)
     struct finder *finder = context;
     /* The bitmap knows the image's entities only, and so do keys. */
     return rune_term_space(ancestor) != RUNE_SPACE_IMAGE || !is_key(bitmap_of(finder->store, finder->kind), ancestor) ||
-           add_ancestor(finder, finder->kind, ancestor);
+           add_entity(finder, finder->kind, ancestor, ANCESTOR);
 }
 
 static bool add_ancestors(struct finder *finder, enum rune_scope_key kind, rune_term uid)
@@ -189,18 +226,13 @@ static bool add_ancestors(struct finder *finder, enum rune_scope_key kind, rune_
     return finder->seen == NULL || rune_entities_visit_added(finder->entities, uid, visit_added, finder);
 }
 
-/* Policies whose action is a group were filed under the group's stored members; a request may have made the action a
- * member. */
-struct action_visit {
-    struct finder *finder;
-    rune_term principal_type;
-    rune_term resource_type;
-};
-
-static bool visit_action_group(void *context, rune_term group)
+/* The keys of the principal or the resource and of its ancestors. */
+static bool add_side(struct finder *finder, enum rune_scope_key kind, rune_term uid)
 {
-    const struct action_visit *visit = context;
-    return add_scopes(visit->finder, group, visit->principal_type, visit->resource_type);
+    const uint32_t any = RUNE_POLICY_INDEX_PRINCIPAL_ANY | RUNE_POLICY_INDEX_PRINCIPAL_ACTION;
+    uint32_t flags = flags_of(finder, kind);
+    return ((flags & any) == 0 || add_entity(finder, kind, uid, ITSELF)) &&
+           ((flags & RUNE_POLICY_INDEX_PRINCIPAL_IN) == 0 || add_ancestors(finder, kind, uid));
 }
 
 static bool find_all(struct finder *finder, const struct rune_eval *eval)
@@ -208,31 +240,17 @@ static bool find_all(struct finder *finder, const struct rune_eval *eval)
     const struct rune_request *request = eval->request;
     const struct rune_values values = {
         .spaces = {[RUNE_SPACE_IMAGE] = &finder->store->terms, [RUNE_SPACE_REQUEST] = rune_dict_terms(eval->values)}};
-    rune_term principal_type = RUNE_TERM_NONE, resource_type = RUNE_TERM_NONE;
+    finder->action = request->action;
     if ((finder->flags & 0xcc) != 0) { /* forms with a principal type */
-        principal_type = rune_values_entity_type(&values, request->principal);
+        finder->principal_type = rune_values_entity_type(&values, request->principal);
     }
     if ((finder->flags & 0xf0) != 0) { /* forms with a resource type */
-        resource_type = rune_values_entity_type(&values, request->resource);
+        finder->resource_type = rune_values_entity_type(&values, request->resource);
     }
-    if (!add_scopes(finder, request->action, principal_type, resource_type)) {
-        return false;
-    }
-    if (finder->seen != NULL) {
-        struct action_visit visit = {finder, principal_type, resource_type};
-        if (!rune_entities_visit_added(finder->entities, request->action, visit_action_group, &visit)) {
-            return false;
-        }
-    }
-    uint32_t flags = finder->flags;
-    return ((flags & RUNE_POLICY_INDEX_PRINCIPAL) == 0 ||
-            add_entity(finder, RUNE_SCOPE_KEY_PRINCIPAL, request->principal)) &&
-           ((flags & RUNE_POLICY_INDEX_RESOURCE) == 0 ||
-            add_entity(finder, RUNE_SCOPE_KEY_RESOURCE, request->resource)) &&
-           ((flags & RUNE_POLICY_INDEX_PRINCIPAL_IN) == 0 ||
-            add_ancestors(finder, RUNE_SCOPE_KEY_PRINCIPAL, request->principal)) &&
-           ((flags & RUNE_POLICY_INDEX_RESOURCE_IN) == 0 ||
-            add_ancestors(finder, RUNE_SCOPE_KEY_RESOURCE, request->resource));
+    return add_scopes(finder, request->action) &&
+           (finder->seen == NULL || add_for_groups(finder, RUNE_SCOPE_KEY_SCOPE, RUNE_TERM_NONE, ITSELF)) &&
+           add_side(finder, RUNE_SCOPE_KEY_PRINCIPAL, request->principal) &&
+           add_side(finder, RUNE_SCOPE_KEY_RESOURCE, request->resource);
 }
 
 enum rune_err rune_policy_index_find(const struct rune_eval *eval, const struct rune_entities *entities,

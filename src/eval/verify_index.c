@@ -22,7 +22,8 @@ static bool is_key(const struct rune_terms *terms, const struct rune_image_index
     switch (slot->kind) {
     case RUNE_SCOPE_KEY_PRINCIPAL:
     case RUNE_SCOPE_KEY_RESOURCE:
-        return rune_verify_is_kind(terms, slot->a, RUNE_KIND_ENTITY) && slot->b == 0 && slot->c <= slot->count;
+        return rune_verify_is_kind(terms, slot->a, RUNE_KIND_ENTITY) &&
+               is_term_or_none(terms, slot->b, RUNE_KIND_ENTITY) && slot->c <= slot->count;
     case RUNE_SCOPE_KEY_SCOPE:
         return is_term_or_none(terms, slot->a, RUNE_KIND_ENTITY) && is_term_or_none(terms, slot->b, RUNE_KIND_STRING) &&
                is_term_or_none(terms, slot->c, RUNE_KIND_STRING);
@@ -72,16 +73,14 @@ static enum rune_err verify_list(const struct rune_verified *verified, uint64_t 
     return RUNE_OK;
 }
 
-/* A list [n, slots...]; returns the word behind it, 0 if it is none. */
-static uint32_t verify_slot_list(const struct rune_store *store, const uint32_t *words, uint32_t at, uint32_t end)
+/* A list [n, entities...]; returns the word behind it, 0 if it is none. */
+static uint32_t verify_entity_list(const struct rune_store *store, const uint32_t *words, uint32_t at, uint32_t end)
 {
     if (at >= end || words[at] > end - at - 1) {
         return 0;
     }
     for (uint32_t i = 1; i <= words[at]; i++) {
-        uint32_t slot = words[at + i];
-        if (slot >= store->policy_index_slots || (store->policy_index[slot].kind != RUNE_SCOPE_KEY_PRINCIPAL &&
-                                                  store->policy_index[slot].kind != RUNE_SCOPE_KEY_RESOURCE)) {
+        if (!rune_verify_is_kind(&store->terms, words[at + i], RUNE_KIND_ENTITY)) {
             return 0;
         }
     }
@@ -100,8 +99,8 @@ static enum rune_err verify_map(const struct rune_verified *verified, const uint
             continue;
         }
         uint32_t first = map[2 * (size_t)i + 1];
-        uint32_t second = verify_slot_list(verified->store, lists, first, list_words);
-        uint32_t end = second == 0 ? 0 : verify_slot_list(verified->store, lists, second, list_words);
+        uint32_t second = verify_entity_list(verified->store, lists, first, list_words);
+        uint32_t end = second == 0 ? 0 : verify_entity_list(verified->store, lists, second, list_words);
         work += end == 0 ? 0 : end - first;
         if (end == 0 || work > 2 * (uint64_t)list_words) {
             return rune_verify_fail(verified->diag, SCOPES, "a list of keys does not fit");

@@ -83,6 +83,19 @@ static bool check_policy(const struct cedar_world *world, const struct naive_wor
     return false;
 }
 
+/* Why policies failed, for people. */
+static void print_errors(const struct rune_eval *eval, const struct rune_policy_outcome *outcome)
+{
+    struct rune_buf message = RUNE_BUF_INIT;
+    for (uint32_t i = 0; i < outcome->error_count; i++) {
+        rune_buf_printf(&message, "policy %u: ", outcome->errors[i].policy);
+        rune_policy_error_format(eval, &outcome->errors[i], &message);
+        rune_buf_append_char(&message, '\n');
+    }
+    fprintf(stderr, "%s", rune_buf_cstr(&message));
+    rune_buf_fini(&message);
+}
+
 /* Messages can be made of all errors. */
 static bool check_messages(const struct rune_eval *eval, const struct rune_policy_outcome *outcome)
 {
@@ -103,7 +116,7 @@ static bool check_request(struct cedar_world *world, struct random *random, stru
     struct naive_world merged = world->naive;
     struct rune_request request;
     struct rune_eval eval;
-    struct rune_policy_outcome outcome;
+    struct rune_policy_outcome outcome = {0};
     rune_arena_init(&arena, 0);
     random_request(random, &arena, &naive);
     bool brings = random_below(random, 4) == 1;
@@ -116,6 +129,9 @@ static bool check_request(struct cedar_world *world, struct random *random, stru
               eval.policies_evaluated <= world->store.policy_count && check_messages(&eval, &outcome);
     for (uint32_t i = 0; ok && i < world->store.policy_count; i++) {
         ok = check_policy(world, &merged, &naive, &outcome, i, &arena, totals);
+    }
+    if (!ok) {
+        print_errors(&eval, &outcome);
     }
     rune_arena_fini(&arena);
     return ok;

@@ -236,6 +236,7 @@ static void bring(struct cedar_world *world, const struct naive_world *brought, 
         rune_term set;
         entries[i].uid = cedar_world_term(world->values, &entity->uid, arena);
         entries[i].attrs = rune_dict_terms(world->values)->heap + record_run(world->values, &entity->attrs, arena);
+        entries[i].tags = rune_dict_terms(world->values)->heap + record_run(world->values, &entity->tags, arena);
         gather(world->values, merged, &entity->uid, arena, ancestors, &found);
         must(rune_dict_set(world->values, ancestors, found, &set) == RUNE_OK, "rune_dict_set");
         /* Sorted by rune_dict_set; repetitions do no harm. */
