@@ -325,7 +325,7 @@ static void publish(struct rune_supervisor *supervisor)
     reload->image_fd = -1;
     supervisor->limits = reload->build.limits;
     supervisor->log.level = (enum rune_log_level)supervisor->limits.log_level;
-    supervisor->state.generation++;
+    supervisor->state.generation = supervisor->next_generation++;
     supervisor->state.published_at_ms = rune_now_ms();
     describe_image(supervisor);
     set_phase(supervisor, RUNE_PHASE_PUBLISHING);

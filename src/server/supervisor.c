@@ -192,7 +192,7 @@ static enum rune_err acquire(struct rune_supervisor *supervisor, struct rune_dia
 static void begin(struct rune_supervisor *supervisor)
 {
     /* Generations grow over restarts: the clock in ms runs ahead of any number of publishes. */
-    supervisor->state.generation = rune_now_ms();
+    supervisor->next_generation = rune_now_ms();
     supervisor->counters = rune_control_supervisor_counters(&supervisor->heritage.control);
     rune_config_shared_limits(supervisor->config, &supervisor->limits);
     rune_slots_init(supervisor);

@@ -98,6 +98,7 @@ struct rune_supervisor {
     struct rune_counters *counters;
     struct rune_shared_limits limits; /* of the published view */
     struct rune_log log;
+    uint64_t next_generation; /* of the next publish */
     enum rune_stage stage;
     enum rune_exit status;
     uint64_t deadline_ns;     /* DRAINING: when patience ends */

@@ -187,6 +187,27 @@ class Lifecycle(harness.TestCase):
         self.assertGreaterEqual(status, 400, answer)
         self.assertEqual(server.ask()[1]["decision"], "PERMIT")
 
+    @harness.unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+    def test_all_but_the_supervisor_become_the_user(self):
+        server = self.server(config="[timeouts]\ndrain_ms = 100")
+        os.chmod(server.folder, 0o755)
+        server.flags = ["--user", "nobody"]
+        server.start()
+        self.assertNotIn("running_as_root", server.log())
+
+        def ids(pid):
+            lines = dict(line.split(":", 1) for line in read("/proc/%d/status" % pid).splitlines())
+            return set(lines["Uid"].split()), set(lines["Gid"].split()), lines["CapEff"].strip(), lines["NoNewPrivs"]
+        for pid in server.children():
+            uids, gids, capabilities, _ = ids(pid)
+            self.assertEqual(len(uids), 1)
+            self.assertNotIn("0", uids | gids)
+            self.assertEqual(int(capabilities, 16), 0)
+        self.assertEqual(server.reload()[0], 200)
+        os.kill(server.worker_pids()[0], signal.SIGKILL)
+        harness.wait_for("the successor", server.is_ready)
+        self.assertEqual(server.ask()[0], 200)
+
     def test_answers_name_the_image(self):
         server = self.server().start()
         connection = harness.http.client.HTTPConnection(*server.address, timeout=10)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line beside a running server: serve, status, reload."""
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import harness
+
+RUNE = os.path.join(os.path.dirname(harness.RUNED), "rune")
+
+
+def rune(*args):
+    return subprocess.run([RUNE] + list(args), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+
+
+class CommandLine(harness.TestCase):
+    def reload(self, server, *flags):
+        return rune("reload", "--runtime-dir", server.runtime, *flags)
+
+    def status(self, server):
+        result = rune("status", "--runtime-dir", server.runtime, "--format", "json")
+        return result.returncode, json.loads(result.stdout)
+
+    def test_status_and_reload(self):
+        server = self.server().start()
+        code, status = self.status(server)
+        self.assertEqual((code, status["ready"], status["pid"]), (0, True, server.process.pid))
+        server.write_bundle(harness.FORBID)
+        result = self.reload(server)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(self.status(server)[1]["generation"], status["generation"] + 1)
+        self.assertEqual(server.ask()[1]["decision"], "FORBID")
+        text = rune("status", "--runtime-dir", server.runtime)
+        self.assertIn("last reload ok", text.stdout)
+
+    def test_broken_bundle_is_told_with_its_place(self):
+        server = self.server().start()
+        before = self.status(server)[1]["generation"]
+        server.write_bundle(harness.BROKEN)
+        for flags in ((), ("--check",)):
+            result = self.reload(server, *flags)
+            self.assertEqual(result.returncode, 3, result.stdout)
+            self.assertIn("policies.cedar:3:", result.stderr)
+        answer = json.loads(self.reload(server, "--format", "json").stdout)
+        self.assertEqual(answer["diagnostics"][0]["file"], "policies.cedar")
+        code, status = self.status(server)
+        self.assertEqual((code, status["generation"]), (0, before))
+        self.assertEqual(status["lastReload"]["result"], "failed")
+        self.assertIn("policies.cedar:3:", status["lastReload"]["message"])
+
+    def test_serve_becomes_the_server(self):
+        server = self.server()
+        with open(server.log_path, "w", encoding="utf-8") as log:
+            server.process = subprocess.Popen(
+                [RUNE, "serve", server.bundle, "--listen", "127.0.0.1:0", "--workers", "1", "--runtime-dir",
+                 server.runtime], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        harness.wait_for("the server", server.is_ready)
+        self.assertEqual(self.status(server)[1]["pid"], server.process.pid)
+        server.signal(signal.SIGINT)
+        self.assertEqual(server.wait(), 0)
+
+    def test_no_server_is_told(self):
+        server = self.server()
+        for command in ("status", "reload"):
+            result = rune(command, "--runtime-dir", server.runtime)
+            self.assertEqual(result.returncode, 4)
+            self.assertIn(server.runtime, result.stderr)
+
+
+if __name__ == "__main__":
+    if not os.access(RUNE, os.X_OK):
+        print("SKIPPED: there is no", RUNE)
+        sys.exit(77)
+    harness.main()
