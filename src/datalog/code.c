@@ -295,6 +295,23 @@ static double rule_rows(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule 
     return rows;
 }
 
+bool rune_dl_code_is_safe(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule)
+{
+    struct coder coder;
+    struct rune_arena_mark mark = rune_arena_mark(&ctx->scratch);
+    bool is_safe = coder_init(&coder, ctx, rule, 0, UINT32_MAX) == RUNE_OK;
+    if (is_safe) {
+        double cost;
+        uint32_t taken = 0;
+        for (uint32_t at; (at = choose_goal(&coder, &cost)) != UINT32_MAX; taken++) {
+            take_goal(&coder, at);
+        }
+        is_safe = taken == rule->goal_count && all_known(&coder, rule->head_vars, rule->arity);
+    }
+    rune_arena_rewind(&ctx->scratch, mark);
+    return is_safe;
+}
+
 static double estimate_rows(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t bound)
 {
     struct rune_dl_rel *rel = &ctx->rels.items[relation];

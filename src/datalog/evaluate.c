@@ -449,6 +449,7 @@ struct output {
     struct rune_dl_ctx *ctx;
     struct rune_dl_result *result;
     uint32_t *by_name;     /* builder's relation numbers in the image's order */
+    uint32_t relation_count;
     uint32_t *order_ids;   /* ctx->orders to the image's */
     uint32_t *plan_ids;    /* ctx->plans to the image's */
 };
@@ -517,13 +518,15 @@ static enum rune_err write_relations(struct output *out)
 {
     struct rune_dl_ctx *ctx = out->ctx;
     for (uint32_t i = 0; i < ctx->rels.count; i++) {
-        out->by_name[i] = i;
+        if (!ctx->rels.items[i].is_scaffold) {
+            out->by_name[out->relation_count++] = i;
+        }
     }
-    qsort_r(out->by_name, ctx->rels.count, sizeof(uint32_t), compare_names, ctx);
-    for (uint32_t i = 0; i < ctx->rels.count; i++) {
+    qsort_r(out->by_name, out->relation_count, sizeof(uint32_t), compare_names, ctx);
+    for (uint32_t i = 0; i < out->relation_count; i++) {
         ctx->rels.items[out->by_name[i]].image_relation = i;
     }
-    for (uint32_t i = 0; i < ctx->rels.count; i++) {
+    for (uint32_t i = 0; i < out->relation_count; i++) {
         struct rune_dl_rel *rel = &ctx->rels.items[out->by_name[i]];
         struct rune_image_relation image = {.arity = rel->arity, .flags = relation_flags(rel), .tuple_count = rel->count};
         image.component = rel->access == RUNE_DL_DEMANDED && rel->is_recursive ? rel->component : 0;
@@ -567,7 +570,7 @@ static enum rune_err write_orders(struct output *out)
     if (!reserve_tuples(result, total + 64)) {
         return RUNE_E_NOMEM;
     }
-    for (uint32_t i = 0; i < ctx->rels.count; i++) {
+    for (uint32_t i = 0; i < out->relation_count; i++) {
         struct rune_dl_rel *rel = &ctx->rels.items[out->by_name[i]];
         struct rune_image_relation *image = &result->relations.items[i];
         image->first_order = (uint32_t)result->orders.count;
@@ -684,7 +687,7 @@ static enum rune_err write_image(struct rune_dl_ctx *ctx, struct rune_dl_result 
         err = compile_image(ctx); /* after the rules have their numbers: plans name them */
     }
     /* Compiling may have stored more (entity data), and chose the orders. */
-    for (uint32_t i = 0; i < ctx->rels.count && err == RUNE_OK; i++) {
+    for (uint32_t i = 0; i < out.relation_count && err == RUNE_OK; i++) {
         const struct rune_dl_rel *rel = &ctx->rels.items[out.by_name[i]];
         result->relations.items[i].flags = relation_flags(rel);
         result->relations.items[i].tuple_count = rel->count;

@@ -5,6 +5,7 @@
  *   code.c      one such rule and a binding pattern -> order of goals -> a program
  *   orders.c    tuples -> sorted orders; which orders serve which searches
  *   fixpoint.c  components of relations -> stored tuples
+ *   closure.c   the same for binary recursions that fall into rows
  *   evaluate.c  the whole: what is stored, what is demanded, the image's tables
  *
  * Relations have one number everywhere in the builder: program relations first, then those the builder makes itself
@@ -111,6 +112,7 @@ struct rune_dl_rel {
     bool is_recursive;
     bool is_aggregate_body; /* every variable counts: see code.c */
     bool has_facts;
+    bool is_scaffold;       /* of closure.c; not in the image */
     bool is_needed;         /* computed in the builder, whatever its size: a fixpoint reads it */
     bool is_partial, is_unsure;
     enum rune_dl_access access;
@@ -203,6 +205,8 @@ RUNE_MUST_USE enum rune_err rune_dl_order_build(struct rune_dl_ctx *ctx, uint32_
  * `ret_columns`, at least one. RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_dl_orders_choose(struct rune_dl_ctx *ctx, uint32_t relation,
                                                   struct rune_vec_u64 *ret_columns);
+/* Takes an order over (freed on failure). */
+RUNE_MUST_USE enum rune_err rune_dl_order_add(struct rune_dl_ctx *ctx, uint32_t relation, struct rune_dl_order *order);
 double rune_dl_distinct(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t column);
 void rune_dl_orders_free(struct rune_dl_rel *rel);
 
@@ -213,6 +217,8 @@ void rune_dl_orders_free(struct rune_dl_rel *rel);
  * UINT32_MAX: none. RUNE_E_BUNDLE: the rule cannot be run that way (reported). */
 RUNE_MUST_USE enum rune_err rune_dl_code_rule(struct rune_dl_ctx *ctx, uint32_t rule, uint32_t bound, uint32_t delta,
                                               struct rune_image_plan *ret_plan);
+/* Whether the goals alone, with nothing bound, can be put into an order and bind the head. */
+bool rune_dl_code_is_safe(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule);
 /* The plans of a demanded relation for a binding pattern, compiled on first use. */
 RUNE_MUST_USE enum rune_err rune_dl_demand_plans(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t bound,
                                                  uint32_t *ret_first, uint32_t *ret_count);
@@ -226,6 +232,14 @@ RUNE_MUST_USE enum rune_err rune_dl_store_builtin(struct rune_dl_ctx *ctx, uint3
 
 /* Computes the relations of one component, as far as they are not to be demanded, and stores them. */
 RUNE_MUST_USE enum rune_err rune_dl_fixpoint(struct rune_dl_ctx *ctx, const uint32_t *relations, uint32_t count);
+
+/* One relation that does not recurse, in full. */
+RUNE_MUST_USE enum rune_err rune_dl_compute(struct rune_dl_ctx *ctx, uint32_t relation);
+
+/* ---- closure.c ---- */
+
+/* A relation that recurses alone, by rows, if it is of that kind; *ret_done says whether. */
+RUNE_MUST_USE enum rune_err rune_dl_closure(struct rune_dl_ctx *ctx, uint32_t relation, bool *ret_done);
 
 /* The order in ctx->orders that reads a growing relation. */
 RUNE_MUST_USE enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t search,

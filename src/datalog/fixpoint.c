@@ -351,6 +351,11 @@ static enum rune_err compute_once(struct rune_dl_ctx *ctx, uint32_t relation, ui
     return rune_dl_store_rows(ctx, relation, sink.rows, sink.count);
 }
 
+enum rune_err rune_dl_compute(struct rune_dl_ctx *ctx, uint32_t relation)
+{
+    return compute_once(ctx, relation, UINT64_MAX, UINT64_MAX);
+}
+
 /* ---- recursion ---- */
 
 /* One rule for one of its recursive goals. */
@@ -512,7 +517,13 @@ enum rune_err rune_dl_fixpoint(struct rune_dl_ctx *ctx, const uint32_t *relation
         inherit_marks(ctx, relations[i]);
     }
     if (rel->is_recursive) {
-        return compute_recursive(ctx, relations, count);
+        bool done = false;
+        enum rune_err err = count == 1 ? rune_dl_closure(ctx, relations[0], &done) : RUNE_OK;
+        if (err != RUNE_OK) {
+            const struct rune_dl_rel *failed = &ctx->rels.items[relations[0]];
+            return report_limit(ctx, &ctx->rules.items[failed->first_rule], err);
+        }
+        return done ? RUNE_OK : compute_recursive(ctx, relations, count);
     }
     bool must = rel->is_needed || ctx->options->storing == RUNE_DL_STORE_ALL;
     if (must) {

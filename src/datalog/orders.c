@@ -191,7 +191,7 @@ static enum rune_err make_order(struct rune_dl_ctx *ctx, uint32_t relation, cons
     return RUNE_OK;
 }
 
-static enum rune_err add_order(struct rune_dl_ctx *ctx, uint32_t relation, struct rune_dl_order *order)
+enum rune_err rune_dl_order_add(struct rune_dl_ctx *ctx, uint32_t relation, struct rune_dl_order *order)
 {
     order->id = (uint32_t)ctx->orders.count;
     struct rune_image_order seen = {
@@ -231,7 +231,7 @@ enum rune_err rune_dl_store_rows(struct rune_dl_ctx *ctx, uint32_t relation, run
         struct rune_dl_order order = {0};
         err = make_order(ctx, relation, rows, count, columns, &order);
         if (err == RUNE_OK) {
-            err = add_order(ctx, relation, &order);
+            err = rune_dl_order_add(ctx, relation, &order);
         }
     }
     rune_free(rows);
@@ -290,7 +290,7 @@ enum rune_err rune_dl_order_build(struct rune_dl_ctx *ctx, uint32_t relation, co
     }
     rune_free(rows);
     if (err == RUNE_OK) {
-        err = add_order(ctx, relation, &order);
+        err = rune_dl_order_add(ctx, relation, &order);
     }
     if (err == RUNE_OK) {
         *ret_index = (uint32_t)ctx->rels.items[relation].orders.count - 1;
