@@ -615,6 +615,12 @@ static struct rune_cedar_operand compile_test(struct rune_cedar_compiler *c, con
 
 /* ---- control flow ---- */
 
+/* True if all that was emitted since `words` is one jump: the truth is known. */
+static bool is_lone_jump(const struct rune_cedar_compiler *c, bool goes_on, size_t words)
+{
+    return c->err == RUNE_OK && !goes_on && c->program->code.count == words + 1;
+}
+
 /* `left && right` (`||` with both senses turned): false ends it. */
 static bool jump_and(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr, bool is_or, bool sense,
                      struct rune_cedar_label *label)
@@ -632,7 +638,16 @@ static bool jump_and(struct rune_cedar_compiler *c, const struct rune_cedar_expr
     bool goes_on = true;
     for (uint32_t i = 0; goes_on && i < expr->arg_count; i++) {
         bool last = i + 1 == expr->arg_count;
+        struct rune_cedar_label before = skip;
+        size_t words = c->program->code.count;
         goes_on = rune_cedar_compile_jump(c, expr->args[i], last ? sense : ends, last ? label : &skip);
+        if (!last && is_lone_jump(c, goes_on, words)) {
+            /* The operand decides, and what it skips is not even compiled. */
+            c->program->code.count = words;
+            skip = before;
+            goes_on = true;
+            break;
+        }
     }
     goes_on = goes_on || skip.chain != 0;
     rune_cedar_bind(c, &skip);
@@ -644,7 +659,12 @@ static bool jump_if(struct rune_cedar_compiler *c, const struct rune_cedar_expr 
 {
     struct rune_cedar_label otherwise = {0};
     struct rune_cedar_label end = {0};
+    size_t words = c->program->code.count;
     bool then_runs = rune_cedar_compile_jump(c, expr->args[0], false, &otherwise);
+    if (is_lone_jump(c, then_runs, words)) {
+        c->program->code.count = words;
+        return rune_cedar_compile_jump(c, expr->args[2], sense, label);
+    }
     bool else_runs = otherwise.chain != 0;
     bool goes_on = false;
     if (then_runs) {
@@ -759,7 +779,7 @@ static struct rune_cedar_operand compile_truth(struct rune_cedar_compiler *c, co
     if (c->err != RUNE_OK || code->count == before) {
         return constant(RUNE_TERM_TRUE);
     }
-    if (!goes_on && code->count == before + 1) {
+    if (is_lone_jump(c, goes_on, before)) {
         code->count = before;
         return constant(RUNE_TERM_FALSE);
     }
@@ -790,7 +810,7 @@ static struct rune_cedar_operand compile_if(struct rune_cedar_compiler *c, const
     if (code->count == before) {
         return compile_value(c, expr->args[1]);
     }
-    if (!then_runs && code->count == before + 1) {
+    if (is_lone_jump(c, then_runs, before)) {
         code->count = before;
         return compile_value(c, expr->args[2]);
     }
