@@ -3,10 +3,31 @@
 
 #include "base/alloc.h"
 
-/* The branches of one rule share its id. */
-static bool is_decision_rule(const struct rune_dl_rule *rule)
+/* The branches of one rule share its id. A fact needs none, unless it decides: `permit(U, A, R).` */
+static bool has_id(const struct rune_dl_rule *rule)
 {
-    return rule->body.count > 0;
+    return rule->body.count > 0 || rune_str_equal(rule->head_name, RUNE_STR("permit")) ||
+           rune_str_equal(rule->head_name, RUNE_STR("forbid"));
+}
+
+/* FAILCLOSED: policies do not see derived entity data and context yet, so a forbid that relies on them would never
+ * match: a bundle that derives them is refused, not built without them. */
+static enum rune_err check_heads(const struct rune_build *build)
+{
+    enum rune_err err = RUNE_OK;
+    for (uint32_t i = 0; i < build->rules.rule_count; i++) {
+        const struct rune_dl_rule *rule = &build->rules.rules[i];
+        enum rune_dl_builtin builtin = build->rules.relations[rule->head].builtin;
+        if (builtin == RUNE_DL_NOT_BUILTIN || builtin == RUNE_DL_PERMIT || builtin == RUNE_DL_FORBID ||
+            rule->branch > 0) {
+            continue;
+        }
+        rune_diag_report(build->diag, RUNE_ERROR, "RUNE-B0401", rule->head_span,
+                         "derive a relation of your own, and read it from permit and forbid rules",
+                         "`%.*s` cannot be derived yet: policies would not see it", RUNE_STR_ARG(rule->head_name));
+        err = RUNE_E_BUNDLE;
+    }
+    return err;
 }
 
 enum rune_err rune_build_parse_rules(struct rune_build *build)
@@ -22,7 +43,7 @@ enum rune_err rune_build_parse_rules(struct rune_build *build)
     }
     for (size_t i = 0; i < build->clauses.count; i++) {
         const struct rune_dl_rule *rule = &build->clauses.items[i];
-        if (is_decision_rule(rule)) {
+        if (has_id(rule)) {
             build->rule_count++;
             enum rune_err err = rune_ids_add(&build->ids, rule->id, rule->head_span, build->diag);
             if (err != RUNE_OK) {
@@ -57,6 +78,9 @@ enum rune_err rune_build_check_rules(struct rune_build *build)
     }
     err = rune_dl_check(&build->clauses, declarations, count, RUNE_DL_BUNDLE, &build->arena, &build->rules,
                         build->diag);
+    if (err == RUNE_OK) {
+        err = check_heads(build);
+    }
     build->rules_checked = err == RUNE_OK;
     return rune_build_stage(build, err);
 }
