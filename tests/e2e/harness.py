@@ -388,10 +388,14 @@ class TestCase(unittest.TestCase):
         failed = outcome is not None and any(error for _, error in getattr(outcome, "errors", [])) or \
             outcome is not None and getattr(outcome, "success", True) is False
         for server in self.servers:
+            reports = [line for line in server.log().splitlines() if "Sanitizer" in line or "runtime error" in line] \
+                if os.path.exists(server.log_path) else []
+            failed = failed or reports != []
             if failed and os.path.exists(server.log_path):
                 sys.stderr.write("---- log of runed (last lines) ----\n%s\n----\n"
                                  % "\n".join(server.log().splitlines()[-40:]))
             server.stop()
+            self.assertEqual(reports, [], "a sanitizer has something to say")
 
     def check(self, answers, at_least=1):
         """No failure, and enough answers for that to mean something."""

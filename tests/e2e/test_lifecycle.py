@@ -160,6 +160,47 @@ class Lifecycle(harness.TestCase):
             return status == 413
         harness.wait_for("the smaller limit", refused, 5)
 
+    def test_hup_with_a_broken_configuration_changes_nothing(self):
+        server = self.server().start()
+        before = server.status()["generation"]
+        server.write_config("[limits]\nmax_bodi_bytes = 5")
+        status, answer = server.reload()
+        self.assertGreaterEqual(status, 400, answer)
+        self.assertIn("max_body_bytes", str(answer["diagnostics"]))
+        self.assertEqual(server.status()["generation"], before)
+        self.assertEqual(server.ask()[0], 200)
+
+    def test_garbage_on_the_control_socket(self):
+        server = self.server().start()
+        path = os.path.join(server.runtime, "control.sock")
+
+        def connect():
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            connection.settimeout(5)
+            connection.connect(path)
+            return connection
+        for size in (1, 15, 17, 256, 4096):
+            connection = connect()
+            connection.send(b"\xff" * size)
+            self.assertEqual(connection.recv(1000), b"", "the connection should be closed")
+            connection.close()
+        wrong = connect()  # the right size, an unknown version, then an unknown call
+        for version, kind in ((7, 1), (1, 99)):
+            wrong.send(harness.struct.pack("<IIQ", version, kind, 5))
+            answer = wrong.recv(1000)
+            self.assertEqual(len(answer), 256)
+            self.assertNotEqual(harness.struct.unpack_from("<I", answer, 16)[0], 0)
+        many = []
+        for _ in range(100):  # more than are kept
+            many.append(connect())
+        for connection in many + [wrong]:
+            connection.close()
+        self.assertEqual(server.reload()[0], 200)
+        rune = os.path.join(os.path.dirname(harness.RUNED), "rune")
+        if os.access(rune, os.X_OK):
+            result = subprocess.run([rune, "status", "--runtime-dir", server.runtime], capture_output=True)
+            self.assertEqual(result.returncode, 0, result.stderr)
+
     def test_usr1_opens_the_log_again(self):
         server = self.server(config="[logging]\nfile = \"runed.log\"").start()
         path = os.path.join(server.folder, "runed.log")
