@@ -57,6 +57,17 @@ if(RUNE_COVERAGE)
     target_link_options(rune_flags INTERFACE --coverage)
 endif()
 
-if(RUNE_LTO)
-    set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+# The rooms that a decision passes through are optimised further, and across files where they are linked into bin/rune,
+# bin/runed and librune.so (the targets with the property RUNE_LTO_LINK). Objects hold machine code as well, which all
+# other programs are linked from: their links stay quick.
+set(RUNE_HOT_ROOMS base shm model eval engine live http)
+set(RUNE_HOT_OPTIONS "")
+define_property(TARGET PROPERTY RUNE_LTO_LINK BRIEF_DOCS "Optimise across files" FULL_DOCS "When this target is linked")
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT RUNE_SANITIZE AND NOT RUNE_COVERAGE)
+    list(APPEND RUNE_HOT_OPTIONS $<$<COMPILE_LANGUAGE:C>:-O3>)
+    if(RUNE_LTO AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
+        list(APPEND RUNE_HOT_OPTIONS $<$<COMPILE_LANGUAGE:C>:-flto=auto> $<$<COMPILE_LANGUAGE:C>:-ffat-lto-objects>)
+        target_link_options(rune_flags INTERFACE
+            $<IF:$<BOOL:$<TARGET_PROPERTY:RUNE_LTO_LINK>>,-flto=auto,-fno-lto>)
+    endif()
 endif()

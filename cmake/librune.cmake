@@ -24,7 +24,7 @@ target_include_directories(rune_static INTERFACE "${PROJECT_SOURCE_DIR}/include"
 
 add_library(rune_shared SHARED ${_objects})
 set_target_properties(rune_shared PROPERTIES
-    OUTPUT_NAME rune LINKER_LANGUAGE CXX
+    OUTPUT_NAME rune LINKER_LANGUAGE CXX RUNE_LTO_LINK ON
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
     LINK_DEPENDS "${_map}")
 target_link_libraries(rune_shared PRIVATE rune_flags PUBLIC ${_libs})
