@@ -197,7 +197,7 @@ static bool run_jsonl(struct conformance *run, const struct input_file *file)
     return ok;
 }
 
-/* corpus-tests/HASH.json and tests/.../N.json. The root is what stands before. */
+/* corpus-tests/NAME.json and tests/DIR/NAME.json. The root is what stands before. */
 static bool is_corpus_case(const char *path, struct rune_str *ret_root)
 {
     const char *name = basename_of(path);
@@ -210,8 +210,9 @@ static bool is_corpus_case(const char *path, struct rune_str *ret_root)
         at += *at == '/';
         if (strncmp(at, "corpus-tests/", 13) == 0 && at + 13 == name) {
             last = at;
-        } else if (strncmp(at, "tests/", 6) == 0 && strspn(name, "0123456789") == (size_t)(dot - name)) {
-            last = at;
+        } else if (strncmp(at, "tests/", 6) == 0) {
+            const char *inner = strchr(at + 6, '/');
+            last = inner != NULL && inner + 1 == name ? at : last;
         }
     }
     if (last != NULL) {
