@@ -96,9 +96,11 @@ bool rune_cedar_expect_close(struct rune_cedar_parser *parser, enum rune_cedar_t
     if (rune_cedar_accept(parser, kind)) {
         return true;
     }
+    bool is_invalid = rune_cedar_at(parser, RUNE_TOKEN_INVALID);
     rune_cedar_expected(parser, rune_cedar_token_text(kind), NULL);
-    struct rune_span span = {parser->lexer.source, open, 1};
-    rune_diag_note(parser->diag, span, "to close this");
+    if (!is_invalid) {
+        rune_diag_note(parser->diag, (struct rune_span){parser->lexer.source, open, 1}, "to close this");
+    }
     return false;
 }
 
@@ -427,6 +429,16 @@ static bool read_scope(struct rune_cedar_parser *parser, struct rune_cedar_polic
 
 /* ---- conditions, policies ---- */
 
+/* `permit (` or `forbid (`: here a policy begins. */
+static bool at_effect(const struct rune_cedar_parser *parser)
+{
+    if (!rune_cedar_at_word(parser, RUNE_WORD_PERMIT) && !rune_cedar_at_word(parser, RUNE_WORD_FORBID)) {
+        return false;
+    }
+    struct rune_cedar_lexer ahead = parser->lexer;
+    return rune_cedar_lexer_next(&ahead).kind == RUNE_TOKEN_LPAREN;
+}
+
 static bool read_condition(struct rune_cedar_parser *parser, struct rune_cedar_condition *ret_condition)
 {
     struct rune_cedar_token word = parser->token;
@@ -462,7 +474,7 @@ static bool read_conditions(struct rune_cedar_parser *parser, struct rune_cedar_
 {
     struct rune_vec_condition list = {0};
     bool ok = false;
-    while (rune_cedar_at(parser, RUNE_TOKEN_IDENT)) {
+    while (rune_cedar_at(parser, RUNE_TOKEN_IDENT) && !at_effect(parser)) {
         struct rune_cedar_condition condition;
         if (!read_condition(parser, &condition)) {
             goto out;
@@ -525,22 +537,18 @@ static bool read_policy(struct rune_cedar_parser *parser, struct rune_cedar_poli
     return true;
 }
 
-/* To where the next policy may begin. */
+/* To where the next policy may begin. A `;` that nothing follows with which a policy begins was a slip itself. */
 static void skip_policy(struct rune_cedar_parser *parser)
 {
-    while (!rune_cedar_at(parser, RUNE_TOKEN_END)) {
-        if (rune_cedar_accept(parser, RUNE_TOKEN_SEMICOLON)) {
+    while (!rune_cedar_at(parser, RUNE_TOKEN_END) && !at_effect(parser)) {
+        bool is_end = rune_cedar_accept(parser, RUNE_TOKEN_SEMICOLON);
+        if (is_end && (rune_cedar_at(parser, RUNE_TOKEN_AT) || rune_cedar_at_word(parser, RUNE_WORD_PERMIT) ||
+                       rune_cedar_at_word(parser, RUNE_WORD_FORBID))) {
             return;
         }
-        bool is_effect =
-            rune_cedar_at_word(parser, RUNE_WORD_PERMIT) || rune_cedar_at_word(parser, RUNE_WORD_FORBID);
-        if (is_effect) {
-            struct rune_cedar_lexer ahead = parser->lexer;
-            if (rune_cedar_lexer_next(&ahead).kind == RUNE_TOKEN_LPAREN) {
-                return;
-            }
+        if (!is_end) {
+            rune_cedar_advance(parser);
         }
-        rune_cedar_advance(parser);
     }
 }
 
@@ -588,8 +596,7 @@ enum rune_err rune_cedar_parse(const struct rune_source *source, struct rune_are
         struct rune_cedar_policy policy = {0};
         uint32_t start = parser.token.offset;
         if (!read_policy(&parser, &policy)) {
-            /* Progress, should the mistake be at the very beginning of what looks like a policy. */
-            if (parser.token.offset == start && !rune_cedar_at(&parser, RUNE_TOKEN_SEMICOLON)) {
+            if (parser.token.offset == start) { /* progress, whatever stands here */
                 rune_cedar_advance(&parser);
             }
             skip_policy(&parser);

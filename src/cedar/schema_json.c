@@ -101,15 +101,24 @@ static void *array(struct reader *reader, size_t count, size_t size)
 
 /* ---- names ---- */
 
-/* A name that refers to something: `__cedar` may be in it. */
+/* A name that refers to something: `__cedar` may be in it, other reserved words may not. */
 static bool is_reference(struct rune_str text)
 {
-    struct rune_str prefix = RUNE_STR("__cedar::");
-    if (text.length > prefix.length && memcmp(text.data, prefix.data, prefix.length) == 0) {
-        text.data += prefix.length;
-        text.length -= prefix.length;
+    for (;;) {
+        const char *colon = memchr(text.data, ':', text.length);
+        struct rune_str part = {text.data, colon != NULL ? (size_t)(colon - text.data) : text.length};
+        enum rune_cedar_word word = rune_cedar_word_find(part);
+        if (!rune_cedar_is_ident(part) || (rune_cedar_word_is_reserved(word) && word != RUNE_WORD_CEDAR)) {
+            return false;
+        }
+        if (colon == NULL) {
+            return true;
+        }
+        if (text.length - part.length < 2 || colon[1] != ':') {
+            return false;
+        }
+        text = (struct rune_str){colon + 2, text.length - part.length - 2};
     }
-    return rune_uid_is_type_name(text);
 }
 
 static bool read_reference(struct reader *reader, const struct rune_json_node *node, struct rune_schema_ast_ref *ref)
