@@ -69,7 +69,8 @@ static bool read_link(struct reader *reader, const struct rune_json_node *node, 
     if (node->type != RUNE_JSON_OBJECT) {
         return fail(reader, node->offset, NULL, "a link is an object");
     }
-    bool ok = read_id(reader, node, "template_id", &link->template_id) & read_id(reader, node, "link_id", &link->link_id);
+    bool ok = read_id(reader, node, "template_id", &link->template_id);
+    ok = read_id(reader, node, "link_id", &link->link_id) && ok; /* both are checked, and both reported */
     const struct rune_json_node *args = rune_json_find(node, "args");
     link->span = (struct rune_span){reader->source, node->offset, node->length};
     if (args == NULL || args->type != RUNE_JSON_OBJECT) {
