@@ -827,7 +827,6 @@ static void put_aggregate(struct coder *coder, const struct rune_dl_goal *goal)
     put(coder, result);
     put(coder, first);
     put(coder, count);
-    put(coder, goal->term);
     put(coder, target_of_level(coder, level));
     put_registers(coder, goal->vars + 1, group);
     put_result(coder, goal->vars[0], result, level);

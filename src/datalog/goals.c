@@ -3,8 +3,7 @@
  *
  * Constants are variables with a value; an expression becomes a goal for each operator, its result a variable; `X = Y`
  * makes two variables one. The body of an aggregate becomes a relation of its own whose columns are the group, then
- * every other variable (so that each distinct binding is one tuple), then the value; a disjunction in it gives it
- * several rules. */
+ * every other variable (so that each distinct binding is one tuple), then the value. */
 #include "datalog/evaluate_int.h"
 
 #include <string.h>
@@ -411,7 +410,7 @@ static enum rune_err make_literal(struct maker *maker, const struct rune_dl_lite
     case RUNE_DL_AGGREGATE:
         return make_aggregate(maker, literal);
     case RUNE_DL_DISJUNCTION:
-        break; /* expanded by the checker, and below for aggregates */
+        break; /* expanded by the checker, in braces too */
     }
     return refuse(maker, literal->span, NULL, "a disjunction cannot stand here");
 }
@@ -484,12 +483,6 @@ static void mark_body(const struct rune_dl_body *body, const struct rune_dl_lite
             mark_expr(literal->args[0], seen, mark);
             continue;
         }
-        if (literal->kind == RUNE_DL_DISJUNCTION) {
-            for (uint32_t b = 0; b < literal->body_count; b++) {
-                mark_body(&literal->bodies[b], skip, seen, mark);
-            }
-            continue;
-        }
         uint32_t count = literal->kind == RUNE_DL_AGGREGATE ? 1 : literal->arg_count;
         for (uint32_t a = 0; a < count; a++) {
             if (!(literal->is_negated && literal->args[a]->kind == RUNE_DL_WILDCARD)) {
@@ -525,61 +518,11 @@ struct level {
     const struct rune_dl_expr *value; /* of the enclosing braces, or NULL */
 };
 
-/* Bodies without disjunctions: one for each way through. LIMIT: 1,000 ways. */
-struct ways {
-    RUNE_VEC(, struct rune_dl_body) items;
-};
-
-static enum rune_err expand(struct maker *maker, struct rune_dl_body *done, const struct rune_dl_body *rest,
-                            uint32_t at, struct ways *ways)
-{
-    struct rune_arena *arena = &maker->ctx->arena;
-    for (; at < rest->count; at++) {
-        const struct rune_dl_literal *literal = &rest->literals[at];
-        if (literal->kind == RUNE_DL_DISJUNCTION) {
-            break;
-        }
-        struct rune_dl_literal *grown =
-            RUNE_ARENA_ARRAY(arena, struct rune_dl_literal, done->count + 1);
-        if (grown == NULL) {
-            return RUNE_E_NOMEM;
-        }
-        memcpy(grown, done->literals, done->count * sizeof(*grown));
-        grown[done->count] = *literal;
-        *done = (struct rune_dl_body){grown, done->count + 1};
-    }
-    if (at == rest->count) {
-        if (ways->items.count >= 1000) {
-            return RUNE_E_LIMIT;
-        }
-        return RUNE_VEC_PUSH(&ways->items, *done) ? RUNE_OK : RUNE_E_NOMEM;
-    }
-    const struct rune_dl_literal *choice = &rest->literals[at];
-    for (uint32_t b = 0; b < choice->body_count; b++) {
-        const struct rune_dl_body *branch = &choice->bodies[b];
-        uint32_t left = rest->count - at - 1;
-        struct rune_dl_body joined = {.count = branch->count + left};
-        joined.literals = RUNE_ARENA_ARRAY(arena, struct rune_dl_literal, joined.count + 1);
-        if (joined.literals == NULL) {
-            return RUNE_E_NOMEM;
-        }
-        memcpy(joined.literals, branch->literals, branch->count * sizeof(joined.literals[0]));
-        memcpy(joined.literals + branch->count, rest->literals + at + 1, left * sizeof(joined.literals[0]));
-        struct rune_dl_body copy = *done;
-        enum rune_err err = expand(maker, &copy, &joined, 0, ways);
-        if (err != RUNE_OK) {
-            return err;
-        }
-    }
-    return RUNE_OK;
-}
-
 static enum rune_err make_leveled(struct maker *maker, const struct level *level);
 
-/* One way through the braces as a rule of the aggregate's relation. */
-static enum rune_err make_way(struct maker *outer, const struct rune_dl_literal *literal,
-                              const struct rune_dl_body *way, uint32_t relation, const uint8_t *seen,
-                              const uint32_t *columns, uint32_t column_count)
+/* The braces as the one rule of the aggregate's relation. */
+static enum rune_err make_inner(struct maker *outer, const struct rune_dl_literal *literal, uint32_t relation,
+                                const uint8_t *seen, const uint32_t *columns, uint32_t column_count)
 {
     struct maker inner;
     enum rune_err err = maker_init(&inner, outer->ctx, outer->source);
@@ -596,18 +539,10 @@ static enum rune_err make_way(struct maker *outer, const struct rune_dl_literal 
     for (uint32_t v = 0; v < outer->source->variable_count; v++) {
         visible[v] = (seen[v] & (SEEN_OUTSIDE | SEEN_INSIDE)) == (SEEN_OUTSIDE | SEEN_INSIDE);
     }
-    uint8_t *here = RUNE_ARENA_ARRAY(&outer->ctx->arena, uint8_t, outer->source->variable_count + 1);
-    if (here == NULL) {
-        err = RUNE_E_NOMEM;
-        goto out;
-    }
-    mark_body(way, NULL, here, 1);
-    struct level level = {way, visible, literal->arg_count > 1 ? literal->args[1] : NULL};
+    struct level level = {&literal->bodies[0], visible, literal->arg_count > 1 ? literal->args[1] : NULL};
     err = make_leveled(&inner, &level);
     for (uint32_t i = 0; i < column_count && err == RUNE_OK; i++) {
-        /* A variable that another way binds, but not this one, has one value here. */
-        bool is_bound = visible[columns[i]] || here[columns[i]];
-        head[i] = is_bound ? var_of(&inner, columns[i]) : var_constant(&inner, RUNE_TERM_NONE);
+        head[i] = var_of(&inner, columns[i]);
         err = head[i] == RUNE_DL_NO_VAR ? RUNE_E_NOMEM : RUNE_OK;
     }
     if (err == RUNE_OK && literal->arg_count > 1) {
@@ -673,14 +608,7 @@ static enum rune_err make_braces(struct maker *maker, const struct rune_dl_liter
     ctx->rels.items[relation].is_aggregate_body = true;
     ctx->rels.items[relation].access = RUNE_DL_DEMANDED;
     ctx->rels.items[relation].on_request = ctx->rels.items[maker->source->head].on_request;
-    struct ways ways = {0};
-    struct rune_dl_body empty = {0};
-    err = expand(maker, &empty, &literal->bodies[0], 0, &ways);
-    for (uint32_t i = 0; i < ways.items.count && err == RUNE_OK; i++) {
-        err = make_way(maker, literal, &ways.items.items[i], relation, seen, columns, column_count);
-    }
-    uint32_t way_count = (uint32_t)ways.items.count;
-    RUNE_VEC_FINI(&ways.items);
+    err = make_inner(maker, literal, relation, seen, columns, column_count);
     uint32_t result;
     if (err == RUNE_OK) {
         err = make_expr(maker, literal->args[0], &result);
@@ -694,7 +622,6 @@ static enum rune_err make_braces(struct maker *maker, const struct rune_dl_liter
     }
     goal->op = (uint32_t)literal->aggregate;
     goal->relation = relation;
-    goal->term = way_count > 1; /* the same binding may come by two ways */
     goal->vars[0] = result;
     for (uint32_t i = 0; i < group_count; i++) {
         goal->vars[1 + i] = var_of(maker, columns[i]);

@@ -588,23 +588,14 @@ static bool fold_result(struct fold *fold, rune_term *ret_term)
 }
 
 static bool aggregate(struct rune_rule_vm *vm, enum rune_rule_aggregate op, const struct rune_image_plan *plans,
-                      uint32_t plan_count, bool may_repeat, const rune_term *args, rune_term *ret_term)
+                      uint32_t plan_count, const rune_term *args, rune_term *ret_term)
 {
     uint32_t arity = vm->in.relations[plans[0].relation].arity;
     struct fold fold = {.vm = vm, .op = op, .value_column = arity == 0 ? 0 : arity - 1};
     uint32_t before = vm->failed;
-    if (may_repeat) {
-        const struct rune_rule_table *table = rune_rule_solve(vm, plans, plan_count, args);
-        for (uint32_t i = 0; table != NULL && i < table->count; i++) {
-            if (!fold_emit(&fold, table->rows + (size_t)i * arity)) {
-                break;
-            }
-        }
-    } else {
-        for (uint32_t i = 0; i < plan_count; i++) {
-            if (rune_rule_run(vm, &plans[i], args, fold_emit, &fold)) {
-                break;
-            }
+    for (uint32_t i = 0; i < plan_count; i++) {
+        if (rune_rule_run(vm, &plans[i], args, fold_emit, &fold)) {
+            break;
         }
     }
     if (vm->err != RUNE_OK) {
@@ -875,12 +866,12 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
             break;
         }
         case RUNE_RULE_AGGREGATE:
-            (void)gather(word + 7, registers, terms);
-            if (!aggregate(vm, (enum rune_rule_aggregate)word[1], vm->plans + word[3], word[4], word[5] != 0, terms,
+            (void)gather(word + 6, registers, terms);
+            if (!aggregate(vm, (enum rune_rule_aggregate)word[1], vm->plans + word[3], word[4], terms,
                            &registers[word[2]])) {
-                FAIL_TO(word[6]);
+                FAIL_TO(word[5]);
             }
-            word = skip_list(word + 7, 1);
+            word = skip_list(word + 6, 1);
             break;
         case RUNE_RULE_ENTITY_EXISTS:
             if (!exists(vm, registers[word[1]])) {

@@ -24,11 +24,16 @@ struct rows {
 static void rows_add(struct rows *rows, const struct rune_buf *line)
 {
     if (rows->count == rows->capacity) {
-        rows->capacity = rows->capacity == 0 ? 64 : rows->capacity * 2;
-        rows->lines = rune_realloc(rows->lines, rows->capacity, sizeof(char *));
-        if (rows->lines == NULL) {
+        size_t capacity = rows->capacity == 0 ? 64 : rows->capacity * 2;
+        char **lines = RUNE_ARENA_ARRAY(rows->arena, char *, capacity);
+        if (lines == NULL) {
             abort();
         }
+        if (rows->count > 0) {
+            memcpy(lines, rows->lines, rows->count * sizeof(char *));
+        }
+        rows->lines = lines;
+        rows->capacity = capacity;
     }
     rows->lines[rows->count++] = rune_arena_strndup(rows->arena, line->data, line->length);
 }
@@ -404,7 +409,6 @@ static void facts_change(struct test *test, struct fact_set *set, const struct r
                 set->items[set->count++] =
                     (struct fact){member->key, &member->value.as.array.items[i], line.lines[0]};
             }
-            rune_free(line.lines);
         }
     }
 }
