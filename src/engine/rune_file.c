@@ -25,10 +25,12 @@ static bool next_line(const struct rune_source *source, size_t *at, struct line 
     return true;
 }
 
-/* The name in `[name]`, alone on its line; empty where the line is none. */
+/* The name in `[name]`, alone on its line but for a comment; empty where the line is none. */
 static struct rune_str header_name(const struct line *line)
 {
     size_t end = line->length;
+    const char *comment = end > 0 && line->text[0] == '[' ? memchr(line->text, '#', end) : NULL;
+    end = comment != NULL ? (size_t)(comment - line->text) : end;
     while (end > 0 && (line->text[end - 1] == ' ' || line->text[end - 1] == '\t' || line->text[end - 1] == '\r')) {
         end--;
     }
