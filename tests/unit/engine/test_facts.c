@@ -300,6 +300,42 @@ static void test_entities__of_a_column_are_neighbours(void **state)
     rune_dict_destroy(dict);
 }
 
+static bool count_down(void *context, size_t size)
+{
+    uint64_t *left = context;
+    (void)size;
+    if (*left == 0) {
+        return false;
+    }
+    --*left;
+    return true;
+}
+
+/* The Nth allocation fails, for every N: an error, or all tuples; nothing leaks. */
+static void test_memory__may_run_out_anywhere(void **state)
+{
+    static const char *const texts[] = {"a\\t\tUser::\"x\"\t99999999999\nb\tUser::\"y\"\t7\n",
+                                        "\"a\"\"b\",2,true\nc,3,false\n",
+                                        "[\"\\u00e4\", {\"__entity\": {\"type\": \"U\", \"id\": \"i\"}}]\n[\"b\", 1]\n"};
+    (void)state;
+    for (int format = 0; format < 3; format++) {
+        enum rune_err err = RUNE_E_NOMEM;
+        for (uint64_t n = 0; err != RUNE_OK; n++) {
+            struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
+            struct rune_fact_relation relation = {.name = RUNE_STR("r")};
+            uint64_t left = n;
+            rune_alloc_set_hook(count_down, &left);
+            err = rune_facts_parse(rune_str_from(texts[format]), "r", (enum rune_facts_format)format, dict, &relation,
+                                   NULL);
+            rune_alloc_set_hook(NULL, NULL);
+            assert_true(err == RUNE_E_NOMEM || (err == RUNE_OK && relation.tuples.count == 2));
+            rune_tuples_fini(&relation.tuples);
+            rune_dict_destroy(dict);
+            assert_true(n < 1000);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_lines__are_bounded),
         cmocka_unit_test(test_scan_int__is_strtoll_where_it_fits),
         cmocka_unit_test(test_entities__of_a_column_are_neighbours),
+        cmocka_unit_test(test_memory__may_run_out_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
