@@ -122,7 +122,7 @@ static int open_socket(const char *dir)
     unlink(address.sun_path); /* we hold the lock: nobody listens there */
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     mode_t before = umask(0111); /* who may ask what is decided by who they are, not by the file's mode */
-    if (fd >= 0 && (bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 64) != 0)) {
+    if (fd >= 0 && (bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 || listen(fd, SOMAXCONN) != 0)) {
         int saved = errno;
         close(fd);
         errno = saved;
