@@ -36,8 +36,7 @@ static void warn_singletons(struct rune_dl_checker *checker, const struct rune_d
 /* Facts of built-in relations are rules without a body: they decide or derive, and are not stored as they stand. */
 static bool is_fact(const struct rune_dl_checker *checker, const struct rune_dl_rule *clause)
 {
-    return clause->body.count == 0 &&
-           checker->relations.items[clause->head].builtin == RUNE_DL_NOT_BUILTIN;
+    return clause->body.count == 0 && checker->relations.items[clause->head].builtin == RUNE_DL_NOT_BUILTIN;
 }
 
 static void check_clause(struct rune_dl_checker *checker, struct rune_dl_rule *clause)
@@ -110,8 +109,7 @@ static void finish_program(struct rune_dl_checker *checker, struct rune_dl_progr
     program->fact_count = (uint32_t)checker->facts.count;
     program->facts =
         rune_arena_memdup(checker->arena, checker->facts.items, checker->facts.count * sizeof(checker->facts.items[0]));
-    checker->nomem =
-        checker->nomem || program->relations == NULL || program->rules == NULL || program->facts == NULL;
+    checker->nomem = checker->nomem || program->relations == NULL || program->rules == NULL || program->facts == NULL;
 }
 
 static enum rune_err verdict(const struct rune_dl_checker *checker)

@@ -14,7 +14,7 @@ RUNE_VEC(rune_vec_dl_relation, struct rune_dl_relation);
 struct rune_dl_edge {
     uint32_t head;
     uint32_t body;
-    bool is_negative; /* through `not` or an aggregate, or by the collecting of a set */
+    bool is_negative;                      /* through `not` or an aggregate, or by the collecting of a set */
     const struct rune_dl_literal *literal; /* NULL: implied by a built-in */
 };
 
@@ -31,7 +31,7 @@ struct rune_dl_checker {
     struct rune_vec_dl_edge edges;
     uint32_t undefined; /* reported so far: advice costs, so only the first get some */
     uint32_t errors;
-    bool is_broken;     /* the clause being resolved has a name that means nothing */
+    bool is_broken; /* the clause being resolved has a name that means nothing */
     bool limit;
     bool nomem;
 };

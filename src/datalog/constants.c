@@ -22,9 +22,15 @@ static enum fold fold_integers(enum rune_dl_expr_kind op, int64_t a, int64_t b, 
 {
     bool failed = false;
     switch (op) {
-    case RUNE_DL_ADD: failed = __builtin_add_overflow(a, b, ret); break;
-    case RUNE_DL_SUB: failed = __builtin_sub_overflow(a, b, ret); break;
-    case RUNE_DL_MUL: failed = __builtin_mul_overflow(a, b, ret); break;
+    case RUNE_DL_ADD:
+        failed = __builtin_add_overflow(a, b, ret);
+        break;
+    case RUNE_DL_SUB:
+        failed = __builtin_sub_overflow(a, b, ret);
+        break;
+    case RUNE_DL_MUL:
+        failed = __builtin_mul_overflow(a, b, ret);
+        break;
     default:
         if (b == 0 || (a == INT64_MIN && b == -1)) {
             /* INT64_MIN mod -1 is 0 by its definition, only the quotient overflows. */
@@ -40,11 +46,21 @@ static enum fold fold_integers(enum rune_dl_expr_kind op, int64_t a, int64_t b, 
 static enum fold fold_floats(enum rune_dl_expr_kind op, double a, double b, double *ret)
 {
     switch (op) {
-    case RUNE_DL_ADD: *ret = a + b; break;
-    case RUNE_DL_SUB: *ret = a - b; break;
-    case RUNE_DL_MUL: *ret = a * b; break;
-    case RUNE_DL_DIV: *ret = a / b; break;
-    default: *ret = fmod(a, b); break;
+    case RUNE_DL_ADD:
+        *ret = a + b;
+        break;
+    case RUNE_DL_SUB:
+        *ret = a - b;
+        break;
+    case RUNE_DL_MUL:
+        *ret = a * b;
+        break;
+    case RUNE_DL_DIV:
+        *ret = a / b;
+        break;
+    default:
+        *ret = fmod(a, b);
+        break;
     }
     return isfinite(*ret) ? FOLD_OK : FOLD_ERROR;
 }
@@ -87,22 +103,29 @@ static enum fold fold(const struct rune_dl_expr *expr, struct value *ret)
 {
     *ret = (struct value){.kind = expr->kind, .expr = expr};
     switch (expr->kind) {
-    case RUNE_DL_LONG: ret->integer = expr->as.integer; return FOLD_OK;
-    case RUNE_DL_FLOAT: ret->floating = expr->as.floating; return FOLD_OK;
+    case RUNE_DL_LONG:
+        ret->integer = expr->as.integer;
+        return FOLD_OK;
+    case RUNE_DL_FLOAT:
+        ret->floating = expr->as.floating;
+        return FOLD_OK;
     case RUNE_DL_STRING:
     case RUNE_DL_BOOL:
-    case RUNE_DL_ENTITY: return FOLD_OK;
+    case RUNE_DL_ENTITY:
+        return FOLD_OK;
     case RUNE_DL_NEG:
     case RUNE_DL_ADD:
     case RUNE_DL_SUB:
     case RUNE_DL_MUL:
     case RUNE_DL_DIV:
-    case RUNE_DL_MOD: return fold_operator(expr, ret); /* depth: RUNE_DL_MAX_DEPTH */
+    case RUNE_DL_MOD:
+        return fold_operator(expr, ret); /* depth: RUNE_DL_MAX_DEPTH */
     case RUNE_DL_VARIABLE:
     case RUNE_DL_WILDCARD:
     case RUNE_DL_LIST:
     case RUNE_DL_INDEX:
-    case RUNE_DL_CALL: break;
+    case RUNE_DL_CALL:
+        break;
     }
     return FOLD_NOT_CONSTANT;
 }
@@ -110,13 +133,17 @@ static enum fold fold(const struct rune_dl_expr *expr, struct value *ret)
 static bool equal_values(const struct value *left, const struct value *right)
 {
     switch (left->kind) {
-    case RUNE_DL_LONG: return left->integer == right->integer;
-    case RUNE_DL_FLOAT: return left->floating == right->floating;
-    case RUNE_DL_BOOL: return left->expr->as.boolean == right->expr->as.boolean;
+    case RUNE_DL_LONG:
+        return left->integer == right->integer;
+    case RUNE_DL_FLOAT:
+        return left->floating == right->floating;
+    case RUNE_DL_BOOL:
+        return left->expr->as.boolean == right->expr->as.boolean;
     case RUNE_DL_ENTITY:
         return rune_str_equal(left->expr->as.uid.type, right->expr->as.uid.type) &&
                rune_str_equal(left->expr->as.uid.id, right->expr->as.uid.id);
-    default: return rune_str_equal(left->expr->as.string, right->expr->as.string);
+    default:
+        return rune_str_equal(left->expr->as.string, right->expr->as.string);
     }
 }
 
@@ -147,10 +174,14 @@ int rune_dl_compare_constants(const struct rune_dl_literal *literal)
         return 0; /* an error of the derivation */
     }
     switch (literal->compare) {
-    case RUNE_DL_LT: return order < 0;
-    case RUNE_DL_LE: return order <= 0;
-    case RUNE_DL_GT: return order > 0;
-    default: return order >= 0;
+    case RUNE_DL_LT:
+        return order < 0;
+    case RUNE_DL_LE:
+        return order <= 0;
+    case RUNE_DL_GT:
+        return order > 0;
+    default:
+        return order >= 0;
     }
 }
 
@@ -159,11 +190,20 @@ int rune_dl_compare_constants(const struct rune_dl_literal *literal)
 static bool ext_kind(uint32_t function, enum rune_ext_kind *ret_kind)
 {
     switch (function) {
-    case RUNE_DL_FN_DECIMAL: *ret_kind = RUNE_EXT_DECIMAL; return true;
-    case RUNE_DL_FN_IP: *ret_kind = RUNE_EXT_IPADDR; return true;
-    case RUNE_DL_FN_DATETIME: *ret_kind = RUNE_EXT_DATETIME; return true;
-    case RUNE_DL_FN_DURATION: *ret_kind = RUNE_EXT_DURATION; return true;
-    default: return false;
+    case RUNE_DL_FN_DECIMAL:
+        *ret_kind = RUNE_EXT_DECIMAL;
+        return true;
+    case RUNE_DL_FN_IP:
+        *ret_kind = RUNE_EXT_IPADDR;
+        return true;
+    case RUNE_DL_FN_DATETIME:
+        *ret_kind = RUNE_EXT_DATETIME;
+        return true;
+    case RUNE_DL_FN_DURATION:
+        *ret_kind = RUNE_EXT_DURATION;
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -289,12 +329,19 @@ enum rune_err rune_dl_constant_term(const struct rune_dl_expr *expr, struct rune
     enum rune_ext_kind kind;
     struct rune_ext ext;
     switch (expr->kind) {
-    case RUNE_DL_LONG: return rune_dict_long(dict, expr->as.integer, ret_term);
-    case RUNE_DL_FLOAT: return rune_dict_float(dict, expr->as.floating, ret_term);
-    case RUNE_DL_STRING: return rune_dict_string(dict, expr->as.string, ret_term);
-    case RUNE_DL_ENTITY: return entity_term(&expr->as.uid, dict, ret_term);
-    case RUNE_DL_BOOL: *ret_term = rune_term_bool(expr->as.boolean); return RUNE_OK;
-    default: break;
+    case RUNE_DL_LONG:
+        return rune_dict_long(dict, expr->as.integer, ret_term);
+    case RUNE_DL_FLOAT:
+        return rune_dict_float(dict, expr->as.floating, ret_term);
+    case RUNE_DL_STRING:
+        return rune_dict_string(dict, expr->as.string, ret_term);
+    case RUNE_DL_ENTITY:
+        return entity_term(&expr->as.uid, dict, ret_term);
+    case RUNE_DL_BOOL:
+        *ret_term = rune_term_bool(expr->as.boolean);
+        return RUNE_OK;
+    default:
+        break;
     }
     if (!is_constructor(expr, &kind)) {
         return RUNE_E_INVALID;

@@ -12,18 +12,18 @@
 #include "datalog/tuples.h"
 
 #define MAX_EXPANDED 65536u /* LIMIT: literals that one clause may expand to, if it is not that long itself */
-#define NOT_MAPPED UINT32_MAX
+#define NOT_MAPPED   UINT32_MAX
 
 RUNE_VEC(rune_vec_dl_plain, struct rune_dl_literal);
 
 struct expander {
     struct rune_dl_checker *checker;
     const struct rune_dl_rule *clause;
-    struct rune_vec_dl_plain literals;        /* of the branch under construction */
-    uint32_t *map;                            /* variable of the clause -> of the branch */
-    struct rune_vec_u32 undo;                 /* mapped variables, innermost scope last */
+    struct rune_vec_dl_plain literals;             /* of the branch under construction */
+    uint32_t *map;                                 /* variable of the clause -> of the branch */
+    struct rune_vec_u32 undo;                      /* mapped variables, innermost scope last */
     RUNE_VEC(, struct rune_dl_variable) variables; /* of the branch */
-    bool are_local;                           /* variables mapped now are an aggregate's own */
+    bool are_local;                                /* variables mapped now are an aggregate's own */
     uint32_t branch;
 };
 
@@ -317,8 +317,12 @@ static void name_braces(struct rune_dl_checker *checker, const struct rune_dl_ru
     any.args = args;
     any.arg_count = count;
     any.body = *braces;
-    *atom = (struct rune_dl_literal){.kind = RUNE_DL_ATOM, .span = aggregate->span, .name = any.head_name,
-                                     .relation = any.head, .args = args, .arg_count = count};
+    *atom = (struct rune_dl_literal){.kind = RUNE_DL_ATOM,
+                                     .span = aggregate->span,
+                                     .name = any.head_name,
+                                     .relation = any.head,
+                                     .args = args,
+                                     .arg_count = count};
     *braces = (struct rune_dl_body){atom, 1};
     if (!checker->nomem) {
         checker->relations.items[any.head].is_head = true;

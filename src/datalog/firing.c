@@ -8,9 +8,9 @@
 
 struct firing {
     struct rune_dl_checker *checker;
-    uint32_t *missing;   /* by rule: positive atoms not fillable yet; UINT32_MAX: never */
-    uint32_t *first;     /* by relation: first waiter */
-    bool *fillable;      /* by relation */
+    uint32_t *missing;                              /* by rule: positive atoms not fillable yet; UINT32_MAX: never */
+    uint32_t *first;                                /* by relation: first waiter */
+    bool *fillable;                                 /* by relation */
     struct rune_vec_u32 waiting_rule, waiting_next; /* waiters */
     struct rune_vec_u32 ready;
 };

@@ -222,24 +222,42 @@ static enum rune_dl_token_kind lex_equal(struct lexer *lexer)
 static enum rune_dl_token_kind lex_symbol(struct lexer *lexer)
 {
     switch (peek(lexer, 0)) {
-    case '(': return take(lexer, 1, RUNE_DL_TOKEN_LPAREN);
-    case ')': return take(lexer, 1, RUNE_DL_TOKEN_RPAREN);
-    case '[': return take(lexer, 1, RUNE_DL_TOKEN_LBRACKET);
-    case ']': return take(lexer, 1, RUNE_DL_TOKEN_RBRACKET);
-    case '{': return take(lexer, 1, RUNE_DL_TOKEN_LBRACE);
-    case '}': return take(lexer, 1, RUNE_DL_TOKEN_RBRACE);
-    case ',': return take(lexer, 1, RUNE_DL_TOKEN_COMMA);
-    case ';': return take(lexer, 1, RUNE_DL_TOKEN_SEMICOLON);
-    case '.': return take(lexer, 1, RUNE_DL_TOKEN_DOT);
-    case '@': return take(lexer, 1, RUNE_DL_TOKEN_AT);
-    case '+': return take(lexer, 1, RUNE_DL_TOKEN_PLUS);
-    case '-': return take(lexer, 1, RUNE_DL_TOKEN_MINUS);
-    case '*': return take(lexer, 1, RUNE_DL_TOKEN_STAR);
-    case '/': return take(lexer, 1, RUNE_DL_TOKEN_SLASH);
-    case '=': return lex_equal(lexer);
-    case '!': return lex_double(lexer, '=', RUNE_DL_TOKEN_NE, RUNE_DL_TOKEN_BANG);
-    case '<': return lex_double(lexer, '=', RUNE_DL_TOKEN_LE, RUNE_DL_TOKEN_LT);
-    case '>': return lex_double(lexer, '=', RUNE_DL_TOKEN_GE, RUNE_DL_TOKEN_GT);
+    case '(':
+        return take(lexer, 1, RUNE_DL_TOKEN_LPAREN);
+    case ')':
+        return take(lexer, 1, RUNE_DL_TOKEN_RPAREN);
+    case '[':
+        return take(lexer, 1, RUNE_DL_TOKEN_LBRACKET);
+    case ']':
+        return take(lexer, 1, RUNE_DL_TOKEN_RBRACKET);
+    case '{':
+        return take(lexer, 1, RUNE_DL_TOKEN_LBRACE);
+    case '}':
+        return take(lexer, 1, RUNE_DL_TOKEN_RBRACE);
+    case ',':
+        return take(lexer, 1, RUNE_DL_TOKEN_COMMA);
+    case ';':
+        return take(lexer, 1, RUNE_DL_TOKEN_SEMICOLON);
+    case '.':
+        return take(lexer, 1, RUNE_DL_TOKEN_DOT);
+    case '@':
+        return take(lexer, 1, RUNE_DL_TOKEN_AT);
+    case '+':
+        return take(lexer, 1, RUNE_DL_TOKEN_PLUS);
+    case '-':
+        return take(lexer, 1, RUNE_DL_TOKEN_MINUS);
+    case '*':
+        return take(lexer, 1, RUNE_DL_TOKEN_STAR);
+    case '/':
+        return take(lexer, 1, RUNE_DL_TOKEN_SLASH);
+    case '=':
+        return lex_equal(lexer);
+    case '!':
+        return lex_double(lexer, '=', RUNE_DL_TOKEN_NE, RUNE_DL_TOKEN_BANG);
+    case '<':
+        return lex_double(lexer, '=', RUNE_DL_TOKEN_LE, RUNE_DL_TOKEN_LT);
+    case '>':
+        return lex_double(lexer, '=', RUNE_DL_TOKEN_GE, RUNE_DL_TOKEN_GT);
     case ':':
         return peek(lexer, 1) == '-' ? take(lexer, 2, RUNE_DL_TOKEN_TURNSTILE)
                                      : lex_double(lexer, ':', RUNE_DL_TOKEN_PATH, RUNE_DL_TOKEN_COLON);
@@ -248,7 +266,8 @@ static enum rune_dl_token_kind lex_symbol(struct lexer *lexer)
             return take(lexer, 2, RUNE_DL_TOKEN_QUERY);
         }
         return lex_wrong(lexer);
-    default: return lex_wrong(lexer);
+    default:
+        return lex_wrong(lexer);
     }
 }
 
@@ -311,8 +330,8 @@ enum rune_err rune_dl_lex(const struct rune_source *source, enum rune_dl_dialect
     struct lexer lexer = {.source = source, .dialect = dialect, .diag = diag};
     size_t valid = rune_utf8_valid_prefix(source->text, source->length);
     if (valid != source->length) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-D0104", span_at(&lexer, (uint32_t)valid, 1),
-                         "save the file as UTF-8", "the text is not valid UTF-8 here");
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-D0104", span_at(&lexer, (uint32_t)valid, 1), "save the file as UTF-8",
+                         "the text is not valid UTF-8 here");
         lexer.invalid++;
     }
     enum rune_dl_token_kind kind;

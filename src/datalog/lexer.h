@@ -13,38 +13,38 @@
 #include "rune/err.h"
 
 /* RUNE_DL_TOKEN(NAME, "how messages call it") */
-#define RUNE_DL_TOKENS(X)                                                                                              \
-    X(END, "the end of the text")                                                                                      \
-    X(INVALID, "an invalid token")                                                                                     \
-    X(VARIABLE, "a variable")                                                                                          \
-    X(NAME, "a name")                                                                                                  \
-    X(INTEGER, "an integer")                                                                                           \
-    X(FLOAT, "a float")                                                                                                \
-    X(STRING, "a string")                                                                                              \
-    X(LPAREN, "`(`")                                                                                                   \
-    X(RPAREN, "`)`")                                                                                                   \
-    X(LBRACKET, "`[`")                                                                                                 \
-    X(RBRACKET, "`]`")                                                                                                 \
-    X(LBRACE, "`{`")                                                                                                   \
-    X(RBRACE, "`}`")                                                                                                   \
-    X(COMMA, "`,`")                                                                                                    \
-    X(SEMICOLON, "`;`")                                                                                                \
-    X(DOT, "`.`")                                                                                                      \
-    X(TURNSTILE, "`:-`")                                                                                               \
-    X(COLON, "`:`")                                                                                                    \
-    X(PATH, "`::`")                                                                                                    \
-    X(EQ, "`=`")                                                                                                       \
-    X(NE, "`!=`")                                                                                                      \
-    X(LT, "`<`")                                                                                                       \
-    X(LE, "`<=`")                                                                                                      \
-    X(GT, "`>`")                                                                                                       \
-    X(GE, "`>=`")                                                                                                      \
-    X(PLUS, "`+`")                                                                                                     \
-    X(MINUS, "`-`")                                                                                                    \
-    X(STAR, "`*`")                                                                                                     \
-    X(SLASH, "`/`")                                                                                                    \
-    X(BANG, "`!`")                                                                                                     \
-    X(AT, "`@`")                                                                                                       \
+#define RUNE_DL_TOKENS(X)          \
+    X(END, "the end of the text")  \
+    X(INVALID, "an invalid token") \
+    X(VARIABLE, "a variable")      \
+    X(NAME, "a name")              \
+    X(INTEGER, "an integer")       \
+    X(FLOAT, "a float")            \
+    X(STRING, "a string")          \
+    X(LPAREN, "`(`")               \
+    X(RPAREN, "`)`")               \
+    X(LBRACKET, "`[`")             \
+    X(RBRACKET, "`]`")             \
+    X(LBRACE, "`{`")               \
+    X(RBRACE, "`}`")               \
+    X(COMMA, "`,`")                \
+    X(SEMICOLON, "`;`")            \
+    X(DOT, "`.`")                  \
+    X(TURNSTILE, "`:-`")           \
+    X(COLON, "`:`")                \
+    X(PATH, "`::`")                \
+    X(EQ, "`=`")                   \
+    X(NE, "`!=`")                  \
+    X(LT, "`<`")                   \
+    X(LE, "`<=`")                  \
+    X(GT, "`>`")                   \
+    X(GE, "`>=`")                  \
+    X(PLUS, "`+`")                 \
+    X(MINUS, "`-`")                \
+    X(STAR, "`*`")                 \
+    X(SLASH, "`/`")                \
+    X(BANG, "`!`")                 \
+    X(AT, "`@`")                   \
     X(QUERY, "`?-`")
 
 enum rune_dl_token_kind {

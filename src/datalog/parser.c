@@ -89,8 +89,7 @@ static bool fail_negated(struct rune_dl_parser *parser, uint32_t first, enum run
 }
 
 /* The braces of an aggregate: `sum` is the current token. */
-static bool parse_aggregate(struct rune_dl_parser *parser, struct rune_dl_expr *result,
-                            struct rune_dl_literal *literal)
+static bool parse_aggregate(struct rune_dl_parser *parser, struct rune_dl_expr *result, struct rune_dl_literal *literal)
 {
     struct rune_str name = rune_dl_token_str(parser, rune_dl_peek(parser, 0));
     struct rune_dl_expr *value = NULL;
@@ -133,9 +132,8 @@ static bool parse_aggregate(struct rune_dl_parser *parser, struct rune_dl_expr *
     }
     parser->depth--;
     size_t begin = parser->bodies.count;
-    return rune_dl_expect(parser, RUNE_DL_TOKEN_RBRACE, "`,` or `}`", NULL) &&
-           PUSH(parser, &parser->bodies, body) && take_bodies(parser, begin, literal) &&
-           set_args(parser, literal, result, value);
+    return rune_dl_expect(parser, RUNE_DL_TOKEN_RBRACE, "`,` or `}`", NULL) && PUSH(parser, &parser->bodies, body) &&
+           take_bodies(parser, begin, literal) && set_args(parser, literal, result, value);
 }
 
 static bool parse_compare(struct rune_dl_parser *parser, struct rune_dl_expr *left, struct rune_dl_literal *literal)
@@ -300,7 +298,8 @@ static bool parse_literal(struct rune_dl_parser *parser)
     struct rune_dl_literal literal = {.is_negated = at_not(parser)};
     parser->at += literal.is_negated ? 1 : 0;
     if (literal.is_negated && at_not(parser)) {
-        rune_dl_fail_expected(parser, "an atom or a test behind `not`", "a double negation says nothing: leave both out");
+        rune_dl_fail_expected(parser, "an atom or a test behind `not`",
+                              "a double negation says nothing: leave both out");
         return false;
     }
     if (ends_literal(rune_dl_peek(parser, 0)->kind)) {
@@ -309,8 +308,12 @@ static bool parse_literal(struct rune_dl_parser *parser)
     }
     bool ok = false;
     switch (classify(parser)) {
-    case STARTS_ATOM: ok = parse_atom(parser, &literal); break;
-    case STARTS_TEST: ok = parse_test(parser, first, &literal); break;
+    case STARTS_ATOM:
+        ok = parse_atom(parser, &literal);
+        break;
+    case STARTS_TEST:
+        ok = parse_test(parser, first, &literal);
+        break;
     case STARTS_GROUP:
         if (!literal.is_negated) {
             return parse_group(parser);
@@ -394,7 +397,8 @@ static bool parse_annotation(struct rune_dl_parser *parser)
     annotation.span = rune_dl_span_since(parser, first);
     for (size_t i = 0; i < parser->annotations.count; i++) {
         if (rune_str_equal(parser->annotations.items[i].name, annotation.name)) {
-            rune_dl_fail(parser, annotation.span, "RUNE-D0114", "keep one of them", "the annotation `@%.*s` stands twice",
+            rune_dl_fail(parser, annotation.span, "RUNE-D0114", "keep one of them",
+                         "the annotation `@%.*s` stands twice",
                          (int)(annotation.name.length > 80 ? 80 : annotation.name.length), annotation.name.data);
             return false;
         }
@@ -459,8 +463,8 @@ static bool expect_end(struct rune_dl_parser *parser, const char *what, const ch
     }
     const struct rune_dl_token *last = token - 1;
     uint32_t end = last->offset + last->length;
-    bool next_line = token->kind == RUNE_DL_TOKEN_NAME &&
-                     memchr(parser->source->text + end, '\n', token->offset - end) != NULL;
+    bool next_line =
+        token->kind == RUNE_DL_TOKEN_NAME && memchr(parser->source->text + end, '\n', token->offset - end) != NULL;
     if (next_line) {
         rune_dl_fail(parser, (struct rune_span){parser->source, end, 0}, "RUNE-D0105",
                      "every fact and every rule ends with `.`", "expected %s here", what);
@@ -545,8 +549,8 @@ static bool parse_clause(struct rune_dl_parser *parser, struct rune_dl_rule *rul
     }
     if (rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_TURNSTILE) {
         parser->at++;
-        if (!parse_body(parser, &rule->body) ||
-            !expect_end(parser, "`,`, `;` or `.` behind a literal", "a rule ends with `.`, literals are divided by `,`")) {
+        if (!parse_body(parser, &rule->body) || !expect_end(parser, "`,`, `;` or `.` behind a literal",
+                                                            "a rule ends with `.`, literals are divided by `,`")) {
             return false;
         }
     } else if (!expect_end(parser, "`:-` or `.` behind the head",
@@ -650,8 +654,7 @@ static enum rune_err verdict(const struct rune_dl_parser *parser, enum rune_err 
 enum rune_err rune_dl_parse(const struct rune_source *source, enum rune_dl_dialect dialect, struct rune_arena *arena,
                             struct rune_vec_dl_rule *clauses, struct rune_diag *diag)
 {
-    struct rune_dl_parser parser = {
-        .source = source, .dialect = dialect, .arena = arena, .diag = diag, .line = 1};
+    struct rune_dl_parser parser = {.source = source, .dialect = dialect, .arena = arena, .diag = diag, .line = 1};
     uint32_t invalid = 0;
     enum rune_err err = rune_dl_lex(source, dialect, &parser.tokens, &invalid, diag);
     if (err == RUNE_OK) {
@@ -664,8 +667,7 @@ enum rune_err rune_dl_parse(const struct rune_source *source, enum rune_dl_diale
 enum rune_err rune_dl_parse_query(const struct rune_source *source, enum rune_dl_dialect dialect,
                                   struct rune_arena *arena, struct rune_dl_rule *ret_query, struct rune_diag *diag)
 {
-    struct rune_dl_parser parser = {
-        .source = source, .dialect = dialect, .arena = arena, .diag = diag, .line = 1};
+    struct rune_dl_parser parser = {.source = source, .dialect = dialect, .arena = arena, .diag = diag, .line = 1};
     struct rune_dl_rule query = {0};
     uint32_t invalid = 0;
     enum rune_err err = rune_dl_lex(source, dialect, &parser.tokens, &invalid, diag);
@@ -675,8 +677,9 @@ enum rune_err rune_dl_parse_query(const struct rune_source *source, enum rune_dl
         if (ok && rune_dl_peek(&parser, 0)->kind == RUNE_DL_TOKEN_DOT) {
             parser.at++;
         }
-        ok = ok && rune_dl_expect(&parser, RUNE_DL_TOKEN_END, "the end of the query",
-                                  "a query is one atom, like `member(X, \"staff\")`") &&
+        ok = ok &&
+             rune_dl_expect(&parser, RUNE_DL_TOKEN_END, "the end of the query",
+                            "a query is one atom, like `member(X, \"staff\")`") &&
              finish_rule(&parser, 0, &query);
         parser.errors += ok ? 0 : 1;
         err = parser.nomem ? RUNE_E_NOMEM : RUNE_OK;

@@ -47,12 +47,14 @@ bool rune_dl_is_operator(const struct rune_dl_parser *parser, const struct rune_
     case RUNE_DL_TOKEN_STAR:
     case RUNE_DL_TOKEN_SLASH:
     case RUNE_DL_TOKEN_LBRACE:
-    case RUNE_DL_TOKEN_LBRACKET: return true;
+    case RUNE_DL_TOKEN_LBRACKET:
+        return true;
     case RUNE_DL_TOKEN_NAME:
         return rune_dl_token_is_word(parser, token, "mod") ||
                (parser->dialect == RUNE_DL_BUNDLE &&
                 (rune_dl_token_is_word(parser, token, "in") || rune_dl_token_is_word(parser, token, "is")));
-    default: return false;
+    default:
+        return false;
     }
 }
 
@@ -380,11 +382,10 @@ static struct rune_dl_expr *parse_call(struct rune_dl_parser *parser)
 {
     uint32_t first = parser->at;
     const struct rune_dl_token *token = rune_dl_peek(parser, 0);
-    enum rune_dl_function function = parser->dialect == RUNE_DL_BUNDLE
-                                         ? rune_dl_find_function(rune_dl_token_str(parser, token))
-                                         : RUNE_DL_FN_COUNT;
-    if (function == RUNE_DL_FN_COUNT || (rune_dl_function_get(function)->style == RUNE_DL_STYLE_F &&
-                                         (parser->allow & RUNE_DL_ALLOW_FUNCTION) == 0)) {
+    enum rune_dl_function function =
+        parser->dialect == RUNE_DL_BUNDLE ? rune_dl_find_function(rune_dl_token_str(parser, token)) : RUNE_DL_FN_COUNT;
+    if (function == RUNE_DL_FN_COUNT ||
+        (rune_dl_function_get(function)->style == RUNE_DL_STYLE_F && (parser->allow & RUNE_DL_ALLOW_FUNCTION) == 0)) {
         fail_call(parser, token, function);
         return NULL;
     }
@@ -411,8 +412,10 @@ static struct rune_dl_expr *parse_name(struct rune_dl_parser *parser)
     struct rune_str name = rune_dl_token_str(parser, token);
     enum rune_dl_aggregate aggregate;
     switch (rune_dl_peek(parser, 1)->kind) {
-    case RUNE_DL_TOKEN_PATH: return parse_entity(parser);
-    case RUNE_DL_TOKEN_LPAREN: return parse_call(parser);
+    case RUNE_DL_TOKEN_PATH:
+        return parse_entity(parser);
+    case RUNE_DL_TOKEN_LPAREN:
+        return parse_call(parser);
     case RUNE_DL_TOKEN_LBRACE:
         if (rune_dl_find_aggregate(name, &aggregate)) {
             rune_dl_fail(parser, rune_dl_token_span(parser, token), "RUNE-D0601",
@@ -420,15 +423,16 @@ static struct rune_dl_expr *parse_name(struct rune_dl_parser *parser)
                          "an aggregate stands only right of `=`, behind a variable or a constant");
         }
         break;
-    default: break;
+    default:
+        break;
     }
     if (rune_dl_token_is_word(parser, token, "not") || rune_dl_is_operator(parser, token)) {
         rune_dl_fail_expected(parser, "a value", "a constant of that name is written in quotes");
         return NULL;
     }
     parser->at++;
-    bool is_bool = parser->dialect == RUNE_DL_BUNDLE && (rune_str_equal(name, RUNE_STR("true")) ||
-                                                         rune_str_equal(name, RUNE_STR("false")));
+    bool is_bool = parser->dialect == RUNE_DL_BUNDLE &&
+                   (rune_str_equal(name, RUNE_STR("true")) || rune_str_equal(name, RUNE_STR("false")));
     struct rune_dl_expr *expr = new_expr(parser, is_bool ? RUNE_DL_BOOL : RUNE_DL_STRING, first);
     if (expr != NULL && is_bool) {
         expr->as.boolean = name.data[0] == 't';
@@ -452,18 +456,25 @@ static struct rune_dl_expr *parse_parens(struct rune_dl_parser *parser)
 static struct rune_dl_expr *parse_primary(struct rune_dl_parser *parser)
 {
     switch (rune_dl_peek(parser, 0)->kind) {
-    case RUNE_DL_TOKEN_VARIABLE: return parse_variable(parser);
-    case RUNE_DL_TOKEN_NAME: return parse_name(parser);
-    case RUNE_DL_TOKEN_INTEGER: return parse_integer(parser, parser->at, false);
-    case RUNE_DL_TOKEN_FLOAT: return parse_float(parser, parser->at, false);
-    case RUNE_DL_TOKEN_STRING: return parse_string(parser);
-    case RUNE_DL_TOKEN_LPAREN: return parse_parens(parser);
+    case RUNE_DL_TOKEN_VARIABLE:
+        return parse_variable(parser);
+    case RUNE_DL_TOKEN_NAME:
+        return parse_name(parser);
+    case RUNE_DL_TOKEN_INTEGER:
+        return parse_integer(parser, parser->at, false);
+    case RUNE_DL_TOKEN_FLOAT:
+        return parse_float(parser, parser->at, false);
+    case RUNE_DL_TOKEN_STRING:
+        return parse_string(parser);
+    case RUNE_DL_TOKEN_LPAREN:
+        return parse_parens(parser);
     case RUNE_DL_TOKEN_LBRACKET:
         if (parser->dialect == RUNE_DL_BUNDLE) {
             return parse_list(parser);
         }
         break;
-    default: break;
+    default:
+        break;
     }
     rune_dl_fail_expected(parser, "a value", "a variable, a number, a string or a name");
     return NULL;
@@ -490,7 +501,8 @@ static struct rune_dl_expr *parse_method(struct rune_dl_parser *parser, uint32_t
     struct rune_dl_expr **args = NULL;
     uint32_t count = 0;
     parser->in_glob = function == RUNE_DL_FN_MATCHES;
-    parser->allow |= function == RUNE_DL_FN_CONTAINS_ALL || function == RUNE_DL_FN_CONTAINS_ANY ? RUNE_DL_ALLOW_LIST : 0;
+    parser->allow |=
+        function == RUNE_DL_FN_CONTAINS_ALL || function == RUNE_DL_FN_CONTAINS_ANY ? RUNE_DL_ALLOW_LIST : 0;
     bool ok = rune_dl_parse_args(parser, &args, &count);
     parser->in_glob = false;
     parser->allow &= ~(unsigned)RUNE_DL_ALLOW_LIST;

@@ -33,15 +33,15 @@ struct rune_dl_parser {
     struct rune_arena *arena;
     struct rune_diag *diag;
     struct rune_vec_dl_token tokens;
-    uint32_t at;         /* current token */
-    uint32_t depth;      /* nesting of brackets and operators we are in */
-    uint32_t clause;     /* number of the current clause, from 1 */
-    unsigned allow;      /* LIST and TEST: for the next operand only */
-    bool in_glob;        /* the next string is a glob: it may have `\*` */
+    uint32_t at;     /* current token */
+    uint32_t depth;  /* nesting of brackets and operators we are in */
+    uint32_t clause; /* number of the current clause, from 1 */
+    unsigned allow;  /* LIST and TEST: for the next operand only */
+    bool in_glob;    /* the next string is a glob: it may have `\*` */
     bool nomem;
     bool limit;
-    bool reported;       /* the current clause has its message */
-    uint32_t errors;     /* clauses with one */
+    bool reported;         /* the current clause has its message */
+    uint32_t errors;       /* clauses with one */
     struct rune_map names; /* variable name -> slot */
     struct rune_vec_dl_slot slots;
     struct rune_vec_dl_variable variables; /* of the current clause */
@@ -73,8 +73,7 @@ void rune_dl_fail_limit(struct rune_dl_parser *parser, struct rune_span span);
 bool rune_dl_expect(struct rune_dl_parser *parser, enum rune_dl_token_kind kind, const char *what, const char *help);
 
 /* The text of a STRING token, escapes replaced. False: reported. */
-bool rune_dl_decode_string(struct rune_dl_parser *parser, const struct rune_dl_token *token,
-                           struct rune_str *ret_text);
+bool rune_dl_decode_string(struct rune_dl_parser *parser, const struct rune_dl_token *token, struct rune_str *ret_text);
 /* The number of the variable in this clause, UINT32_MAX when memory is out. */
 uint32_t rune_dl_variable(struct rune_dl_parser *parser, const struct rune_dl_token *token);
 /* The clause's list as an array in the arena; the stack shrinks back. NULL for an empty list or when out of memory. */

@@ -184,8 +184,7 @@ static void fail_escape(struct rune_dl_parser *parser, uint32_t offset)
     rune_dl_fail(parser, (struct rune_span){parser->source, offset, 2}, "RUNE-D0106", help, "there is no such escape");
 }
 
-bool rune_dl_decode_string(struct rune_dl_parser *parser, const struct rune_dl_token *token,
-                           struct rune_str *ret_text)
+bool rune_dl_decode_string(struct rune_dl_parser *parser, const struct rune_dl_token *token, struct rune_str *ret_text)
 {
     const char *text = parser->source->text + token->offset + 1;
     size_t length = token->length - 2;

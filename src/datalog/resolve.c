@@ -49,8 +49,8 @@ static bool has_prefix(struct rune_str name, const char *prefix)
 /* Names that belong to RUNE and mean nothing (yet). */
 static bool check_reserved(struct rune_dl_checker *checker, struct rune_str name, struct rune_span span)
 {
-    if (checker->dialect == RUNE_DL_BARE || (!has_prefix(name, "entity.") && !has_prefix(name, "rune.") &&
-                                             !rune_str_equal(name, RUNE_STR("now")))) {
+    if (checker->dialect == RUNE_DL_BARE ||
+        (!has_prefix(name, "entity.") && !has_prefix(name, "rune.") && !rune_str_equal(name, RUNE_STR("now")))) {
         return true;
     }
     struct rune_str names[BUILTIN_COUNT];
@@ -202,8 +202,7 @@ static void resolve_literal(struct rune_dl_checker *checker, struct rune_dl_lite
         checker->is_broken = true;
         return;
     }
-    uint32_t index =
-        resolve_name(checker, literal->name, literal->args, literal->arg_count, IN_BODY, literal->span);
+    uint32_t index = resolve_name(checker, literal->name, literal->args, literal->arg_count, IN_BODY, literal->span);
     literal->relation = index != UINT32_MAX ? index : 0;
 }
 
@@ -260,8 +259,8 @@ void rune_dl_resolve(struct rune_dl_checker *checker, struct rune_dl_rule *claus
 {
     checker->is_broken = !check_head(checker, clause);
     if (!checker->is_broken) {
-        uint32_t index = resolve_name(checker, clause->head_name, clause->args, clause->arg_count, IN_HEAD,
-                                      clause->head_span);
+        uint32_t index =
+            resolve_name(checker, clause->head_name, clause->args, clause->arg_count, IN_HEAD, clause->head_span);
         clause->head = index != UINT32_MAX ? index : 0;
         if (index != UINT32_MAX) {
             struct rune_dl_relation *relation = &checker->relations.items[index];
@@ -287,7 +286,8 @@ void rune_dl_resolve_declaration(struct rune_dl_checker *checker, const struct r
         }
         return;
     }
-    uint32_t index = rune_dl_intern_relation(checker, declaration->name, (struct rune_str){0}, declaration->arity, none);
+    uint32_t index =
+        rune_dl_intern_relation(checker, declaration->name, (struct rune_str){0}, declaration->arity, none);
     if (checker->nomem) {
         return;
     }
@@ -316,8 +316,8 @@ static void report_undefined(struct rune_dl_checker *checker, const struct rune_
         snprintf(help, sizeof(help), "did you mean `%.*s`?", (int)(nearest.length > 200 ? 200 : nearest.length),
                  nearest.data);
     }
-    rune_dl_check_fail(checker, relation->first, "RUNE-D0301", help,
-                       "nothing defines the relation `%.*s`", RUNE_STR_ARG(relation->name));
+    rune_dl_check_fail(checker, relation->first, "RUNE-D0301", help, "nothing defines the relation `%.*s`",
+                       RUNE_STR_ARG(relation->name));
 }
 
 void rune_dl_resolve_finish(struct rune_dl_checker *checker)

@@ -37,8 +37,8 @@ struct rune_dl_safety {
     struct rune_vec_u32 waiting;  /* by variable: first waiter */
     struct rune_vec_dl_task tasks;
     struct rune_vec_dl_waiter waiters;
-    struct rune_vec_u32 ready;    /* variables to bind */
-    struct rune_vec_u32 places;   /* offsets reported for the clause, over its branches */
+    struct rune_vec_u32 ready;  /* variables to bind */
+    struct rune_vec_u32 places; /* offsets reported for the clause, over its branches */
 };
 
 struct rune_dl_safety *rune_dl_safety_create(struct rune_dl_checker *checker)
@@ -184,7 +184,8 @@ static void start_task(struct rune_dl_safety *safety, uint32_t task)
     }
 }
 
-static void bind_when(struct rune_dl_safety *safety, const struct rune_dl_expr *target, const struct rune_dl_expr *needs)
+static void bind_when(struct rune_dl_safety *safety, const struct rune_dl_expr *target,
+                      const struct rune_dl_expr *needs)
 {
     if (target->kind != RUNE_DL_VARIABLE || safety->bound.items[target->as.variable] != 0) {
         return;
@@ -230,7 +231,8 @@ static void bind_literal(struct rune_dl_safety *safety, const struct rune_dl_lit
         break;
     case RUNE_DL_IN:
     case RUNE_DL_IS:
-    case RUNE_DL_DISJUNCTION: break;
+    case RUNE_DL_DISJUNCTION:
+        break;
     }
 }
 
@@ -344,7 +346,8 @@ static void need_literal(struct rune_dl_safety *safety, const struct rune_dl_lit
             need_expr(safety, literal->args[i], "this test needs");
         }
         break;
-    case RUNE_DL_DISJUNCTION: break; /* none is left */
+    case RUNE_DL_DISJUNCTION:
+        break; /* none is left */
     }
 }
 

@@ -14,11 +14,11 @@
 
 struct graph {
     struct rune_dl_checker *checker;
-    uint32_t count;       /* relations */
-    uint32_t *start;      /* by relation: first of its edges in `to`; count + 1 of them */
-    uint32_t *to;         /* edge indexes, grouped by head */
+    uint32_t count;  /* relations */
+    uint32_t *start; /* by relation: first of its edges in `to`; count + 1 of them */
+    uint32_t *to;    /* edge indexes, grouped by head */
     uint32_t *component;
-    uint32_t *back;       /* by relation: edge by which a search came, or UINT32_MAX */
+    uint32_t *back; /* by relation: edge by which a search came, or UINT32_MAX */
     uint32_t *queue;
 };
 
@@ -153,11 +153,11 @@ static void graph_fini(struct graph *graph)
 /* ---- components ---- */
 
 struct tarjan {
-    uint32_t *index;   /* from 1; 0: not seen */
+    uint32_t *index; /* from 1; 0: not seen */
     uint32_t *low;
-    uint32_t *next;    /* position in the relation's edges */
-    uint32_t *stack;   /* relations whose component is open */
-    uint32_t *calls;   /* relations being visited */
+    uint32_t *next;  /* position in the relation's edges */
+    uint32_t *stack; /* relations whose component is open */
+    uint32_t *calls; /* relations being visited */
     uint32_t stack_count, call_count, counter, components;
 };
 
@@ -299,8 +299,7 @@ static bool search(struct graph *graph, uint32_t from, uint32_t goal)
         uint32_t relation = graph->queue[head++];
         for (uint32_t i = graph->start[relation]; i < graph->start[relation + 1]; i++) {
             uint32_t body = graph->checker->edges.items[graph->to[i]].body;
-            if (graph->component[body] != graph->component[from] || body == from ||
-                graph->back[body] != UINT32_MAX) {
+            if (graph->component[body] != graph->component[from] || body == from || graph->back[body] != UINT32_MAX) {
                 continue;
             }
             graph->back[body] = graph->to[i];
@@ -336,8 +335,7 @@ static void report_cycle(struct graph *graph, const struct rune_dl_edge *negativ
         append_name(&text, &relations[edge->body]);
     }
     struct rune_span span = negative->literal != NULL ? negative->literal->span : relations[negative->head].first;
-    rune_dl_check_fail(checker, span, "RUNE-D0701",
-                       "break the cycle: derive one of these relations without the others",
+    rune_dl_check_fail(checker, span, "RUNE-D0701", "break the cycle: derive one of these relations without the others",
                        "a relation depends on itself through a negation or an aggregate: %s", rune_buf_cstr(&text));
     for (uint32_t i = length; i > 0 && length - i < 50; i--) {
         const struct rune_dl_edge *edge = &checker->edges.items[graph->queue[i - 1]];
@@ -439,8 +437,7 @@ static void settle(struct graph *graph, uint32_t components, struct rune_dl_prog
     order_by_component(graph, components, slots);
     for (uint32_t begin = 0; begin < graph->count;) {
         uint32_t end = begin + 1;
-        while (end < graph->count &&
-               graph->component[graph->queue[end]] == graph->component[graph->queue[begin]]) {
+        while (end < graph->count && graph->component[graph->queue[end]] == graph->component[graph->queue[begin]]) {
             end++;
         }
         uint32_t stratum = settle_component(graph, begin, end);

@@ -13,9 +13,9 @@
 
 struct rune_tuples {
     uint32_t arity;
-    uint64_t count;        /* rows */
-    uint64_t capacity;     /* rows */
-    rune_term **columns;   /* arity arrays of `capacity` terms */
+    uint64_t count;      /* rows */
+    uint64_t capacity;   /* rows */
+    rune_term **columns; /* arity arrays of `capacity` terms */
 };
 
 /* RUNE_E_NOMEM. */

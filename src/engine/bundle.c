@@ -9,12 +9,12 @@
 
 #include "engine/rune_file.h"
 
-#define MAX_FILES 100000u                   /* LIMIT: files below a bundle's root */
-#define MAX_TEXT_BYTES (UINT64_C(256) << 20) /* LIMIT: one text */
-#define MAX_ENTITY_BYTES (UINT64_C(2) << 30) /* LIMIT: one file of entity data */
-#define MAX_ALL_BYTES (UINT64_C(3) << 30)    /* LIMIT: all texts of a bundle */
-#define ATTEMPTS 8                          /* reads of a bundle that keeps changing */
-#define PAUSE_NS 50000000L                  /* between two of them */
+#define MAX_FILES        100000u               /* LIMIT: files below a bundle's root */
+#define MAX_TEXT_BYTES   (UINT64_C(256) << 20) /* LIMIT: one text */
+#define MAX_ENTITY_BYTES (UINT64_C(2) << 30)   /* LIMIT: one file of entity data */
+#define MAX_ALL_BYTES    (UINT64_C(3) << 30)   /* LIMIT: all texts of a bundle */
+#define ATTEMPTS         8                     /* reads of a bundle that keeps changing */
+#define PAUSE_NS         50000000L             /* between two of them */
 
 static bool ends_with(struct rune_str text, const char *suffix)
 {
@@ -63,10 +63,14 @@ static bool classify(struct rune_str path, struct rune_bundle_file *file)
         const char *suffix;
         enum rune_bundle_kind kind;
     } endings[] = {
-        {".cedar", RUNE_BUNDLE_POLICIES},          {".cedarschema", RUNE_BUNDLE_SCHEMA},
-        {".cedarschema.json", RUNE_BUNDLE_SCHEMA_JSON}, {".entities.json", RUNE_BUNDLE_ENTITIES},
-        {".links.json", RUNE_BUNDLE_LINKS},        {".tests.json", RUNE_BUNDLE_TESTS_JSON},
-        {".tests.toml", RUNE_BUNDLE_TESTS_TOML},   {".dl", RUNE_BUNDLE_RULES},
+        {".cedar", RUNE_BUNDLE_POLICIES},
+        {".cedarschema", RUNE_BUNDLE_SCHEMA},
+        {".cedarschema.json", RUNE_BUNDLE_SCHEMA_JSON},
+        {".entities.json", RUNE_BUNDLE_ENTITIES},
+        {".links.json", RUNE_BUNDLE_LINKS},
+        {".tests.json", RUNE_BUNDLE_TESTS_JSON},
+        {".tests.toml", RUNE_BUNDLE_TESTS_TOML},
+        {".dl", RUNE_BUNDLE_RULES},
     };
     size_t name_at;
     struct rune_str folder = folder_of(path, &name_at);
@@ -108,7 +112,8 @@ static enum rune_err read_file(const struct rune_bundle *bundle, struct rune_bun
     *all_bytes += file->size_bytes;
     if (*all_bytes > MAX_ALL_BYTES) {
         rune_diag_report_at(diag, RUNE_ERROR, "RUNE-B0103", file->source.path, 0, 0, NULL,
-                            "the texts of this bundle are larger than %u GiB together", (unsigned)(MAX_ALL_BYTES >> 30));
+                            "the texts of this bundle are larger than %u GiB together",
+                            (unsigned)(MAX_ALL_BYTES >> 30));
         return RUNE_E_LIMIT;
     }
     enum rune_err err = rune_fs_read(path, limit, arena, &text, diag);
@@ -168,10 +173,12 @@ static enum rune_err stat_file(const char *path, struct rune_arena *arena, struc
     if (entry == NULL) {
         return RUNE_E_NOMEM;
     }
-    *entry = (struct rune_fs_entry){
-        .path = path, .device = (uint64_t)st.st_dev, .inode = (uint64_t)st.st_ino, .size = (uint64_t)st.st_size,
-        .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
-        .ctime_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec};
+    *entry = (struct rune_fs_entry){.path = path,
+                                    .device = (uint64_t)st.st_dev,
+                                    .inode = (uint64_t)st.st_ino,
+                                    .size = (uint64_t)st.st_size,
+                                    .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+                                    .ctime_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec};
     *ret_entries = entry;
     *ret_count = 1;
     return RUNE_OK;

@@ -16,18 +16,18 @@
 #include "rune/err.h"
 
 enum rune_bundle_kind {
-    RUNE_BUNDLE_POLICIES,     /* *.cedar */
-    RUNE_BUNDLE_SCHEMA,       /* *.cedarschema */
-    RUNE_BUNDLE_SCHEMA_JSON,  /* *.cedarschema.json */
-    RUNE_BUNDLE_ENTITIES,     /* *.entities.json, entities/ *.json */
-    RUNE_BUNDLE_LINKS,        /* *.links.json */
-    RUNE_BUNDLE_RULES,        /* *.dl */
-    RUNE_BUNDLE_FACTS_TSV,    /* facts/NAME.tsv; no text: see `file_path` */
+    RUNE_BUNDLE_POLICIES,    /* *.cedar */
+    RUNE_BUNDLE_SCHEMA,      /* *.cedarschema */
+    RUNE_BUNDLE_SCHEMA_JSON, /* *.cedarschema.json */
+    RUNE_BUNDLE_ENTITIES,    /* *.entities.json, entities/ *.json */
+    RUNE_BUNDLE_LINKS,       /* *.links.json */
+    RUNE_BUNDLE_RULES,       /* *.dl */
+    RUNE_BUNDLE_FACTS_TSV,   /* facts/NAME.tsv; no text: see `file_path` */
     RUNE_BUNDLE_FACTS_CSV,
     RUNE_BUNDLE_FACTS_JSONL,
-    RUNE_BUNDLE_DATA,         /* [data] of a .rune file: TOML with the table `data` */
-    RUNE_BUNDLE_MANIFEST,     /* rune.toml, or version, [metadata], [defaults], [relations.NAME] of a .rune file */
-    RUNE_BUNDLE_TESTS_TOML,   /* *.tests.toml, [tests.NAME] */
+    RUNE_BUNDLE_DATA,       /* [data] of a .rune file: TOML with the table `data` */
+    RUNE_BUNDLE_MANIFEST,   /* rune.toml, or version, [metadata], [defaults], [relations.NAME] of a .rune file */
+    RUNE_BUNDLE_TESTS_TOML, /* *.tests.toml, [tests.NAME] */
     RUNE_BUNDLE_TESTS_JSON,
     RUNE_BUNDLE_KIND_COUNT
 };
@@ -41,11 +41,11 @@ struct rune_bundle_file {
 };
 
 struct rune_bundle {
-    const char *path; /* as given */
-    bool is_file;     /* a .rune file */
+    const char *path;               /* as given */
+    bool is_file;                   /* a .rune file */
     struct rune_bundle_file *files; /* bytewise order of their paths */
     uint32_t count;
-    struct rune_fs_entry *entries;  /* what the comparison sees */
+    struct rune_fs_entry *entries; /* what the comparison sees */
     size_t entry_count;
 };
 
@@ -53,8 +53,8 @@ struct rune_bundle {
 
 /* Reads the bundle. Texts live in the arena and are given to all later stages. RUNE_E_NOT_FOUND, RUNE_E_IO,
  * RUNE_E_BUNDLE (a .rune file's sections; no bundle at all), RUNE_E_BUSY (it kept changing), RUNE_E_LIMIT, RUNE_E_NOMEM. */
-RUNE_MUST_USE enum rune_err rune_bundle_open(const char *path, struct rune_arena *arena,
-                                             struct rune_bundle *ret_bundle, struct rune_diag *diag);
+RUNE_MUST_USE enum rune_err rune_bundle_open(const char *path, struct rune_arena *arena, struct rune_bundle *ret_bundle,
+                                             struct rune_diag *diag);
 
 /* RUNE_E_BUSY if the bundle on disk is no longer what was read: build again from the beginning. */
 RUNE_MUST_USE enum rune_err rune_bundle_check_unchanged(const struct rune_bundle *bundle, struct rune_arena *arena,

@@ -59,8 +59,9 @@ struct rune_fact_relation *rune_facts_find_or_add(struct rune_fact_set *set, str
 
 static enum rune_facts_format format_of(enum rune_bundle_kind kind)
 {
-    return kind == RUNE_BUNDLE_FACTS_TSV ? RUNE_FACTS_TSV : kind == RUNE_BUNDLE_FACTS_CSV ? RUNE_FACTS_CSV
-                                                                                          : RUNE_FACTS_JSONL;
+    return kind == RUNE_BUNDLE_FACTS_TSV   ? RUNE_FACTS_TSV
+           : kind == RUNE_BUNDLE_FACTS_CSV ? RUNE_FACTS_CSV
+                                           : RUNE_FACTS_JSONL;
 }
 
 static enum rune_err finish(struct rune_fact_reader *reader)
@@ -176,8 +177,8 @@ enum rune_err rune_facts_declare(const struct rune_fact_set *set, struct rune_ar
     return RUNE_OK;
 }
 
-enum rune_err rune_facts_take(struct rune_fact_set *set, const struct rune_dl_program *program,
-                              struct rune_dict *dict, struct rune_tuples *ret_facts)
+enum rune_err rune_facts_take(struct rune_fact_set *set, const struct rune_dl_program *program, struct rune_dict *dict,
+                              struct rune_tuples *ret_facts)
 {
     enum rune_err err = RUNE_OK;
     for (uint32_t i = 0; i < program->relation_count; i++) {

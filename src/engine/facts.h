@@ -24,9 +24,9 @@ typedef void (*rune_facts_progress_fn)(void *context, uint64_t done_bytes, uint6
 struct rune_fact_relation {
     struct rune_str name;
     const struct rune_manifest_relation *declared; /* or NULL */
-    struct rune_tuples tuples; /* arity 0 until the first line told it */
+    struct rune_tuples tuples;                     /* arity 0 until the first line told it */
     bool has_arity;
-    const char *first_path;    /* the file that told the arity */
+    const char *first_path; /* the file that told the arity */
 };
 
 struct rune_fact_set {

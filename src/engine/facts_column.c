@@ -173,8 +173,7 @@ static inline bool see(struct rune_fact_reader *reader, struct rune_fact_column 
 static bool wait_to_intern(struct rune_fact_reader *reader, struct rune_fact_column *column, uint64_t row,
                            struct rune_str type, struct rune_str text)
 {
-    struct rune_fact_text waiting = {text.data, (uint32_t)text.length, (uint32_t)row, type.data,
-                                     (uint32_t)type.length};
+    struct rune_fact_text waiting = {text.data, (uint32_t)text.length, (uint32_t)row, type.data, (uint32_t)type.length};
     if (!RUNE_VEC_PUSH(&column->texts, waiting)) {
         reader->err = RUNE_E_NOMEM;
         return false;
@@ -272,7 +271,8 @@ static bool put_declared(struct rune_fact_reader *reader, uint32_t index, uint64
     int64_t value;
     bool fits;
     switch (reader->columns[index].spec.kind) {
-    case RUNE_COLUMN_STRING: return rune_facts_put_string(reader, index, row, at, text);
+    case RUNE_COLUMN_STRING:
+        return rune_facts_put_string(reader, index, row, at, text);
     case RUNE_COLUMN_ENTITY:
         return read_uid(reader, text, &uid) ? rune_facts_put_entity(reader, index, row, at, uid.type, uid.id)
                                             : rune_facts_put_string(reader, index, row, at, text);
@@ -281,7 +281,8 @@ static bool put_declared(struct rune_fact_reader *reader, uint32_t index, uint64
             return rune_facts_put_bool(reader, index, row, at, text.data[0] == 't');
         }
         return fail_kind(reader, &reader->columns[index], at, "neither true nor false");
-    default: break;
+    default:
+        break;
     }
     if (!scan_text(text, &value, &fits) || !fits) {
         return fail_kind(reader, &reader->columns[index], at, "no 64-bit integer");

@@ -46,14 +46,18 @@ static bool put_node(struct data *data, uint32_t column, uint64_t row, const str
 {
     struct rune_fact_reader *reader = &data->reader;
     switch (node->type) {
-    case RUNE_JSON_INTEGER: return rune_facts_put_int(reader, column, row, NULL, node->as.integer);
+    case RUNE_JSON_INTEGER:
+        return rune_facts_put_int(reader, column, row, NULL, node->as.integer);
     case RUNE_JSON_TRUE:
-    case RUNE_JSON_FALSE: return rune_facts_put_bool(reader, column, row, NULL, node->type == RUNE_JSON_TRUE);
-    case RUNE_JSON_STRING: return put_string(data, column, row, node->as.text);
+    case RUNE_JSON_FALSE:
+        return rune_facts_put_bool(reader, column, row, NULL, node->type == RUNE_JSON_TRUE);
+    case RUNE_JSON_STRING:
+        return put_string(data, column, row, node->as.text);
     case RUNE_JSON_NULL:
     case RUNE_JSON_NUMBER:
     case RUNE_JSON_ARRAY:
-    case RUNE_JSON_OBJECT: break;
+    case RUNE_JSON_OBJECT:
+        break;
     }
     fail(data, node, "RUNE-T0107", "facts hold integers, strings, bools and entities (`Type::\"id\"` in a string)",
          "this is no value of a fact");
@@ -139,8 +143,8 @@ enum rune_err rune_facts_read_data(const struct rune_bundle_file *file, const st
                                    struct rune_arena *arena, struct rune_dict *dict, struct rune_fact_set *set,
                                    struct rune_diag *diag)
 {
-    struct data data = {.source = &file->source, .manifest = manifest, .arena = arena, .dict = dict, .set = set,
-                        .diag = diag};
+    struct data data = {
+        .source = &file->source, .manifest = manifest, .arena = arena, .dict = dict, .set = set, .diag = diag};
     struct rune_json_node root;
     enum rune_err err = rune_toml_parse(&file->source, arena, &root, diag);
     if (err != RUNE_OK) {

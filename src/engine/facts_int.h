@@ -10,8 +10,8 @@
 #include "base/vec.h"
 #include "engine/facts.h"
 
-#define RUNE_FACTS_PADDING 64u     /* readable bytes behind a block: fields are read 8 or 16 bytes at a time */
-#define RUNE_FACTS_MAX_ERRORS 20u  /* LIMIT: errors reported a file */
+#define RUNE_FACTS_PADDING    64u /* readable bytes behind a block: fields are read 8 or 16 bytes at a time */
+#define RUNE_FACTS_MAX_ERRORS 20u /* LIMIT: errors reported a file */
 
 /* What a field turned out to be, in a column that is not declared. */
 enum rune_field_kind { RUNE_FIELD_INT, RUNE_FIELD_STRING, RUNE_FIELD_BOOL, RUNE_FIELD_ENTITY, RUNE_FIELD_KINDS };
@@ -20,8 +20,8 @@ enum rune_field_kind { RUNE_FIELD_INT, RUNE_FIELD_STRING, RUNE_FIELD_BOOL, RUNE_
 struct rune_fact_text {
     const char *data;
     uint32_t length;
-    uint32_t row;      /* within the block */
-    const char *type;  /* uid: its type; else NULL */
+    uint32_t row;     /* within the block */
+    const char *type; /* uid: its type; else NULL */
     uint32_t type_length;
 };
 
@@ -49,7 +49,7 @@ struct rune_fact_reader {
     uint64_t lines_in_row;            /* line breaks inside it (CSV) */
     const char *row_start;            /* for columns in messages */
     uint32_t errors;
-    enum rune_err err;                /* NOMEM or LIMIT; sticky */
+    enum rune_err err; /* NOMEM or LIMIT; sticky */
 };
 
 enum rune_row { RUNE_ROW_OK, RUNE_ROW_MORE, RUNE_ROW_WRONG };

@@ -98,14 +98,19 @@ static bool put_value(struct rune_fact_reader *reader, struct rune_json *json, u
     }
     const char *at = json->start + token.offset;
     switch (token.type) {
-    case RUNE_JSON_INTEGER: return rune_facts_put_int(reader, column, row, at, token.integer);
-    case RUNE_JSON_STRING: return put_json_string(reader, column, row, at, token.text);
+    case RUNE_JSON_INTEGER:
+        return rune_facts_put_int(reader, column, row, at, token.integer);
+    case RUNE_JSON_STRING:
+        return put_json_string(reader, column, row, at, token.text);
     case RUNE_JSON_TRUE:
-    case RUNE_JSON_FALSE: return rune_facts_put_bool(reader, column, row, at, token.type == RUNE_JSON_TRUE);
-    case RUNE_JSON_OBJECT: return put_object(reader, json, column, row, at);
+    case RUNE_JSON_FALSE:
+        return rune_facts_put_bool(reader, column, row, at, token.type == RUNE_JSON_TRUE);
+    case RUNE_JSON_OBJECT:
+        return put_object(reader, json, column, row, at);
     case RUNE_JSON_NULL:
     case RUNE_JSON_NUMBER:
-    case RUNE_JSON_ARRAY: break;
+    case RUNE_JSON_ARRAY:
+        break;
     }
     rune_facts_fail(reader, at, "RUNE-T0107", "facts hold 64-bit integers, strings, bools and entities",
                     "%s is no value of a fact",

@@ -17,8 +17,8 @@ struct block {
     size_t capacity; /* without the padding */
     size_t begin;    /* first byte not taken by a row */
     size_t end;
-    size_t checked;  /* valid up to here */
-    bool is_last;    /* nothing follows */
+    size_t checked; /* valid up to here */
+    bool is_last;   /* nothing follows */
     int fd;
     struct rune_str text; /* fd < 0: what is left of it */
 };
@@ -87,8 +87,8 @@ static bool read_more(struct rune_fact_reader *reader, struct block *block)
         while (got < room && !block->is_last) {
             ssize_t n = read(block->fd, block->bytes + block->end + got, room - got);
             if (n < 0 && errno != EINTR) {
-                rune_diag_report_at(reader->diag, RUNE_ERROR, "RUNE-T0110", reader->path, 0, 0, NULL,
-                                    "cannot read: %s", strerror(errno));
+                rune_diag_report_at(reader->diag, RUNE_ERROR, "RUNE-T0110", reader->path, 0, 0, NULL, "cannot read: %s",
+                                    strerror(errno));
                 reader->err = RUNE_E_IO;
                 return false;
             }
@@ -138,9 +138,12 @@ static enum rune_row read_row(struct rune_fact_reader *reader, const char *p, co
                               const char **ret_next)
 {
     switch (reader->format) {
-    case RUNE_FACTS_CSV: return rune_facts_row_csv(reader, p, end, is_last, ret_next);
-    case RUNE_FACTS_JSONL: return rune_facts_row_jsonl(reader, p, end, is_last, ret_next);
-    case RUNE_FACTS_TSV: break;
+    case RUNE_FACTS_CSV:
+        return rune_facts_row_csv(reader, p, end, is_last, ret_next);
+    case RUNE_FACTS_JSONL:
+        return rune_facts_row_jsonl(reader, p, end, is_last, ret_next);
+    case RUNE_FACTS_TSV:
+        break;
     }
     return rune_facts_row_tsv(reader, p, end, is_last, ret_next);
 }

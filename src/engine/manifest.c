@@ -111,7 +111,7 @@ static bool is_table(struct reader *reader, const struct rune_json_member *membe
 static void read_bundle_key(struct reader *reader, const struct rune_json_member *member,
                             struct rune_manifest *manifest)
 {
-    static const char *const names[] = {"name",   "version", "validation",  "validate_requests", "request_entities",
+    static const char *const names[] = {"name",   "version", "validation", "validate_requests", "request_entities",
                                         "errors", "author",  "description"};
     static const char *const validations[] = {"strict", "permissive", "off"}; /* ORDER: enum rune_validation */
     static const char *const switches[] = {"off", "on"};
@@ -123,14 +123,20 @@ static void read_bundle_key(struct reader *reader, const struct rune_json_member
         key++;
     }
     switch (key) { /* ORDER: names */
-    case 0: read_string(reader, member, &manifest->name); break;
-    case 1: read_string(reader, member, &manifest->version); break;
+    case 0:
+        read_string(reader, member, &manifest->name);
+        break;
+    case 1:
+        read_string(reader, member, &manifest->version);
+        break;
     case 2:
         if (read_choice(reader, member, validations, 3, &choice)) {
             manifest->validation = (enum rune_validation)choice;
         }
         break;
-    case 3: read_bool(reader, member, &manifest->validate_requests); break;
+    case 3:
+        read_bool(reader, member, &manifest->validate_requests);
+        break;
     case 4:
         if (read_choice(reader, member, switches, 2, &choice)) {
             manifest->allow_request_entities = choice == 1;
@@ -142,8 +148,12 @@ static void read_bundle_key(struct reader *reader, const struct rune_json_member
         }
         break;
     case 6:
-    case 7: read_string(reader, member, &ignored); break; /* for people */
-    default: fail_unknown(reader, member, names, sizeof(names) / sizeof(names[0]), "there is no key"); break;
+    case 7:
+        read_string(reader, member, &ignored);
+        break; /* for people */
+    default:
+        fail_unknown(reader, member, names, sizeof(names) / sizeof(names[0]), "there is no key");
+        break;
     }
 }
 
@@ -222,10 +232,8 @@ static bool read_column(struct reader *reader, const struct rune_json_node *node
     static const struct {
         const char *name;
         enum rune_column_kind kind;
-    } kinds[] = {{"any", RUNE_COLUMN_ANY},
-                 {"int", RUNE_COLUMN_INT},
-                 {"string", RUNE_COLUMN_STRING},
-                 {"bool", RUNE_COLUMN_BOOL}};
+    } kinds[] = {
+        {"any", RUNE_COLUMN_ANY}, {"int", RUNE_COLUMN_INT}, {"string", RUNE_COLUMN_STRING}, {"bool", RUNE_COLUMN_BOOL}};
     if (node->type != RUNE_JSON_STRING) {
         fail(reader, value_span(reader, node), "RUNE-M0102", "like columns = [\"User\", \"int\"]",
              "a string is wanted for each of", RUNE_STR("columns"));
@@ -288,8 +296,8 @@ static void read_relation(struct reader *reader, const struct rune_json_member *
     if (!is_table(reader, table)) {
         return;
     }
-    struct rune_manifest_relation relation = {
-        .name = name, .span = span_of(reader, table->key_offset, (uint32_t)table->key.length)};
+    struct rune_manifest_relation relation = {.name = name,
+                                              .span = span_of(reader, table->key_offset, (uint32_t)table->key.length)};
     const struct rune_json_member *columns = NULL;
     for (uint32_t i = 0; i < table->value.as.object.count; i++) {
         const struct rune_json_member *member = &table->value.as.object.members[i];

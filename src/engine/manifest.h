@@ -34,13 +34,13 @@ struct rune_manifest_relation {
 };
 
 struct rune_manifest {
-    struct rune_str name, version; /* [bundle]; empty when not given */
-    enum rune_validation validation;   /* "strict" (default), "permissive", "off" */
-    bool validate_requests;            /* default true */
-    bool allow_request_entities;       /* request_entities = "on" (default) or "off" */
-    bool strict_errors;                /* errors = "cedar" (default) or "strict": an erroring forbid matches */
+    struct rune_str name, version;   /* [bundle]; empty when not given */
+    enum rune_validation validation; /* "strict" (default), "permissive", "off" */
+    bool validate_requests;          /* default true */
+    bool allow_request_entities;     /* request_entities = "on" (default) or "off" */
+    bool strict_errors;              /* errors = "cedar" (default) or "strict": an erroring forbid matches */
     struct rune_str principal_type, action_type, resource_type; /* [defaults]; empty when not given */
-    struct rune_manifest_relation *relations; /* in order of the text */
+    struct rune_manifest_relation *relations;                   /* in order of the text */
     uint32_t relation_count;
 };
 

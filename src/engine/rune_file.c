@@ -197,8 +197,8 @@ static enum rune_err extract(const struct rune_source *source, enum rune_bundle_
             text[size++] = '\n';
         }
     }
-    *ret_file = (struct rune_bundle_file){
-        .kind = kind, .source = {source->path, text, (uint32_t)size}, .size_bytes = size};
+    *ret_file =
+        (struct rune_bundle_file){.kind = kind, .source = {source->path, text, (uint32_t)size}, .size_bytes = size};
     return RUNE_OK;
 }
 

@@ -36,8 +36,8 @@ void front_check(struct front *front, const char *text, enum rune_dl_dialect dia
     uint32_t count = read_declarations(declared, declarations, 64);
     front_parse(front, text, dialect);
     if (front->err == RUNE_OK) {
-        front->err = rune_dl_check(&front->clauses, declarations, count, dialect, &front->arena, &front->program,
-                                   front->diag);
+        front->err =
+            rune_dl_check(&front->clauses, declarations, count, dialect, &front->arena, &front->program, front->diag);
     }
 }
 
@@ -63,9 +63,9 @@ const struct rune_dl_relation *front_relation(const struct front *front, const c
 {
     for (uint32_t i = 0; i < front->program.relation_count; i++) {
         const struct rune_dl_relation *relation = &front->program.relations[i];
-        bool same = literal == NULL ? relation->literal.data == NULL
-                                    : relation->literal.data != NULL &&
-                                          rune_str_equal(relation->literal, rune_str_from(literal));
+        bool same = literal == NULL
+                        ? relation->literal.data == NULL
+                        : relation->literal.data != NULL && rune_str_equal(relation->literal, rune_str_from(literal));
         if (same && rune_str_equal(relation->name, rune_str_from(name))) {
             return relation;
         }
@@ -91,10 +91,18 @@ static void print_expr(const struct rune_dl_rule *rule, const struct rune_dl_exp
         rune_buf_append_cstr(out, variable->is_local ? "'" : "");
         break;
     }
-    case RUNE_DL_LONG: rune_buf_printf(out, "%lld", (long long)expr->as.integer); break;
-    case RUNE_DL_FLOAT: rune_buf_printf(out, "%gf", expr->as.floating); break;
-    case RUNE_DL_STRING: rune_buf_append_json(out, expr->as.string); break;
-    case RUNE_DL_BOOL: rune_buf_append_cstr(out, expr->as.boolean ? "true" : "false"); break;
+    case RUNE_DL_LONG:
+        rune_buf_printf(out, "%lld", (long long)expr->as.integer);
+        break;
+    case RUNE_DL_FLOAT:
+        rune_buf_printf(out, "%gf", expr->as.floating);
+        break;
+    case RUNE_DL_STRING:
+        rune_buf_append_json(out, expr->as.string);
+        break;
+    case RUNE_DL_BOOL:
+        rune_buf_append_cstr(out, expr->as.boolean ? "true" : "false");
+        break;
     case RUNE_DL_ENTITY:
         rune_buf_printf(out, "%.*s::", RUNE_STR_ARG(expr->as.uid.type));
         rune_buf_append_json(out, expr->as.uid.id);

@@ -170,8 +170,8 @@ static void test_expand__names_alternatives_in_braces(void **state)
 {
     (void)state;
     expect_rules("p(N) :- N = count { a(X) ; c(X, _), a(X) }.", "a/1 c/2",
-                 (const char *const[]){"rune.any.3(X,rune::\"absent\") :- a(X).",
-                                       "rune.any.3(X,_) :- c(X,_), a(X).", "p(N) :- N=count{rune.any.3(X',_')}."},
+                 (const char *const[]){"rune.any.3(X,rune::\"absent\") :- a(X).", "rune.any.3(X,_) :- c(X,_), a(X).",
+                                       "p(N) :- N=count{rune.any.3(X',_')}."},
                  3);
 }
 
@@ -199,8 +199,8 @@ static void test_facts__fold_to_constants(void **state)
 {
     struct front front;
     (void)state;
-    front_check(&front, "p(2 - 1, -(3 * 4), 7 mod -2). p(1 / 0, a, b). p(9223372036854775807 + 1, a, b).",
-                RUNE_DL_BARE, NULL);
+    front_check(&front, "p(2 - 1, -(3 * 4), 7 mod -2). p(1 / 0, a, b). p(9223372036854775807 + 1, a, b).", RUNE_DL_BARE,
+                NULL);
     assert_int_equal(front.err, RUNE_OK);
     assert_int_equal(front.program.fact_count, 1);
     assert_int_equal(rune_diag_count(front.diag, RUNE_WARNING), 2);
@@ -243,7 +243,8 @@ static void test_program__keeps_one_relation_a_name(void **state)
 {
     struct front front;
     (void)state;
-    front_check(&front, "p(E) :- entity.attr(E, \"a\", _), entity.attr(E, b, _), entity.attr(E, _, _), context(\"a\", _).",
+    front_check(&front,
+                "p(E) :- entity.attr(E, \"a\", _), entity.attr(E, b, _), entity.attr(E, _, _), context(\"a\", _).",
                 RUNE_DL_BUNDLE, NULL);
     assert_int_equal(front.err, RUNE_OK);
     assert_int_equal(front.program.relation_count, 5);

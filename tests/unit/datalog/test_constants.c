@@ -16,7 +16,9 @@ static void test_facts__become_tuples(void **state)
     struct rune_tuples facts[4];
     struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
     (void)state;
-    front_check(&front, "p(1 + 1, a, User::\"x\", true, 1.5, ip(\"10.0.0.1\")). p(2, a, User::\"x\", true, 1.5, ip(\"10.0.0.1\")).\nflag.\n",
+    front_check(&front,
+                "p(1 + 1, a, User::\"x\", true, 1.5, ip(\"10.0.0.1\")). p(2, a, User::\"x\", true, 1.5, "
+                "ip(\"10.0.0.1\")).\nflag.\n",
                 RUNE_DL_BUNDLE, NULL);
     assert_int_equal(front.err, RUNE_OK);
     for (uint32_t i = 0; i < front.program.relation_count; i++) {
@@ -74,8 +76,8 @@ static void test_memory__may_run_out_anywhere(void **state)
         rune_alloc_set_hook(count_down, &countdown);
         front.err = rune_dl_parse(&front.source, RUNE_DL_BUNDLE, &front.arena, &front.clauses, NULL);
         if (front.err == RUNE_OK) {
-            front.err = rune_dl_check(&front.clauses, &declaration, 1, RUNE_DL_BUNDLE, &front.arena, &front.program,
-                                      NULL);
+            front.err =
+                rune_dl_check(&front.clauses, &declaration, 1, RUNE_DL_BUNDLE, &front.arena, &front.program, NULL);
         }
         rune_alloc_set_hook(NULL, NULL);
         complete = !countdown.failed;

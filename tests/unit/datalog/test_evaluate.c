@@ -237,8 +237,9 @@ static uint32_t count_matches(const struct compare *compare)
     return count;
 }
 
-static void check_pattern(struct datalog_run *run, const char *text, uint32_t relation, const struct naive_relation *want,
-                          const rune_term *bound, const uint32_t *same, const char *how)
+static void check_pattern(struct datalog_run *run, const char *text, uint32_t relation,
+                          const struct naive_relation *want, const rune_term *bound, const uint32_t *same,
+                          const char *how)
 {
     struct compare compare = {.run = run, .want = want, .bound = bound, .same = same};
     compare.is_found = test_calloc(want->count + 1, 1);
@@ -289,8 +290,7 @@ static void test_random_programs__optimised_equals_naive(void **state)
             struct rune_arena arena;
             struct naive_relation *want;
             rune_arena_init(&arena, (size_t)512 << 20);
-            enum rune_err err =
-                datalog_run_open(&run, (struct rune_str){program, text.length}, RUNE_DL_BARE, NULL, 0);
+            enum rune_err err = datalog_run_open(&run, (struct rune_str){program, text.length}, RUNE_DL_BARE, NULL, 0);
             if (err == RUNE_OK && naive_evaluate(&run.program, 1500, &arena, &want)) {
                 err = datalog_run_evaluate(&run, (enum rune_dl_storing)way);
                 if (err != RUNE_OK) {
@@ -326,8 +326,9 @@ static void test_product__is_refused_by_the_limit_with_the_rule(void **state)
     struct datalog_run run;
     assert_int_equal(datalog_run_open(&run, (struct rune_str){text.data, text.length}, RUNE_DL_BARE, NULL, 0), RUNE_OK);
     struct rune_dl_options options = {.storing = RUNE_DL_STORE_ALL, .max_tuples = 1000000};
-    assert_int_equal(rune_dl_evaluate(&run.program, run.facts, NULL, run.dict, &options, NULL, NULL, &run.result, run.diag),
-                     RUNE_E_LIMIT);
+    assert_int_equal(
+        rune_dl_evaluate(&run.program, run.facts, NULL, run.dict, &options, NULL, NULL, &run.result, run.diag),
+        RUNE_E_LIMIT);
     assert_non_null(strstr(rune_diag_text(run.diag), "RUNE-R0401"));
     assert_non_null(strstr(rune_diag_text(run.diag), "all(X, Y, Z)"));
     datalog_run_close(&run);
@@ -337,7 +338,8 @@ static void test_product__is_refused_by_the_limit_with_the_rule(void **state)
 static uint32_t flags_of(const char *program, const char *relation)
 {
     struct datalog_run run;
-    assert_int_equal(datalog_run_open(&run, (struct rune_str){program, strlen(program)}, RUNE_DL_BARE, NULL, 0), RUNE_OK);
+    assert_int_equal(datalog_run_open(&run, (struct rune_str){program, strlen(program)}, RUNE_DL_BARE, NULL, 0),
+                     RUNE_OK);
     assert_int_equal(datalog_run_evaluate(&run, RUNE_DL_STORE_ALL), RUNE_OK);
     uint32_t found = rune_rules_find_relation(&run.store, (struct rune_str){relation, strlen(relation)});
     assert_true(found != UINT32_MAX);

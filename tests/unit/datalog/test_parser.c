@@ -71,8 +71,7 @@ static void test_bare__parses_to_the_shape(void **state)
 static void test_bundle__parses_to_the_shape(void **state)
 {
     static const struct shape cases[] = {
-        {"team.member(X) :- entity.attr(X, \"n\", V), V = true.",
-         "team.member(X) :- entity.attr(X,\"n\",V), V=true."},
+        {"team.member(X) :- entity.attr(X, \"n\", V), V = true.", "team.member(X) :- entity.attr(X,\"n\",V), V=true."},
         {"p(a.b).", "p(\"a.b\")."},
         {"p(User::\"alice\", A :: B::\"x\\u{41}\\0\", acme::T::\"\").",
          "p(User::\"alice\",A::B::\"xA\\u0000\",acme::T::\"\")."},
@@ -106,7 +105,8 @@ static void test_ids__are_annotations_or_places(void **state)
 {
     struct front front;
     (void)state;
-    front_parse(&front, "@id(\"one\") @why(\"x\") p(X) :- q(X).\n\np(X) :- r(X). p(X) :- s(X).\npermit(A, B, C).\nq(a).",
+    front_parse(&front,
+                "@id(\"one\") @why(\"x\") p(X) :- q(X).\n\np(X) :- r(X). p(X) :- s(X).\npermit(A, B, C).\nq(a).",
                 RUNE_DL_BUNDLE);
     static const char *const want[] = {"one", "test.dl:3", "test.dl:3:15", "test.dl:4", ""};
     assert_int_equal(front.err, RUNE_OK);
@@ -208,9 +208,15 @@ static void test_query__is_one_atom(void **state)
     static const struct {
         const char *text;
         bool ok;
-    } cases[] = {{"rel(X, \"a\", _)", true},  {"rel(X).", true},        {"flag", true},
-                 {"team.member(X, Y)", true}, {"rel(X), q(X)", false}, {"rel(X) :- q(X).", false},
-                 {"", false},                 {"Rel(X)", false},        {"rel(X", false}};
+    } cases[] = {{"rel(X, \"a\", _)", true},
+                 {"rel(X).", true},
+                 {"flag", true},
+                 {"team.member(X, Y)", true},
+                 {"rel(X), q(X)", false},
+                 {"rel(X) :- q(X).", false},
+                 {"", false},
+                 {"Rel(X)", false},
+                 {"rel(X", false}};
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct rune_source source = {"query", cases[i].text, (uint32_t)strlen(cases[i].text)};

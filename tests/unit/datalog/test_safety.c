@@ -29,7 +29,9 @@ static void write_variable(struct rune_buf *out)
 static void write_value(struct rune_buf *out)
 {
     switch (below(6)) {
-    case 0: rune_buf_printf(out, "%u", below(9)); break;
+    case 0:
+        rune_buf_printf(out, "%u", below(9));
+        break;
     case 1:
         write_variable(out);
         rune_buf_append_cstr(out, " + 1");
@@ -39,7 +41,9 @@ static void write_value(struct rune_buf *out)
         rune_buf_append_cstr(out, " * ");
         write_variable(out);
         break;
-    default: write_variable(out); break;
+    default:
+        write_variable(out);
+        break;
     }
 }
 
@@ -49,7 +53,8 @@ static void write_literal(struct rune_buf *out, unsigned depth)
 {
     static const char *const operators[] = {" = ", " = ", " = ", " < ", " != "};
     switch (below(depth > 0 ? 7 : 6)) {
-    case 0: rune_buf_append_cstr(out, "not "); /* fall through */
+    case 0:
+        rune_buf_append_cstr(out, "not "); /* fall through */
     case 1:
     case 2:
         rune_buf_append_cstr(out, "r(");
@@ -144,8 +149,10 @@ static bool is_safe(const struct rune_dl_rule *rule, const struct rune_dl_body *
                     bound |= literal->args[k]->kind == RUNE_DL_VARIABLE ? in_expr(rule, literal->args[k]) : 0;
                 }
             } else if (literal->kind == RUNE_DL_COMPARE && literal->compare == RUNE_DL_EQ) {
-                bound |= left->kind == RUNE_DL_VARIABLE && (in_expr(rule, right) & ~bound) == 0 ? in_expr(rule, left) : 0;
-                bound |= right->kind == RUNE_DL_VARIABLE && (in_expr(rule, left) & ~bound) == 0 ? in_expr(rule, right) : 0;
+                bound |=
+                    left->kind == RUNE_DL_VARIABLE && (in_expr(rule, right) & ~bound) == 0 ? in_expr(rule, left) : 0;
+                bound |=
+                    right->kind == RUNE_DL_VARIABLE && (in_expr(rule, left) & ~bound) == 0 ? in_expr(rule, right) : 0;
             } else if (literal->kind == RUNE_DL_AGGREGATE) {
                 unsigned group = anywhere_in(rule, literal) & scope;
                 bound |= (group & ~bound) == 0 ? in_expr(rule, left) : 0;

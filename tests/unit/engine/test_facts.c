@@ -21,12 +21,16 @@ static void print_term(const struct rune_terms *terms, rune_term term, struct ru
         rune_buf_printf(out, "%lld",
                         (long long)(rune_term_is_inline(term) ? rune_term_inline_value(term) : terms->longs[index]));
         break;
-    case RUNE_KIND_STRING: rune_buf_append_json(out, rune_terms_string(terms, term)); break;
+    case RUNE_KIND_STRING:
+        rune_buf_append_json(out, rune_terms_string(terms, term));
+        break;
     case RUNE_KIND_ENTITY:
         rune_buf_printf(out, "%.*s::", RUNE_STR_ARG(rune_terms_string(terms, terms->entity_type[index])));
         rune_buf_append_json(out, rune_terms_string(terms, terms->entity_id[index]));
         break;
-    default: rune_buf_append_cstr(out, term == RUNE_TERM_TRUE ? "true" : term == RUNE_TERM_FALSE ? "false" : "?"); break;
+    default:
+        rune_buf_append_cstr(out, term == RUNE_TERM_TRUE ? "true" : term == RUNE_TERM_FALSE ? "false" : "?");
+        break;
     }
 }
 
@@ -51,8 +55,7 @@ static char *parse(const char *text, size_t length, enum rune_facts_format forma
         assert_int_equal(rune_tuples_init(&relation.tuples, declared->column_count), RUNE_OK);
         relation.has_arity = true;
     }
-    enum rune_err err =
-        rune_facts_parse((struct rune_str){text, length}, "facts/r", format, dict, &relation, diag);
+    enum rune_err err = rune_facts_parse((struct rune_str){text, length}, "facts/r", format, dict, &relation, diag);
     assert_int_equal(err != RUNE_OK, rune_diag_count(diag, RUNE_ERROR) > 0);
     print_codes(diag, &out);
     const struct rune_terms *terms = rune_dict_terms(dict);
@@ -268,8 +271,18 @@ static void test_lines__are_bounded(void **state)
 
 static void test_scan_int__is_strtoll_where_it_fits(void **state)
 {
-    static const char *const texts[] = {"0", "7", "10", "1234567", "12345678", "123456789", "9223372036854775807",
-                                        "-9223372036854775808", "-1", "-12345678", "99999999", "100000000"};
+    static const char *const texts[] = {"0",
+                                        "7",
+                                        "10",
+                                        "1234567",
+                                        "12345678",
+                                        "123456789",
+                                        "9223372036854775807",
+                                        "-9223372036854775808",
+                                        "-1",
+                                        "-12345678",
+                                        "99999999",
+                                        "100000000"};
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         char padded[RUNE_FACTS_PADDING * 2] = {0};
@@ -314,9 +327,9 @@ static bool count_down(void *context, size_t size)
 /* The Nth allocation fails, for every N: an error, or all tuples; nothing leaks. */
 static void test_memory__may_run_out_anywhere(void **state)
 {
-    static const char *const texts[] = {"a\\t\tUser::\"x\"\t99999999999\nb\tUser::\"y\"\t7\n",
-                                        "\"a\"\"b\",2,true\nc,3,false\n",
-                                        "[\"\\u00e4\", {\"__entity\": {\"type\": \"U\", \"id\": \"i\"}}]\n[\"b\", 1]\n"};
+    static const char *const texts[] = {
+        "a\\t\tUser::\"x\"\t99999999999\nb\tUser::\"y\"\t7\n", "\"a\"\"b\",2,true\nc,3,false\n",
+        "[\"\\u00e4\", {\"__entity\": {\"type\": \"U\", \"id\": \"i\"}}]\n[\"b\", 1]\n"};
     (void)state;
     for (int format = 0; format < 3; format++) {
         enum rune_err err = RUNE_E_NOMEM;

@@ -109,9 +109,10 @@ static void test_manifest__refuses_what_it_does_not_know(void **state)
 
 static void test_rune_file__gives_a_source_a_kind_with_its_lines(void **state)
 {
-    static const char text[] = "version = \"rune/1.0\"  # what this is\n\n[metadata]\nname = \"x\"\n[rules] # here\np(X) :- q(X).\n"
-                               "[data]\nq = [1, 2]\n[data.team]\nm = 1\n[rules]\nr(X) :- p(X).\n[entities]\n[\n]\n"
-                               "[tests.one]\nprincipal = \"a\"\n[policies]\npermit (principal, action, resource);";
+    static const char text[] =
+        "version = \"rune/1.0\"  # what this is\n\n[metadata]\nname = \"x\"\n[rules] # here\np(X) :- q(X).\n"
+        "[data]\nq = [1, 2]\n[data.team]\nm = 1\n[rules]\nr(X) :- p(X).\n[entities]\n[\n]\n"
+        "[tests.one]\nprincipal = \"a\"\n[policies]\npermit (principal, action, resource);";
     struct rune_source source = {"x.rune", text, sizeof(text) - 1};
     struct rune_bundle_file files[RUNE_BUNDLE_KIND_COUNT];
     struct rune_arena arena;
