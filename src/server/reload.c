@@ -345,7 +345,7 @@ static void on_verifier_end(struct rune_supervisor *supervisor, int status)
         finish(supervisor, RUNE_E_BUSY, "the server is shutting down");
     } else if (!reload->verifier.reported || !WIFEXITED(status)) {
         describe_end("verifier", status, text, sizeof text);
-        finish(supervisor, RUNE_E_CORRUPT, text);
+        finish(supervisor, RUNE_E_INTERNAL, text); /* it found nothing wrong; it did not look to the end */
     } else if (WEXITSTATUS(status) != 0 || reload->verify.err != RUNE_OK) {
         finish(supervisor, RUNE_E_CORRUPT, reload->verify.message);
     } else if (reload->publish) {
