@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """CPU time of a decision over HTTP, beside a bare libh2o handler that answers the same bytes as a constant.
 
-usage: bench/bench_http.py [--build DIR] [--bundle BUNDLE] [--request FILE] [--seconds S] [--rounds N] [--smoke]
+usage: bench/bench_http.py [--build DIR] [--bundle BUNDLE --request FILE] [--seconds S] [--rounds N] [--smoke]
 
 Starts runed with one worker and http_reference; loads both at once, over HTTP/1.1 (wrk, 16 connections) and over h2c
 (h2load, 4 connections x 16 streams). Counted: user and system time of all processes of each server, per completed
 request. Windows in which the host took CPU time away (stolen time) are dropped. Prints key=value lines: medians, and
-the ratio reference / runed (1 is as cheap as the bare handler; the bars: 0.95 over HTTP/1.1, 0.70 over h2c).
+the ratio reference / runed (1 is as cheap as the bare handler; the bars: 0.95 over HTTP/1.1, 0.70 over h2c), for a small
+bundle of policies; then, as docshare_*, for the example bundle, whose decision asks rules as well.
 """
 import argparse
 import http.client
@@ -179,30 +180,44 @@ def window(protocol, servers, seconds, request, folder):
     return [s / completed(protocol, o) * 1e6 for s, o in zip(spent, outputs)]
 
 
-def measure(protocol, servers, arguments, folder):
+def measure(prefix, protocol, servers, arguments, request, folder):
     kept, dropped = [], 0
     while len(kept) < arguments.rounds and dropped < 3 * arguments.rounds:
-        one = window(protocol, servers, arguments.seconds, arguments.request, folder)
+        one = window(protocol, servers, arguments.seconds, request, folder)
         if one is None:
             dropped += 1
         else:
             kept.append(one)
-    if not kept:
-        print(f"{protocol}_windows=0 {protocol}_dropped={dropped}")
-        return
-    ours, theirs = (statistics.median(column) for column in zip(*kept))
-    ratio = statistics.median(reference / mine for mine, reference in kept)
-    print(f"{protocol}_us={ours:.3f}\n{protocol}_reference_us={theirs:.3f}\n{protocol}_ratio={ratio:.3f}")
-    print(f"{protocol}_windows={len(kept)} {protocol}_dropped={dropped}", flush=True)
+    name = prefix + protocol
+    if kept:
+        ours, theirs = (statistics.median(column) for column in zip(*kept))
+        ratio = statistics.median(reference / mine for mine, reference in kept)
+        print(f"{name}_us={ours:.3f}\n{name}_reference_us={theirs:.3f}\n{name}_ratio={ratio:.3f}")
+    print(f"{name}_windows={len(kept)} {name}_dropped={dropped}", flush=True)
+
+
+def compare(prefix, bundle, request, arguments):
+    with open(request, "rb") as file:
+        body = file.read()
+    servers = [Runed(arguments.build, bundle)]
+    try:
+        headers, answer = ask(servers[0].port, body)
+        servers.append(Reference(arguments.build, headers, answer))
+        print(f"{prefix}request_bytes={len(body)}\n{prefix}answer_bytes={len(answer)}", flush=True)
+        for protocol in ("http1", "h2c"):
+            measure(prefix, protocol, servers, arguments, request, servers[0].folder)
+    finally:
+        for server in servers:
+            server.stop()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--build", default=os.path.join(ROOT, "build", "release"))
-    parser.add_argument("--bundle", default=os.path.join(ROOT, "examples", "docshare"))
-    parser.add_argument("--request", default=os.path.join(ROOT, "examples", "docshare", "requests", "bob-edits-roadmap.json"))
-    parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--bundle", help="instead of both: this one, with --request")
+    parser.add_argument("--request", help="a file with the body of POST /v1/authorize")
+    parser.add_argument("--seconds", type=int, default=4, help="of a window")
+    parser.add_argument("--rounds", type=int, default=5, help="windows that count")
     parser.add_argument("--smoke", action="store_true", help="one window of a second each: does it run at all")
     arguments = parser.parse_args()
     if arguments.smoke:
@@ -210,18 +225,15 @@ def main():
     for tool in ("wrk", "h2load"):
         if shutil.which(tool) is None:
             sys.exit(f"bench/bench_http.py: {tool} is missing (tools/dev setup)")
-    with open(arguments.request, "rb") as file:
-        body = file.read()
-    servers = [Runed(arguments.build, arguments.bundle)]
-    try:
-        headers, answer = ask(servers[0].port, body)
-        servers.append(Reference(arguments.build, headers, answer))
-        print(f"answer_bytes={len(answer)} request_bytes={len(body)}", flush=True)
-        for protocol in ("http1", "h2c"):
-            measure(protocol, servers, arguments, servers[0].folder)
-    finally:
-        for server in servers:
-            server.stop()
+    if arguments.bundle is not None:
+        if arguments.request is None:
+            parser.error("--bundle needs --request")
+        compare("", arguments.bundle, arguments.request, arguments)
+        return
+    bundles = os.path.join(ROOT, "bench", "bundles")
+    compare("", os.path.join(bundles, "documents"), os.path.join(bundles, "documents.request.json"), arguments)
+    example = os.path.join(ROOT, "examples", "docshare")
+    compare("docshare_", example, os.path.join(example, "requests", "bob-edits-roadmap.json"), arguments)
 
 
 if __name__ == "__main__":
