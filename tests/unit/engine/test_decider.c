@@ -82,6 +82,11 @@ static const struct fixture_file bundle[] = {
      "@id(\"sets\") permit(principal, action == Action::\"b\", resource) when { [1, context.n].contains(7) };\n"
      "@id(\"bad\") permit(principal, action, resource) when { principal.missing == context.huge + 9223372036854775807 };\n"
      "@id(\"no\") forbid(principal == User::\"eve\", action, resource);\n"},
+    {"r.dl", "@id(\"owner\") permit(P, A, R) :- principal(P), action(A), resource(R), owns(P, R).\n"
+             "@id(\"held\") forbid(P, A, R) :- principal(P), action(A), resource(R), held(R), not owns(P, R).\n"
+             "owns(U, D) :- owner(U, D).\nowns(U, D) :- owns(U, F), inside(D, F).\n"
+             "owner(User::\"zed\", Doc::\"top\").\ninside(Doc::\"mid\", Doc::\"top\").\ninside(Doc::\"low\", Doc::\"mid\").\n"
+             "held(Doc::\"low\").\n"},
     {"rune.toml", "[defaults]\nprincipal_type = \"User\"\naction_type = \"Action\"\nresource_type = \"Doc\"\n"},
     {"a.entities.json", "[{\"uid\":{\"type\":\"User\",\"id\":\"bob\"},\"attrs\":{\"level\":1},"
                         "\"parents\":[{\"type\":\"Group\",\"id\":\"staff\"}]},"
@@ -98,6 +103,8 @@ static const char *const bodies[] = {
     "[{\"type\":\"F\",\"id\":\"1\"}]},{\"uid\":{\"type\":\"F\",\"id\":\"1\"},\"attrs\":{},\"parents\":[]}]}",
     "{\"principal\":\"bob\",\"action\":\"b\",\"resource\":\"d\",\"context\":{\"n\":null}}",
     "{\"principal\":\"bob\",\"action\":\"b\",\"resource\":\"d\",\"contxt\":{}}",
+    "{\"principal\":\"zed\",\"action\":\"b\",\"resource\":\"low\"}",
+    "{\"principal\":\"bob\",\"action\":\"b\",\"resource\":\"low\"}",
     "{\"principal\":",
     "",
 };
@@ -277,6 +284,30 @@ static void test_limit__ends_as_deny(void **state)
     assert_memory_equal(answer.body.data, want, sizeof(want) - 1);
 }
 
+static void test_decide__joins_policies_and_rules(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *principal, *resource, *want;
+    } cases[] = {
+        {"zed", "low", "{\"decision\":\"PERMIT\",\"reasons\":[\"owner\"]"},
+        {"zed", "other", "{\"decision\":\"DENY\",\"reasons\":[]"},
+        {"bob", "low", "{\"decision\":\"FORBID\",\"reasons\":[\"held\"]"},
+        {"bob", "mid", "{\"decision\":\"PERMIT\",\"reasons\":[\"in\"]"},
+        {"eve", "low", "{\"decision\":\"FORBID\",\"reasons\":[\"held\",\"no\"]"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char body[256];
+        struct rune_answer answer;
+        snprintf(body, sizeof(body), "{\"principal\":\"%s\",\"action\":\"z\",\"resource\":\"%s\"}", cases[i].principal,
+                 cases[i].resource);
+        rune_decider_authorize(fixture.decider, fixture.image, 1, rune_str_from(body), RUNE_ANSWER_PLAIN, &answer);
+        if (answer.status != 200 || strncmp(answer.body.data, cases[i].want, strlen(cases[i].want)) != 0) {
+            fail_msg("%s: wanted %s, got %.*s", body, cases[i].want, RUNE_STR_ARG(answer.body));
+        }
+    }
+}
+
 static void test_answer__too_large_is_an_error(void **state)
 {
     (void)state;
@@ -367,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_batch__checks_its_size_and_names_the_place),
         cmocka_unit_test(test_batch__takes_100_and_refuses_101),
         cmocka_unit_test(test_limit__ends_as_deny),
+        cmocka_unit_test(test_decide__joins_policies_and_rules),
         cmocka_unit_test(test_answer__too_large_is_an_error),
         cmocka_unit_test(test_request__lives_on_its_own),
         cmocka_unit_test(test_create__survives_every_failure),
