@@ -158,6 +158,10 @@ static enum rune_err expand_groups(struct builder *builder)
 static const struct member *find_members(const struct builder *builder, rune_term group, size_t *ret_count)
 {
     const struct member *items = builder->members.items;
+    if (builder->members.count == 0) {
+        *ret_count = 0;
+        return NULL;
+    }
     size_t low = 0;
     for (size_t high = builder->members.count; low < high;) {
         size_t middle = low + (high - low) / 2;

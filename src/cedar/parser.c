@@ -552,6 +552,12 @@ static void skip_policy(struct rune_cedar_parser *parser)
     }
 }
 
+static void parser_fini(struct rune_cedar_parser *parser)
+{
+    RUNE_VEC_FINI(&parser->exprs);
+    RUNE_VEC_FINI(&parser->names);
+}
+
 static enum rune_err parser_init(struct rune_cedar_parser *parser, const struct rune_source *source,
                                  struct rune_arena *arena, struct rune_diag *diag)
 {
@@ -566,13 +572,12 @@ static enum rune_err parser_init(struct rune_cedar_parser *parser, const struct 
     parser->diag = diag;
     rune_cedar_lexer_init(&parser->lexer, source, RUNE_LEX_POLICY);
     parser->token = rune_cedar_lexer_next(&parser->lexer);
+    /* Lists that are empty still point into the stacks. */
+    if (!RUNE_VEC_RESERVE(&parser->exprs, 16) || !RUNE_VEC_RESERVE(&parser->names, 16)) {
+        parser_fini(parser);
+        return RUNE_E_NOMEM;
+    }
     return RUNE_OK;
-}
-
-static void parser_fini(struct rune_cedar_parser *parser)
-{
-    RUNE_VEC_FINI(&parser->exprs);
-    RUNE_VEC_FINI(&parser->names);
 }
 
 static enum rune_err parser_result(const struct rune_cedar_parser *parser)
