@@ -157,6 +157,7 @@ enum rune_relation_flag {
                                         there that should not */
     RUNE_RELATION_PERMIT = 1u << 6,  /* `permit`; its plans come first in PLAN, */
     RUNE_RELATION_FORBID = 1u << 7,  /* those of `forbid` next */
+    RUNE_RELATION_BY_KEY = 1u << 8,  /* demanded; every value of its first column is one of a stored tuple */
 };
 
 struct rune_image_relation {

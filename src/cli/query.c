@@ -136,6 +136,7 @@ static bool print_tuple(void *context, const struct rune_field *fields, uint32_t
 
 static enum rune_err query(const struct cli_subject *subject, const struct arguments *arguments, const char *pattern)
 {
+    rune_decider_set_max_steps(subject->decider, UINT64_MAX); /* a person waits, and may interrupt */
     if (arguments->count) {
         uint64_t count;
         enum rune_err err =

@@ -86,7 +86,9 @@ enum cli_exit cli_subject_open(const char *path, struct cli_subject *ret_subject
                                              : build_and_open(path, &subject);
     }
     if (err == RUNE_OK) {
-        err = rune_decider_create(NULL, &subject.decider);
+        /* Queries may need more than a decision; what is not used is not touched. */
+        const struct rune_decider_options roomy = {.version = RUNE_DECIDER_OPTIONS_VERSION, .arena_bytes = (size_t)64 << 20};
+        err = rune_decider_create(&roomy, &subject.decider);
     }
     if (err != RUNE_OK) {
         cli_print_diag(subject.diag, err, path);

@@ -499,6 +499,33 @@ static enum rune_err write_rules(struct output *out, struct rune_dl_rel *rel, st
     return RUNE_OK;
 }
 
+/* Whether every value of a column is one of a stored tuple: no rule computes it or names it. LIMIT: depth. */
+static bool is_from_tuples(const struct rune_dl_ctx *ctx, uint32_t relation, uint32_t column, uint32_t depth)
+{
+    const struct rune_dl_rel *rel = &ctx->rels.items[relation];
+    if (rel->access == RUNE_DL_STORED) {
+        return true;
+    }
+    if (rel->access != RUNE_DL_DEMANDED || rel->on_request || depth == 0 || rel->rule_count == 0) {
+        return false;
+    }
+    for (uint32_t r = 0; r < rel->rule_count; r++) {
+        const struct rune_dl_plan_rule *rule = &ctx->rules.items[rel->first_rule + r];
+        uint32_t var = rule->head_vars[column];
+        bool found = false;
+        for (uint32_t g = 0; g < rule->goal_count && !found; g++) {
+            const struct rune_dl_goal *goal = &rule->goals[g];
+            for (uint32_t i = 0; goal->kind == RUNE_DL_GOAL_ATOM && !goal->is_negated && i < goal->count; i++) {
+                found = found || (goal->vars[i] == var && is_from_tuples(ctx, goal->relation, i, depth - 1));
+            }
+        }
+        if (!found) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static uint32_t relation_flags(const struct rune_dl_rel *rel)
 {
     uint32_t flags = 0;
@@ -689,7 +716,9 @@ static enum rune_err write_image(struct rune_dl_ctx *ctx, struct rune_dl_result 
     /* Compiling may have stored more (entity data), and chose the orders. */
     for (uint32_t i = 0; i < out.relation_count && err == RUNE_OK; i++) {
         const struct rune_dl_rel *rel = &ctx->rels.items[out.by_name[i]];
-        result->relations.items[i].flags = relation_flags(rel);
+        uint32_t flags = relation_flags(rel);
+        bool by_key = rel->access == RUNE_DL_DEMANDED && rel->arity > 0 && is_from_tuples(ctx, out.by_name[i], 0, 8);
+        result->relations.items[i].flags = flags | (by_key ? (uint32_t)RUNE_RELATION_BY_KEY : 0);
         result->relations.items[i].tuple_count = rel->count;
     }
     if (err != RUNE_OK) {

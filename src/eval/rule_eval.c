@@ -276,15 +276,115 @@ static enum rune_err query_stored(struct query *query)
     return RUNE_OK;
 }
 
-/* The plans of the relation with most of the pattern's columns bound. */
-static enum rune_err query_demanded(struct query *query, uint32_t relation, const struct rune_store *store)
+/* ---- a demanded relation in full, key by key ----
+ * Its distinct tuples together may be far more than a request's memory; those of one value of the first column are not.
+ * The values are those of all stored tuples (RUNE_RELATION_BY_KEY), ascending. */
+
+#define MAX_SPREAD (1u << 28) /* LIMIT: distance of the least and the greatest value, for a bitmap */
+
+struct keys {
+    rune_term least;
+    uint32_t spread;
+    uint64_t *bits;
+};
+
+/* Bounds of all values in stored tuples, or (mark) a bit for each: every relation's first order has them all. */
+static void visit_values(const struct rune_store *store, struct keys *keys, bool mark, rune_term *most)
 {
-    uint32_t pattern = 0, best = UINT32_MAX, best_count = 0;
+    for (uint32_t r = 0; r < store->relation_count; r++) {
+        const struct rune_image_relation *relation = &store->relations[r];
+        if (relation->order_count == 0 || relation->arity == 0 || relation->tuple_count == 0) {
+            continue;
+        }
+        struct rune_relations in = {store->relations, store->orders, (uintptr_t)store->tuples};
+        struct rune_cursor cursor;
+        if (!rune_cursor_open(&in, relation->first_order, NULL, 0, &cursor)) {
+            continue;
+        }
+        uint64_t cells = (uint64_t)(relation->arity - 1) * cursor.stride;
+        for (uint64_t i = 0; i < cells + cursor.order->key_count; i++) {
+            rune_term term;
+            if (i < cells) {
+                term = cursor.columns[i];
+            } else {
+                uint32_t k = (uint32_t)(i - cells);
+                if (cursor.starts[k] == cursor.starts[k + 1]) {
+                    continue;
+                }
+                term = cursor.keys != NULL ? cursor.keys[k] : cursor.key_min + k;
+            }
+            if (mark) {
+                keys->bits[(term - keys->least) / 64] |= UINT64_C(1) << ((term - keys->least) % 64);
+            } else {
+                keys->least = term < keys->least ? term : keys->least;
+                *most = term > *most ? term : *most;
+            }
+        }
+    }
+}
+
+/* False: no memory for the bitmap, or values too far apart. */
+static bool find_keys(struct rune_arena *arena, const struct rune_store *store, struct keys *ret_keys)
+{
+    rune_term most = 0;
+    *ret_keys = (struct keys){.least = UINT32_MAX};
+    visit_values(store, ret_keys, false, &most);
+    if (most < ret_keys->least || most - ret_keys->least >= MAX_SPREAD) {
+        return most < ret_keys->least;
+    }
+    ret_keys->spread = most - ret_keys->least + 1;
+    ret_keys->bits = RUNE_ARENA_ARRAY(arena, uint64_t, ret_keys->spread / 64 + 1);
+    if (ret_keys->bits == NULL) {
+        return false;
+    }
+    visit_values(store, ret_keys, true, &most);
+    return true;
+}
+
+static enum rune_err query_by_key(struct query *query, const struct rune_store *store, struct rune_arena *arena,
+                                  uint32_t plan, uint32_t plan_count, bool *ret_done)
+{
+    struct keys keys;
+    struct rune_arena_mark start = rune_arena_mark(arena);
+    *ret_done = find_keys(arena, store, &keys);
+    if (!*ret_done) {
+        rune_arena_rewind(arena, start); /* also what failed */
+        return RUNE_OK;
+    }
+    struct rune_arena_mark mark = rune_arena_mark(arena);
+    for (uint32_t w = 0; w < keys.spread / 64 + (keys.spread > 0); w++) {
+        for (uint64_t bits = keys.bits[w]; bits != 0; bits &= bits - 1) {
+            rune_term key = keys.least + w * 64 + (uint32_t)__builtin_ctzll(bits);
+            const struct rune_rule_table *table = rune_rule_solve(&query->vm, &store->plans[plan], plan_count, &key);
+            if (table == NULL) {
+                return query->vm.err;
+            }
+            for (uint32_t i = 0; i < table->count; i++) {
+                if (!give(query, table->rows + (size_t)i * table->arity)) {
+                    return RUNE_OK;
+                }
+            }
+            rune_rule_vm_forget(&query->vm);
+            rune_arena_rewind(arena, mark);
+        }
+    }
+    return RUNE_OK;
+}
+
+/* The plans of the relation with most of the pattern's columns bound. */
+static enum rune_err query_demanded(struct query *query, uint32_t relation, const struct rune_store *store,
+                                    struct rune_arena *arena)
+{
+    uint32_t pattern = 0, best = UINT32_MAX, best_count = 0, by_key = UINT32_MAX, by_key_count = 0;
     for (uint32_t i = 0; i < query->relation->arity && i < 32; i++) {
         pattern |= query->bound[i] != RUNE_TERM_NONE ? 1u << i : 0;
     }
     for (uint32_t i = 0; i < store->plan_count; i++) {
         const struct rune_image_plan *plan = &store->plans[i];
+        if (plan->relation == relation && plan->bound == 1) {
+            by_key = by_key == UINT32_MAX ? i : by_key;
+            by_key_count++;
+        }
         if (plan->relation != relation || (plan->bound & ~pattern) != 0 ||
             (best != UINT32_MAX && __builtin_popcount(plan->bound) <= __builtin_popcount(store->plans[best].bound))) {
             continue;
@@ -298,6 +398,14 @@ static enum rune_err query_demanded(struct query *query, uint32_t relation, cons
     }
     if (best == UINT32_MAX) {
         return RUNE_E_NOT_FOUND;
+    }
+    bool whole = store->plans[best].bound == 0 && (query->relation->flags & RUNE_RELATION_BY_KEY) != 0;
+    if (whole && by_key != UINT32_MAX) {
+        bool done;
+        enum rune_err err = query_by_key(query, store, arena, by_key, by_key_count, &done);
+        if (err != RUNE_OK || done) {
+            return err;
+        }
     }
     rune_term args[32];
     for (uint32_t i = 0, at = 0; i < query->relation->arity && i < 32; i++) {
@@ -327,7 +435,7 @@ static enum rune_err run_query(struct rune_eval *eval, uint32_t relation, struct
     if ((query->relation->flags & RUNE_RELATION_STORED) != 0) {
         return query_stored(query);
     }
-    err = query_demanded(query, relation, eval->store);
+    err = query_demanded(query, relation, eval->store, eval->arena);
     eval->steps_left = query->vm.steps_left;
     return err;
 }
