@@ -100,6 +100,10 @@ static void run_passes(struct rune_dl_checker *checker, const struct rune_vec_dl
 /* The lists move to the arena, where the program lives. */
 static void finish_program(struct rune_dl_checker *checker, struct rune_dl_program *program)
 {
+    for (size_t i = 0; i < checker->relations.count; i++) {
+        struct rune_dl_relation *relation = &checker->relations.items[i];
+        relation->arity = relation->arity == RUNE_DL_ARITY_UNKNOWN ? 0 : relation->arity; /* empty and never used */
+    }
     program->relation_count = (uint32_t)checker->relations.count;
     program->relations = rune_arena_memdup(checker->arena, checker->relations.items,
                                            checker->relations.count * sizeof(checker->relations.items[0]));

@@ -8,6 +8,8 @@
 #include "datalog/parser.h"
 #include "rune/err.h"
 
+#define RUNE_DL_ARITY_UNKNOWN UINT32_MAX /* an empty facts file: the first use says the arity */
+
 /* A relation known from outside: a facts file, the manifest, a case's `types`. */
 struct rune_dl_declaration {
     struct rune_str name;

@@ -100,7 +100,11 @@ uint32_t rune_dl_intern_relation(struct rune_dl_checker *checker, struct rune_st
 
 static void check_arity(struct rune_dl_checker *checker, uint32_t index, uint32_t arity, struct rune_span span)
 {
-    const struct rune_dl_relation *relation = &checker->relations.items[index];
+    struct rune_dl_relation *relation = &checker->relations.items[index];
+    if (relation->arity == RUNE_DL_ARITY_UNKNOWN) {
+        relation->arity = arity;
+        relation->first = span;
+    }
     if (relation->arity == arity) {
         return;
     }

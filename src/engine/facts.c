@@ -167,10 +167,8 @@ enum rune_err rune_facts_declare(const struct rune_fact_set *set, struct rune_ar
     }
     for (uint32_t i = 0; i < set->count; i++) {
         const struct rune_fact_relation *relation = &set->items[i];
-        if (relation->has_arity) {
-            declarations[count++] =
-                (struct rune_dl_declaration){relation->name, relation->tuples.arity, relation->tuples.count > 0};
-        }
+        uint32_t arity = relation->has_arity ? relation->tuples.arity : RUNE_DL_ARITY_UNKNOWN;
+        declarations[count++] = (struct rune_dl_declaration){relation->name, arity, relation->tuples.count > 0};
     }
     *ret_declarations = declarations;
     *ret_count = count;

@@ -46,8 +46,8 @@ RUNE_MUST_USE enum rune_err rune_facts_read(const struct rune_bundle *bundle, co
                                             struct rune_fact_set *set, struct rune_diag *diag);
 void rune_facts_fini(struct rune_fact_set *set);
 
-/* For rune_dl_check: one declaration a relation. An empty file without declared columns has no arity and is left out.
- * RUNE_E_NOMEM. */
+/* For rune_dl_check: one declaration a relation; the arity of an empty file without declared columns, or of one that
+ * could not be read, is RUNE_DL_ARITY_UNKNOWN. RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_facts_declare(const struct rune_fact_set *set, struct rune_arena *arena,
                                                struct rune_dl_declaration **ret_declarations, uint32_t *ret_count);
 

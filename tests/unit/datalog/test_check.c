@@ -43,6 +43,8 @@ static void test_names__must_be_defined_with_one_arity(void **state)
         {"p(a).\np(a, b).\np.", NULL, "RUNE-D0201 2, RUNE-D0201 3"},
         {"p(X) :- p(X).", NULL, ""},
         {"p(N) :- N = count { q(_) }.", NULL, "RUNE-D0301 1"},
+        {"p(X) :- q(X, _), not s.", "q/4294967295 r/4294967295 s/0", ""},
+        {"p(X) :- q(X, _).\nr(X) :- q(X).", "q/4294967295", "RUNE-D0201 2"},
     };
     (void)state;
     EXPECT_VERDICTS(cases, RUNE_DL_BARE);
