@@ -8,12 +8,6 @@ void run_validate(struct conformance *run, const struct rune_json_node *line, st
     conformance_fail(run, "validate", case_bool(line, "ok") ? "valid" : "errors", "no validator");
 }
 
-void run_est(struct conformance *run, const struct rune_json_node *line, struct rune_str text)
-{
-    (void)text;
-    conformance_fail(run, "est", case_bool(line, "ok") ? "a translation" : "a refusal", "no translator");
-}
-
 void run_format(struct conformance *run, const struct rune_json_node *line, struct rune_str text)
 {
     (void)text;
