@@ -64,8 +64,8 @@ enum rune_err rune_runtime_find(char *ret_path, size_t size, struct rune_diag *d
     size_t count = 0;
     DIR *dir = rune_runtime_base(base, sizeof base) ? opendir(base) : NULL;
     for (struct dirent *entry = dir != NULL ? readdir(dir) : NULL; entry != NULL; entry = readdir(dir)) {
-        if (entry->d_name[0] == '.' ||
-            !fits(snprintf(path, sizeof path, "%s/%s", base, entry->d_name), sizeof path) || !is_live(path)) {
+        if (entry->d_name[0] == '.' || !fits(snprintf(path, sizeof path, "%s/%s", base, entry->d_name), sizeof path) ||
+            !is_live(path)) {
             continue;
         }
         size_t used = strlen(others);

@@ -14,9 +14,9 @@
 #include "shm/control.h"
 #include "shm/messages.h"
 
-#define RUNE_RUNTIME_SOCKET "control.sock"
+#define RUNE_RUNTIME_SOCKET       "control.sock"
 #define RUNE_RUNTIME_ADMIN_SOCKET "admin.sock"
-#define RUNE_RUNTIME_LOCK "lock"
+#define RUNE_RUNTIME_LOCK         "lock"
 
 struct rune_diag;
 

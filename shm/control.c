@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define STATE_WORDS (sizeof(struct rune_control_state) / sizeof(uint64_t))
-#define READ_TRIES 10000 /* LIMIT: reads of the state before the writer is taken for dead */
+#define READ_TRIES  10000 /* LIMIT: reads of the state before the writer is taken for dead */
 
 static size_t map_size(uint32_t worker_count)
 {

@@ -21,9 +21,9 @@
 #include "rune/err.h"
 #include "shm/counters.h"
 
-#define RUNE_CONTROL_MAGIC "RUNECTL\n"
-#define RUNE_CONTROL_VERSION 1u
-#define RUNE_CONTROL_PAGE_BYTES 4096u
+#define RUNE_CONTROL_MAGIC       "RUNECTL\n"
+#define RUNE_CONTROL_VERSION     1u
+#define RUNE_CONTROL_PAGE_BYTES  4096u
 #define RUNE_CONTROL_MAX_WORKERS 64u /* LIMIT: worker slots; the admin slot comes on top */
 
 enum rune_control_phase { RUNE_PHASE_IDLE, RUNE_PHASE_BUILDING, RUNE_PHASE_VERIFYING, RUNE_PHASE_PUBLISHING };
@@ -53,15 +53,15 @@ struct rune_control_state {
 };
 
 struct rune_control {
-    char magic[8];           /*  0 */
-    uint32_t version;        /*  8 */
-    uint32_t slot_count;     /* 12  worker_count + 1 */
-    uint64_t size;           /* 16  bytes of the whole memory */
-    uint64_t instance;       /* 24  random: tells a restarted server from this one */
-    int32_t supervisor_pid;  /* 32 */
-    uint32_t worker_count;   /* 36 */
-    uint64_t started_at_ms;  /* 40  wall clock */
-    uint8_t reserved[16];    /* 48 */
+    char magic[8];             /*  0 */
+    uint32_t version;          /*  8 */
+    uint32_t slot_count;       /* 12  worker_count + 1 */
+    uint64_t size;             /* 16  bytes of the whole memory */
+    uint64_t instance;         /* 24  random: tells a restarted server from this one */
+    int32_t supervisor_pid;    /* 32 */
+    uint32_t worker_count;     /* 36 */
+    uint64_t started_at_ms;    /* 40  wall clock */
+    uint8_t reserved[16];      /* 48 */
     _Atomic uint64_t sequence; /* 64  odd while `state` is being written */
     _Atomic uint64_t state[sizeof(struct rune_control_state) / 8]; /* 72 */
 };
@@ -70,19 +70,19 @@ enum rune_slot_kind { RUNE_SLOT_WORKER, RUNE_SLOT_ADMIN };
 
 struct rune_control_slot {
     /* The supervisor's. */
-    uint32_t index;                /*   0 */
-    uint32_t kind;                 /*   4  enum rune_slot_kind */
-    _Atomic int32_t pid;           /*   8  0: no process now */
-    _Atomic uint32_t restarts;     /*  12 */
+    uint32_t index;                 /*   0 */
+    uint32_t kind;                  /*   4  enum rune_slot_kind */
+    _Atomic int32_t pid;            /*   8  0: no process now */
+    _Atomic uint32_t restarts;      /*  12 */
     _Atomic uint64_t started_at_ms; /*  16  wall clock, of the process */
-    uint8_t reserved[40];          /*  24 */
+    uint8_t reserved[40];           /*  24 */
     /* The process's own; the supervisor clears them before it forks a successor. */
-    _Atomic uint64_t generation;   /*  64  acknowledged: nothing older decides here */
+    _Atomic uint64_t generation;      /*  64  acknowledged: nothing older decides here */
     _Atomic int32_t acknowledged_pid; /*  72  by whom */
-    _Atomic uint32_t ready;        /*  76  1: accepts connections */
-    _Atomic uint64_t heartbeat_ns; /*  80  CLOCK_MONOTONIC, by the loop thread, at least once a second */
-    uint8_t reserved2[40];         /*  88 */
-    struct rune_counters counters; /* 128  by the loop thread; never cleared but for gauges */
+    _Atomic uint32_t ready;           /*  76  1: accepts connections */
+    _Atomic uint64_t heartbeat_ns;    /*  80  CLOCK_MONOTONIC, by the loop thread, at least once a second */
+    uint8_t reserved2[40];            /*  88 */
+    struct rune_counters counters;    /* 128  by the loop thread; never cleared but for gauges */
 };
 
 _Static_assert(sizeof(struct rune_control_state) == 1272, "FORMAT");

@@ -2,7 +2,7 @@
 #include "shm/counters.h"
 
 static const struct rune_metric_info metrics[RUNE_METRIC_COUNT] = {
-#define RUNE_METRIC(ident, type_, owner_, name_, labels_, help_)                                                       \
+#define RUNE_METRIC(ident, type_, owner_, name_, labels_, help_) \
     {name_, labels_, help_, RUNE_METRIC_TYPE_##type_, RUNE_METRIC_OWNER_##owner_},
 #define RUNE_HISTOGRAM(ident, owner_, name_, help_)
 #include "shm/metrics.def"
@@ -12,7 +12,7 @@ static const struct rune_metric_info metrics[RUNE_METRIC_COUNT] = {
 
 static const struct rune_metric_info histograms[RUNE_HISTOGRAM_COUNT] = {
 #define RUNE_METRIC(ident, type_, owner_, name_, labels_, help_)
-#define RUNE_HISTOGRAM(ident, owner_, name_, help_)                                                                    \
+#define RUNE_HISTOGRAM(ident, owner_, name_, help_) \
     {name_, "", help_, RUNE_METRIC_TYPE_COUNTER, RUNE_METRIC_OWNER_##owner_},
 #include "shm/metrics.def"
 #undef RUNE_METRIC
@@ -37,19 +37,32 @@ uint64_t rune_histogram_bound_ns(unsigned bucket)
 enum rune_metric rune_metric_for_status(int status)
 {
     switch (status) {
-    case 200: return RUNE_METRIC_HTTP_200;
-    case 400: return RUNE_METRIC_HTTP_400;
-    case 401: return RUNE_METRIC_HTTP_401;
-    case 403: return RUNE_METRIC_HTTP_403;
-    case 404: return RUNE_METRIC_HTTP_404;
-    case 405: return RUNE_METRIC_HTTP_405;
-    case 413: return RUNE_METRIC_HTTP_413;
-    case 415: return RUNE_METRIC_HTTP_415;
-    case 422: return RUNE_METRIC_HTTP_422;
-    case 429: return RUNE_METRIC_HTTP_429;
-    case 500: return RUNE_METRIC_HTTP_500;
-    case 503: return RUNE_METRIC_HTTP_503;
-    default: return RUNE_METRIC_HTTP_OTHER;
+    case 200:
+        return RUNE_METRIC_HTTP_200;
+    case 400:
+        return RUNE_METRIC_HTTP_400;
+    case 401:
+        return RUNE_METRIC_HTTP_401;
+    case 403:
+        return RUNE_METRIC_HTTP_403;
+    case 404:
+        return RUNE_METRIC_HTTP_404;
+    case 405:
+        return RUNE_METRIC_HTTP_405;
+    case 413:
+        return RUNE_METRIC_HTTP_413;
+    case 415:
+        return RUNE_METRIC_HTTP_415;
+    case 422:
+        return RUNE_METRIC_HTTP_422;
+    case 429:
+        return RUNE_METRIC_HTTP_429;
+    case 500:
+        return RUNE_METRIC_HTTP_500;
+    case 503:
+        return RUNE_METRIC_HTTP_503;
+    default:
+        return RUNE_METRIC_HTTP_OTHER;
     }
 }
 
@@ -59,8 +72,8 @@ enum rune_metric rune_metric_for_reason(struct rune_str reason)
         struct rune_str reason;
         enum rune_metric metric;
     } reasons[] = {
-        {{"syntax", 6}, RUNE_METRIC_ERROR_SYNTAX},         {{"invalid", 7}, RUNE_METRIC_ERROR_INVALID},
-        {{"schema", 6}, RUNE_METRIC_ERROR_SCHEMA},         {{"limit", 5}, RUNE_METRIC_ERROR_LIMIT},
+        {{"syntax", 6}, RUNE_METRIC_ERROR_SYNTAX},          {{"invalid", 7}, RUNE_METRIC_ERROR_INVALID},
+        {{"schema", 6}, RUNE_METRIC_ERROR_SCHEMA},          {{"limit", 5}, RUNE_METRIC_ERROR_LIMIT},
         {{"evaluation", 10}, RUNE_METRIC_ERROR_EVALUATION},
     };
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {

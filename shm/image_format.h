@@ -19,9 +19,9 @@
 
 #include <stdint.h>
 
-#define RUNE_IMAGE_MAGIC "RUNEIMG\n"
-#define RUNE_IMAGE_VERSION 1u
-#define RUNE_IMAGE_ALIGN 64u
+#define RUNE_IMAGE_MAGIC        "RUNEIMG\n"
+#define RUNE_IMAGE_VERSION      1u
+#define RUNE_IMAGE_ALIGN        64u
 #define RUNE_IMAGE_MAX_SECTIONS 64u
 #define RUNE_IMAGE_ENGINE_MAJOR 0u /* of the builder that writes images today */
 #define RUNE_IMAGE_ENGINE_MINOR 1u
@@ -83,13 +83,13 @@ struct rune_image_manifest {
     uint32_t default_principal_type; /* string term, or RUNE_TERM_NONE */
     uint32_t default_action_type;
     uint32_t default_resource_type;
-    uint32_t entity_count;   /* entities with data (a dictionary also knows entities that are only named) */
-    uint64_t base_facts;     /* tuples given */
-    uint64_t derived_facts;  /* tuples stored beyond those */
-    uint32_t policy_count;   /* static policies and links */
+    uint32_t entity_count;  /* entities with data (a dictionary also knows entities that are only named) */
+    uint64_t base_facts;    /* tuples given */
+    uint64_t derived_facts; /* tuples stored beyond those */
+    uint32_t policy_count;  /* static policies and links */
     uint32_t template_count;
     uint32_t rule_count;
-    uint32_t reserved[7];    /* zeros */
+    uint32_t reserved[7]; /* zeros */
 };
 
 _Static_assert(sizeof(struct rune_image_manifest) == 88, "FORMAT");
@@ -106,11 +106,11 @@ struct rune_image_policy {
     uint32_t max_stack;      /* values, checked by the verifier */
     uint32_t slot_principal; /* entity term that a link fills in, or RUNE_TERM_NONE */
     uint32_t slot_resource;
-    uint32_t template_id;    /* text: the template linked, 0 for a static policy */
-    uint32_t source;         /* SOURCE index */
-    uint32_t source_offset;  /* the policy's text in that source */
+    uint32_t template_id;   /* text: the template linked, 0 for a static policy */
+    uint32_t source;        /* SOURCE index */
+    uint32_t source_offset; /* the policy's text in that source */
     uint32_t source_length;
-    uint32_t annotations;    /* first word of its run in ANNOTATION */
+    uint32_t annotations; /* first word of its run in ANNOTATION */
 };
 
 _Static_assert(sizeof(struct rune_image_policy) == 48, "FORMAT");
@@ -128,8 +128,8 @@ struct rune_image_code_span {
  * builder files each policy under exactly one key, so no candidate comes twice. Linear probing, a power of two slots. */
 
 struct rune_image_index_slot {
-    uint32_t kind;  /* enum rune_scope_key of eval/policy_index.h; 0: empty slot */
-    uint32_t a;     /* terms, by kind */
+    uint32_t kind; /* enum rune_scope_key of eval/policy_index.h; 0: empty slot */
+    uint32_t a;    /* terms, by kind */
     uint32_t b;
     uint32_t c;
     uint32_t first; /* in POLICY_LIST */
@@ -153,20 +153,20 @@ enum rune_relation_flag {
     RUNE_RELATION_STORED = 1u << 2,  /* all its tuples are in the image */
     RUNE_RELATION_REQUEST = 1u << 3, /* depends on the request */
     RUNE_RELATION_PARTIAL = 1u << 4, /* FAILCLOSED: a derivation failed while it was computed: tuples may be missing */
-    RUNE_RELATION_UNSURE = 1u << 5,  /* FAILCLOSED: computed with `not` or an aggregate over a partial one: tuples may be
+    RUNE_RELATION_UNSURE = 1u << 5, /* FAILCLOSED: computed with `not` or an aggregate over a partial one: tuples may be
                                         there that should not */
-    RUNE_RELATION_PERMIT = 1u << 6,  /* `permit`; its plans come first in PLAN, */
-    RUNE_RELATION_FORBID = 1u << 7,  /* those of `forbid` next */
-    RUNE_RELATION_BY_KEY = 1u << 8,  /* demanded; every value of its first column is one of a stored tuple */
+    RUNE_RELATION_PERMIT = 1u << 6, /* `permit`; its plans come first in PLAN, */
+    RUNE_RELATION_FORBID = 1u << 7, /* those of `forbid` next */
+    RUNE_RELATION_BY_KEY = 1u << 8, /* demanded; every value of its first column is one of a stored tuple */
 };
 
 struct rune_image_relation {
-    uint32_t name;        /* text */
+    uint32_t name; /* text */
     uint32_t arity;
     uint32_t flags;       /* enum rune_relation_flag */
     uint32_t first_order; /* in ORDER */
     uint32_t order_count;
-    uint32_t first_rule;  /* in RULE: the rules of which it is the head, contiguous */
+    uint32_t first_rule; /* in RULE: the rules of which it is the head, contiguous */
     uint32_t rule_count;
     uint32_t component;   /* demanded and recursive: which cycle it is part of, from 1; else 0 */
     uint64_t tuple_count; /* stored tuples */
@@ -189,21 +189,21 @@ _Static_assert(sizeof(struct rune_image_order) == 40, "FORMAT");
 /* ---- RULE: one entry a rule ---- */
 
 struct rune_image_rule {
-    uint32_t id;            /* text: what reasons name */
-    uint32_t head;          /* RELATION index */
-    uint32_t source;        /* SOURCE index */
+    uint32_t id;     /* text: what reasons name */
+    uint32_t head;   /* RELATION index */
+    uint32_t source; /* SOURCE index */
     uint32_t source_offset;
     uint32_t source_length;
-    uint32_t annotations;   /* first word of its run in ANNOTATION */
+    uint32_t annotations; /* first word of its run in ANNOTATION */
 };
 
 /* ---- PLAN: rules compiled for one binding pattern; eval/rule_code.h says what the words mean ---- */
 
 struct rune_image_plan {
-    uint32_t relation;  /* head */
-    uint32_t bound;     /* bit i: column i is bound when the plan runs */
-    uint32_t rule;      /* RULE index */
-    uint32_t code;      /* first word in RULE_CODE */
+    uint32_t relation; /* head */
+    uint32_t bound;    /* bit i: column i is bound when the plan runs */
+    uint32_t rule;     /* RULE index */
+    uint32_t code;     /* first word in RULE_CODE */
     uint32_t code_length;
     uint32_t registers; /* values it needs, checked by the verifier */
     uint32_t flags;     /* eval/rule_code.h */

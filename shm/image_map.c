@@ -52,8 +52,7 @@ static enum rune_err check_header(const unsigned char *base, size_t size, struct
     }
     if (header->version != RUNE_IMAGE_VERSION) {
         rune_diag_report(diag, RUNE_ERROR, "RUNE-I0011", RUNE_SPAN_NONE, "build it again with this version",
-                         "the image has format version %u, this program reads %u", header->version,
-                         RUNE_IMAGE_VERSION);
+                         "the image has format version %u, this program reads %u", header->version, RUNE_IMAGE_VERSION);
         return RUNE_E_VERSION;
     }
     if (header->size != size) {

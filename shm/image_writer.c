@@ -13,7 +13,7 @@
 #include "base/hash.h"
 
 #define SECTION_COUNT RUNE_IMAGE_SECTION_COUNT
-#define WRITE_CHUNK (1u << 20)
+#define WRITE_CHUNK   (1u << 20)
 
 static const struct rune_image_section empty_table[SECTION_COUNT] = {
 #define RUNE_SECTION(name, section_id, bytes, text) {.id = section_id, .entry_size = bytes},

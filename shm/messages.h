@@ -36,11 +36,11 @@ struct rune_shared_limits {
 };
 
 struct rune_order {
-    uint32_t kind;             /*  0  enum rune_order_kind */
-    uint32_t slot;             /*  4  ADOPT, DROP */
-    uint64_t generation;       /*  8  PUBLISH */
-    uint32_t deadline_ms;      /* 16  DRAIN */
-    uint32_t reserved;         /* 20 */
+    uint32_t kind;                    /*  0  enum rune_order_kind */
+    uint32_t slot;                    /*  4  ADOPT, DROP */
+    uint64_t generation;              /*  8  PUBLISH */
+    uint32_t deadline_ms;             /* 16  DRAIN */
+    uint32_t reserved;                /* 20 */
     struct rune_shared_limits limits; /* 24  PUBLISH, LIMITS */
 };
 
@@ -92,21 +92,21 @@ struct rune_call {
 };
 
 struct rune_reply {
-    uint32_t version;        /*  0 */
-    uint32_t kind;           /*  4  of the call */
-    uint64_t id;             /*  8  of the call */
-    uint32_t err;            /* 16  enum rune_err; RUNE_OK: done */
-    uint32_t errors;         /* 20  diagnostics of severity error */
-    uint32_t warnings;       /* 24 */
-    uint32_t has_fd;         /* 28  1: a descriptor came along: control page (HELLO) or diagnostics */
-    uint64_t generation;     /* 32  published now */
-    uint64_t duration_ns;    /* 40  of the build up to its acknowledgement */
-    uint64_t image_bytes;    /* 48 */
+    uint32_t version;         /*  0 */
+    uint32_t kind;            /*  4  of the call */
+    uint64_t id;              /*  8  of the call */
+    uint32_t err;             /* 16  enum rune_err; RUNE_OK: done */
+    uint32_t errors;          /* 20  diagnostics of severity error */
+    uint32_t warnings;        /* 24 */
+    uint32_t has_fd;          /* 28  1: a descriptor came along: control page (HELLO) or diagnostics */
+    uint64_t generation;      /* 32  published now */
+    uint64_t duration_ns;     /* 40  of the build up to its acknowledgement */
+    uint64_t image_bytes;     /* 48 */
     uint8_t image_sha256[32]; /* 56  RELOAD, VALIDATE: of the image built */
-    uint32_t policies;       /* 88 */
-    uint32_t rules;          /* 92 */
-    uint64_t facts;          /* 96  base and derived */
-    char message[152];       /* 104  one line for people when err is set, NUL-terminated */
+    uint32_t policies;        /* 88 */
+    uint32_t rules;           /* 92 */
+    uint64_t facts;           /* 96  base and derived */
+    char message[152];        /* 104  one line for people when err is set, NUL-terminated */
 };
 
 _Static_assert(sizeof(struct rune_call) == 16 && sizeof(struct rune_reply) == 256, "FORMAT");
@@ -115,7 +115,7 @@ _Static_assert(sizeof(struct rune_call) == 16 && sizeof(struct rune_reply) == 25
  * NUL-terminated and its length does not count the NUL. Written by the builder; every reader checks it
  * (rune_diagnostics_map). */
 #define RUNE_DIAGNOSTICS_MAGIC 0x67616964u
-#define RUNE_DIAGNOSTICS_MAX (16u << 20) /* LIMIT: bytes of one memfd */
+#define RUNE_DIAGNOSTICS_MAX   (16u << 20) /* LIMIT: bytes of one memfd */
 
 struct rune_diagnostics_header {
     uint32_t magic;       /*  0 */

@@ -14,11 +14,11 @@
 #include "shm/control.h"
 
 struct rune_subscriber {
-    int orders;                     /* socketpair to the supervisor */
-    int commands;                   /* write end of the pipe of struct rune_loop_command to the loop thread; -1: none */
-    int stop_fd;                    /* eventfd of the loop thread (http/worker_loop.h) */
-    uint64_t stop_drain;            /* what to add to it for DRAIN */
-    uint64_t stop_now;              /* and when the supervisor is gone */
+    int orders;          /* socketpair to the supervisor */
+    int commands;        /* write end of the pipe of struct rune_loop_command to the loop thread; -1: none */
+    int stop_fd;         /* eventfd of the loop thread (http/worker_loop.h) */
+    uint64_t stop_drain; /* what to add to it for DRAIN */
+    uint64_t stop_now;   /* and when the supervisor is gone */
     struct rune_view_root *root;
     struct rune_control_slot *slot; /* of this process */
     pthread_t thread;

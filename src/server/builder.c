@@ -111,7 +111,8 @@ static void tell(struct rune_diag *diag, struct rune_log *log, char *first, size
             snprintf(first, first_size, "%s%s%s", place, place[0] != '\0' ? ": " : "", message.text);
         }
         RUNE_LOG(log, message.severity == RUNE_ERROR ? RUNE_LOG_ERROR : RUNE_LOG_WARN, "bundle_diagnostic",
-                 RUNE_LOG_CSTR("at", place), RUNE_LOG_CSTR("code", message.code), RUNE_LOG_CSTR("message", message.text));
+                 RUNE_LOG_CSTR("at", place), RUNE_LOG_CSTR("code", message.code),
+                 RUNE_LOG_CSTR("message", message.text));
         logged++;
     }
 }

@@ -104,8 +104,7 @@ void rune_calls_answer(struct rune_supervisor *supervisor, const struct rune_cal
 static void refuse(struct rune_supervisor *supervisor, const struct rune_caller *caller, enum rune_err err,
                    const char *why)
 {
-    struct rune_reply reply = {
-        .version = RUNE_CALL_VERSION, .err = err, .generation = supervisor->state.generation};
+    struct rune_reply reply = {.version = RUNE_CALL_VERSION, .err = err, .generation = supervisor->state.generation};
     snprintf(reply.message, sizeof reply.message, "%s", why);
     rune_calls_answer(supervisor, caller, &reply, -1);
 }
@@ -166,8 +165,7 @@ void rune_calls_on_message(struct rune_supervisor *supervisor, uint32_t index)
         if (err == RUNE_E_BUSY) {
             return;
         }
-        const struct rune_caller caller = {
-            .client = index, .epoch = client->epoch, .id = call.id, .kind = call.kind};
+        const struct rune_caller caller = {.client = index, .epoch = client->epoch, .id = call.id, .kind = call.kind};
         if (err != RUNE_OK) {
             drop(supervisor, index);
         } else if (call.version != RUNE_CALL_VERSION) {

@@ -31,8 +31,8 @@ enum rune_err rune_identity_find(const char *user, struct rune_identity *ret_ide
                          "only root can become user `%s`", user);
         return RUNE_E_INVALID;
     }
-    *ret_identity = (struct rune_identity){
-        .drop = geteuid() == 0, .uid = entry->pw_uid, .gid = entry->pw_gid, .name = user};
+    *ret_identity =
+        (struct rune_identity){.drop = geteuid() == 0, .uid = entry->pw_uid, .gid = entry->pw_gid, .name = user};
     return RUNE_OK;
 }
 
@@ -85,8 +85,8 @@ enum rune_err rune_child_begin(const char *name, enum rune_child_signals signals
 enum rune_err rune_child_drop(const struct rune_heritage *heritage)
 {
     const struct rune_identity *identity = &heritage->identity;
-    if (identity->drop && (initgroups(identity->name, identity->gid) != 0 || setgid(identity->gid) != 0 ||
-                           setuid(identity->uid) != 0)) {
+    if (identity->drop &&
+        (initgroups(identity->name, identity->gid) != 0 || setgid(identity->gid) != 0 || setuid(identity->uid) != 0)) {
         return RUNE_E_IO;
     }
     /* After setuid, which clears it. The parent may have died before. */

@@ -31,8 +31,8 @@ struct key {
 };
 
 static const struct key keys[] = {
-#define RUNE_KEY(section_, key_, kind_, field, minimum_, maximum_)                                                     \
-    {section_, key_, KIND_##kind_, offsetof(struct rune_config, field), sizeof(((struct rune_config *)0)->field),      \
+#define RUNE_KEY(section_, key_, kind_, field, minimum_, maximum_)                                                   \
+    {section_, key_,    KIND_##kind_, offsetof(struct rune_config, field), sizeof(((struct rune_config *)0)->field), \
      minimum_, maximum_},
 #include "server/config.def"
 #undef RUNE_KEY
@@ -96,8 +96,8 @@ static bool parse_size(struct rune_str text, uint64_t *ret_value)
     static const struct {
         const char *suffix;
         uint64_t factor;
-    } units[] = {{"", 1}, {"B", 1}, {"KB", 1000}, {"MB", 1000000}, {"GB", 1000000000}, {"KiB", 1024},
-                 {"MiB", 1u << 20}, {"GiB", 1u << 30}};
+    } units[] = {{"", 1},       {"B", 1},          {"KB", 1000},     {"MB", 1000000}, {"GB", 1000000000},
+                 {"KiB", 1024}, {"MiB", 1u << 20}, {"GiB", 1u << 30}};
     uint64_t value = 0;
     size_t i = 0;
     for (; i < text.length && text.data[i] >= '0' && text.data[i] <= '9'; i++) {
@@ -128,13 +128,13 @@ static const char *keep_path(struct rune_config *config, struct rune_str text, b
     if (slash == NULL || text.length == 0 || text.data[0] == '/') {
         return keep(config, text);
     }
-    const char *path = rune_arena_printf(&config->arena, "%.*s/%.*s", (int)(slash - config->file), config->file,
-                                         RUNE_STR_ARG(text));
+    const char *path =
+        rune_arena_printf(&config->arena, "%.*s/%.*s", (int)(slash - config->file), config->file, RUNE_STR_ARG(text));
     return path != NULL ? path : "";
 }
 
-static void set_text(struct rune_config *config, const struct key *key, struct rune_str text,
-                     const struct place *place, struct rune_diag *diag)
+static void set_text(struct rune_config *config, const struct key *key, struct rune_str text, const struct place *place,
+                     struct rune_diag *diag)
 {
     bool from_file = place->span.source != NULL;
     const char *value = NULL;
@@ -146,7 +146,7 @@ static void set_text(struct rune_config *config, const struct key *key, struct r
     switch (key->kind) {
     case KIND_PATH:
     case KIND_TEXT:
-        value = text.length == 0          ? NULL
+        value = text.length == 0         ? NULL
                 : key->kind == KIND_PATH ? keep_path(config, text, from_file)
                                          : keep(config, text);
         memcpy(field_of(config, key), &value, sizeof value);
@@ -198,7 +198,8 @@ static void set_node(struct rune_config *config, const struct key *key, const st
             }
         }
     } else {
-        mistake(diag, &place, NULL, number ? "a number that is not negative is expected here" : "a string is expected here");
+        mistake(diag, &place, NULL,
+                number ? "a number that is not negative is expected here" : "a string is expected here");
     }
 }
 
@@ -222,8 +223,8 @@ static bool is_section(struct rune_str name)
     return false;
 }
 
-static void report_unknown(const char *section, const struct rune_json_member *member,
-                           const struct rune_source *source, struct rune_config *config, struct rune_diag *diag)
+static void report_unknown(const char *section, const struct rune_json_member *member, const struct rune_source *source,
+                           struct rune_config *config, struct rune_diag *diag)
 {
     struct rune_str candidates[2 * KEY_COUNT];
     size_t count = 0;
@@ -285,10 +286,14 @@ static const struct {
     const char *section;
     const char *key;
 } flags[] = {
-    {"--bundle", "", "bundle"},       {"--listen", "", "listen"},
-    {"--admin", "", "admin"},         {"--workers", "", "workers"},
-    {"--user", "", "user"},           {"--runtime-dir", "", "runtime_dir"},
-    {"--log-level", "logging", "level"}, {"--log-file", "logging", "file"},
+    {"--bundle", "", "bundle"},
+    {"--listen", "", "listen"},
+    {"--admin", "", "admin"},
+    {"--workers", "", "workers"},
+    {"--user", "", "user"},
+    {"--runtime-dir", "", "runtime_dir"},
+    {"--log-level", "logging", "level"},
+    {"--log-file", "logging", "file"},
 };
 
 #define FLAG_COUNT (sizeof flags / sizeof flags[0])
@@ -408,8 +413,8 @@ static void complete(struct rune_config *config, struct rune_diag *diag)
     }
 }
 
-enum rune_err rune_config_load(struct rune_config *config, int argc, char **argv,
-                               enum rune_config_outcome *ret_outcome, struct rune_diag *diag)
+enum rune_err rune_config_load(struct rune_config *config, int argc, char **argv, enum rune_config_outcome *ret_outcome,
+                               struct rune_diag *diag)
 {
     enum rune_config_outcome outcome = RUNE_CONFIG_RUN;
     enum rune_err err = RUNE_OK;

@@ -19,25 +19,25 @@ struct rune_shared_limits;
 #define RUNE_CONFIG_MAX_LISTEN 16 /* LIMIT: addresses of the public listener */
 
 struct rune_config {
-    struct rune_arena arena;    /* holds all strings below */
-    const char *file;           /* NULL: none */
-    const char *bundle;         /* path; relative ones are relative to the file's folder */
-    const char *user;           /* NULL: stay who we are */
-    const char *runtime_dir;    /* NULL: one of its own below rune_runtime_base() */
+    struct rune_arena arena;                    /* holds all strings below */
+    const char *file;                           /* NULL: none */
+    const char *bundle;                         /* path; relative ones are relative to the file's folder */
+    const char *user;                           /* NULL: stay who we are */
+    const char *runtime_dir;                    /* NULL: one of its own below rune_runtime_base() */
     const char *listen[RUNE_CONFIG_MAX_LISTEN]; /* "HOST:PORT" */
     uint32_t listen_count;
-    const char *admin;          /* "unix:PATH", loopback "HOST:PORT"; NULL: admin.sock in the runtime directory */
-    uint64_t workers;           /* 0: one a processor */
-    const char *log_file;       /* NULL: standard error */
-    uint32_t log_level;         /* enum rune_log_level */
+    const char *admin;    /* "unix:PATH", loopback "HOST:PORT"; NULL: admin.sock in the runtime directory */
+    uint64_t workers;     /* 0: one a processor */
+    const char *log_file; /* NULL: standard error */
+    uint32_t log_level;   /* enum rune_log_level */
     struct rune_limits limits;
-    uint64_t max_steps;         /* of a decision; 0: the decider's own */
-    uint64_t max_image_bytes;   /* of what the builder makes */
-    uint64_t max_build_bytes;   /* memory of the builder; 0: three quarters of the machine's */
+    uint64_t max_steps;       /* of a decision; 0: the decider's own */
+    uint64_t max_image_bytes; /* of what the builder makes */
+    uint64_t max_build_bytes; /* memory of the builder; 0: three quarters of the machine's */
     uint64_t build_timeout_ms;
     uint64_t acknowledge_timeout_ms;
     uint64_t heartbeat_timeout_ms;
-    bool check_only;            /* --check-config */
+    bool check_only; /* --check-config */
 };
 
 enum rune_config_outcome {

@@ -18,8 +18,8 @@ struct rune_diag;
 
 struct rune_listeners {
     uint32_t slot_count;
-    uint32_t count;                                          /* addresses */
-    int fds[64 * RUNE_CONFIG_MAX_LISTEN];                    /* of slot s: the `count` ones from s * count on */
+    uint32_t count;                                            /* addresses */
+    int fds[64 * RUNE_CONFIG_MAX_LISTEN];                      /* of slot s: the `count` ones from s * count on */
     char addresses[RUNE_CONFIG_MAX_LISTEN][RUNE_ADDRESS_TEXT]; /* as bound: with the port that the kernel chose */
     int admin_fd;
     char admin_address[RUNE_ADDRESS_TEXT];

@@ -96,8 +96,7 @@ static void keep_message(struct rune_supervisor *supervisor, const char *message
 static void print_diagnostics(const struct rune_supervisor *supervisor, const char *message)
 {
     struct rune_diagnostics diagnostics;
-    if (supervisor->reload.diag_fd >= 0 &&
-        rune_diagnostics_map(supervisor->reload.diag_fd, &diagnostics) == RUNE_OK) {
+    if (supervisor->reload.diag_fd >= 0 && rune_diagnostics_map(supervisor->reload.diag_fd, &diagnostics) == RUNE_OK) {
         dprintf(STDERR_FILENO, "%s", diagnostics.text);
         rune_diagnostics_unmap(&diagnostics);
     }
@@ -142,8 +141,8 @@ static void finish(struct rune_supervisor *supervisor, enum rune_err err, const 
     }
     if (supervisor->stage == RUNE_STAGE_STARTING && err != RUNE_OK) {
         print_diagnostics(supervisor, message);
-        rune_supervisor_leave(supervisor, err == RUNE_E_BUNDLE || reload->build.errors > 0 ? RUNE_EXIT_BUNDLE
-                                                                                           : RUNE_EXIT_FAILURE);
+        rune_supervisor_leave(supervisor,
+                              err == RUNE_E_BUNDLE || reload->build.errors > 0 ? RUNE_EXIT_BUNDLE : RUNE_EXIT_FAILURE);
     }
     set_phase(supervisor, RUNE_PHASE_IDLE);
     answer_all(supervisor, err, message);
@@ -260,8 +259,7 @@ void rune_reload_on_verifier(struct rune_supervisor *supervisor)
 static void describe_end(const char *who, int status, char *text, size_t size)
 {
     if (WIFSIGNALED(status)) {
-        snprintf(text, size, "the %s was killed by signal %d (%s)", who, WTERMSIG(status),
-                 strsignal(WTERMSIG(status)));
+        snprintf(text, size, "the %s was killed by signal %d (%s)", who, WTERMSIG(status), strsignal(WTERMSIG(status)));
     } else {
         snprintf(text, size, "the %s ended with status %d and no report", who, WEXITSTATUS(status));
     }

@@ -18,7 +18,7 @@
 #include "server/listeners.h"
 #include "shm/client.h"
 
-#define ADDRESSES "addresses"
+#define ADDRESSES     "addresses"
 #define ADDRESSES_NEW "addresses.new"
 
 static enum rune_err fail(struct rune_diag *diag, enum rune_err err, const char *path, const char *why)

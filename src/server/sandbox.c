@@ -70,14 +70,16 @@ static enum rune_err load_filter(uint32_t default_action, uint32_t action, const
 enum rune_err rune_sandbox_builder(uint64_t max_memory_bytes, uint64_t max_file_bytes)
 {
     static const char *const denied[] = {
-        "socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "execve", "execveat", "ptrace",
-        "process_vm_readv", "process_vm_writev", "mount", "umount2", "pivot_root", "chroot", "unshare", "setns", "bpf",
-        "io_uring_setup", "kexec_load", "init_module", "finit_module", "delete_module", "reboot", "swapon", "keyctl",
-        "add_key", "request_key", "perf_event_open", "userfaultfd",
+        "socket",      "socketpair",     "connect",    "bind",        "listen",           "accept",
+        "accept4",     "execve",         "execveat",   "ptrace",      "process_vm_readv", "process_vm_writev",
+        "mount",       "umount2",        "pivot_root", "chroot",      "unshare",          "setns",
+        "bpf",         "io_uring_setup", "kexec_load", "init_module", "finit_module",     "delete_module",
+        "reboot",      "swapon",         "keyctl",     "add_key",     "request_key",      "perf_event_open",
+        "userfaultfd",
     };
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     first_to_go();
-    (void)!unshare(CLONE_NEWNET);       /* needs privilege; the filter below holds without it */
+    (void)!unshare(CLONE_NEWNET);      /* needs privilege; the filter below holds without it */
     sigaction(SIGXFSZ, &ignore, NULL); /* a file that would grow too large is EFBIG */
     /* A sanitizer maps more address space than any limit. */
     if (set_limit(RLIMIT_CORE, 0) != 0 || set_limit(RLIMIT_FSIZE, max_file_bytes) != 0 ||
@@ -90,10 +92,40 @@ enum rune_err rune_sandbox_builder(uint64_t max_memory_bytes, uint64_t max_file_
 enum rune_err rune_sandbox_verifier(void)
 {
     static const char *const allowed[] = {
-        "read", "write", "close", "fstat", "newfstatat", "fcntl", "lseek", "mmap", "munmap", "mremap", "mprotect",
-        "madvise", "brk", "futex", "sched_yield", "sched_getaffinity", "nanosleep", "clock_nanosleep", "clock_gettime",
-        "gettimeofday", "getpid", "gettid", "tgkill", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack",
-        "sendmsg", "getrandom", "exit", "exit_group", "restart_syscall", "rseq", "set_robust_list",
+        "read",
+        "write",
+        "close",
+        "fstat",
+        "newfstatat",
+        "fcntl",
+        "lseek",
+        "mmap",
+        "munmap",
+        "mremap",
+        "mprotect",
+        "madvise",
+        "brk",
+        "futex",
+        "sched_yield",
+        "sched_getaffinity",
+        "nanosleep",
+        "clock_nanosleep",
+        "clock_gettime",
+        "gettimeofday",
+        "getpid",
+        "gettid",
+        "tgkill",
+        "rt_sigaction",
+        "rt_sigprocmask",
+        "rt_sigreturn",
+        "sigaltstack",
+        "sendmsg",
+        "getrandom",
+        "exit",
+        "exit_group",
+        "restart_syscall",
+        "rseq",
+        "set_robust_list",
     };
     first_to_go();
     if (set_limit(RLIMIT_CORE, 0) != 0) {

@@ -14,10 +14,10 @@
 #include "server/roles.h"
 #include "server/supervisor_int.h"
 
-#define MS UINT64_C(1000000)
-#define BACK_OFF_FIRST_MS 100u
-#define BACK_OFF_DOUBLINGS 7u         /* 12.8 s at most */
-#define START_DEADLINE_MS 30000u      /* from fork to ready */
+#define MS                 UINT64_C(1000000)
+#define BACK_OFF_FIRST_MS  100u
+#define BACK_OFF_DOUBLINGS 7u     /* 12.8 s at most */
+#define START_DEADLINE_MS  30000u /* from fork to ready */
 
 static bool is_admin(const struct rune_supervisor *supervisor, uint32_t index)
 {
@@ -68,8 +68,7 @@ static void send_publish(struct rune_supervisor *supervisor, uint32_t index)
 {
     const struct rune_order order = {
         .kind = RUNE_ORDER_PUBLISH, .generation = supervisor->state.generation, .limits = supervisor->limits};
-    supervisor->slots[index].publish_deadline_ns =
-        rune_now_ns() + supervisor->config->acknowledge_timeout_ms * MS;
+    supervisor->slots[index].publish_deadline_ns = rune_now_ns() + supervisor->config->acknowledge_timeout_ms * MS;
     send_order(supervisor, index, &order, supervisor->image_fd);
 }
 
@@ -313,8 +312,7 @@ bool rune_slots_on_death(struct rune_supervisor *supervisor, pid_t pid, int stat
     log_death(supervisor, index, status, was_ready);
     bury(supervisor, index);
     rune_counter_add(supervisor->counters, RUNE_METRIC_WORKER_RESTARTS, is_admin(supervisor, index) ? 0 : 1);
-    atomic_store_explicit(&slot->page->restarts,
-                          atomic_load_explicit(&slot->page->restarts, memory_order_relaxed) + 1,
+    atomic_store_explicit(&slot->page->restarts, atomic_load_explicit(&slot->page->restarts, memory_order_relaxed) + 1,
                           memory_order_relaxed);
     if (was_ready) {
         slot->failures = 0;
@@ -331,8 +329,7 @@ static void check_life(struct rune_supervisor *supervisor, uint32_t index, uint6
 {
     struct rune_slot *slot = &supervisor->slots[index];
     uint64_t beat = atomic_load_explicit(&slot->page->heartbeat_ns, memory_order_relaxed);
-    if (slot->publish_deadline_ns != 0 &&
-        rune_control_slot_generation(slot->page) >= supervisor->state.generation) {
+    if (slot->publish_deadline_ns != 0 && rune_control_slot_generation(slot->page) >= supervisor->state.generation) {
         slot->publish_deadline_ns = 0;
     }
     if (is_ready(slot) && now_ns > beat && now_ns - beat > supervisor->config->heartbeat_timeout_ms * MS) {

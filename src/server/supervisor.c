@@ -20,13 +20,13 @@
 #include "server/roles.h"
 #include "server/supervisor_int.h"
 
-#define MS UINT64_C(1000000)
-#define TICK_BUSY_MS 20      /* while somebody waits for something to happen */
-#define TICK_IDLE_MS 500
-#define LATE_NS (UINT64_C(2000) * MS) /* a round that took this long: we were stopped or starved */
-#define DRAIN_GRACE_MS 2000u /* beyond the workers' own deadline */
+#define MS             UINT64_C(1000000)
+#define TICK_BUSY_MS   20 /* while somebody waits for something to happen */
+#define TICK_IDLE_MS   500
+#define LATE_NS        (UINT64_C(2000) * MS) /* a round that took this long: we were stopped or starved */
+#define DRAIN_GRACE_MS 2000u                 /* beyond the workers' own deadline */
 #define LOG_PIPE_BYTES (1 << 20)
-#define LAST_WORDS_MS 1000u  /* for the auditor to write what is in the pipe */
+#define LAST_WORDS_MS  1000u /* for the auditor to write what is in the pipe */
 
 uint64_t rune_now_ns(void)
 {
@@ -102,8 +102,9 @@ static uint32_t worker_count(const struct rune_config *config)
     if (config->workers != 0) {
         return (uint32_t)config->workers;
     }
-    return processors < 1 ? 1 : processors > (long)RUNE_CONTROL_MAX_WORKERS ? RUNE_CONTROL_MAX_WORKERS
-                                                                           : (uint32_t)processors;
+    return processors < 1                                ? 1
+           : processors > (long)RUNE_CONTROL_MAX_WORKERS ? RUNE_CONTROL_MAX_WORKERS
+                                                         : (uint32_t)processors;
 }
 
 static int take_signals(void)
@@ -300,12 +301,24 @@ static void on_event(struct rune_supervisor *supervisor, uint64_t data)
 {
     uint32_t index = (uint32_t)data;
     switch ((enum rune_watch_kind)(data >> 32)) {
-    case RUNE_WATCH_SIGNALS: on_signals(supervisor); break;
-    case RUNE_WATCH_RUNTIME: rune_calls_on_connect(supervisor); break;
-    case RUNE_WATCH_CLIENT: rune_calls_on_message(supervisor, index); break;
-    case RUNE_WATCH_SLOT: rune_slot_on_note(supervisor, index); break;
-    case RUNE_WATCH_BUILDER: rune_reload_on_builder(supervisor); break;
-    case RUNE_WATCH_VERIFIER: rune_reload_on_verifier(supervisor); break;
+    case RUNE_WATCH_SIGNALS:
+        on_signals(supervisor);
+        break;
+    case RUNE_WATCH_RUNTIME:
+        rune_calls_on_connect(supervisor);
+        break;
+    case RUNE_WATCH_CLIENT:
+        rune_calls_on_message(supervisor, index);
+        break;
+    case RUNE_WATCH_SLOT:
+        rune_slot_on_note(supervisor, index);
+        break;
+    case RUNE_WATCH_BUILDER:
+        rune_reload_on_builder(supervisor);
+        break;
+    case RUNE_WATCH_VERIFIER:
+        rune_reload_on_verifier(supervisor);
+        break;
     }
 }
 

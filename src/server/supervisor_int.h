@@ -16,16 +16,16 @@
 #include "shm/control.h"
 #include "shm/messages.h"
 
-#define RUNE_SLOTS_MAX (RUNE_CONTROL_MAX_WORKERS + 1)
-#define RUNE_CLIENTS_MAX 64 /* LIMIT: connections to the control socket, and the admin's relay */
+#define RUNE_SLOTS_MAX   (RUNE_CONTROL_MAX_WORKERS + 1)
+#define RUNE_CLIENTS_MAX 64  /* LIMIT: connections to the control socket, and the admin's relay */
 #define RUNE_CALLERS_MAX 512 /* LIMIT: calls that wait for a build */
 
 /* What an epoll event is about: the kind in the upper half of its data, an index in the lower. */
 enum rune_watch_kind {
     RUNE_WATCH_SIGNALS,
-    RUNE_WATCH_RUNTIME,  /* the control socket: somebody connects */
-    RUNE_WATCH_CLIENT,   /* index: client */
-    RUNE_WATCH_SLOT,     /* index: slot */
+    RUNE_WATCH_RUNTIME, /* the control socket: somebody connects */
+    RUNE_WATCH_CLIENT,  /* index: client */
+    RUNE_WATCH_SLOT,    /* index: slot */
     RUNE_WATCH_BUILDER,
     RUNE_WATCH_VERIFIER,
 };
@@ -33,8 +33,8 @@ enum rune_watch_kind {
 enum rune_stage { RUNE_STAGE_STARTING, RUNE_STAGE_RUNNING, RUNE_STAGE_DRAINING, RUNE_STAGE_LEAVING };
 
 struct rune_slot {
-    pid_t pid;   /* 0: none */
-    int socket;  /* orders and notes; -1: none */
+    pid_t pid;  /* 0: none */
+    int socket; /* orders and notes; -1: none */
     uint64_t started_ns;
     uint64_t publish_deadline_ns; /* 0: nothing to acknowledge */
     uint32_t failures;            /* deaths before ready, in a row */
@@ -47,7 +47,7 @@ struct rune_slot {
 #define RUNE_NO_SLOT UINT32_MAX
 
 struct rune_client_connection {
-    int socket; /* -1: free */
+    int socket;     /* -1: free */
     uint32_t epoch; /* counts the connections of this place */
     bool may_reload;
     bool is_admin;
@@ -101,7 +101,7 @@ struct rune_supervisor {
     uint64_t next_generation; /* of the next publish */
     enum rune_stage stage;
     enum rune_exit status;
-    uint64_t deadline_ns;     /* DRAINING: when patience ends */
+    uint64_t deadline_ns; /* DRAINING: when patience ends */
     uint64_t last_tick_ns;
     int epoll;
     int signals;

@@ -15,9 +15,9 @@
 #include "fuzz/image_repair.h"
 #include "rune/query.h"
 
-#define ENTITIES_ASKED 6u
+#define ENTITIES_ASKED  6u
 #define RELATIONS_ASKED 8u
-#define TUPLES_READ 64u
+#define TUPLES_READ     64u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
@@ -142,10 +142,18 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
         memcpy(&word, data + at, sizeof word);
         random = (random ^ random >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
         switch (random >> 60 & 3) {
-        case 0: word += 1 + (uint32_t)(random >> 20 & 7); break;
-        case 1: word -= 1 + (uint32_t)(random >> 20 & 7); break;
-        case 2: word ^= 1u << (random >> 20 & 31); break;
-        default: word = far[(random >> 20 & 0xffff) % (sizeof far / sizeof far[0])]; break;
+        case 0:
+            word += 1 + (uint32_t)(random >> 20 & 7);
+            break;
+        case 1:
+            word -= 1 + (uint32_t)(random >> 20 & 7);
+            break;
+        case 2:
+            word ^= 1u << (random >> 20 & 31);
+            break;
+        default:
+            word = far[(random >> 20 & 0xffff) % (sizeof far / sizeof far[0])];
+            break;
         }
         memcpy(data + at, &word, sizeof word);
         random = (random ^ random >> 32) * UINT64_C(0x94d049bb133111eb);

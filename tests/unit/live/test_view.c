@@ -21,7 +21,7 @@
 #include "unit/shm/image_fixture.h"
 
 #define READERS 3
-#define SWAPS 300
+#define SWAPS   300
 
 static struct rune_image *open_fixture(void)
 {

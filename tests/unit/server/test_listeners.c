@@ -24,15 +24,24 @@ static void test_listeners__addresses_are_checked(void **state)
         enum rune_address_use use;
         enum rune_err want;
     } cases[] = {
-        {"127.0.0.1:80", RUNE_ADDRESS_PUBLIC, RUNE_OK},      {"[::1]:80", RUNE_ADDRESS_PUBLIC, RUNE_OK},
-        {"localhost:0", RUNE_ADDRESS_PUBLIC, RUNE_OK},       {"*:65535", RUNE_ADDRESS_PUBLIC, RUNE_OK},
-        {":80", RUNE_ADDRESS_PUBLIC, RUNE_OK},               {"127.0.0.1", RUNE_ADDRESS_PUBLIC, RUNE_E_INVALID},
-        {"127.0.0.1:", RUNE_ADDRESS_PUBLIC, RUNE_E_INVALID}, {"127.0.0.1:65536", RUNE_ADDRESS_PUBLIC, RUNE_E_INVALID},
-        {"127.0.0.1:8x", RUNE_ADDRESS_PUBLIC, RUNE_E_INVALID}, {"example.org:80", RUNE_ADDRESS_PUBLIC, RUNE_E_INVALID},
-        {"::1:80:", RUNE_ADDRESS_PUBLIC, RUNE_E_INVALID},    {"", RUNE_ADDRESS_PUBLIC, RUNE_E_INVALID},
-        {"127.9.9.9:80", RUNE_ADDRESS_ADMIN, RUNE_OK},       {"[::1]:80", RUNE_ADDRESS_ADMIN, RUNE_OK},
-        {"*:80", RUNE_ADDRESS_ADMIN, RUNE_E_INVALID},        {"10.0.0.1:80", RUNE_ADDRESS_ADMIN, RUNE_E_INVALID},
-        {"unix:/tmp/x", RUNE_ADDRESS_ADMIN, RUNE_OK},        {"unix:", RUNE_ADDRESS_ADMIN, RUNE_E_INVALID},
+        {"127.0.0.1:80", RUNE_ADDRESS_PUBLIC, RUNE_OK},
+        {"[::1]:80", RUNE_ADDRESS_PUBLIC, RUNE_OK},
+        {"localhost:0", RUNE_ADDRESS_PUBLIC, RUNE_OK},
+        {"*:65535", RUNE_ADDRESS_PUBLIC, RUNE_OK},
+        {":80", RUNE_ADDRESS_PUBLIC, RUNE_OK},
+        {"127.0.0.1", RUNE_ADDRESS_PUBLIC, RUNE_E_INVALID},
+        {"127.0.0.1:", RUNE_ADDRESS_PUBLIC, RUNE_E_INVALID},
+        {"127.0.0.1:65536", RUNE_ADDRESS_PUBLIC, RUNE_E_INVALID},
+        {"127.0.0.1:8x", RUNE_ADDRESS_PUBLIC, RUNE_E_INVALID},
+        {"example.org:80", RUNE_ADDRESS_PUBLIC, RUNE_E_INVALID},
+        {"::1:80:", RUNE_ADDRESS_PUBLIC, RUNE_E_INVALID},
+        {"", RUNE_ADDRESS_PUBLIC, RUNE_E_INVALID},
+        {"127.9.9.9:80", RUNE_ADDRESS_ADMIN, RUNE_OK},
+        {"[::1]:80", RUNE_ADDRESS_ADMIN, RUNE_OK},
+        {"*:80", RUNE_ADDRESS_ADMIN, RUNE_E_INVALID},
+        {"10.0.0.1:80", RUNE_ADDRESS_ADMIN, RUNE_E_INVALID},
+        {"unix:/tmp/x", RUNE_ADDRESS_ADMIN, RUNE_OK},
+        {"unix:", RUNE_ADDRESS_ADMIN, RUNE_E_INVALID},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         if (rune_listeners_check(cases[i].text, cases[i].use, NULL) != cases[i].want) {

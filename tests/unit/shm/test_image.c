@@ -159,7 +159,8 @@ static void test_image__any_other_size_is_refused(void **state)
 static void test_image__overflowing_fields_are_refused(void **state)
 {
     (void)state;
-    static const uint64_t values[] = {0, 1, 63, 64, UINT32_MAX, INT64_MAX, UINT64_C(1) << 63, UINT64_MAX - 63, UINT64_MAX};
+    static const uint64_t values[] = {0,         1, 63, 64, UINT32_MAX, INT64_MAX, UINT64_C(1) << 63, UINT64_MAX - 63,
+                                      UINT64_MAX};
     size_t size;
     unsigned char *bytes = image_fixture_bytes(&size);
     for (size_t at = 16; at + 8 <= TABLE_END; at += 8) {
