@@ -27,7 +27,7 @@ static void print_text(struct rune_diag *diag, enum rune_err err, const struct r
     if (err == RUNE_OK) {
         printf("valid: %u policies, %u rules, %u entities; %zu warning%s\n", result->policies, result->rules,
                result->entities, warnings, warnings == 1 ? "" : "s");
-    } else if (errors > 0) {
+    } else if (cli_exit_for(err) == CLI_INVALID && errors > 0) {
         printf("not valid: %zu error%s, %zu warning%s\n", errors, errors == 1 ? "" : "s", warnings,
                warnings == 1 ? "" : "s");
     }
