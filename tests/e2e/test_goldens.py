@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The command line against goldens: every case of CASES is run on the example bundle, and its output and exit code are
+compared with tests/e2e/cli/NAME.txt. `RUNE_UPDATE=1 tests/e2e/test_goldens.py` writes the goldens anew.
+
+What differs from machine to machine (times, hashes, sizes) is masked."""
+import difflib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+SOURCE = os.environ.get("RUNE_SOURCE_DIR", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
+BUILD = os.environ.get("RUNE_BUILD_DIR", os.path.join(SOURCE, "build/release"))
+RUNE = os.path.abspath(os.path.join(BUILD, "bin/rune"))
+GOLDENS = os.path.join(SOURCE, "tests/e2e/cli")
+
+REQUESTS = """{"principal":"alice","action":"edit","resource":"roadmap","context":{"mfa":false},"decision":"PERMIT","reasons":["owner"]}
+{"principal":"gwen","action":"edit","resource":"roadmap","context":{"mfa":false},"decision":"DENY","reasons":[]}
+"""
+WRONG = REQUESTS.replace('"DENY"', '"FORBID"')
+BROKEN = {"a.cedar": "permit(principal, action, resource) when { principal. };\npermit(principal, action);\n",
+          "b.dl": "p(X) :- q(X), not p(X).\n"}
+
+CASES = [
+    ("help", ["help"]),
+    ("help-eval", ["eval", "--help"]),
+    ("no-command", []),
+    ("unknown-command", ["bild"]),
+    ("unknown-option", ["eval", "docshare", "--princpal", "alice"]),
+    ("missing-value", ["eval", "docshare", "--principal"]),
+    ("missing-operand", ["build"]),
+    ("no-output", ["build", "docshare"]),
+    ("bad-format", ["validate", "docshare", "--format", "xml"]),
+    ("version", ["version"]),
+    ("validate", ["validate", "docshare"]),
+    ("validate-json", ["validate", "docshare", "--format", "json"]),
+    ("validate-broken", ["validate", "broken"]),
+    ("validate-broken-json", ["validate", "broken", "--format", "json"]),
+    ("validate-missing", ["validate", "nowhere"]),
+    ("build", ["build", "docshare", "-o", "docshare.image"]),
+    ("build-json", ["build", "docshare", "-o", "docshare.image", "--format", "json"]),
+    ("build-broken", ["build", "broken", "-o", "broken.image"]),
+    ("inspect", ["inspect", "docshare.image", "--policies"]),
+    ("inspect-damaged", ["inspect", "damaged.image"]),
+    ("eval-permit", ["eval", "docshare", "-p", "alice", "-a", "edit", "-r", "roadmap", "--context", "mfa.json", "--debug"]),
+    ("eval-deny", ["eval", "docshare.image", "-p", "gwen", "-a", "edit", "-r", "roadmap", "--context=mfa.json"]),
+    ("eval-json", ["eval", "docshare.image", "-p", "bob", "-a", "edit", "-r", "roadmap", "-c", "mfa.json", "--format", "json"]),
+    ("eval-refused", ["eval", "docshare.image", "-p", "User::bob", "-a", "edit", "-r", "roadmap", "-c", "mfa.json"]),
+    ("eval-schema", ["eval", "docshare.image", "-p", "bob", "-a", "edit", "-r", "roadmap"]),
+    ("eval-incomplete", ["eval", "docshare.image", "-p", "bob"]),
+    ("query", ["query", "docshare.image", "in_team(U, T)"]),
+    ("query-bound", ["query", "docshare.image", 'in_team(User::"bob", T)', "--format", "json"]),
+    ("query-count", ["query", "docshare", "in_team(U, _)", "--count"]),
+    ("query-limit", ["query", "docshare.image", "in_team(U, T)", "--limit", "2"]),
+    ("query-unknown", ["query", "docshare.image", "in_teem(U, T)"]),
+    ("query-arity", ["query", "docshare.image", "in_team(U)"]),
+    ("query-syntax", ["query", "docshare.image", "in_team(U,"]),
+    ("test", ["test", "docshare", "--verbose"]),
+    ("test-image", ["test", "docshare.image"]),
+    ("benchmark", ["benchmark", "docshare.image", "--requests", "requests.jsonl", "--seconds", "1"]),
+    ("benchmark-wrong", ["benchmark", "docshare", "--requests", "wrong.jsonl", "--seconds", "1"]),
+    ("benchmark-threads", ["benchmark", "docshare", "--requests", "requests.jsonl", "--seconds", "1", "--threads", "2",
+                           "--format", "json"]),
+    ("benchmark-no-requests", ["benchmark", "docshare"]),
+    ("status-none", ["status", "--runtime-dir", "nowhere"]),
+    ("reload-none", ["reload", "--runtime-dir", "nowhere"]),
+    ("serve-nothing", ["serve"]),
+]
+
+MASKS = [
+    (re.compile(r"\b[0-9a-f]{64}\b"), "SHA256"),
+    (re.compile(r"(decisions_per_s|median_ns|p99_ns|p999_ns|decode_ns)(\"?[=:])[0-9]+"), r"\1\2N"),
+    (re.compile(r"\"cpuMs\":\{[^}]*\},\"peakKib\":[0-9]+"), '"cpuMs":{..},"peakKib":N'),
+    (re.compile(r"(size +|\"bytes\":)[0-9]+"), r"\1N"),
+    (re.compile(r"\"evaluationTimeMs\":[0-9.]+"), '"evaluationTimeMs":N'),
+    # Sections follow the layout, which has tests of its own; their order and sizes are not the command line's.
+    (re.compile(r"^([A-Z_]+) +[0-9]+ +[0-9]+  ", re.M), r"\1 N N  "),
+    (re.compile(r"^rune [0-9.]+$", re.M), "rune VERSION"),
+]
+
+
+def mask(text):
+    for pattern, instead in MASKS:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def prepare(folder):
+    os.symlink(os.path.join(os.path.abspath(SOURCE), "examples/docshare"), os.path.join(folder, "docshare"))
+    os.mkdir(os.path.join(folder, "broken"))
+    files = {"requests.jsonl": REQUESTS, "wrong.jsonl": WRONG, "mfa.json": json.dumps({"mfa": False})}
+    files.update({os.path.join("broken", name): text for name, text in BROKEN.items()})
+    for name, text in files.items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def damage(folder):
+    with open(os.path.join(folder, "docshare.image"), "rb") as file:
+        image = bytearray(file.read())
+    image[len(image) // 2] ^= 0xFF
+    with open(os.path.join(folder, "damaged.image"), "wb") as file:
+        file.write(image)
+
+
+def run(folder, arguments):
+    done = subprocess.run([RUNE] + arguments, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
+                          check=False)
+    out = done.stdout.decode("utf-8", "replace")
+    err = done.stderr.decode("utf-8", "replace")
+    return mask(f"exit {done.returncode}\n--- out\n{out}--- err\n{err}")
+
+
+def compare(name, got):
+    path = os.path.join(GOLDENS, name + ".txt")
+    if os.environ.get("RUNE_UPDATE"):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(got)
+        return True
+    with open(path, encoding="utf-8") as file:
+        want = file.read()
+    if got != want:
+        sys.stdout.writelines(difflib.unified_diff(want.splitlines(True), got.splitlines(True), name + " wanted", "got"))
+    return got == want
+
+
+def main():
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        prepare(folder)
+        for name, arguments in CASES:
+            failed += not compare(name, run(folder, arguments))
+            if name == "build-json":
+                damage(folder)
+    print(f"{len(CASES) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
