@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "model/dict.h"
 #include "model/term.h"
 
@@ -58,20 +62,42 @@ static inline rune_term rune_values_entity_type(const struct rune_values *values
     return rune_values_terms(values, term)->entity_type[rune_term_index(term)];
 }
 
-/* True if the ascending run [count, items...] has the item. Cost: O(log count). */
+#define RUNE_RUN_SCAN_MAX 48u /* items up to which looking at all is faster than searching */
+
+/* True if one of `count` items is the one sought. No branch depends on where it is, so all loads are under way at once. */
+static inline bool rune_run_scan(const uint32_t *items, uint32_t count, uint32_t item)
+{
+    uint32_t i = 0;
+#ifdef __SSE2__
+    const __m128i want = _mm_set1_epi32((int)item);
+    __m128i found = _mm_setzero_si128();
+    for (; i + 4 <= count; i += 4) {
+        __m128i four = _mm_loadu_si128((const __m128i *)(const void *)(items + i));
+        found = _mm_or_si128(found, _mm_cmpeq_epi32(four, want));
+    }
+    if (_mm_movemask_epi8(found) != 0) {
+        return true;
+    }
+#endif
+    for (; i < count; i++) {
+        if (items[i] == item) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True if the ascending run [count, items...] has the item. Cost: O(log count); a few ns up to RUNE_RUN_SCAN_MAX. */
 static inline bool rune_run_contains(const uint32_t *run, uint32_t item)
 {
     uint32_t count = run[0];
     const uint32_t *at = run + 1;
-    if (count == 0) {
-        return false;
-    }
-    while (count > 1) { /* no branch depends on the data */
+    while (count > RUNE_RUN_SCAN_MAX) { /* no branch depends on the data */
         uint32_t half = count / 2;
         at += at[half - 1] < item ? half : 0;
         count -= half;
     }
-    return *at == item;
+    return rune_run_scan(at, count, item);
 }
 
 /* The value of a name in a record run [shape, values...], RUNE_TERM_NONE where there is none. `heap` is the one that the

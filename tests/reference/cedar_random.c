@@ -553,6 +553,15 @@ void random_world(struct random *random, struct rune_arena *arena, struct naive_
             }
         }
     }
+    if (ret_world->entity_count > 0 && chance(random, 30)) {
+        /* An ancestor set too long for the short way. */
+        struct naive_entity *first = &ret_world->entities[0];
+        first->parents = rune_arena_calloc(arena, ret_world->entity_count, sizeof *first->parents);
+        first->parent_count = ret_world->entity_count - 1;
+        for (uint32_t i = 1; i < ret_world->entity_count; i++) {
+            first->parents[i - 1] = ret_world->entities[i].uid;
+        }
+    }
 }
 
 void random_request(struct random *random, struct rune_arena *arena, struct naive_request *ret_request)

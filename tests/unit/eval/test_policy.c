@@ -335,6 +335,53 @@ static void test_decision__ends_at_its_steps(void **state)
     cedar_world_fini(&world);
 }
 
+/* Thousands of policies of all scopes: a request looks at those that it can match. */
+static void test_index__finds_few_candidates(void **state)
+{
+    (void)state;
+    struct rune_buf text = RUNE_BUF_INIT;
+    for (int i = 0; i < 1000; i++) {
+        rune_buf_printf(&text, "permit(principal == U::\"u%d\", action, resource);\n", i);
+        rune_buf_printf(&text, "forbid(principal in G::\"g%d\", action == Action::\"a%d\", resource);\n", i % 10, i);
+        rune_buf_printf(&text,
+                        "permit(principal, action in [Action::\"a%d\", Action::\"b\"], resource == D::\"d%d\");\n",
+                        i % 5, i);
+        rune_buf_printf(&text, "permit(principal is T%d, action == Action::\"a1\", resource is D);\n", i);
+        rune_buf_printf(&text, "permit(principal, action, resource in D::\"d%d\") when { false };\n", i);
+    }
+    struct cedar_world world;
+    cedar_world_init(&world);
+    assert_null(cedar_world_parse(&world, rune_buf_cstr(&text)));
+    struct naive_value parent = uid("G", "g3");
+    const struct naive_value nothing = {.kind = NAIVE_RECORD};
+    struct naive_entity user = {uid("U", "u7"), nothing, nothing, &parent, 1};
+    world.naive = (struct naive_world){&user, 1};
+    assert_int_equal(cedar_world_build(&world), RUNE_OK);
+    assert_int_equal(rune_store_verify(&world.store, NULL), RUNE_OK);
+    static const struct {
+        const char *user, *action, *resource;
+        uint32_t candidates, permits, forbids;
+    } requests[] = {
+        {"u7", "a1", "d6", 2, 2, 0}, {"u7", "a13", "d6", 2, 1, 1}, {"u7", "b", "d6", 2, 2, 0},
+        {"u7", "zz", "zz", 1, 1, 0}, {"zz", "a1", "zz", 0, 0, 0},  {"zz", "b", "d999", 1, 1, 0},
+        {"u7", "a3", "d3", 3, 2, 1},
+    };
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        struct naive_request naive = {uid("U", requests[i].user), uid("Action", requests[i].action),
+                                      uid("D", requests[i].resource), nothing};
+        struct rune_request request;
+        struct rune_eval eval;
+        struct rune_policy_outcome outcome;
+        cedar_world_request(&world, &naive, NULL, &world.naive, false, &request, &eval);
+        assert_int_equal(rune_policies_decide(&eval, &outcome), RUNE_OK);
+        assert_int_equal(eval.policies_evaluated, requests[i].candidates);
+        assert_int_equal(outcome.permit_count, requests[i].permits);
+        assert_int_equal(outcome.forbid_count, requests[i].forbids);
+    }
+    cedar_world_fini(&world);
+    rune_buf_fini(&text);
+}
+
 static uint32_t source_index(void *context, const struct rune_source *source)
 {
     (void)context;
@@ -375,9 +422,8 @@ static void test_compile__checks_links(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_expression__gives),
-        cmocka_unit_test(test_compile__folds_constants),
-        cmocka_unit_test(test_decision__ends_at_its_steps),
+        cmocka_unit_test(test_expression__gives),           cmocka_unit_test(test_compile__folds_constants),
+        cmocka_unit_test(test_decision__ends_at_its_steps), cmocka_unit_test(test_index__finds_few_candidates),
         cmocka_unit_test(test_compile__checks_links),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
