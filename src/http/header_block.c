@@ -11,6 +11,7 @@
 /* Names with a place in HPACK's static table (RFC 7541 appendix A). */
 #define STATIC_STATUS         8u
 #define STATIC_CONTENT_LENGTH 28u
+#define STATIC_CONTENT_TYPE   31u
 #define STATIC_DATE           33u
 
 #define STATUS_BYTES 5 /* at most, as a literal */
@@ -64,13 +65,22 @@ static uint8_t *put_status(uint8_t *out, int status)
     return put_string(out, digits, sizeof(digits));
 }
 
+/* The name's place in the static table, 0 if it has none. */
+static unsigned static_index(const h2o_iovec_t *name)
+{
+    if (name == &H2O_TOKEN_CONTENT_TYPE->buf) {
+        return STATIC_CONTENT_TYPE;
+    }
+    if (h2o_iovec_is_token(name)) {
+        const h2o_token_t *token = (const h2o_token_t *)(const void *)name; /* its first member */
+        return (unsigned char)token->http2_static_table_name_index;
+    }
+    return 0;
+}
+
 static uint8_t *put_header(uint8_t *out, const h2o_header_t *header)
 {
-    unsigned index = 0;
-    if (h2o_iovec_is_token(header->name)) {
-        const h2o_token_t *token = (const h2o_token_t *)(const void *)header->name; /* its first member */
-        index = (unsigned char)token->http2_static_table_name_index;
-    }
+    unsigned index = static_index(header->name);
     out = put_integer(out, 0, 4, index);
     if (index == 0) {
         out = put_string(out, header->name->base, header->name->len);

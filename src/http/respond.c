@@ -112,8 +112,9 @@ static void send_by_library(struct rune_http_loop *loop, h2o_req_t *req, const s
     memcpy(body.base, response->body.data, body.len);
 
     req->res.reason = rune_http_reason_phrase(response->status);
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, response->content_type,
-                   strlen(response->content_type));
+    h2o_vector_reserve(&req->pool, &req->res.headers, req->res.headers.size + 3);
+    add_header(req, (h2o_iovec_t *)&H2O_TOKEN_CONTENT_TYPE->buf,
+               h2o_iovec_init(response->content_type, strlen(response->content_type)));
     if (image_length != 0) {
         memcpy(image, response->image, image_length);
         add_header(req, &name_rune_image, h2o_iovec_init(image, image_length));
@@ -137,6 +138,7 @@ void rune_http_respond(struct rune_http_loop *loop, h2o_req_t *req, const struct
         req->http1_is_persistent = 0; /* the library itself looks only when a request begins */
     }
     req->res.status = complete.status;
+    req->res.original.status = complete.status; /* else the library keeps a copy of all headers, for filters */
     req->res.content_length = complete.body.length;
     if (rune_http1_head_is_learnt(&loop->http1_head, req)) {
         rune_http1_head_send(req, &complete, request_id, is_head(req));
