@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rule_eval, rule_verify, rule_vm: decisions by rules, what errors and limits do to them, and damaged programs: what the
+ * verifier accepts must run within bounds (sanitizers look on). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "reference/datalog_run.h"
+
+#define WORLD                                                                                                          \
+    "member(User::\"a\", Group::\"g\"). member(User::\"b\", Group::\"h\"). up(Group::\"g\", Group::\"h\").\n"          \
+    "up(Group::\"h\", Group::\"g\"). grant(Group::\"h\", Doc::\"d\"). suspended(User::\"b\"). n(0). n(3).\n"
+
+struct world {
+    struct datalog_run run;
+    struct rune_request request;
+};
+
+static rune_term entity(struct rune_dict *dict, const char *type, const char *id)
+{
+    rune_term type_term, id_term, term;
+    assert_int_equal(rune_dict_string(dict, (struct rune_str){type, strlen(type)}, &type_term), RUNE_OK);
+    assert_int_equal(rune_dict_string(dict, (struct rune_str){id, strlen(id)}, &id_term), RUNE_OK);
+    assert_int_equal(rune_dict_entity(dict, type_term, id_term, &term), RUNE_OK);
+    return term;
+}
+
+static void open_world(struct world *world, const char *program)
+{
+    struct rune_str text = {program, strlen(program)};
+    enum rune_err err = datalog_run_open(&world->run, text, RUNE_DL_BUNDLE, NULL, 0);
+    if (err == RUNE_OK) {
+        err = datalog_run_evaluate(&world->run, RUNE_DL_STORE_WHAT_PAYS);
+    }
+    if (err != RUNE_OK) {
+        fail_msg("%s\n%s", rune_err_text(err), rune_diag_text(world->run.diag));
+    }
+}
+
+static enum rune_err decide(struct world *world, const char *principal, const char *resource, uint64_t steps,
+                            struct rune_rule_outcome *outcome)
+{
+    rune_dict_reset(world->run.values, &world->run.store.terms);
+    rune_arena_reset(&world->run.request);
+    struct rune_dict *values = world->run.values;
+    world->request = (struct rune_request){
+        .principal = entity(values, "User", principal),
+        .action = entity(values, "Action", "view"),
+        .resource = entity(values, "Doc", resource),
+        .values = values,
+    };
+    assert_int_equal(rune_dict_record(values, NULL, NULL, 0, &world->request.context), RUNE_OK);
+    world->request.terms = rune_dict_terms(values);
+    struct rune_eval eval = {.store = &world->run.store, .request = &world->request, .values = values,
+                             .arena = &world->run.request, .steps_left = steps};
+    return rune_rules_decide(&eval, outcome);
+}
+
+/* ---- decisions ---- */
+
+static void test_decide__permits_forbids_and_their_errors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *rules, *principal;
+        uint32_t permits, forbids, errors;
+    } cases[] = {
+        {"by stored recursion",
+         "in_group(U, G) :- member(U, G). in_group(U, H) :- in_group(U, G), up(G, H).\n"
+         "permit(U, A, R) :- principal(U), action(A), resource(R), in_group(U, G), grant(G, R).",
+         "a", 1, 0, 0},
+        {"unknown principal",
+         "permit(U, A, R) :- principal(U), action(A), resource(R), member(U, G), grant(G, R).", "nobody", 0, 0, 0},
+        {"negation", "permit(U, A, R) :- principal(U), action(A), resource(R), not suspended(U).", "b", 0, 0, 0},
+        {"negation of the unknown", "permit(U, A, R) :- principal(U), action(A), resource(R), not suspended(U).",
+         "nobody", 1, 0, 0},
+        {"forbid beside permit",
+         "permit(U, A, R) :- principal(U), action(A), resource(R). forbid(U, A, R) :- principal(U), action(A), "
+         "resource(R), suspended(U).",
+         "b", 1, 1, 0},
+        {"recursion on the request",
+         "mine(G) :- principal(U), member(U, G). mine(H) :- mine(G), up(G, H).\n"
+         "permit(U, A, R) :- principal(U), action(A), resource(R), mine(G), grant(G, R).",
+         "a", 1, 0, 0},
+        {"an error is no match", "permit(U, A, R) :- principal(U), action(A), resource(R), n(X), 6 / X > 7.", "a", 0, 0,
+         1},
+        {"another instance matches", "permit(U, A, R) :- principal(U), action(A), resource(R), n(X), 6 / X > 1.", "a", 1,
+         0, 0},
+        {"not over a failed derivation",
+         "bad(X) :- n(X), 6 / X > 1, principal(_).\n"
+         "permit(U, A, R) :- principal(U), action(A), resource(R), not bad(0).",
+         "a", 0, 0, 1},
+        {"not over a partial stored relation",
+         "inverse(X, Y) :- n(X), Y = 6 / X.\n"
+         "permit(U, A, R) :- principal(U), action(A), resource(R), not inverse(0, 1).",
+         "a", 0, 0, 1},
+        {"aggregate over a partial one",
+         "inverse(X, Y) :- n(X), Y = 6 / X.\n"
+         "permit(U, A, R) :- principal(U), action(A), resource(R), N = count { inverse(_, _) }, N < 2.",
+         "a", 0, 0, 1},
+        {"a relation that rests on one",
+         "inverse(X, Y) :- n(X), Y = 6 / X. fine(X) :- n(X), not inverse(X, 1).\n"
+         "permit(U, A, R) :- principal(U), action(A), resource(R), fine(0).",
+         "a", 0, 0, 1},
+        {"branches are one rule",
+         "permit(U, A, R) :- principal(U), action(A), resource(R), (suspended(U) ; member(U, _)).", "b", 1, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char program[2048];
+        snprintf(program, sizeof(program), "%s%s\n", WORLD, cases[i].rules);
+        struct world world;
+        struct rune_rule_outcome outcome;
+        open_world(&world, program);
+        assert_int_equal(decide(&world, cases[i].principal, "d", 100000, &outcome), RUNE_OK);
+        if (outcome.permit_count != cases[i].permits || outcome.forbid_count != cases[i].forbids ||
+            outcome.error_count != cases[i].errors) {
+            fail_msg("%s: %u permits, %u forbids, %u errors", cases[i].name, outcome.permit_count, outcome.forbid_count,
+                     outcome.error_count);
+        }
+        datalog_run_close(&world.run);
+    }
+}
+
+static void test_decide__steps_are_limited(void **state)
+{
+    (void)state;
+    struct world world;
+    struct rune_rule_outcome outcome;
+    open_world(&world, WORLD "permit(U, A, R) :- principal(U), action(A), resource(R), n(X), n(Y), n(Z), X + Y + Z > 99.\n");
+    assert_int_equal(decide(&world, "a", "d", 100000, &outcome), RUNE_OK);
+    for (uint64_t steps = 0; steps < 12; steps++) {
+        assert_int_equal(decide(&world, "a", "d", steps, &outcome), RUNE_E_LIMIT);
+        assert_int_equal(outcome.permit_count, 0);
+    }
+    datalog_run_close(&world.run);
+}
+
+/* ---- damaged images ---- */
+
+static bool count_tuple(void *context, const rune_term *tuple, uint32_t arity)
+{
+    uint32_t *sum = context;
+    for (uint32_t i = 0; i < arity; i++) {
+        *sum += tuple[i];
+    }
+    return true;
+}
+
+/* Everything that can be asked of what was accepted. */
+static void ask_everything(struct world *world)
+{
+    struct rune_rule_outcome outcome;
+    uint32_t sum = 0;
+    (void)!decide(world, "a", "d", 3000, &outcome);
+    for (uint32_t r = 0; r < world->run.store.relation_count; r++) {
+        rune_term bound[64] = {0};
+        uint32_t same[64];
+        for (uint32_t i = 0; i < 64; i++) {
+            same[i] = i;
+        }
+        for (int first = 0; first < 2; first++) {
+            bound[0] = first == 0 ? RUNE_TERM_NONE : rune_term_from_inline(3);
+            rune_dict_reset(world->run.values, &world->run.store.terms);
+            rune_arena_reset(&world->run.request);
+            struct rune_eval eval = {.store = &world->run.store, .values = world->run.values,
+                                     .arena = &world->run.request, .steps_left = 2000};
+            (void)!rune_rules_query(&eval, r, bound, same, count_tuple, &sum);
+        }
+    }
+}
+
+static void test_damage__is_refused_or_harmless(void **state)
+{
+    (void)state;
+    static const char program[] = WORLD
+        "in_group(U, G) :- member(U, G). in_group(U, H) :- in_group(U, G), up(G, H).\n"
+        "mine(G) :- principal(U), member(U, G). mine(H) :- mine(G), up(G, H).\n"
+        "sums(S) :- S = sum { X + 1 : n(X) }, principal(_). text(T) :- principal(P), entity.id(P, _, I), T = concat(I, \"x\").\n"
+        "permit(U, A, R) :- principal(U), action(A), resource(R), mine(G), grant(G, R), not suspended(U), sums(S), S > 1.\n"
+        "permit(U, A, R) :- principal(U), action(A), resource(R), U is User, U in [Group::\"g\", U], text(T), "
+        "T.starts_with(\"a\"), A != R, count2(_, N), N < 9.\n"
+        "count2(X, N) :- n(X), N = count { member(_, _) }, principal(_).\n"
+        "forbid(U, A, R) :- principal(U), action(A), resource(R), context(\"k\", V), V > 3.\n";
+    struct world world;
+    open_world(&world, program);
+    const struct {
+        void *bytes;
+        size_t size;
+    } parts[] = {
+        {world.run.result.code.items, world.run.result.code.count * 4},
+        {world.run.result.code.items, world.run.result.code.count * 4},
+        {world.run.result.plans.items, world.run.result.plans.count * sizeof(struct rune_image_plan)},
+        {world.run.result.orders.items, world.run.result.orders.count * sizeof(struct rune_image_order)},
+        {world.run.result.relations.items, world.run.result.relations.count * sizeof(struct rune_image_relation)},
+        {world.run.result.rules.items, world.run.result.rules.count * sizeof(struct rune_image_rule)},
+        {world.run.result.tuples, world.run.result.tuple_bytes},
+    };
+    uint64_t rng = 42;
+    uint32_t accepted = 0;
+    for (int round = 0; round < 20000; round++) {
+        rng = rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        size_t part = (rng >> 33) % (sizeof(parts) / sizeof(parts[0]));
+        size_t word = (rng >> 40) % (parts[part].size / 4);
+        uint32_t *at = (uint32_t *)parts[part].bytes + word, was = *at;
+        static const uint32_t values[] = {0, 1, 2, 3, 5, 8, 17, 0xffffffffu, 0x80000000u, 0x40000000u, 1u << 28, 64};
+        uint32_t pick = (uint32_t)(rng >> 24) % 16;
+        *at = pick < 12 ? values[pick] : pick == 12 ? was + 1 : pick == 13 ? was - 1 : was ^ (1u << ((rng >> 50) & 31));
+        if (rune_rules_verify(&world.run.store, NULL) == RUNE_OK) {
+            accepted++;
+            ask_everything(&world);
+        }
+        *at = was;
+    }
+    print_message("%u of 20000 accepted\n", accepted);
+    assert_true(accepted > 100 && accepted < 15000);
+    assert_int_equal(rune_rules_verify(&world.run.store, NULL), RUNE_OK);
+    datalog_run_close(&world.run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decide__permits_forbids_and_their_errors),
+        cmocka_unit_test(test_decide__steps_are_limited),
+        cmocka_unit_test(test_damage__is_refused_or_harmless),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
