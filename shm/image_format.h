@@ -168,7 +168,7 @@ struct rune_image_relation {
     uint32_t order_count;
     uint32_t first_rule; /* in RULE: the rules of which it is the head, contiguous */
     uint32_t rule_count;
-    uint32_t component;   /* demanded and recursive: which cycle it is part of, from 1; else 0 */
+    uint32_t component;   /* recursive: which cycle it is part of, from 1; else 0 */
     uint64_t tuple_count; /* stored tuples */
 };
 

@@ -16,6 +16,7 @@
 
 #define NO_REGISTER UINT32_MAX
 #define MAX_ESTIMATE_DEPTH 6u
+#define LARGE_RECURSION 65536u /* tuples of a recursion that gets a further order only where a decision needs it */
 
 struct coder {
     struct rune_dl_ctx *ctx;
@@ -111,6 +112,11 @@ static enum atom_kind atom_kind(const struct coder *coder, const struct rune_dl_
         default:
             break;
         }
+    }
+    if (rel->access == RUNE_DL_STORED && coder->ctx->for_queries && rel->is_recursive && rel->count > LARGE_RECURSION) {
+        /* Read backwards, for a query: computed on demand from what it was derived from. */
+        uint32_t bound = bound_columns(coder, goal);
+        return bound != 0 && !rune_dl_order_serves(rel, bound) ? ATOM_CALL : ATOM_STORED;
     }
     return rel->access == RUNE_DL_DEMANDED ? ATOM_CALL : ATOM_STORED;
 }

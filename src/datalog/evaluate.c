@@ -369,16 +369,21 @@ static void forget_plans(struct rune_dl_ctx *ctx)
     }
 }
 
-/* Everything that can be asked from outside: decisions with all bound, queries with one column or none or all. */
-static enum rune_err demand_roots(struct rune_dl_ctx *ctx)
+/* What is asked from outside: decisions with all columns bound (first, they choose the orders), then queries with one
+ * column, none or all. */
+static enum rune_err demand_roots(struct rune_dl_ctx *ctx, bool decisions)
 {
     uint32_t first, count;
+    ctx->for_queries = !decisions;
     for (uint32_t i = 0; i < ctx->program->relation_count; i++) {
         const struct rune_dl_rel *rel = &ctx->rels.items[i];
         if (rel->access != RUNE_DL_DEMANDED || rel->rule_count == 0) {
             continue;
         }
         bool is_decision = rel->builtin == RUNE_DL_PERMIT || rel->builtin == RUNE_DL_FORBID;
+        if (is_decision != decisions) {
+            continue;
+        }
         uint32_t arity = rel->arity > 32 ? 32 : rel->arity;
         uint32_t all = arity == 32 ? UINT32_MAX : (1u << arity) - 1;
         enum rune_err err = rune_dl_demand_plans(ctx, i, all, &first, &count);
@@ -392,55 +397,74 @@ static enum rune_err demand_roots(struct rune_dl_ctx *ctx)
     return RUNE_OK;
 }
 
-static enum rune_err choose_orders(struct rune_dl_ctx *ctx)
+/* Orders of one relation that serve its searches; the others are freed once no more searches can come. */
+static enum rune_err choose_for(struct rune_dl_ctx *ctx, uint32_t relation, bool is_final, struct rune_vec_u64 *columns)
+{
+    for (size_t o = 0; o < ctx->rels.items[relation].orders.count; o++) {
+        ctx->rels.items[relation].orders.items[o].is_chosen = false;
+    }
+    columns->count = 0;
+    enum rune_err err = rune_dl_orders_choose(ctx, relation, columns);
+    for (size_t c = 0; c < columns->count && err == RUNE_OK; c++) {
+        uint8_t bytes[8];
+        uint32_t index = 0;
+        memcpy(bytes, &columns->items[c], 8);
+        err = rune_dl_order_build(ctx, relation, bytes, &index);
+        if (err == RUNE_OK) {
+            ctx->rels.items[relation].orders.items[index].is_chosen = true;
+        }
+    }
+    struct rune_dl_rel *rel = &ctx->rels.items[relation];
+    size_t kept = 0;
+    for (size_t o = 0; o < rel->orders.count && err == RUNE_OK && is_final; o++) {
+        if (rel->orders.items[o].is_chosen) {
+            rel->orders.items[kept++] = rel->orders.items[o];
+        } else {
+            rune_free(rel->orders.items[o].words);
+        }
+    }
+    if (err == RUNE_OK && is_final) {
+        rel->orders.count = kept;
+    }
+    return err;
+}
+
+static enum rune_err choose_orders(struct rune_dl_ctx *ctx, bool is_final)
 {
     struct rune_vec_u64 columns = {0};
     enum rune_err err = RUNE_OK;
     for (uint32_t i = 0; i < ctx->rels.count && err == RUNE_OK; i++) {
-        if (ctx->rels.items[i].access != RUNE_DL_STORED) {
-            continue;
-        }
-        columns.count = 0;
-        err = rune_dl_orders_choose(ctx, i, &columns);
-        uint64_t keep = 0;
-        for (size_t c = 0; c < columns.count && err == RUNE_OK; c++) {
-            uint8_t bytes[8];
-            uint32_t index = 0;
-            memcpy(bytes, &columns.items[c], 8);
-            err = rune_dl_order_build(ctx, i, bytes, &index);
-            keep |= UINT64_C(1) << (index & 63);
-        }
-        struct rune_dl_rel *rel = &ctx->rels.items[i];
-        size_t kept = 0;
-        for (size_t o = 0; o < rel->orders.count && err == RUNE_OK; o++) {
-            if ((keep >> (o & 63) & 1) != 0) {
-                rel->orders.items[kept++] = rel->orders.items[o];
-            } else {
-                rune_free(rel->orders.items[o].words);
-            }
-        }
-        if (err == RUNE_OK) {
-            rel->orders.count = kept;
+        if (ctx->rels.items[i].access == RUNE_DL_STORED) {
+            err = choose_for(ctx, i, is_final, &columns);
         }
     }
     RUNE_VEC_FINI(&columns);
     return err;
 }
 
+static enum rune_err demand_all(struct rune_dl_ctx *ctx)
+{
+    enum rune_err err = demand_roots(ctx, true);
+    if (err == RUNE_OK && ctx->pass == RUNE_DL_PASS_COLLECT) {
+        err = choose_orders(ctx, false);
+    }
+    return err == RUNE_OK ? demand_roots(ctx, false) : err;
+}
+
 static enum rune_err compile_image(struct rune_dl_ctx *ctx)
 {
     ctx->pass = RUNE_DL_PASS_COLLECT;
     forget_plans(ctx);
-    enum rune_err err = demand_roots(ctx);
+    enum rune_err err = demand_all(ctx);
     if (err == RUNE_OK) {
-        err = choose_orders(ctx);
+        err = choose_orders(ctx, true);
     }
     if (err != RUNE_OK) {
         return err;
     }
     ctx->pass = RUNE_DL_PASS_IMAGE;
     forget_plans(ctx);
-    return demand_roots(ctx);
+    return demand_all(ctx);
 }
 
 /* ---- the image's tables ---- */
@@ -556,7 +580,7 @@ static enum rune_err write_relations(struct output *out)
     for (uint32_t i = 0; i < out->relation_count; i++) {
         struct rune_dl_rel *rel = &ctx->rels.items[out->by_name[i]];
         struct rune_image_relation image = {.arity = rel->arity, .flags = relation_flags(rel), .tuple_count = rel->count};
-        image.component = rel->access == RUNE_DL_DEMANDED && rel->is_recursive ? rel->component : 0;
+        image.component = rel->is_recursive ? rel->component : 0;
         enum rune_err err = text_of(ctx, rel->name, &image.name);
         if (err == RUNE_OK) {
             err = write_rules(out, rel, &image);

@@ -85,6 +85,7 @@ struct rune_dl_order {
     uint32_t *words; /* NULL: UNIT */
     uint64_t bytes;
     uint32_t id;     /* in ctx->orders: the order as the machine sees it */
+    bool is_chosen;  /* for the image */
 };
 RUNE_VEC(rune_dl_vec_order, struct rune_dl_order);
 
@@ -169,6 +170,7 @@ struct rune_dl_ctx {
     struct rune_vec_rule_span spans;
     enum rune_dl_pass pass;
     uint32_t estimate_depth;
+    bool for_queries;        /* plans that no decision needs: they get no order of a large recursion of their own */
     struct rune_store store; /* entity data for the machine */
     struct rune_rule_vm vm;
     uint64_t derived, base_facts;
@@ -207,6 +209,8 @@ RUNE_MUST_USE enum rune_err rune_dl_orders_choose(struct rune_dl_ctx *ctx, uint3
                                                   struct rune_vec_u64 *ret_columns);
 /* Takes an order over (freed on failure). */
 RUNE_MUST_USE enum rune_err rune_dl_order_add(struct rune_dl_ctx *ctx, uint32_t relation, struct rune_dl_order *order);
+/* Whether an order chosen for the image serves the search. */
+bool rune_dl_order_serves(const struct rune_dl_rel *rel, uint32_t search);
 double rune_dl_distinct(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t column);
 void rune_dl_orders_free(struct rune_dl_rel *rel);
 

@@ -324,6 +324,16 @@ static bool serves(const uint8_t columns[8], uint32_t search)
     return prefix == search;
 }
 
+bool rune_dl_order_serves(const struct rune_dl_rel *rel, uint32_t search)
+{
+    for (size_t i = 0; i < rel->orders.count; i++) {
+        if (rel->orders.items[i].is_chosen && serves(rel->orders.items[i].columns, search)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum rune_err rune_dl_order_for(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t search, uint32_t *ret_order)
 {
     if (ctx->rels.items[relation].access == RUNE_DL_PENDING) {
