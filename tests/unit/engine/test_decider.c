@@ -308,6 +308,38 @@ static void test_decide__joins_policies_and_rules(void **state)
     }
 }
 
+/* errors = "strict": a forbid that cannot be evaluated counts as matching; by default it is only listed. */
+static void test_decide__is_strict_about_errors_where_told(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"principal\":\"U::\\\"a\\\"\",\"action\":\"A::\\\"a\\\"\",\"resource\":\"R::\\\"a\\\"\"}";
+    static const struct {
+        const char *manifest, *want;
+    } cases[] = {
+        {"[bundle]\nerrors = \"cedar\"\n", "{\"decision\":\"PERMIT\",\"reasons\":[\"all\"],\"errors\":[{\"id\":\"broken\""},
+        {"[bundle]\nerrors = \"strict\"\n", "{\"decision\":\"FORBID\",\"reasons\":[\"broken\"],\"errors\":[{\"id\":\"broken\""},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        const struct fixture_file files[] = {
+            {"p.cedar", "@id(\"all\") permit(principal, action, resource);\n"
+                        "@id(\"broken\") forbid(principal, action, resource) when { context.missing };\n"
+                        "@id(\"bad-permit\") permit(principal, action, resource) when { context.missing };\n"},
+            {"rune.toml", cases[i].manifest},
+        };
+        struct fixture strict;
+        struct rune_answer answer;
+        fixture_open(&strict, FIXTURE_FILES(files));
+        rune_decider_authorize(strict.decider, strict.image, 1, rune_str_from(body), RUNE_ANSWER_PLAIN, &answer);
+        /* Errors are sorted by id, bad-permit before broken. */
+        char *at = memmem(answer.body.data, answer.body.length, "{\"id\":\"bad-permit\"", 18);
+        assert_non_null(at);
+        assert_non_null(memmem(at, answer.body.length - (size_t)(at - answer.body.data), "{\"id\":\"broken\"", 14));
+        size_t head = strcspn(cases[i].want, "!") - strlen(",\"errors\":[{\"id\":\"broken\"");
+        assert_memory_equal(answer.body.data, cases[i].want, head);
+        fixture_close(&strict);
+    }
+}
+
 static void test_answer__too_large_is_an_error(void **state)
 {
     (void)state;
@@ -399,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_batch__takes_100_and_refuses_101),
         cmocka_unit_test(test_limit__ends_as_deny),
         cmocka_unit_test(test_decide__joins_policies_and_rules),
+        cmocka_unit_test(test_decide__is_strict_about_errors_where_told),
         cmocka_unit_test(test_answer__too_large_is_an_error),
         cmocka_unit_test(test_request__lives_on_its_own),
         cmocka_unit_test(test_create__survives_every_failure),
