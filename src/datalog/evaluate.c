@@ -757,7 +757,9 @@ static enum rune_err write_image(struct rune_dl_ctx *ctx, struct rune_dl_result 
     if (err != RUNE_OK) {
         return err;
     }
-    renumber(&out, ctx->code.items, ctx->code.items + ctx->code.count);
+    if (ctx->code.count > 0) {
+        renumber(&out, ctx->code.items, ctx->code.items + ctx->code.count);
+    }
     result->code = ctx->code;
     ctx->code = (struct rune_vec_u32){0};
     result->spans = ctx->spans;
