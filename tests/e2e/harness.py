@@ -2,7 +2,8 @@
 """Starts runed on ports of the kernel's choice with a bundle in a temporary folder, and asks it things.
 
 Python's standard library only. Everything a test starts it ends by pid. A test that fails prints the server's log.
-Environment: RUNE_BUILD_DIR (bin/runed is looked for there), RUNE_TORTURE_SECONDS (how long load runs; default 6).
+Environment: RUNE_BUILD_DIR (bin/runed is looked for there), RUNE_TORTURE_SECONDS (how long load runs; default 6),
+RUNE_STRICT_TIMES (set: times are held to their bars, which a busy machine cannot promise; else they are printed).
 """
 import http.client
 import json
@@ -20,6 +21,7 @@ import unittest
 
 BUILD = os.environ.get("RUNE_BUILD_DIR", os.path.join(os.path.dirname(__file__), "..", "..", "build", "release"))
 RUNED = os.environ.get("RUNED", os.path.join(BUILD, "bin", "runed"))
+STRICT_TIMES = bool(os.environ.get("RUNE_STRICT_TIMES"))
 SECONDS = float(os.environ.get("RUNE_TORTURE_SECONDS", "6"))
 
 PERMIT = {"policies.cedar": '@id("yes")\npermit(principal, action, resource);\n'}
@@ -54,7 +56,7 @@ class Unix(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-def wait_for(what, check, seconds=20.0, pause=0.01):
+def wait_for(what, check, seconds=60.0, pause=0.01):
     """The first true value of check(), or an error that says what did not come."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -128,7 +130,7 @@ class Server:
         except (OSError, KeyError, ValueError, http.client.HTTPException):
             return False
 
-    def wait(self, seconds=30):
+    def wait(self, seconds=60):
         return self.process.wait(seconds)
 
     def signal(self, number):
@@ -140,7 +142,7 @@ class Server:
             if self.process is not None and self.process.poll() is None:
                 self.signal(signal.SIGTERM)
                 try:
-                    self.wait(20)
+                    self.wait(60)
                 except subprocess.TimeoutExpired:
                     self.process.kill()
                     self.wait()
@@ -190,7 +192,7 @@ class Server:
                 return float(line.rsplit(" ", 1)[1])
         return None
 
-    def ask(self, timeout=10):
+    def ask(self, timeout=20):
         """One decision over a connection of its own: status, answer."""
         connection = http.client.HTTPConnection(*self.address, timeout=timeout)
         try:
@@ -289,7 +291,7 @@ class Broken(Exception):
 
 class Http1:
     def __init__(self, address):
-        self.connection = http.client.HTTPConnection(*address, timeout=20)
+        self.connection = http.client.HTTPConnection(*address, timeout=60)
         self.connection.connect()
         self.connection.auto_open = 0  # a closed connection is an error, not a reason to open another
         self.port = self.connection.sock.getsockname()[1]
@@ -314,7 +316,7 @@ class Http2:
     DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
 
     def __init__(self, address):
-        self.socket = socket.create_connection(address, timeout=20)
+        self.socket = socket.create_connection(address, timeout=60)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = self.socket.getsockname()[1]
         self.stream = 1

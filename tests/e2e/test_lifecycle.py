@@ -25,6 +25,8 @@ def half_a_request(server):
     connection = socket.create_connection(server.address, timeout=20)
     head = "POST /v1/authorize HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
     connection.sendall(head.encode() % len(harness.REQUEST) + harness.REQUEST[:10])
+    harness.wait_for("the connection to be accepted",
+                     lambda: (server.metric("rune_active_connections") or 0) >= 1)
     return connection
 
 
@@ -114,7 +116,7 @@ class Lifecycle(harness.TestCase):
         begin = time.monotonic()
         server.signal(signal.SIGTERM)
         self.assertEqual(server.wait(), 0)
-        self.assertLess(time.monotonic() - begin, 5)
+        self.assertLess(time.monotonic() - begin, 9, "the default would have been 10 s")
         connection.close()
 
     def test_quit_leaves_at_once(self):
@@ -123,7 +125,7 @@ class Lifecycle(harness.TestCase):
         begin = time.monotonic()
         server.signal(signal.SIGQUIT)
         self.assertEqual(server.wait(), 0)
-        self.assertLess(time.monotonic() - begin, 2)
+        self.assertLess(time.monotonic() - begin, 9, "a drain would have waited 10 s")
         connection.close()
 
     def test_children_die_with_the_supervisor(self):
@@ -140,7 +142,7 @@ class Lifecycle(harness.TestCase):
 
         def gone():
             return not any(is_alive(pid) for pid in children)
-        harness.wait_for("the children to die", gone, 5)
+        harness.wait_for("the children to die", gone)
         server.start()  # the folder of a dead server is taken over
         self.assertEqual(server.ask()[0], 200)
 
@@ -158,7 +160,7 @@ class Lifecycle(harness.TestCase):
             status = connection.getresponse().status
             connection.close()
             return status == 413
-        harness.wait_for("the smaller limit", refused, 5)
+        harness.wait_for("the smaller limit", refused)
 
     def test_hup_with_a_broken_configuration_changes_nothing(self):
         server = self.server().start()

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images replaced under load: no request fails, no connection closes, every answer is right for its generation."""
-import threading
 import time
 
 import harness
@@ -26,7 +25,7 @@ class Swap(harness.TestCase):
                 expected[answer["generation"]] = decision
                 swaps += 1
                 time.sleep(max(0.0, 0.3 - (time.monotonic() - begin)))
-        self.check(load.answers, 100)
+        self.check(load.answers, 10)
         self.assertEqual(load.broken, [])
         generations = sorted(expected)
         self.assertEqual(generations, list(range(generations[0], generations[0] + swaps + 1)),
@@ -44,20 +43,17 @@ class Swap(harness.TestCase):
     def test_callers_share_builds_that_began_after_they_asked(self):
         server = self.server(harness.PERMIT).start()
         first = server.status()["generation"]
-        results, lock = [], threading.Lock()
-
-        def ask():
-            status, answer = server.reload()
-            with lock:
-                results.append((status, answer["generation"]))
-
-        server.write_bundle(harness.FORBID)
-        threads = [threading.Thread(target=ask) for _ in range(12)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertTrue(all(status == 200 for status, _ in results), results)
+        slow = dict(harness.FORBID)
+        slow["facts/pair.tsv"] = "".join("user%d\tteam%d\n" % (i, i % 977) for i in range(100000))
+        server.write_bundle(slow)
+        callers = [harness.Unix(server.runtime + "/admin.sock") for _ in range(12)]
+        for caller in callers:  # all ask before the first build can be done
+            caller.request("POST", "/v1/config/reload")
+        for caller in callers:
+            answer = caller.getresponse()
+            self.assertEqual(answer.status, 200, answer.read())
+            answer.read()
+            caller.close()
         published = server.status()["generation"] - first
         self.assertLess(published, 12, "builds were not shared")
         self.assertGreaterEqual(published, 1)
