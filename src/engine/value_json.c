@@ -466,9 +466,12 @@ static enum rune_err read_call(struct rune_value_reader *reader, bool has_arg, e
 {
     size_t offset = rune_json_offset(reader->json);
     size_t bottom = reader->count;
-    int function;
+    int function = -1;
     struct keys keys = {.count = 0};
-    enum rune_err err = look_for_function(reader, &function);
+    enum rune_err err = reserve(reader, 1);
+    if (err == RUNE_OK) {
+        err = look_for_function(reader, &function);
+    }
     bool more = true;
     for (bool first = true; err == RUNE_OK; first = false) {
         struct rune_str key;
@@ -815,7 +818,10 @@ static enum rune_err read_members(struct rune_value_reader *reader, struct shape
 {
     size_t bottom = reader->count;
     bool more = has_key;
-    enum rune_err err = has_key ? RUNE_OK : next_member(reader, true, &more, &key);
+    enum rune_err err = reserve(reader, 1); /* so that there is a stack, even if there are no members */
+    if (err == RUNE_OK && !has_key) {
+        err = next_member(reader, true, &more, &key);
+    }
     while (err == RUNE_OK && more) {
         err = read_member(reader, shape, key);
         if (err == RUNE_OK) {
@@ -902,7 +908,10 @@ static enum rune_err read_set(struct rune_value_reader *reader, rune_schema_type
     size_t bottom = reader->count;
     size_t index = 0;
     bool more = true;
-    enum rune_err err;
+    enum rune_err err = reserve(reader, 1);
+    if (err != RUNE_OK) {
+        return err;
+    }
     for (;; index++) {
         rune_term value;
         err = next_element(reader, index == 0, &more);
