@@ -142,7 +142,7 @@ static double stored_rows(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t b
     return rows;
 }
 
-static double estimate_rows(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t bound);
+
 
 static double atom_rows(struct coder *coder, const struct rune_dl_goal *goal)
 {
@@ -150,7 +150,7 @@ static double atom_rows(struct coder *coder, const struct rune_dl_goal *goal)
     case ATOM_STORED:
         return stored_rows(coder->ctx, goal->relation, bound_columns(coder, goal));
     case ATOM_CALL:
-        return estimate_rows(coder->ctx, goal->relation, bound_columns(coder, goal));
+        return rune_dl_estimate(coder->ctx, goal->relation, bound_columns(coder, goal));
     case ATOM_ELEMENT:
         return 4;
     default:
@@ -318,7 +318,7 @@ bool rune_dl_code_is_safe(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rul
     return is_safe;
 }
 
-static double estimate_rows(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t bound)
+double rune_dl_estimate(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t bound)
 {
     struct rune_dl_rel *rel = &ctx->rels.items[relation];
     for (size_t i = 0; i < rel->estimates.count; i++) {

@@ -223,6 +223,8 @@ RUNE_MUST_USE enum rune_err rune_dl_code_rule(struct rune_dl_ctx *ctx, uint32_t 
                                               struct rune_image_plan *ret_plan);
 /* Whether the goals alone, with nothing bound, can be put into an order and bind the head. */
 bool rune_dl_code_is_safe(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule);
+/* Rows that a relation is expected to give for a binding pattern. */
+double rune_dl_estimate(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t bound);
 /* The plans of a demanded relation for a binding pattern, compiled on first use. */
 RUNE_MUST_USE enum rune_err rune_dl_demand_plans(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t bound,
                                                  uint32_t *ret_first, uint32_t *ret_count);
