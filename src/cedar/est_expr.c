@@ -58,7 +58,8 @@ static struct rune_cedar_expr *read_operator(struct rune_est_reader *reader, con
     static const char *const arg[] = {"arg", NULL};
     static const char *const both[] = {"left", "right", NULL};
     bool is_arg = name->form == RUNE_EST_ARG;
-    if (!expect(reader, body, RUNE_JSON_OBJECT, "an object") || !rune_est_check_members(reader, body, is_arg ? arg : both)) {
+    if (!expect(reader, body, RUNE_JSON_OBJECT, "an object") ||
+        !rune_est_check_members(reader, body, is_arg ? arg : both)) {
         return NULL;
     }
     struct rune_cedar_expr *expr = rune_est_make(reader, name->kind, body, is_arg ? 1 : 2);
@@ -217,7 +218,8 @@ static struct rune_cedar_expr *read_is(struct rune_est_reader *reader, const str
         return NULL;
     }
     struct rune_cedar_expr *expr = rune_est_make(reader, RUNE_EXPR_IS, body, has_in ? 2 : 1);
-    if (expr == NULL || !read_arg(reader, expr, 0, body, "left") || (has_in && !read_arg(reader, expr, 1, body, "in"))) {
+    if (expr == NULL || !read_arg(reader, expr, 0, body, "left") ||
+        (has_in && !read_arg(reader, expr, 1, body, "in"))) {
         return NULL;
     }
     expr->as.name = type->as.text;
@@ -293,9 +295,16 @@ static const struct {
     const char *name;
     read_fn read;
 } others[] = {
-    {"Value", rune_est_read_value}, {"Var", read_var},   {"Slot", read_slot}, {".", read_get_attr},
-    {"has", read_has},              {"like", read_like}, {"is", read_is},     {"if-then-else", read_if},
-    {"Set", read_set},              {"Record", read_record},
+    {"Value", rune_est_read_value},
+    {"Var", read_var},
+    {"Slot", read_slot},
+    {".", read_get_attr},
+    {"has", read_has},
+    {"like", read_like},
+    {"is", read_is},
+    {"if-then-else", read_if},
+    {"Set", read_set},
+    {"Record", read_record},
 };
 
 struct rune_cedar_expr *rune_est_read_expr(struct rune_est_reader *reader, const struct rune_json_node *node)

@@ -14,8 +14,8 @@ struct rune_est_reader {
 };
 
 /* Reports at a node; always false. */
-bool rune_est_fail(struct rune_est_reader *reader, const struct rune_json_node *node, const char *help,
-                   const char *fmt, ...) RUNE_PRINTF(4, 5);
+bool rune_est_fail(struct rune_est_reader *reader, const struct rune_json_node *node, const char *help, const char *fmt,
+                   ...) RUNE_PRINTF(4, 5);
 
 /* Zeroed memory; NULL: noted. */
 void *rune_est_alloc(struct rune_est_reader *reader, size_t count, size_t size);

@@ -14,8 +14,8 @@
 
 /* ---- shared by the readers ---- */
 
-bool rune_est_fail(struct rune_est_reader *reader, const struct rune_json_node *node, const char *help,
-                   const char *fmt, ...)
+bool rune_est_fail(struct rune_est_reader *reader, const struct rune_json_node *node, const char *help, const char *fmt,
+                   ...)
 {
     char text[300];
     va_list args;
@@ -168,8 +168,8 @@ static bool read_relation(struct rune_est_reader *reader, const struct rune_json
     if (text_is(op, "is") && var != RUNE_CEDAR_ACTION) {
         return read_is(reader, node, var, scope);
     }
-    return rune_est_fail(reader, op, NULL, var == RUNE_CEDAR_ACTION ? "`op` is All, == or in"
-                                                                   : "`op` is All, ==, in or is");
+    return rune_est_fail(reader, op, NULL,
+                         var == RUNE_CEDAR_ACTION ? "`op` is All, == or in" : "`op` is All, ==, in or is");
 }
 
 static bool read_scope(struct rune_est_reader *reader, const struct rune_json_node *policy, const char *name,
@@ -258,8 +258,7 @@ static bool read_annotations(struct rune_est_reader *reader, const struct rune_j
 static bool read_policy(struct rune_est_reader *reader, const struct rune_json_node *node,
                         struct rune_cedar_policy *policy)
 {
-    static const char *const names[] = {"effect",     "principal",   "action", "resource",
-                                        "conditions", "annotations", NULL};
+    static const char *const names[] = {"effect", "principal", "action", "resource", "conditions", "annotations", NULL};
     memset(policy, 0, sizeof *policy);
     if (!expect(reader, node, RUNE_JSON_OBJECT, "a policy") || !rune_est_check_members(reader, node, names)) {
         return false;
@@ -289,8 +288,9 @@ static bool check_kind(struct rune_est_reader *reader, const struct rune_json_no
     if (is_template == (kind == RUNE_EST_TEMPLATE)) {
         return true;
     }
-    return rune_est_fail(reader, node, NULL, is_template ? "this is a template, expected a policy without slots"
-                                                         : "this policy has no slot, expected a template");
+    return rune_est_fail(reader, node, NULL,
+                         is_template ? "this is a template, expected a policy without slots"
+                                     : "this policy has no slot, expected a template");
 }
 
 /* ---- documents ---- */
@@ -312,9 +312,8 @@ static enum rune_err result_of(const struct rune_est_reader *reader, bool ok)
     return reader->nomem ? RUNE_E_NOMEM : ok && reader->errors == 0 ? RUNE_OK : RUNE_E_SYNTAX;
 }
 
-enum rune_err rune_est_parse_policy(const struct rune_source *source, enum rune_est_kind kind,
-                                    struct rune_arena *arena, struct rune_cedar_policy *ret_policy,
-                                    struct rune_diag *diag)
+enum rune_err rune_est_parse_policy(const struct rune_source *source, enum rune_est_kind kind, struct rune_arena *arena,
+                                    struct rune_cedar_policy *ret_policy, struct rune_diag *diag)
 {
     struct rune_est_reader reader = {.source = source, .arena = arena, .diag = diag};
     struct rune_cedar_policy policy;

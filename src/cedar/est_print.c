@@ -243,7 +243,8 @@ static void print_policy(const struct rune_cedar_policy *policy, struct rune_buf
     rune_buf_append_cstr(out, ",\"conditions\":[");
     for (uint32_t i = 0; i < policy->condition_count; i++) {
         const struct rune_cedar_condition *condition = &policy->conditions[i];
-        rune_buf_printf(out, "%s{\"kind\":\"%s\",\"body\":", i > 0 ? "," : "", condition->is_unless ? "unless" : "when");
+        rune_buf_printf(out, "%s{\"kind\":\"%s\",\"body\":", i > 0 ? "," : "",
+                        condition->is_unless ? "unless" : "when");
         print_expr(condition->body, out);
         rune_buf_append_char(out, '}');
     }

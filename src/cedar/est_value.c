@@ -36,9 +36,8 @@ static bool has_uid(const struct rune_json_node *node, struct rune_cedar_uid *ui
 static bool check_type(struct rune_est_reader *reader, const struct rune_json_node *node,
                        const struct rune_cedar_uid *uid)
 {
-    return rune_uid_is_type_name(uid->type) ||
-           rune_est_fail(reader, node, "names are joined by `::`, without spaces", "`%.*s` is no entity type",
-                         RUNE_STR_ARG(uid->type));
+    return rune_uid_is_type_name(uid->type) || rune_est_fail(reader, node, "names are joined by `::`, without spaces",
+                                                             "`%.*s` is no entity type", RUNE_STR_ARG(uid->type));
 }
 
 bool rune_est_read_uid(struct rune_est_reader *reader, const struct rune_json_node *node, struct rune_cedar_uid *uid)

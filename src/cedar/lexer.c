@@ -9,21 +9,20 @@
 enum { CLASS_OTHER, CLASS_SPACE, CLASS_IDENT, CLASS_DIGIT };
 
 static const uint8_t classes[256] = {
-    ['\t'] = CLASS_SPACE, ['\n'] = CLASS_SPACE, ['\v'] = CLASS_SPACE, ['\f'] = CLASS_SPACE,
-    ['\r'] = CLASS_SPACE, [' '] = CLASS_SPACE,  ['_'] = CLASS_IDENT,
-    ['a'] = CLASS_IDENT, ['b'] = CLASS_IDENT, ['c'] = CLASS_IDENT, ['d'] = CLASS_IDENT, ['e'] = CLASS_IDENT,
-    ['f'] = CLASS_IDENT, ['g'] = CLASS_IDENT, ['h'] = CLASS_IDENT, ['i'] = CLASS_IDENT, ['j'] = CLASS_IDENT,
-    ['k'] = CLASS_IDENT, ['l'] = CLASS_IDENT, ['m'] = CLASS_IDENT, ['n'] = CLASS_IDENT, ['o'] = CLASS_IDENT,
-    ['p'] = CLASS_IDENT, ['q'] = CLASS_IDENT, ['r'] = CLASS_IDENT, ['s'] = CLASS_IDENT, ['t'] = CLASS_IDENT,
-    ['u'] = CLASS_IDENT, ['v'] = CLASS_IDENT, ['w'] = CLASS_IDENT, ['x'] = CLASS_IDENT, ['y'] = CLASS_IDENT,
-    ['z'] = CLASS_IDENT, ['A'] = CLASS_IDENT, ['B'] = CLASS_IDENT, ['C'] = CLASS_IDENT, ['D'] = CLASS_IDENT,
-    ['E'] = CLASS_IDENT, ['F'] = CLASS_IDENT, ['G'] = CLASS_IDENT, ['H'] = CLASS_IDENT, ['I'] = CLASS_IDENT,
-    ['J'] = CLASS_IDENT, ['K'] = CLASS_IDENT, ['L'] = CLASS_IDENT, ['M'] = CLASS_IDENT, ['N'] = CLASS_IDENT,
-    ['O'] = CLASS_IDENT, ['P'] = CLASS_IDENT, ['Q'] = CLASS_IDENT, ['R'] = CLASS_IDENT, ['S'] = CLASS_IDENT,
-    ['T'] = CLASS_IDENT, ['U'] = CLASS_IDENT, ['V'] = CLASS_IDENT, ['W'] = CLASS_IDENT, ['X'] = CLASS_IDENT,
-    ['Y'] = CLASS_IDENT, ['Z'] = CLASS_IDENT,
-    ['0'] = CLASS_DIGIT, ['1'] = CLASS_DIGIT, ['2'] = CLASS_DIGIT, ['3'] = CLASS_DIGIT, ['4'] = CLASS_DIGIT,
-    ['5'] = CLASS_DIGIT, ['6'] = CLASS_DIGIT, ['7'] = CLASS_DIGIT, ['8'] = CLASS_DIGIT, ['9'] = CLASS_DIGIT,
+    ['\t'] = CLASS_SPACE, ['\n'] = CLASS_SPACE, ['\v'] = CLASS_SPACE, ['\f'] = CLASS_SPACE, ['\r'] = CLASS_SPACE,
+    [' '] = CLASS_SPACE,  ['_'] = CLASS_IDENT,  ['a'] = CLASS_IDENT,  ['b'] = CLASS_IDENT,  ['c'] = CLASS_IDENT,
+    ['d'] = CLASS_IDENT,  ['e'] = CLASS_IDENT,  ['f'] = CLASS_IDENT,  ['g'] = CLASS_IDENT,  ['h'] = CLASS_IDENT,
+    ['i'] = CLASS_IDENT,  ['j'] = CLASS_IDENT,  ['k'] = CLASS_IDENT,  ['l'] = CLASS_IDENT,  ['m'] = CLASS_IDENT,
+    ['n'] = CLASS_IDENT,  ['o'] = CLASS_IDENT,  ['p'] = CLASS_IDENT,  ['q'] = CLASS_IDENT,  ['r'] = CLASS_IDENT,
+    ['s'] = CLASS_IDENT,  ['t'] = CLASS_IDENT,  ['u'] = CLASS_IDENT,  ['v'] = CLASS_IDENT,  ['w'] = CLASS_IDENT,
+    ['x'] = CLASS_IDENT,  ['y'] = CLASS_IDENT,  ['z'] = CLASS_IDENT,  ['A'] = CLASS_IDENT,  ['B'] = CLASS_IDENT,
+    ['C'] = CLASS_IDENT,  ['D'] = CLASS_IDENT,  ['E'] = CLASS_IDENT,  ['F'] = CLASS_IDENT,  ['G'] = CLASS_IDENT,
+    ['H'] = CLASS_IDENT,  ['I'] = CLASS_IDENT,  ['J'] = CLASS_IDENT,  ['K'] = CLASS_IDENT,  ['L'] = CLASS_IDENT,
+    ['M'] = CLASS_IDENT,  ['N'] = CLASS_IDENT,  ['O'] = CLASS_IDENT,  ['P'] = CLASS_IDENT,  ['Q'] = CLASS_IDENT,
+    ['R'] = CLASS_IDENT,  ['S'] = CLASS_IDENT,  ['T'] = CLASS_IDENT,  ['U'] = CLASS_IDENT,  ['V'] = CLASS_IDENT,
+    ['W'] = CLASS_IDENT,  ['X'] = CLASS_IDENT,  ['Y'] = CLASS_IDENT,  ['Z'] = CLASS_IDENT,  ['0'] = CLASS_DIGIT,
+    ['1'] = CLASS_DIGIT,  ['2'] = CLASS_DIGIT,  ['3'] = CLASS_DIGIT,  ['4'] = CLASS_DIGIT,  ['5'] = CLASS_DIGIT,
+    ['6'] = CLASS_DIGIT,  ['7'] = CLASS_DIGIT,  ['8'] = CLASS_DIGIT,  ['9'] = CLASS_DIGIT,
 };
 
 static inline uint8_t class_of(char c)
@@ -56,15 +55,24 @@ enum rune_cedar_word rune_cedar_word_find(struct rune_str text)
         struct rune_str text;
         enum rune_cedar_word word;
     } words[] = {
-        {{"true", 4}, RUNE_WORD_TRUE},         {{"false", 5}, RUNE_WORD_FALSE},
-        {{"if", 2}, RUNE_WORD_IF},             {{"then", 4}, RUNE_WORD_THEN},
-        {{"else", 4}, RUNE_WORD_ELSE},         {{"in", 2}, RUNE_WORD_IN},
-        {{"is", 2}, RUNE_WORD_IS},             {{"like", 4}, RUNE_WORD_LIKE},
-        {{"has", 3}, RUNE_WORD_HAS},           {{"__cedar", 7}, RUNE_WORD_CEDAR},
-        {{"principal", 9}, RUNE_WORD_PRINCIPAL}, {{"action", 6}, RUNE_WORD_ACTION},
-        {{"resource", 8}, RUNE_WORD_RESOURCE}, {{"context", 7}, RUNE_WORD_CONTEXT},
-        {{"permit", 6}, RUNE_WORD_PERMIT},     {{"forbid", 6}, RUNE_WORD_FORBID},
-        {{"when", 4}, RUNE_WORD_WHEN},         {{"unless", 6}, RUNE_WORD_UNLESS},
+        {{"true", 4}, RUNE_WORD_TRUE},
+        {{"false", 5}, RUNE_WORD_FALSE},
+        {{"if", 2}, RUNE_WORD_IF},
+        {{"then", 4}, RUNE_WORD_THEN},
+        {{"else", 4}, RUNE_WORD_ELSE},
+        {{"in", 2}, RUNE_WORD_IN},
+        {{"is", 2}, RUNE_WORD_IS},
+        {{"like", 4}, RUNE_WORD_LIKE},
+        {{"has", 3}, RUNE_WORD_HAS},
+        {{"__cedar", 7}, RUNE_WORD_CEDAR},
+        {{"principal", 9}, RUNE_WORD_PRINCIPAL},
+        {{"action", 6}, RUNE_WORD_ACTION},
+        {{"resource", 8}, RUNE_WORD_RESOURCE},
+        {{"context", 7}, RUNE_WORD_CONTEXT},
+        {{"permit", 6}, RUNE_WORD_PERMIT},
+        {{"forbid", 6}, RUNE_WORD_FORBID},
+        {{"when", 4}, RUNE_WORD_WHEN},
+        {{"unless", 6}, RUNE_WORD_UNLESS},
     };
     if (text.length < 2 || text.length > 9) {
         return RUNE_WORD_NONE;
@@ -176,11 +184,11 @@ static const char *lex_pair(struct rune_cedar_token *token, const struct rune_ce
 static const char *lex_punctuation(struct rune_cedar_token *token, const struct rune_cedar_lexer *lexer, const char *p)
 {
     static const uint8_t single[128] = {
-        ['@'] = RUNE_TOKEN_AT,       ['.'] = RUNE_TOKEN_DOT,       [','] = RUNE_TOKEN_COMMA,
-        [';'] = RUNE_TOKEN_SEMICOLON, ['('] = RUNE_TOKEN_LPAREN,   [')'] = RUNE_TOKEN_RPAREN,
-        ['{'] = RUNE_TOKEN_LBRACE,   ['}'] = RUNE_TOKEN_RBRACE,    ['['] = RUNE_TOKEN_LBRACKET,
-        [']'] = RUNE_TOKEN_RBRACKET, ['+'] = RUNE_TOKEN_PLUS,      ['-'] = RUNE_TOKEN_MINUS,
-        ['*'] = RUNE_TOKEN_STAR,     ['%'] = RUNE_TOKEN_PERCENT,
+        ['@'] = RUNE_TOKEN_AT,        ['.'] = RUNE_TOKEN_DOT,     [','] = RUNE_TOKEN_COMMA,
+        [';'] = RUNE_TOKEN_SEMICOLON, ['('] = RUNE_TOKEN_LPAREN,  [')'] = RUNE_TOKEN_RPAREN,
+        ['{'] = RUNE_TOKEN_LBRACE,    ['}'] = RUNE_TOKEN_RBRACE,  ['['] = RUNE_TOKEN_LBRACKET,
+        [']'] = RUNE_TOKEN_RBRACKET,  ['+'] = RUNE_TOKEN_PLUS,    ['-'] = RUNE_TOKEN_MINUS,
+        ['*'] = RUNE_TOKEN_STAR,      ['%'] = RUNE_TOKEN_PERCENT,
     };
     const char *end = lexer->end;
     if ((signed char)*p >= 0 && single[(unsigned char)*p] != 0) {
@@ -312,7 +320,8 @@ void rune_cedar_token_report(const struct rune_cedar_lexer *lexer, struct rune_c
         rune_diag_report(diag, RUNE_ERROR, "RUNE-C0102", span, "close it with `\"`", "this string has no end");
         break;
     case RUNE_FLAW_NEWLINE:
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0103", span, "write \\n for a line's end, or break the line without `\\`",
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0103", span,
+                         "write \\n for a line's end, or break the line without `\\`",
                          "a string cannot have `\\` at a line's end");
         break;
     case RUNE_FLAW_AND:

@@ -96,8 +96,7 @@ bool rune_cedar_is_ident(struct rune_str text);
 /* True for identifiers joined by `::` without spaces, none reserved: a name in normalized spelling. */
 bool rune_cedar_is_name(struct rune_str text);
 
-static inline struct rune_str rune_cedar_token_str(const struct rune_cedar_lexer *lexer,
-                                                   struct rune_cedar_token token)
+static inline struct rune_str rune_cedar_token_str(const struct rune_cedar_lexer *lexer, struct rune_cedar_token token)
 {
     return (struct rune_str){lexer->source->text + token.offset, token.length};
 }

@@ -44,7 +44,8 @@ static bool is_normalized(struct rune_str text)
            rune_uid_is_type_name((struct rune_str){text.data, before - 2});
 }
 
-static bool read_arg(struct reader *reader, const struct rune_json_member *member, const struct rune_cedar_uid **ret_uid)
+static bool read_arg(struct reader *reader, const struct rune_json_member *member,
+                     const struct rune_cedar_uid **ret_uid)
 {
     struct rune_uid uid;
     const char *message = "expected an entity like User::\"alice\"";

@@ -166,7 +166,8 @@ static bool read_record_items(struct rune_cedar_parser *parser, uint32_t open)
     while (!rune_cedar_at(parser, RUNE_TOKEN_RBRACE)) {
         struct rune_str key;
         if (!rune_cedar_at(parser, RUNE_TOKEN_STRING) && !rune_cedar_at(parser, RUNE_TOKEN_IDENT)) {
-            rune_cedar_expected(parser, "an attribute name or `}`", "a record is written {name: value, \"name\": value}");
+            rune_cedar_expected(parser, "an attribute name or `}`",
+                                "a record is written {name: value, \"name\": value}");
             return false;
         }
         if (!read_record_key(parser, &key)) {
@@ -292,8 +293,9 @@ static const char *suggest(struct rune_cedar_parser *parser, struct rune_str nam
         const char *text = rune_arena_printf(parser->arena, "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
         return text; /* NULL: no advice then */
     }
-    return style == CALL_FUNCTION ? "the functions are ip, decimal, datetime and duration"
-                                  : "sets have contains, containsAll, containsAny and isEmpty; entities hasTag and getTag";
+    return style == CALL_FUNCTION
+               ? "the functions are ip, decimal, datetime and duration"
+               : "sets have contains, containsAll, containsAny and isEmpty; entities hasTag and getTag";
 }
 
 /* Arguments follow; the name at `name_span` was read. Receiver NULL: a function. */
@@ -305,7 +307,8 @@ static struct rune_cedar_expr *finish_extension(struct rune_cedar_parser *parser
     int method = find_method(name);
     bool is_method = method >= 0 || (function >= 0 && functions[function].is_method);
     if (style == CALL_FUNCTION && is_method) {
-        const char *help = rune_arena_printf(parser->arena, "write it behind its object: x.%.*s(..)", RUNE_STR_ARG(name));
+        const char *help =
+            rune_arena_printf(parser->arena, "write it behind its object: x.%.*s(..)", RUNE_STR_ARG(name));
         rune_cedar_error(parser, "RUNE-C0405", name_span, help, "`%.*s` is a method, no function", RUNE_STR_ARG(name));
     } else if (style == CALL_METHOD && function >= 0 && !functions[function].is_method) {
         const char *help = rune_arena_printf(parser->arena, "write %.*s(..)", RUNE_STR_ARG(name));
@@ -350,9 +353,8 @@ static struct rune_cedar_expr *finish_method(struct rune_cedar_parser *parser, s
     }
     uint32_t count = (uint32_t)(parser->exprs.count - first);
     if (count != methods[method].arguments + 1u) {
-        rune_cedar_error(parser, "RUNE-C0406", name_span, NULL, "`%.*s` takes %s, but here are %u",
-                         RUNE_STR_ARG(name), methods[method].arguments == 0 ? "no argument" : "one argument",
-                         count - 1);
+        rune_cedar_error(parser, "RUNE-C0406", name_span, NULL, "`%.*s` takes %s, but here are %u", RUNE_STR_ARG(name),
+                         methods[method].arguments == 0 ? "no argument" : "one argument", count - 1);
         return stand_in(parser, start);
     }
     return make_args(parser, methods[method].kind, start, parser->exprs.items + first, count);
@@ -653,8 +655,7 @@ static struct rune_cedar_expr *read_mult(struct rune_cedar_parser *parser)
     while (expr != NULL) {
         if (rune_cedar_at(parser, RUNE_TOKEN_SLASH) || rune_cedar_at(parser, RUNE_TOKEN_PERCENT)) {
             rune_cedar_error(parser, "RUNE-C0207", rune_cedar_token_span(parser), "multiply the other side instead",
-                             "Cedar has no %s",
-                             rune_cedar_at(parser, RUNE_TOKEN_SLASH) ? "division" : "remainder");
+                             "Cedar has no %s", rune_cedar_at(parser, RUNE_TOKEN_SLASH) ? "division" : "remainder");
         } else if (!rune_cedar_at(parser, RUNE_TOKEN_STAR)) {
             break;
         }
@@ -739,7 +740,8 @@ static bool read_has_path(struct rune_cedar_parser *parser, struct rune_cedar_pa
     return ret_path->names != NULL || rune_cedar_nomem(parser);
 }
 
-static struct rune_cedar_expr *read_has(struct rune_cedar_parser *parser, struct rune_cedar_expr *object, uint32_t start)
+static struct rune_cedar_expr *read_has(struct rune_cedar_parser *parser, struct rune_cedar_expr *object,
+                                        uint32_t start)
 {
     struct rune_cedar_path path;
     rune_cedar_advance(parser);
@@ -809,7 +811,8 @@ static struct rune_cedar_expr *read_comparison(struct rune_cedar_parser *parser,
                                                struct rune_cedar_expr *left, uint32_t start)
 {
     if (rune_cedar_at(parser, RUNE_TOKEN_ASSIGN)) {
-        rune_cedar_error(parser, "RUNE-C0204", rune_cedar_token_span(parser), "compare with `==`", "`=` is no operator");
+        rune_cedar_error(parser, "RUNE-C0204", rune_cedar_token_span(parser), "compare with `==`",
+                         "`=` is no operator");
     }
     rune_cedar_advance(parser);
     struct rune_cedar_expr *right = read_add(parser);

@@ -205,9 +205,11 @@ static void report_operand(struct rune_cedar_parser *parser, enum operand operan
     } else if (rune_cedar_at(parser, RUNE_TOKEN_LBRACKET)) {
         help = "`==` compares with one action; a list goes with `in`";
     } else if (rune_cedar_at(parser, RUNE_TOKEN_STRING)) {
-        help = var == RUNE_CEDAR_ACTION ? "an action's type is missing: Action::\"...\"" : "its type is missing: User::\"...\"";
+        help = var == RUNE_CEDAR_ACTION ? "an action's type is missing: Action::\"...\""
+                                        : "its type is missing: User::\"...\"";
     } else if (rune_cedar_at(parser, RUNE_TOKEN_SLOT)) {
-        help = var == RUNE_CEDAR_ACTION ? "there are no slots for actions" : "there are ?principal and ?resource, each for its own variable";
+        help = var == RUNE_CEDAR_ACTION ? "there are no slots for actions"
+                                        : "there are ?principal and ?resource, each for its own variable";
     }
     rune_cedar_expected(parser, operand_text(operand, var), help);
 }
@@ -215,7 +217,8 @@ static void report_operand(struct rune_cedar_parser *parser, enum operand operan
 static bool read_operand(struct rune_cedar_parser *parser, enum operand operand, enum rune_cedar_var var,
                          struct rune_cedar_scope *scope, struct rune_vec_uid *uids);
 
-static bool read_action_list(struct rune_cedar_parser *parser, struct rune_cedar_scope *scope, struct rune_vec_uid *uids)
+static bool read_action_list(struct rune_cedar_parser *parser, struct rune_cedar_scope *scope,
+                             struct rune_vec_uid *uids)
 {
     uint32_t open = parser->token.offset;
     scope->is_list = true;
@@ -240,8 +243,7 @@ static bool slot_fits(const struct rune_cedar_parser *parser, enum rune_cedar_va
 static bool is_action_type(struct rune_str type)
 {
     struct rune_str last = RUNE_STR("Action");
-    if (type.length < last.length ||
-        memcmp(type.data + type.length - last.length, last.data, last.length) != 0) {
+    if (type.length < last.length || memcmp(type.data + type.length - last.length, last.data, last.length) != 0) {
         return false;
     }
     return type.length == last.length || type.data[type.length - last.length - 1] == ':';
@@ -255,12 +257,14 @@ static bool read_uid_operand(struct rune_cedar_parser *parser, enum operand oper
         return false;
     }
     if (name.kind != RUNE_CEDAR_UID) {
-        const char *help = var == RUNE_CEDAR_ACTION ? "an action is written like Action::\"view\""
-                                                    : "test for a type with `is`; an entity needs its id: User::\"alice\"";
+        const char *help = var == RUNE_CEDAR_ACTION
+                               ? "an action is written like Action::\"view\""
+                               : "test for a type with `is`; an entity needs its id: User::\"alice\"";
         rune_cedar_error(parser, "RUNE-C0307", name.span, help, "expected %s, found the name `%.*s`",
                          operand_text(operand, var), RUNE_STR_ARG(name.uid.type));
     } else if (var == RUNE_CEDAR_ACTION && !is_action_type(name.uid.type)) {
-        rune_cedar_error(parser, "RUNE-C0309", name.span, "an action's type is `Action`, perhaps in a namespace: App::Action::\"view\"",
+        rune_cedar_error(parser, "RUNE-C0309", name.span,
+                         "an action's type is `Action`, perhaps in a namespace: App::Action::\"view\"",
                          "`%.*s` is no type of actions", RUNE_STR_ARG(name.uid.type));
     }
     return RUNE_VEC_PUSH(uids, name.uid) || rune_cedar_nomem(parser);
@@ -325,11 +329,12 @@ static bool read_scope_relation(struct rune_cedar_parser *parser, enum rune_ceda
     } else if (rune_cedar_at(parser, RUNE_TOKEN_EQ)) {
         scope->op = RUNE_SCOPE_EQ;
         if (has_type) {
-            rune_cedar_error(parser, "RUNE-C0305", rune_cedar_token_span(parser), "the entity has its type: drop the `is`",
-                             "`is` and `==` do not go together");
+            rune_cedar_error(parser, "RUNE-C0305", rune_cedar_token_span(parser),
+                             "the entity has its type: drop the `is`", "`is` and `==` do not go together");
         }
     } else if (rune_cedar_at(parser, RUNE_TOKEN_ASSIGN)) {
-        rune_cedar_error(parser, "RUNE-C0204", rune_cedar_token_span(parser), "compare with `==`", "`=` is no operator");
+        rune_cedar_error(parser, "RUNE-C0204", rune_cedar_token_span(parser), "compare with `==`",
+                         "`=` is no operator");
     } else if (parser->token.kind >= RUNE_TOKEN_NE && parser->token.kind <= RUNE_TOKEN_GE) {
         struct rune_str text = rune_cedar_text(parser, parser->token);
         rune_cedar_error(parser, "RUNE-C0304", rune_cedar_token_span(parser), "move the test into a `when` condition",
@@ -342,8 +347,8 @@ static bool read_scope_relation(struct rune_cedar_parser *parser, enum rune_ceda
         return false;
     }
     if (rune_cedar_at_word(parser, RUNE_WORD_IS)) {
-        rune_cedar_error(parser, "RUNE-C0304", rune_cedar_token_span(parser), "write `is` first: principal is User in Group::\"g\"",
-                         "`is` stands before `in`");
+        rune_cedar_error(parser, "RUNE-C0304", rune_cedar_token_span(parser),
+                         "write `is` first: principal is User in Group::\"g\"", "`is` stands before `in`");
         return false;
     }
     if (rune_cedar_at(parser, RUNE_TOKEN_AND) || rune_cedar_at(parser, RUNE_TOKEN_OR)) {

@@ -76,7 +76,7 @@ struct rune_schema_ast_common {
 struct rune_schema_ast_entity {
     struct rune_str name; /* without namespace */
     bool is_enum;
-    bool is_external;                   /* RFC 116: declared here, defined elsewhere */
+    bool is_external; /* RFC 116: declared here, defined elsewhere */
     struct rune_schema_ast_refs member_of;
     struct rune_schema_ast_type *shape; /* NULL: the empty record */
     struct rune_schema_ast_type *tags;  /* NULL: none */
@@ -96,8 +96,8 @@ struct rune_schema_ast_action_ref {
 struct rune_schema_ast_action {
     struct rune_str id;
     bool is_external;
-    bool has_attributes;                /* not supported by Cedar */
-    bool has_parents;                   /* `memberOf` is there, perhaps empty */
+    bool has_attributes; /* not supported by Cedar */
+    bool has_parents;    /* `memberOf` is there, perhaps empty */
     bool has_applies_to;
     const struct rune_schema_ast_action_ref *parents;
     uint32_t parent_count;
@@ -131,8 +131,7 @@ RUNE_MUST_USE enum rune_err rune_schema_parse(const struct rune_source *source, 
 
 /* Reads the JSON form. As rune_schema_parse. */
 RUNE_MUST_USE enum rune_err rune_schema_parse_json(const struct rune_source *source, struct rune_arena *arena,
-                                                   struct rune_schema_fragment *ret_fragment,
-                                                   struct rune_diag *diag);
+                                                   struct rune_schema_fragment *ret_fragment, struct rune_diag *diag);
 
 /* The JSON form of a fragment, two spaces a level. RUNE_E_NOMEM. */
 struct rune_buf;

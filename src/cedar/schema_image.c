@@ -300,7 +300,8 @@ static enum rune_err write_runs(struct writer *writer, struct rune_schema_entity
     for (uint32_t i = 0; err == RUNE_OK && i < schema->action_count; i++) {
         const struct rune_cedar_action *action = &schema->actions[i];
         err = write_indexes(writer, &action->principals, writer->type_names, &actions[i].principals);
-        err = err == RUNE_OK ? write_indexes(writer, &action->resources, writer->type_names, &actions[i].resources) : err;
+        err =
+            err == RUNE_OK ? write_indexes(writer, &action->resources, writer->type_names, &actions[i].resources) : err;
         err = err == RUNE_OK ? write_indexes(writer, &action->parents, writer->action_uids, &actions[i].parents) : err;
         err = err == RUNE_OK ? write_indexes(writer, &action->ancestors, writer->action_uids, &actions[i].ancestors)
                              : err;
@@ -335,8 +336,8 @@ static enum rune_err write_all(struct writer *writer, struct rune_schema_entity_
     err = err == RUNE_OK ? write_table(writer, types, schema->entity_type_count, sizeof *types, &type_table) : err;
     err = err == RUNE_OK ? write_table(writer, actions, schema->action_count, sizeof *actions, &action_table) : err;
     if (err == RUNE_OK) {
-        const uint32_t header[] = {RUNE_SCHEMA_VERSION, schema->entity_type_count, type_table,
-                                   schema->action_count, action_table, types_end};
+        const uint32_t header[] = {
+            RUNE_SCHEMA_VERSION, schema->entity_type_count, type_table, schema->action_count, action_table, types_end};
         memcpy(writer->words->items, header, sizeof header);
     }
     return err;

@@ -74,9 +74,9 @@ static bool check_members(struct reader *reader, const struct rune_json_node *ob
         }
         if (!found) {
             struct rune_str nearest = rune_str_nearest(member->key, known, count);
-            const char *help = nearest.length == 0 ? NULL
-                                                   : rune_arena_printf(reader->arena, "did you mean `%.*s`?",
-                                                                       RUNE_STR_ARG(nearest));
+            const char *help = nearest.length == 0
+                                   ? NULL
+                                   : rune_arena_printf(reader->arena, "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
             ok = fail(reader, member->key_offset, (uint32_t)member->key.length + 2, help,
                       "there is no `%.*s` in a schema here", RUNE_STR_ARG(member->key));
         }
@@ -177,8 +177,7 @@ static bool read_annotations(struct reader *reader, const struct rune_json_node 
 
 /* ---- types ---- */
 
-static struct rune_schema_ast_type *read_type(struct reader *reader, const struct rune_json_node *node,
-                                              bool is_attr);
+static struct rune_schema_ast_type *read_type(struct reader *reader, const struct rune_json_node *node, bool is_attr);
 
 static int compare_attrs(const void *a, const void *b)
 {
@@ -571,8 +570,7 @@ enum rune_err rune_schema_parse_json(const struct rune_source *source, struct ru
     struct reader reader = {.source = source, .arena = arena, .diag = diag};
     struct rune_json_node root;
     struct rune_json_error error;
-    enum rune_err err =
-        rune_json_parse((struct rune_str){source->text, source->length}, 127, arena, &root, &error);
+    enum rune_err err = rune_json_parse((struct rune_str){source->text, source->length}, 127, arena, &root, &error);
     if (err == RUNE_E_SYNTAX || err == RUNE_E_LIMIT) {
         fail(&reader, (uint32_t)error.offset, 0, NULL, "%s", error.message);
     }

@@ -250,7 +250,8 @@ static bool read_attr(struct rune_cedar_parser *parser, struct rune_schema_ast_a
     }
     attr->span = rune_cedar_span_from(parser, start);
     attr->is_required = !rune_cedar_accept(parser, RUNE_TOKEN_QUESTION);
-    if (!rune_cedar_expect(parser, RUNE_TOKEN_COLON, "an attribute is written name: Type, an optional one name?: Type")) {
+    if (!rune_cedar_expect(parser, RUNE_TOKEN_COLON,
+                           "an attribute is written name: Type, an optional one name?: Type")) {
         return false;
     }
     attr->type = read_type(parser);
@@ -364,7 +365,8 @@ static bool read_ids(struct rune_cedar_parser *parser, struct rune_schema_ast_en
     uint32_t open = parser->token.offset;
     size_t first = parser->names.count;
     bool ok = false;
-    if (!rune_cedar_expect(parser, RUNE_TOKEN_LBRACKET, "an enumeration is written entity Color enum [\"red\", \"green\"];")) {
+    if (!rune_cedar_expect(parser, RUNE_TOKEN_LBRACKET,
+                           "an enumeration is written entity Color enum [\"red\", \"green\"];")) {
         return false;
     }
     do {
@@ -638,8 +640,8 @@ static bool read_action(struct rune_cedar_parser *parser, struct scope *scope,
 
 static bool is_schema_keyword(struct rune_str name)
 {
-    static const struct rune_str words[] = {{"Bool", 4},   {"Boolean", 7}, {"Entity", 6}, {"Extension", 9},
-                                            {"Long", 4},   {"Record", 6},  {"Set", 3},    {"String", 6}};
+    static const struct rune_str words[] = {{"Bool", 4}, {"Boolean", 7}, {"Entity", 6}, {"Extension", 9},
+                                            {"Long", 4}, {"Record", 6},  {"Set", 3},    {"String", 6}};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (rune_str_equal(words[i], name)) {
             return true;
@@ -718,12 +720,11 @@ static bool close_scope(struct rune_cedar_parser *parser, struct scope *scope,
     namespace->common_count = (uint32_t)scope->commons.count;
     namespace->entity_count = (uint32_t)scope->entities.count;
     namespace->action_count = (uint32_t)scope->actions.count;
-    bool ok = keep(parser, scope->commons.items, scope->commons.count, sizeof *scope->commons.items,
-                   &namespace->commons) &&
-              keep(parser, scope->entities.items, scope->entities.count, sizeof *scope->entities.items,
-                   &namespace->entities) &&
-              keep(parser, scope->actions.items, scope->actions.count, sizeof *scope->actions.items,
-                   &namespace->actions);
+    bool ok =
+        keep(parser, scope->commons.items, scope->commons.count, sizeof *scope->commons.items, &namespace->commons) &&
+        keep(parser, scope->entities.items, scope->entities.count, sizeof *scope->entities.items,
+             &namespace->entities) &&
+        keep(parser, scope->actions.items, scope->actions.count, sizeof *scope->actions.items, &namespace->actions);
     RUNE_VEC_FINI(&scope->commons);
     RUNE_VEC_FINI(&scope->entities);
     RUNE_VEC_FINI(&scope->actions);
@@ -811,8 +812,8 @@ static void check_declarations(struct rune_cedar_parser *parser, const struct ve
         for (uint32_t k = 0; k < namespace->entity_count; k++) {
             check_twice(parser, &entities, namespace->entities[k].name, namespace->entities[k].span, "the entity type");
             if (rune_str_equal(namespace->entities[k].name, RUNE_STR("Action"))) {
-                rune_cedar_error(parser, "RUNE-C0505", namespace->entities[k].span, "actions are declared with `action`",
-                                 "an entity type cannot be named `Action`");
+                rune_cedar_error(parser, "RUNE-C0505", namespace->entities[k].span,
+                                 "actions are declared with `action`", "an entity type cannot be named `Action`");
             }
         }
         for (uint32_t k = 0; k < namespace->common_count; k++) {

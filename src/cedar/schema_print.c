@@ -92,10 +92,9 @@ static void print_attrs(struct printer *printer, const struct rune_schema_ast_ty
 /* Recursion is bounded by the parsers. */
 static void print_type_members(struct printer *printer, const struct rune_schema_ast_type *type)
 {
-    static const char *const kinds[] = {"Boolean", "Long",           "String", "Set", "Record", "Entity",
-                                        "EntityOrCommon", "", "Extension"};
-    text_member(printer, "type",
-                type->kind == RUNE_SCHEMA_AST_COMMON ? type->name : rune_str_from(kinds[type->kind]));
+    static const char *const kinds[] = {"Boolean", "Long",           "String", "Set",      "Record",
+                                        "Entity",  "EntityOrCommon", "",       "Extension"};
+    text_member(printer, "type", type->kind == RUNE_SCHEMA_AST_COMMON ? type->name : rune_str_from(kinds[type->kind]));
     switch (type->kind) {
     case RUNE_SCHEMA_AST_SET:
         key(printer, RUNE_STR("element"));

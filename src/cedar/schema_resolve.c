@@ -541,7 +541,8 @@ static int compare_u32(const void *a, const void *b)
 }
 
 /* Sorted, without repetition. */
-static void keep_indexes(struct resolver *resolver, uint32_t *items, size_t count, struct rune_schema_indexes *ret_indexes)
+static void keep_indexes(struct resolver *resolver, uint32_t *items, size_t count,
+                         struct rune_schema_indexes *ret_indexes)
 {
     size_t kept = 0;
     if (count > 1) {
@@ -571,8 +572,8 @@ static void resolve_entity_refs(struct resolver *resolver, struct rune_str names
             continue;
         }
         if (found.index == NO_INDEX) {
-            report(resolver, "RUNE-C0508", refs->items[i].span, NULL, "`%.*s` is a type of actions, which cannot stand here",
-                   RUNE_STR_ARG(found.full_name));
+            report(resolver, "RUNE-C0508", refs->items[i].span, NULL,
+                   "`%.*s` is a type of actions, which cannot stand here", RUNE_STR_ARG(found.full_name));
         } else if (!RUNE_VEC_PUSH(&list, found.index)) {
             resolver->nomem = true;
         }
@@ -594,8 +595,9 @@ static void resolve_action_refs(struct resolver *resolver, struct rune_str names
         const struct rune_schema_ast_action_ref *ref = &ast->parents[i];
         struct rune_str type = ref->type.length > 0 ? ref->type : RUNE_STR("Action");
         uint32_t index = 0;
-        bool found = (!is_qualified(type) && find_action(resolver, qualify(resolver, namespace, type), ref->id, &index)) ||
-                     find_action(resolver, type, ref->id, &index);
+        bool found =
+            (!is_qualified(type) && find_action(resolver, qualify(resolver, namespace, type), ref->id, &index)) ||
+            find_action(resolver, type, ref->id, &index);
         if (!found) {
             report(resolver, "RUNE-C0508", ref->span, "declare it: action \"..\";", "there is no action %.*s::\"%.*s\"",
                    RUNE_STR_ARG(type), RUNE_STR_ARG(ref->id));
@@ -845,9 +847,9 @@ const struct rune_cedar_entity_type *rune_cedar_schema_find_type(const struct ru
                                                                  struct rune_str name)
 {
     struct rune_cedar_entity_type key = {.name = name};
-    return schema->entity_type_count == 0 ? NULL
-                                          : bsearch(&key, schema->entity_types, schema->entity_type_count, sizeof key,
-                                                    compare_types);
+    return schema->entity_type_count == 0
+               ? NULL
+               : bsearch(&key, schema->entity_types, schema->entity_type_count, sizeof key, compare_types);
 }
 
 const struct rune_cedar_action *rune_cedar_schema_find_action(const struct rune_cedar_schema *schema,
@@ -859,8 +861,7 @@ const struct rune_cedar_action *rune_cedar_schema_find_action(const struct rune_
                : bsearch(&key, schema->actions, schema->action_count, sizeof key, compare_actions);
 }
 
-const struct rune_cedar_type_attr *rune_cedar_type_find_attr(const struct rune_cedar_type *record,
-                                                             struct rune_str name)
+const struct rune_cedar_type_attr *rune_cedar_type_find_attr(const struct rune_cedar_type *record, struct rune_str name)
 {
     size_t low = 0;
     size_t high = record->attr_count;

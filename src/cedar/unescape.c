@@ -46,8 +46,8 @@ static int32_t read_hex(struct reader *reader, const char *start)
         value = value * 16 + digit;
         reader->cursor++;
     }
-    return value <= 0x7f ? value : flaw(reader, start, "write \\u{..} for characters beyond ASCII",
-                                        "\\x goes up to \\x7F");
+    return value <= 0x7f ? value
+                         : flaw(reader, start, "write \\u{..} for characters beyond ASCII", "\\x goes up to \\x7F");
 }
 
 /* After `\u`. */
@@ -119,7 +119,8 @@ static int32_t read_escape(struct reader *reader)
         while (reader->cursor < reader->end && ((unsigned char)*reader->cursor & 0xc0) == 0x80) {
             reader->cursor++;
         }
-        return flaw(reader, start, "the escapes are \\n \\r \\t \\\\ \\0 \\' \\\" \\x41 \\u{1F600}, and \\* after `like`",
+        return flaw(reader, start,
+                    "the escapes are \\n \\r \\t \\\\ \\0 \\' \\\" \\x41 \\u{1F600}, and \\* after `like`",
                     "there is no such escape");
     }
 }

@@ -16,5 +16,4 @@ RUNE_MUST_USE enum rune_err rune_cedar_unescape(struct rune_span span, struct ru
 
 /* The same as a pattern. As in Cedar a `*` that an escape like \x2a makes is a wildcard, too; only `\*` is a star. */
 RUNE_MUST_USE enum rune_err rune_cedar_unescape_pattern(struct rune_span span, struct rune_arena *arena,
-                                                        struct rune_cedar_pattern *ret_pattern,
-                                                        struct rune_diag *diag);
+                                                        struct rune_cedar_pattern *ret_pattern, struct rune_diag *diag);

@@ -9,8 +9,7 @@ static enum rune_err parse_fragments(struct rune_build *build, enum rune_bundle_
                                      struct vec_fragment *fragments, bool *failed)
 {
     const struct rune_bundle *bundle = &build->bundle;
-    for (uint32_t i = rune_bundle_next(bundle, kind, 0); i < bundle->count;
-         i = rune_bundle_next(bundle, kind, i + 1)) {
+    for (uint32_t i = rune_bundle_next(bundle, kind, 0); i < bundle->count; i = rune_bundle_next(bundle, kind, i + 1)) {
         const struct rune_source *source = &bundle->files[i].source;
         struct rune_schema_fragment fragment;
         enum rune_err err = kind == RUNE_BUNDLE_SCHEMA

@@ -10,7 +10,7 @@
 #include "engine/value_json.h"
 #include "model/uid.h"
 
-#define NO_ATTRS 1u     /* the empty record's run */
+#define NO_ATTRS     1u /* the empty record's run */
 #define NO_ANCESTORS 0u /* the empty set's run */
 
 void rune_entity_table_init(struct rune_entity_table *table, struct rune_dict *dict, const struct rune_schema *schema)
@@ -99,8 +99,8 @@ struct entity {
     bool has_attrs, has_parents, has_tags;
     bool late_attrs, late_parents, late_tags;
     struct rune_json attrs_at, parents_at, tags_at;
-    uint32_t attrs, tags;  /* heap offsets */
-    size_t first_parent;   /* in table->parents */
+    uint32_t attrs, tags; /* heap offsets */
+    size_t first_parent;  /* in table->parents */
     size_t parent_count;
 };
 
@@ -413,7 +413,8 @@ static enum rune_err read_entity_array(struct document *document, struct entity 
             break;
         }
         if (index == 4) {
-            report(document, "RUNE-C0801", rune_json_offset(&document->json), NULL, "this array is too long for an entity");
+            report(document, "RUNE-C0801", rune_json_offset(&document->json), NULL,
+                   "this array is too long for an entity");
             return RUNE_E_BUNDLE;
         }
         enum rune_err err = reads[index](document, entity);

@@ -29,12 +29,12 @@ struct table {
 
 struct closer {
     struct rune_entity_table *entities;
-    uint32_t count;      /* entities */
-    uint32_t *first;     /* count + 1: where an entity's parents begin in `parents` */
-    uint32_t *parents;   /* entity indexes, ascending for each child, without repetition */
-    uint32_t *degree;    /* how many */
+    uint32_t count;    /* entities */
+    uint32_t *first;   /* count + 1: where an entity's parents begin in `parents` */
+    uint32_t *parents; /* entity indexes, ascending for each child, without repetition */
+    uint32_t *degree;  /* how many */
     uint8_t *states;
-    uint32_t *seen;      /* by entity: the epoch that saw it */
+    uint32_t *seen; /* by entity: the epoch that saw it */
     uint32_t epoch;
     struct table by_parents;
     struct table by_ancestors;

@@ -231,8 +231,8 @@ static enum rune_err skip_rest(struct rune_value_reader *reader, enum rune_json_
     bool more = type == RUNE_JSON_OBJECT || type == RUNE_JSON_ARRAY;
     for (bool first = true; more; first = false) {
         struct rune_str key;
-        enum rune_err err = type == RUNE_JSON_OBJECT ? next_member(reader, first, &more, &key)
-                                                     : next_element(reader, first, &more);
+        enum rune_err err =
+            type == RUNE_JSON_OBJECT ? next_member(reader, first, &more, &key) : next_element(reader, first, &more);
         if (err != RUNE_OK) {
             return err;
         }
@@ -438,7 +438,8 @@ static enum rune_err read_arg(struct rune_value_reader *reader, int function, ui
 {
     rune_term term;
     uint32_t want = index < rune_value_function_arity(function) ? rune_value_function_arg(function, index) : 0;
-    enum rune_err err = typing == TYPED && want != 0 ? read_ext(reader, want, &term) : rune_value_read(reader, 0, &term);
+    enum rune_err err =
+        typing == TYPED && want != 0 ? read_ext(reader, want, &term) : rune_value_read(reader, 0, &term);
     return err == RUNE_OK ? push(reader, term) : err;
 }
 
@@ -594,7 +595,8 @@ static enum rune_err read_uid_members(struct rune_value_reader *reader, struct u
                                                       : RUNE_OK;
             }
         } else if (escaped != NULL && rune_str_equal(key, RUNE_STR("__expr"))) {
-            err = rune_value_fail(reader, RUNE_E_INVALID, rune_json_offset(reader->json), "`__expr` is no longer part of Cedar");
+            err = rune_value_fail(reader, RUNE_E_INVALID, rune_json_offset(reader->json),
+                                  "`__expr` is no longer part of Cedar");
         } else if (rune_json_skip(reader->json) != RUNE_OK) {
             err = json_failed(reader);
         }

@@ -10,7 +10,7 @@
 #include "model/uid.h"
 
 #define HEADER_WORDS 6u
-#define TYPE_WORDS (sizeof(struct rune_schema_entity_type) / 4)
+#define TYPE_WORDS   (sizeof(struct rune_schema_entity_type) / 4)
 #define ACTION_WORDS (sizeof(struct rune_schema_action) / 4)
 
 void rune_schema_open(const uint32_t *words, uint32_t count, struct rune_schema *ret_schema)
@@ -370,8 +370,7 @@ static bool verify_run(const struct verifier *verifier, uint32_t run, is_term_fn
     if (run == 0) {
         return true;
     }
-    if (run < verifier->types_end || run >= verifier->count ||
-        verifier->words[run] > verifier->count - run - 1) {
+    if (run < verifier->types_end || run >= verifier->count || verifier->words[run] > verifier->count - run - 1) {
         return false;
     }
     const uint32_t *items = verifier->words + run + 1;

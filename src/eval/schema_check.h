@@ -33,7 +33,7 @@
 
 struct rune_diag;
 
-#define RUNE_SCHEMA_VERSION 1u
+#define RUNE_SCHEMA_VERSION   1u
 #define RUNE_SCHEMA_MAX_DEPTH 128u /* LIMIT: types within types */
 
 typedef uint32_t rune_schema_type; /* offset of a type; 0: none, which fits every value */

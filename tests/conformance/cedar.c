@@ -14,8 +14,8 @@ static const struct {
     const char *name;
     line_fn run;
 } kinds[] = {
-    {"parse", run_parse}, {"entities", run_entities}, {"schema", run_schema}, {"eval", run_eval},
-    {"validate", run_validate}, {"est", run_est}, {"format", run_format},
+    {"parse", run_parse},       {"entities", run_entities}, {"schema", run_schema}, {"eval", run_eval},
+    {"validate", run_validate}, {"est", run_est},           {"format", run_format},
 };
 
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };

@@ -257,9 +257,8 @@ void run_corpus_case(struct conformance *run, const struct inputs *inputs, const
     struct rune_str schema = case_file(inputs, &node, "schema", root);
     bool schema_is_json = is_json(&node, "schemaFormat");
     check_validation(run, policies, schema, schema_is_json, case_bool(&node, "shouldValidate"));
-    struct engine *engine =
-        engine_create(policies, schema, schema_is_json, case_file(inputs, &node, "entities", root),
-                      (struct rune_str){0}, validates_requests(requests), &error);
+    struct engine *engine = engine_create(policies, schema, schema_is_json, case_file(inputs, &node, "entities", root),
+                                          (struct rune_str){0}, validates_requests(requests), &error);
     run_requests(engine, run, requests, file->text, &error);
     if (engine != NULL) {
         engine_destroy(engine);

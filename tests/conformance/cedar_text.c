@@ -133,8 +133,8 @@ void run_entities(struct conformance *run, const struct rune_json_node *line, st
         schema_text = is_human ? node->as.text : (struct rune_str){text.data + node->offset, node->length};
     }
     bench_init(&bench, schema_text);
-    bool ok = !has_schema || (read_schema(&bench, is_human, &schema, NULL) &&
-                              rune_schema_write(&schema, dict, &words) == RUNE_OK);
+    bool ok = !has_schema ||
+              (read_schema(&bench, is_human, &schema, NULL) && rune_schema_write(&schema, dict, &words) == RUNE_OK);
     uint32_t count = 0;
     if (ok) {
         rune_schema_open(words.items, (uint32_t)words.count, &checked);

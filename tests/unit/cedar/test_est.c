@@ -8,8 +8,10 @@
 static const char everything[] =
     "@id(\"a\\\"b\") @flag permit(principal is A::U in ?principal, action in [Action::\"x\"], resource == ?resource)"
     " when { if context has a.b then -1 < 2 else \"x\" like \"a*\\*\\u{1F600}\" } unless { principal.hasTag(\"t\") };"
-    "forbid(principal == U::\"u\", action == Action::\"y\", resource in G::\"g\") when { [1, {a: true, \"b c\": [2]}].isEmpty() };"
-    "permit(principal, action in [Action::\"x\", Action::\"y\"], resource is D) when { ip(\"1.1.1.1\").isInRange(ip(\"::1\")) &&"
+    "forbid(principal == U::\"u\", action == Action::\"y\", resource in G::\"g\") when { [1, {a: true, \"b c\": "
+    "[2]}].isEmpty() };"
+    "permit(principal, action in [Action::\"x\", Action::\"y\"], resource is D) when { "
+    "ip(\"1.1.1.1\").isInRange(ip(\"::1\")) &&"
     " !(1 + 2 * -3 - 4 >= context.n) || principal is A in [U::\"u\"] || resource[\"if\"] != principal.getTag(\"k\") };"
     "permit(principal, action in [], resource) when { ip() == ip(1, 2).isIpv4(3) };";
 
@@ -43,9 +45,9 @@ static void test_est__is_read_back_the_same(void **state)
     rune_arena_fini(&arena);
 }
 
-#define SCOPE "\"principal\":{\"op\":\"All\"},\"action\":{\"op\":\"All\"},\"resource\":{\"op\":\"All\"}"
+#define SCOPE        "\"principal\":{\"op\":\"All\"},\"action\":{\"op\":\"All\"},\"resource\":{\"op\":\"All\"}"
 #define POLICY(body) "{\"effect\":\"permit\"," SCOPE ",\"conditions\":[{\"kind\":\"when\",\"body\":" body "}]}"
-#define TEMPLATE \
+#define TEMPLATE                                                                                                \
     "{\"effect\":\"permit\",\"principal\":{\"op\":\"==\",\"slot\":\"?principal\"},\"action\":{\"op\":\"All\"}," \
     "\"resource\":{\"op\":\"All\"},\"conditions\":[]}"
 
@@ -108,16 +110,26 @@ static void test_est_set__checks_ids_and_links(void **state)
     } cases[] = {
         {"{\"templates\":{},\"staticPolicies\":{},\"templateLinks\":[]}", true},
         {"{\"templates\":{},\"staticPolicies\":{}}", false},
-        {"{\"templates\":{\"t\":" TEMPLATE "},\"staticPolicies\":{},\"templateLinks\":[{\"templateId\":\"t\",\"newId\":\"l\","
-         "\"values\":{\"?principal\":{\"type\":\"A\",\"id\":\"x\"}}}]}", true},
-        {"{\"templates\":{\"t\":" TEMPLATE "},\"staticPolicies\":{},\"templateLinks\":[{\"templateId\":\"t\",\"newId\":\"t\","
-         "\"values\":{\"?principal\":{\"type\":\"A\",\"id\":\"x\"}}}]}", false},
-        {"{\"templates\":{\"t\":" TEMPLATE "},\"staticPolicies\":{},\"templateLinks\":[{\"templateId\":\"t\",\"newId\":\"l\","
-         "\"values\":{}}]}", false},
-        {"{\"templates\":{\"t\":" TEMPLATE "},\"staticPolicies\":{},\"templateLinks\":[{\"templateId\":\"u\",\"newId\":\"l\","
-         "\"values\":{\"?principal\":{\"type\":\"A\",\"id\":\"x\"}}}]}", false},
+        {"{\"templates\":{\"t\":" TEMPLATE
+         "},\"staticPolicies\":{},\"templateLinks\":[{\"templateId\":\"t\",\"newId\":\"l\","
+         "\"values\":{\"?principal\":{\"type\":\"A\",\"id\":\"x\"}}}]}",
+         true},
+        {"{\"templates\":{\"t\":" TEMPLATE
+         "},\"staticPolicies\":{},\"templateLinks\":[{\"templateId\":\"t\",\"newId\":\"t\","
+         "\"values\":{\"?principal\":{\"type\":\"A\",\"id\":\"x\"}}}]}",
+         false},
+        {"{\"templates\":{\"t\":" TEMPLATE
+         "},\"staticPolicies\":{},\"templateLinks\":[{\"templateId\":\"t\",\"newId\":\"l\","
+         "\"values\":{}}]}",
+         false},
+        {"{\"templates\":{\"t\":" TEMPLATE
+         "},\"staticPolicies\":{},\"templateLinks\":[{\"templateId\":\"u\",\"newId\":\"l\","
+         "\"values\":{\"?principal\":{\"type\":\"A\",\"id\":\"x\"}}}]}",
+         false},
         {"{\"templates\":{},\"staticPolicies\":{\"t\":" TEMPLATE "},\"templateLinks\":[]}", false},
-        {"{\"templates\":{\"p\":" TEMPLATE "},\"staticPolicies\":{\"p\":" POLICY("{\"Value\":true}") "},\"templateLinks\":[]}", false},
+        {"{\"templates\":{\"p\":" TEMPLATE
+         "},\"staticPolicies\":{\"p\":" POLICY("{\"Value\":true}") "},\"templateLinks\":[]}",
+         false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

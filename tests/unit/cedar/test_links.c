@@ -19,8 +19,8 @@ static void test_links__are_read(void **state)
     rune_arena_init(&arena, 0);
     assert_int_equal(parse("[]", &arena, &links, &count), RUNE_OK);
     assert_int_equal(count, 0);
-    assert_int_equal(parse("[{\"template_id\":\"t\",\"link_id\":\"l\",\"args\":{\"?resource\":\"A::B::\\\"x\\\"\"}}]", &arena,
-                           &links, &count),
+    assert_int_equal(parse("[{\"template_id\":\"t\",\"link_id\":\"l\",\"args\":{\"?resource\":\"A::B::\\\"x\\\"\"}}]",
+                           &arena, &links, &count),
                      RUNE_OK);
     assert_int_equal(count, 1);
     assert_null(links[0].principal);
@@ -32,7 +32,11 @@ static void test_links__are_read(void **state)
 static void test_links__mistakes_are_refused(void **state)
 {
     static const char *const texts[] = {
-        "{}", "[1]", "[{}]", "[", "[{\"template_id\":\"t\",\"link_id\":\"l\"}]",
+        "{}",
+        "[1]",
+        "[{}]",
+        "[",
+        "[{\"template_id\":\"t\",\"link_id\":\"l\"}]",
         "[{\"template_id\":1,\"link_id\":\"l\",\"args\":{}}]",
         "[{\"template_id\":\"t\",\"link_id\":\"l\",\"args\":{\"?action\":\"A::\\\"x\\\"\"}}]",
         "[{\"template_id\":\"t\",\"link_id\":\"l\",\"args\":{\"?principal\":\"alice\"}}]",

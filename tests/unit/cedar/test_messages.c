@@ -13,7 +13,8 @@ static const char *const policies[] = {
     "permit(principal, action, resource) when { \xff };",
     "permit(principal; action, resource);",
     "permit(principal, action, resource) when { 1 # 2 };",
-    "permit(principal, action, resource) when { \xe2\x80\x9c" "a\xe2\x80\x9d == 1 };",
+    "permit(principal, action, resource) when { \xe2\x80\x9c"
+    "a\xe2\x80\x9d == 1 };",
     SCOPE " when { true & false };",
     SCOPE " when { 'a' == 1 };",
     SCOPE " /* no */;",
@@ -77,7 +78,8 @@ static const char *const schemas[] = {
     "{\"\": {\"entityTypes\": {\"A\": {\"memberOfType\": []}}, \"actions\": {}}}",
     "{\"\": {\"entityTypes\": {\"A\": {\"shape\": {\"type\": \"Record\"}}}, \"actions\": {}}}",
     "{\"\": {\"entityTypes\": {}, \"actions\": {\"a\": {\"attributes\": {}}}}}",
-    "{\"\": {\"entityTypes\": {\"A\": {\"shape\": {\"type\": \"Record\", \"attributes\": {}, \"additionalAttributes\": true}}}, \"actions\": {}}}",
+    "{\"\": {\"entityTypes\": {\"A\": {\"shape\": {\"type\": \"Record\", \"attributes\": {}, \"additionalAttributes\": "
+    "true}}}, \"actions\": {}}}",
     "{\"\": {\"entityTypes\": {}, \"actions\": {},}}",
 };
 

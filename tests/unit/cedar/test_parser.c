@@ -36,7 +36,10 @@ static bool accepts_condition(const char *body)
 static void test_parse__takes_what_cedar_takes(void **state)
 {
     static const char *const policies[] = {
-        "", "// nothing", "permit(principal,action,resource);", "forbid ( principal , action , resource , ) ;",
+        "",
+        "// nothing",
+        "permit(principal,action,resource);",
+        "forbid ( principal , action , resource , ) ;",
         "@a @b(\"c\") @if(\"x\") permit(principal, action, resource) when {true} unless {false} when {1 == 1};",
         "permit(principal == ?principal, action in [Action::\"a\", A::Action::\"b\",], resource is A::B in ?resource);",
         "permit(principal == ((User::\"a\")), action in ([(Action::\"a\")]), resource);",
@@ -44,12 +47,29 @@ static void test_parse__takes_what_cedar_takes(void **state)
         "permit(principal == principal::\"x\", action, resource is action);",
     };
     static const char *const bodies[] = {
-        "-9223372036854775808 == - 9223372036854775808", "--9223372036854775808 < 1", "!!!!true", "----1 > 0",
-        "principal[\"if\"] == {\"if\": 1, a: [1, 2,], }", "(if true then 1 else 2) == 1", "if true then true else false",
-        "ip()", "ip(1).isIpv4(1)", "[1,2][\"x\"]", "1.a", "principal", "-1.a == 1", "context has a.b.c && context has \"a b\"",
-        "principal is A::B in [C::\"c\"]", "resource.name like \"*\\**\"", "!principal has a", "a::B::\"c\" in [] ",
-        "principal.contains(1) || principal.getTag(\"a\").isEmpty()", "{a: 1, \"b\": 2}.a * 2 * context.x > 3",
-        "principal.principal.permit.when", "true.a || \"a\".b", "decimal(\"1.0\").lessThan(decimal(\"2.0\"))",
+        "-9223372036854775808 == - 9223372036854775808",
+        "--9223372036854775808 < 1",
+        "!!!!true",
+        "----1 > 0",
+        "principal[\"if\"] == {\"if\": 1, a: [1, 2,], }",
+        "(if true then 1 else 2) == 1",
+        "if true then true else false",
+        "ip()",
+        "ip(1).isIpv4(1)",
+        "[1,2][\"x\"]",
+        "1.a",
+        "principal",
+        "-1.a == 1",
+        "context has a.b.c && context has \"a b\"",
+        "principal is A::B in [C::\"c\"]",
+        "resource.name like \"*\\**\"",
+        "!principal has a",
+        "a::B::\"c\" in [] ",
+        "principal.contains(1) || principal.getTag(\"a\").isEmpty()",
+        "{a: 1, \"b\": 2}.a * 2 * context.x > 3",
+        "principal.principal.permit.when",
+        "true.a || \"a\".b",
+        "decimal(\"1.0\").lessThan(decimal(\"2.0\"))",
     };
     (void)state;
     for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
@@ -67,25 +87,77 @@ static void test_parse__takes_what_cedar_takes(void **state)
 static void test_parse__refuses_what_cedar_refuses(void **state)
 {
     static const char *const policies[] = {
-        "permit", "permit;", "permit()", "permit(principal, action, resource)", "allow(principal, action, resource);",
-        "permit(action, principal, resource);", "permit(principal, action);", "permit(principal, action, resource, context);",
-        "permit(principal == ?resource, action, resource);", "permit(principal, action == ?principal, resource);",
-        "permit(principal == [U::\"a\"], action, resource);", "permit(principal, action in [[Action::\"a\"]], resource);",
-        "permit(principal, action == U::\"a\", resource);", "permit(principal is U == U::\"a\", action, resource);",
-        "permit(principal in U::\"a\" is U, action, resource);", "permit(principal: U, action, resource);",
-        "permit(principal, action is A, resource);", "permit(principal != U::\"a\", action, resource);",
-        "permit(principal == U, action, resource);", "@a @a permit(principal, action, resource);",
-        "permit(principal, action, resource) when {};", "permit(principal, action, resource) where {true};",
-        "permit(principal, action, resource) when {true}; }", "\xef\xbb\xbf", "permit(principal == __cedar::U::\"a\", action, resource);",
+        "permit",
+        "permit;",
+        "permit()",
+        "permit(principal, action, resource)",
+        "allow(principal, action, resource);",
+        "permit(action, principal, resource);",
+        "permit(principal, action);",
+        "permit(principal, action, resource, context);",
+        "permit(principal == ?resource, action, resource);",
+        "permit(principal, action == ?principal, resource);",
+        "permit(principal == [U::\"a\"], action, resource);",
+        "permit(principal, action in [[Action::\"a\"]], resource);",
+        "permit(principal, action == U::\"a\", resource);",
+        "permit(principal is U == U::\"a\", action, resource);",
+        "permit(principal in U::\"a\" is U, action, resource);",
+        "permit(principal: U, action, resource);",
+        "permit(principal, action is A, resource);",
+        "permit(principal != U::\"a\", action, resource);",
+        "permit(principal == U, action, resource);",
+        "@a @a permit(principal, action, resource);",
+        "permit(principal, action, resource) when {};",
+        "permit(principal, action, resource) where {true};",
+        "permit(principal, action, resource) when {true}; }",
+        "\xef\xbb\xbf",
+        "permit(principal == __cedar::U::\"a\", action, resource);",
     };
     static const char *const bodies[] = {
-        "9223372036854775808 == 1", "-(9223372036854775808) == 1", "99999999999999999999 == 1", "!!!!!true", "-----1 == 1",
-        "!-1 == 1", "1 == 2 == true", "principal has a == true", "principal is A in B::\"b\" in C::\"c\"", "true && if true then true else true",
-        "1 / 2 == 1", "1 % 2 == 1", "[,]", "{a: 1, \"a\": 2}", "principal.if", "principal has if", "{if: 1}", "if::\"a\" == 1",
-        "\"\\x80\"", "\"\\u{}\"", "\"\\*\"", "foo(1)", "principal.foo()", "principal.contains()", "principal.contains(1, 2)",
-        "contains(1)", "principal.ip(\"a\")", "principal(1)", "(1)(2)", "?principal == 1", "x == 1", "A::B == 1", "A::{a: 1} == 1",
-        "principal[a]", "principal[\"a\" + \"b\"]", "principal like principal", "principal has 1", "principal has a[\"b\"]",
-        "principal is \"a\"", "principal is A::\"a\"", "principal = 1", "principal.__cedar", "a.b", "true::x",
+        "9223372036854775808 == 1",
+        "-(9223372036854775808) == 1",
+        "99999999999999999999 == 1",
+        "!!!!!true",
+        "-----1 == 1",
+        "!-1 == 1",
+        "1 == 2 == true",
+        "principal has a == true",
+        "principal is A in B::\"b\" in C::\"c\"",
+        "true && if true then true else true",
+        "1 / 2 == 1",
+        "1 % 2 == 1",
+        "[,]",
+        "{a: 1, \"a\": 2}",
+        "principal.if",
+        "principal has if",
+        "{if: 1}",
+        "if::\"a\" == 1",
+        "\"\\x80\"",
+        "\"\\u{}\"",
+        "\"\\*\"",
+        "foo(1)",
+        "principal.foo()",
+        "principal.contains()",
+        "principal.contains(1, 2)",
+        "contains(1)",
+        "principal.ip(\"a\")",
+        "principal(1)",
+        "(1)(2)",
+        "?principal == 1",
+        "x == 1",
+        "A::B == 1",
+        "A::{a: 1} == 1",
+        "principal[a]",
+        "principal[\"a\" + \"b\"]",
+        "principal like principal",
+        "principal has 1",
+        "principal has a[\"b\"]",
+        "principal is \"a\"",
+        "principal is A::\"a\"",
+        "principal = 1",
+        "principal.__cedar",
+        "a.b",
+        "true::x",
     };
     (void)state;
     for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
@@ -102,8 +174,9 @@ static void test_parse__refuses_what_cedar_refuses(void **state)
 
 static void test_parse__makes_the_tree(void **state)
 {
-    static const char text[] = "@id(\"a\\n\") forbid(principal is A :: B in ?principal, action in Action::\"x\", resource)"
-                               " unless { 1 + 2 * -3 > context.n };";
+    static const char text[] =
+        "@id(\"a\\n\") forbid(principal is A :: B in ?principal, action in Action::\"x\", resource)"
+        " unless { 1 + 2 * -3 > context.n };";
     struct rune_arena arena;
     struct rune_cedar_policies policies;
     (void)state;
@@ -135,8 +208,10 @@ static void test_parse__makes_the_tree(void **state)
 static void test_parse__reports_fifty_mistakes_as_fifty(void **state)
 {
     static const char *const mistakes[] = {
-        "permit(principal, action resource);\n",           "permit(principal, action, resource) when { };\n",
-        "permit(principal, action, resource) when { x };\n", "permit(principal, action, resource) when { 1 + };\n",
+        "permit(principal, action resource);\n",
+        "permit(principal, action, resource) when { };\n",
+        "permit(principal, action, resource) when { x };\n",
+        "permit(principal, action, resource) when { 1 + };\n",
         "forbid(principal, action, resource) when { \"a\\q\" == \"b\" };\n",
     };
     struct rune_buf text = RUNE_BUF_INIT;

@@ -33,16 +33,26 @@ static bool accepts(const char *text)
 static void test_schema__takes_what_cedar_takes(void **state)
 {
     static const char *const texts[] = {
-        "", "entity A;", "entity A, B in [A] = {a: Long, \"b c\"?: Set<String>,} tags Bool;", "entity C enum [\"a\", \"b\"];",
+        "",
+        "entity A;",
+        "entity A, B in [A] = {a: Long, \"b c\"?: Set<String>,} tags Bool;",
+        "entity C enum [\"a\", \"b\"];",
         "namespace A::B { entity U; } namespace C { action x appliesTo { principal: A::B::U, resource: [A::B::U] }; }",
         "action a; action \"b c\" in [a]; action d in Action::\"a\" attributes {};",
-        "type T = {a: U}; type U = Set<Long>; entity E {t: T}; action x appliesTo { principal: E, resource: E, context: T, };",
-        "entity ipaddr; entity E {a: ipaddr, b: __cedar::ipaddr};", "entity A in [A, B]; entity B in [A];",
-        "@doc(\"x\") @y namespace N { @z entity U { @w a: Long }; }", "entity entity, type, namespace, in_; entity X {type: type};",
-        "external entity A; entity B in A; external action x;", "entity A {a: Long, a: String};",
-        "{}", "{\"\": {\"entityTypes\": {}, \"actions\": {}}}",
-        "{\"N\": {\"entityTypes\": {\"U\": {\"shape\": {\"type\": \"Record\", \"attributes\": {\"a\": {\"type\": \"Entity\", \"name\": \"U\", "
-        "\"required\": false}}}, \"memberOfTypes\": [\"N::U\"]}}, \"actions\": {\"a\": {\"appliesTo\": null, \"memberOf\": [{\"id\": \"b\"}]}, \"b\": {}}}}",
+        "type T = {a: U}; type U = Set<Long>; entity E {t: T}; action x appliesTo { principal: E, resource: E, "
+        "context: T, };",
+        "entity ipaddr; entity E {a: ipaddr, b: __cedar::ipaddr};",
+        "entity A in [A, B]; entity B in [A];",
+        "@doc(\"x\") @y namespace N { @z entity U { @w a: Long }; }",
+        "entity entity, type, namespace, in_; entity X {type: type};",
+        "external entity A; entity B in A; external action x;",
+        "entity A {a: Long, a: String};",
+        "{}",
+        "{\"\": {\"entityTypes\": {}, \"actions\": {}}}",
+        "{\"N\": {\"entityTypes\": {\"U\": {\"shape\": {\"type\": \"Record\", \"attributes\": {\"a\": {\"type\": "
+        "\"Entity\", \"name\": \"U\", "
+        "\"required\": false}}}, \"memberOfTypes\": [\"N::U\"]}}, \"actions\": {\"a\": {\"appliesTo\": null, "
+        "\"memberOf\": [{\"id\": \"b\"}]}, \"b\": {}}}}",
     };
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -55,17 +65,43 @@ static void test_schema__takes_what_cedar_takes(void **state)
 static void test_schema__refuses_what_cedar_refuses(void **state)
 {
     static const char *const texts[] = {
-        "entity", "entity A", "entity A in B;", "entity A {a: X};", "entity A; entity A;", "entity A, A;", "entity Action;",
-        "type Long = Bool;", "type A = A;", "type A = {b: B}; type B = Set<A>;", "type A = Long; entity E = A;",
-        "action a in a;", "action a in b; action b in a;", "action a appliesTo {};", "action a appliesTo {principal: [], resource: X};",
-        "entity E; action a appliesTo {principal: E};", "entity E; action a appliesTo {principal: E, principal: E, resource: E};",
-        "entity E; action a appliesTo {principal: E, resource: E, context: Long};", "entity C enum [];", "entity E tags X;",
-        "namespace A {} namespace A {}", "entity U; namespace N { entity U; }", "action a; namespace N { action a; }",
-        "namespace __cedar {}", "entity if;", "@a @a entity E;", "entity E {a: Set<};", "entity E in [Action]; action a;", "type T = Foo;",
-        "[]", "{\"\": {}}", "{\"\": {\"entityTypes\": {}}}", "{\"\": {\"entityTypes\": {}, \"actions\": {}, \"x\": 1}}",
+        "entity",
+        "entity A",
+        "entity A in B;",
+        "entity A {a: X};",
+        "entity A; entity A;",
+        "entity A, A;",
+        "entity Action;",
+        "type Long = Bool;",
+        "type A = A;",
+        "type A = {b: B}; type B = Set<A>;",
+        "type A = Long; entity E = A;",
+        "action a in a;",
+        "action a in b; action b in a;",
+        "action a appliesTo {};",
+        "action a appliesTo {principal: [], resource: X};",
+        "entity E; action a appliesTo {principal: E};",
+        "entity E; action a appliesTo {principal: E, principal: E, resource: E};",
+        "entity E; action a appliesTo {principal: E, resource: E, context: Long};",
+        "entity C enum [];",
+        "entity E tags X;",
+        "namespace A {} namespace A {}",
+        "entity U; namespace N { entity U; }",
+        "action a; namespace N { action a; }",
+        "namespace __cedar {}",
+        "entity if;",
+        "@a @a entity E;",
+        "entity E {a: Set<};",
+        "entity E in [Action]; action a;",
+        "type T = Foo;",
+        "[]",
+        "{\"\": {}}",
+        "{\"\": {\"entityTypes\": {}}}",
+        "{\"\": {\"entityTypes\": {}, \"actions\": {}, \"x\": 1}}",
         "{\"\": {\"entityTypes\": {\"A\": {\"enum\": [\"a\"], \"tags\": {\"type\": \"Long\"}}}, \"actions\": {}}}",
         "{\"\": {\"entityTypes\": {\"A\": {\"shape\": {\"type\": \"Long\"}}}, \"actions\": {}}}",
-        "{\"\": {\"entityTypes\": {\"A\": {\"shape\": {\"type\": \"Record\", \"attributes\": {}, \"additionalAttributes\": true}}}, \"actions\": {}}}",
+        "{\"\": {\"entityTypes\": {\"A\": {\"shape\": {\"type\": \"Record\", \"attributes\": {}, "
+        "\"additionalAttributes\": true}}}, \"actions\": {}}}",
         "{\"\": {\"entityTypes\": {}, \"actions\": {\"a\": {\"attributes\": {}}}}}",
     };
     (void)state;
@@ -126,15 +162,24 @@ static void test_schema_image__checks_requests(void **state)
         rune_term principal, action, resource;
         enum rune_schema_verdict want;
     } cases[] = {
-        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"), entity(&image, "App::Doc", "d"), RUNE_SCHEMA_FITS},
-        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"), entity(&image, "App::Color", "red"), RUNE_SCHEMA_FITS},
-        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"), entity(&image, "App::Color", "x"), RUNE_SCHEMA_WRONG_RESOURCE_ID},
-        {entity(&image, "App::Doc", "u"), entity(&image, "App::Action", "view"), entity(&image, "App::Doc", "d"), RUNE_SCHEMA_WRONG_PRINCIPAL_TYPE},
-        {entity(&image, "User", "u"), entity(&image, "App::Action", "view"), entity(&image, "App::Doc", "d"), RUNE_SCHEMA_UNKNOWN_PRINCIPAL_TYPE},
-        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "edit"), entity(&image, "App::Doc", "d"), RUNE_SCHEMA_UNKNOWN_ACTION},
-        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"), entity(&image, "App::User", "d"), RUNE_SCHEMA_WRONG_RESOURCE_TYPE},
-        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"), entity(&image, "X", "d"), RUNE_SCHEMA_UNKNOWN_RESOURCE_TYPE},
-        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "all"), entity(&image, "App::Doc", "d"), RUNE_SCHEMA_WRONG_PRINCIPAL_TYPE},
+        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"), entity(&image, "App::Doc", "d"),
+         RUNE_SCHEMA_FITS},
+        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"), entity(&image, "App::Color", "red"),
+         RUNE_SCHEMA_FITS},
+        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"), entity(&image, "App::Color", "x"),
+         RUNE_SCHEMA_WRONG_RESOURCE_ID},
+        {entity(&image, "App::Doc", "u"), entity(&image, "App::Action", "view"), entity(&image, "App::Doc", "d"),
+         RUNE_SCHEMA_WRONG_PRINCIPAL_TYPE},
+        {entity(&image, "User", "u"), entity(&image, "App::Action", "view"), entity(&image, "App::Doc", "d"),
+         RUNE_SCHEMA_UNKNOWN_PRINCIPAL_TYPE},
+        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "edit"), entity(&image, "App::Doc", "d"),
+         RUNE_SCHEMA_UNKNOWN_ACTION},
+        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"), entity(&image, "App::User", "d"),
+         RUNE_SCHEMA_WRONG_RESOURCE_TYPE},
+        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"), entity(&image, "X", "d"),
+         RUNE_SCHEMA_UNKNOWN_RESOURCE_TYPE},
+        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "all"), entity(&image, "App::Doc", "d"),
+         RUNE_SCHEMA_WRONG_PRINCIPAL_TYPE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_int_equal(rune_schema_check_request(&image.schema, terms, NULL, cases[i].principal, cases[i].action,

@@ -66,9 +66,9 @@ static void test_pattern__tells_stars_from_wildcards(void **state)
     rune_arena_init(&arena, 0);
     /* As in Cedar, an escape that makes a star makes a wildcard; only `\*` is the character. */
     static const int32_t want[] = {'a', -1, '*', -1, -1};
-    assert_int_equal(rune_cedar_unescape_pattern(literal("a*\\*\\x2a\\u{2a}", &source, text, sizeof text), &arena,
-                                                 &pattern, NULL),
-                     RUNE_OK);
+    assert_int_equal(
+        rune_cedar_unescape_pattern(literal("a*\\*\\x2a\\u{2a}", &source, text, sizeof text), &arena, &pattern, NULL),
+        RUNE_OK);
     assert_int_equal(pattern.count, 5);
     assert_memory_equal(pattern.elements, want, sizeof want);
     rune_arena_fini(&arena);

@@ -66,7 +66,7 @@ static enum rune_err read_and_close(struct world *world, const char *text)
     return err == RUNE_OK ? rune_entity_table_close(&world->table, world->diag) : err;
 }
 
-#define UID(type, id) "{\"type\":\"" type "\",\"id\":\"" id "\"}"
+#define UID(type, id)                    "{\"type\":\"" type "\",\"id\":\"" id "\"}"
 #define ENTITY(type, id, attrs, parents) "{\"uid\":" UID(type, id) ",\"attrs\":{" attrs "},\"parents\":[" parents "]}"
 
 static void test_entities__forms(void **state)
@@ -85,7 +85,9 @@ static void test_entities__forms(void **state)
         {"[" ENTITY("A", "a", "", "") "," ENTITY("A", "a", "", "") "]", true, 1},
         {"[" ENTITY("A", "a", "\"x\":1", "") "," ENTITY("A", "a", "\"x\":2", "") "]", false, 0},
         {"[" ENTITY("A", "a", "", UID("B", "b")) "," ENTITY("A", "a", "", UID("B", "c")) "]", false, 0},
-        {"[" ENTITY("A", "a", "", UID("B", "b") "," UID("B", "c")) "," ENTITY("A", "a", "", UID("B", "c") "," UID("B", "b")) "]", true, 1},
+        {"[" ENTITY("A", "a", "", UID("B", "b") "," UID("B", "c")) "," ENTITY("A", "a", "",
+                                                                              UID("B", "c") "," UID("B", "b")) "]",
+         true, 1},
         {"[" ENTITY("A::B", "a", "", "") "]", true, 1},
         {"[" ENTITY("A :: B", "a", "", "") "]", false, 0},
         {"[" ENTITY("if", "a", "", "") "]", false, 0},
@@ -100,8 +102,12 @@ static void test_entities__forms(void **state)
         {"[" ENTITY("A", "a", "\"x\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"1.1.1.1\"}}", "") "]", true, 1},
         {"[" ENTITY("A", "a", "\"x\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"x\"}}", "") "]", false, 0},
         {"[" ENTITY("A", "a", "\"x\":{\"__extn\":{\"fn\":\"no\",\"arg\":\"x\"}}", "") "]", false, 0},
-        {"[" ENTITY("A", "a", "\"x\":{\"__extn\":{\"fn\":\"offset\",\"args\":[{\"__extn\":{\"fn\":\"datetime\",\"arg\":\"2024-01-01\"}},"
-                    "{\"__extn\":{\"fn\":\"duration\",\"arg\":\"1d\"}}]}}", "") "]", true, 1},
+        {"[" ENTITY(
+             "A", "a",
+             "\"x\":{\"__extn\":{\"fn\":\"offset\",\"args\":[{\"__extn\":{\"fn\":\"datetime\",\"arg\":\"2024-01-01\"}},"
+             "{\"__extn\":{\"fn\":\"duration\",\"arg\":\"1d\"}}]}}",
+             "") "]",
+         true, 1},
         {"[" ENTITY("Action", "a", "", UID("A", "b")) "]", false, 0},
         {"[" ENTITY("N::Action", "a", "", UID("Action", "b")) "]", true, 1},
         {"[{\"uid\":{\"__entity\":" UID("A", "a") ",\"x\":1},\"attrs\":{},\"parents\":[],\"z\":null}]", true, 1},
@@ -117,7 +123,8 @@ static void test_entities__forms(void **state)
         assert_int_equal(world_init(&world, NULL), RUNE_OK);
         enum rune_err err = read_and_close(&world, cases[i].text);
         if ((err == RUNE_OK) != cases[i].ok || (err == RUNE_OK && world.table.entity_count != cases[i].count)) {
-            fail_msg("%s: %d, %u entities: %s", cases[i].text, err, world.table.entity_count, rune_diag_text(world.diag));
+            fail_msg("%s: %d, %u entities: %s", cases[i].text, err, world.table.entity_count,
+                     rune_diag_text(world.diag));
         }
         if (err != RUNE_OK) {
             assert_true(rune_diag_count(world.diag, RUNE_ERROR) > 0);
@@ -126,8 +133,9 @@ static void test_entities__forms(void **state)
     }
 }
 
-static const char schema_text[] = "entity Group; entity User in Group { name: String, ip?: ipaddr, boss?: User } tags Long;"
-                                  "entity Color enum [\"red\"]; action all; action view in all;";
+static const char schema_text[] =
+    "entity Group; entity User in Group { name: String, ip?: ipaddr, boss?: User } tags Long;"
+    "entity Color enum [\"red\"]; action all; action view in all;";
 
 static void test_entities__follow_the_schema(void **state)
 {
@@ -161,7 +169,8 @@ static void test_entities__follow_the_schema(void **state)
         assert_int_equal(world_init(&world, schema_text), RUNE_OK);
         enum rune_err err = read_and_close(&world, cases[i].text);
         if ((err == RUNE_OK) != cases[i].ok || (err == RUNE_OK && world.table.entity_count != cases[i].count)) {
-            fail_msg("%s: %d, %u entities: %s", cases[i].text, err, world.table.entity_count, rune_diag_text(world.diag));
+            fail_msg("%s: %d, %u entities: %s", cases[i].text, err, world.table.entity_count,
+                     rune_diag_text(world.diag));
         }
         world_fini(&world);
     }
@@ -173,8 +182,8 @@ static void test_entities__report_each_mistake_with_its_place(void **state)
     struct rune_diag_message message;
     (void)state;
     assert_int_equal(world_init(&world, NULL), RUNE_OK);
-    assert_int_equal(read_text(&world, "[" ENTITY("A", "a", "\"x\":{\"y\":[1,null]}", "") ",\n" ENTITY("A", "b", "", "") ",\n"
-                                           ENTITY("A", "c", "", "{\"id\":\"x\"}") ",\n{}]"),
+    assert_int_equal(read_text(&world, "[" ENTITY("A", "a", "\"x\":{\"y\":[1,null]}", "") ",\n" ENTITY(
+                                           "A", "b", "", "") ",\n" ENTITY("A", "c", "", "{\"id\":\"x\"}") ",\n{}]"),
                      RUNE_E_BUNDLE);
     assert_int_equal(rune_diag_count(world.diag, RUNE_ERROR), 3);
     rune_diag_get(world.diag, 0, &message);
@@ -195,8 +204,7 @@ static rune_term find(struct world *world, const char *type, const char *id)
 
 static bool has_ancestor(struct world *world, rune_term child, rune_term ancestor)
 {
-    const uint32_t *run =
-        rune_dict_terms(world->dict)->heap + world->table.ancestors.items[rune_term_index(child)];
+    const uint32_t *run = rune_dict_terms(world->dict)->heap + world->table.ancestors.items[rune_term_index(child)];
     for (uint32_t i = 0; i < run[0]; i++) {
         if (run[1 + i] == ancestor) {
             return true;
@@ -210,10 +218,11 @@ static void test_close__is_transitive_and_shares_runs(void **state)
     struct world world;
     (void)state;
     assert_int_equal(world_init(&world, NULL), RUNE_OK);
-    assert_int_equal(read_text(&world, "[" ENTITY("U", "a", "", UID("G", "1")) "," ENTITY("U", "b", "", UID("G", "1")) ","
-                                           ENTITY("U", "c", "", UID("G", "1") "," UID("G", "2")) ","
-                                           ENTITY("G", "1", "", UID("G", "2")) "]"),
-                     RUNE_OK);
+    assert_int_equal(
+        read_text(&world,
+                  "[" ENTITY("U", "a", "", UID("G", "1")) "," ENTITY("U", "b", "", UID("G", "1")) "," ENTITY(
+                      "U", "c", "", UID("G", "1") "," UID("G", "2")) "," ENTITY("G", "1", "", UID("G", "2")) "]"),
+        RUNE_OK);
     /* Another document, and a derived parent. */
     assert_int_equal(read_text(&world, "[" ENTITY("G", "2", "", UID("G", "3")) "]"), RUNE_OK);
     rune_term g3 = find(&world, "G", "3");
@@ -221,8 +230,8 @@ static void test_close__is_transitive_and_shares_runs(void **state)
     rune_term a = find(&world, "U", "a");
     rune_term id, top;
     assert_int_equal(rune_dict_string(world.dict, RUNE_STR("top"), &id), RUNE_OK);
-    assert_int_equal(rune_dict_entity(world.dict, rune_dict_terms(world.dict)->entity_type[rune_term_index(g3)], id, &top),
-                     RUNE_OK);
+    assert_int_equal(
+        rune_dict_entity(world.dict, rune_dict_terms(world.dict)->entity_type[rune_term_index(g3)], id, &top), RUNE_OK);
     assert_int_equal(rune_entity_table_add_parent(&world.table, g3, top), RUNE_OK);
     assert_int_equal(rune_entity_table_close(&world.table, world.diag), RUNE_OK);
     assert_true(has_ancestor(&world, a, g2) && has_ancestor(&world, a, g3) && has_ancestor(&world, a, top));
@@ -241,9 +250,11 @@ static void test_close__shows_the_cycle(void **state)
     struct world world;
     (void)state;
     assert_int_equal(world_init(&world, NULL), RUNE_OK);
-    assert_int_equal(read_and_close(&world, "[" ENTITY("A", "x", "", UID("A", "1")) "," ENTITY("A", "1", "", UID("A", "2")) ","
-                                                ENTITY("A", "2", "", UID("A", "3")) "," ENTITY("A", "3", "", UID("A", "1")) "]"),
-                     RUNE_E_BUNDLE);
+    assert_int_equal(
+        read_and_close(&world,
+                       "[" ENTITY("A", "x", "", UID("A", "1")) "," ENTITY("A", "1", "", UID("A", "2")) "," ENTITY(
+                           "A", "2", "", UID("A", "3")) "," ENTITY("A", "3", "", UID("A", "1")) "]"),
+        RUNE_E_BUNDLE);
     assert_non_null(strstr(rune_diag_text(world.diag), "A::\"1\" in A::\"2\" in A::\"3\" in A::\"1\""));
     world_fini(&world);
 }
@@ -257,8 +268,10 @@ static void test_close__goes_deep_without_recursion(void **state)
     assert_int_equal(world_init(&world, NULL), RUNE_OK);
     rune_buf_append_cstr(&text, "[");
     for (int i = 0; i < DEPTH; i++) {
-        rune_buf_printf(&text, "%s{\"uid\":{\"type\":\"A\",\"id\":\"%d\"},\"attrs\":{},\"parents\":[{\"type\":\"A\",\"id\":\"%d\"}]}",
-                        i > 0 ? "," : "", i, i + 1);
+        rune_buf_printf(
+            &text,
+            "%s{\"uid\":{\"type\":\"A\",\"id\":\"%d\"},\"attrs\":{},\"parents\":[{\"type\":\"A\",\"id\":\"%d\"}]}",
+            i > 0 ? "," : "", i, i + 1);
     }
     rune_buf_append_cstr(&text, "]");
     assert_int_equal(read_and_close(&world, rune_buf_cstr(&text)), RUNE_OK);
@@ -274,7 +287,8 @@ static bool read_without_memory(void *context)
     (void)context;
     enum rune_err err = world_init(&world, schema_text);
     if (err == RUNE_OK) {
-        err = read_and_close(&world, "[" ENTITY("User", "\\u0061", "\"name\":\"x\",\"boss\":" UID("User", "b"), UID("Group", "g")) "]");
+        err = read_and_close(
+            &world, "[" ENTITY("User", "\\u0061", "\"name\":\"x\",\"boss\":" UID("User", "b"), UID("Group", "g")) "]");
     }
     if (world.dict != NULL) {
         world_fini(&world);
