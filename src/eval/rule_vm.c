@@ -302,7 +302,11 @@ static bool table_emit(void *context, const rune_term *tuple)
     uint64_t at = hash_terms(0, tuple, table->arity) & (table->slots - 1);
     while (table->hash[at] != 0) {
         const rune_term *row = table->rows + (size_t)(table->hash[at] - 1) * table->arity;
-        if (table->arity == 0 || memcmp(row, tuple, row_bytes) == 0) {
+        uint32_t same = 0;
+        while (same < table->arity && row[same] == tuple[same]) {
+            same++;
+        }
+        if (same == table->arity) {
             return true;
         }
         at = (at + 1) & (table->slots - 1);
