@@ -306,20 +306,20 @@ enum rune_err rune_uid_read(struct rune_str text, struct rune_str default_type, 
     if (read_plain(text, ret_uid)) {
         return RUNE_OK;
     }
-    const char *full_message;
-    enum rune_err err = rune_uid_parse(text, arena, ret_uid, &full_message);
-    if (err == RUNE_OK || err == RUNE_E_LIMIT) {
-        *ret_message = full_message;
-        return err;
-    }
     const char *colon = text.length > 0 ? memchr(text.data, ':', text.length) : NULL;
-    if (colon == NULL) {
+    if (colon == NULL) { /* so it is no full uid either */
         if (default_type.length == 0) {
             *ret_message = MESSAGE_BARE;
             return RUNE_E_INVALID;
         }
         *ret_uid = (struct rune_uid){default_type, text};
         return RUNE_OK;
+    }
+    const char *full_message;
+    enum rune_err err = rune_uid_parse(text, arena, ret_uid, &full_message);
+    if (err == RUNE_OK || err == RUNE_E_LIMIT) {
+        *ret_message = full_message;
+        return err;
     }
     size_t before = (size_t)(colon - text.data);
     struct rune_str id = {colon + 1, text.length - before - 1};
