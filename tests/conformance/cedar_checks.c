@@ -8,12 +8,6 @@ void run_validate(struct conformance *run, const struct rune_json_node *line, st
     conformance_fail(run, "validate", case_bool(line, "ok") ? "valid" : "errors", "no validator");
 }
 
-void run_format(struct conformance *run, const struct rune_json_node *line, struct rune_str text)
-{
-    (void)text;
-    conformance_fail(run, "format", case_bool(line, "ok") ? "a text" : "a refusal", "no formatter");
-}
-
 void check_validation(struct conformance *run, struct rune_str policies, struct rune_str schema, bool schema_is_json,
                       bool expected)
 {
