@@ -3,8 +3,7 @@
  *
  *     schema    := {{annotation} (namespace | decl)}
  *     namespace := 'namespace' path '{' {{annotation} decl} '}'
- *     decl      := entity | action | type
- *                | 'external' 'entity' idents ['in' paths] ';' | 'external' 'action' names ['in' qualnames] ';'
+ *     decl      := ['external'] entity | ['external'] action | type
  *     entity    := 'entity' idents ['in' paths] [['='] '{' attrs '}'] ['tags' type] ';'
  *                | 'entity' idents 'enum' '[' strings ']' ';'
  *     action    := 'action' names ['in' qualnames] ['appliesTo' '{' apps '}'] ['attributes' '{' '}'] ';'
@@ -393,7 +392,10 @@ out:
 
 static bool read_entity_body(struct rune_cedar_parser *parser, struct rune_schema_ast_entity *entity)
 {
-    if (!entity->is_external && accept_keyword(parser, RUNE_STR("enum"))) {
+    if (entity->is_external) {
+        return true;
+    }
+    if (accept_keyword(parser, RUNE_STR("enum"))) {
         return read_ids(parser, entity);
     }
     if (rune_cedar_at_word(parser, RUNE_WORD_IN)) {
@@ -401,9 +403,6 @@ static bool read_entity_body(struct rune_cedar_parser *parser, struct rune_schem
         if (!read_type_refs(parser, &entity->member_of)) {
             return false;
         }
-    }
-    if (entity->is_external) { /* what else it is, its definition says */
-        return true;
     }
     bool has_equal = rune_cedar_accept(parser, RUNE_TOKEN_ASSIGN);
     if (has_equal && !rune_cedar_at(parser, RUNE_TOKEN_LBRACE)) {
@@ -591,14 +590,14 @@ static bool read_applies_to(struct rune_cedar_parser *parser, struct rune_schema
 
 static bool read_action_body(struct rune_cedar_parser *parser, struct rune_schema_ast_action *action)
 {
+    if (action->is_external) {
+        return true;
+    }
     if (rune_cedar_at_word(parser, RUNE_WORD_IN)) {
         rune_cedar_advance(parser);
         if (!read_action_parents(parser, action)) {
             return false;
         }
-    }
-    if (action->is_external) {
-        return true;
     }
     if (accept_keyword(parser, RUNE_STR("appliesTo")) && !read_applies_to(parser, action)) {
         return false;

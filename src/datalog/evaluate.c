@@ -831,6 +831,51 @@ enum rune_err rune_dl_evaluate(const struct rune_dl_program *program, struct run
     return RUNE_OK;
 }
 
+/* ---- a few relations, for those who use them elsewhere ---- */
+
+static enum rune_err give_wanted(struct rune_dl_ctx *ctx, uint32_t relation, rune_dl_rows_fn take, void *take_context)
+{
+    const struct rune_dl_rel *rel = &ctx->rels.items[relation];
+    rune_term *rows = NULL;
+    uint64_t count = 0;
+    enum rune_err err = RUNE_OK;
+    if (rel->access == RUNE_DL_STORED && rel->orders.count > 0) {
+        err = rune_dl_read_rows(ctx, relation, &rows, &count);
+    }
+    if (err == RUNE_OK) {
+        err = take(take_context, relation, rows, count, rel->is_partial || rel->is_unsure);
+    }
+    rune_free(rows);
+    return err;
+}
+
+enum rune_err rune_dl_derive(const struct rune_dl_program *program, struct rune_tuples *facts,
+                             const struct rune_dl_entities *entities, struct rune_dict *dict,
+                             const struct rune_dl_options *options, const uint32_t *wanted, uint32_t wanted_count,
+                             rune_dl_rows_fn take, void *take_context, struct rune_diag *diag)
+{
+    struct rune_dl_ctx ctx = {
+        .program = program, .entities = entities, .options = options, .dict = dict, .diag = diag};
+    enum rune_err err = set_up(&ctx, facts);
+    for (uint32_t i = 0; err == RUNE_OK && i < wanted_count; i++) {
+        ctx.rels.items[wanted[i]].is_needed = true;
+    }
+    if (err == RUNE_OK) {
+        err = find_needed(&ctx);
+    }
+    if (err == RUNE_OK) {
+        err = decide_access(&ctx);
+    }
+    if (err == RUNE_OK) {
+        err = compute_all(&ctx);
+    }
+    for (uint32_t i = 0; err == RUNE_OK && i < wanted_count; i++) {
+        err = give_wanted(&ctx, wanted[i], take, take_context);
+    }
+    tear_down(&ctx);
+    return err;
+}
+
 void rune_dl_result_fini(struct rune_dl_result *result)
 {
     RUNE_VEC_FINI(&result->relations);

@@ -73,3 +73,17 @@ RUNE_MUST_USE enum rune_err rune_dl_evaluate(const struct rune_dl_program *progr
                                              rune_dl_source_index_fn source_index, void *source_context,
                                              struct rune_dl_result *ret_result, struct rune_diag *diag);
 void rune_dl_result_fini(struct rune_dl_result *result);
+
+/* The tuples of one relation: row-major, ascending, each once. `is_partial`: a derivation failed, here or below, so
+ * there may be more. `rows` is valid during the call. */
+typedef enum rune_err (*rune_dl_rows_fn)(void *context, uint32_t relation, const rune_term *rows, uint64_t count,
+                                         bool is_partial);
+
+/* Computes the relations `wanted` (numbers of the program, of rules or facts, none of which depends on the request) in
+ * full, and what they need of others; nothing is left behind. `take` gets each of them, in their order; an error that
+ * it returns is returned. Everything else as rune_dl_evaluate. */
+RUNE_MUST_USE enum rune_err rune_dl_derive(const struct rune_dl_program *program, struct rune_tuples *facts,
+                                           const struct rune_dl_entities *entities, struct rune_dict *dict,
+                                           const struct rune_dl_options *options, const uint32_t *wanted,
+                                           uint32_t wanted_count, rune_dl_rows_fn take, void *take_context,
+                                           struct rune_diag *diag);

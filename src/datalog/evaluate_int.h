@@ -196,6 +196,9 @@ RUNE_MUST_USE enum rune_err rune_dl_sort_rows(rune_term **rows, uint64_t *count,
 /* Stores the relation's tuples, given row-major (taken over, freed), in the order of its columns. */
 RUNE_MUST_USE enum rune_err rune_dl_store_rows(struct rune_dl_ctx *ctx, uint32_t relation, rune_term *rows,
                                                uint64_t count);
+/* The tuples of a stored relation as rows, ascending; the caller frees them. */
+RUNE_MUST_USE enum rune_err rune_dl_read_rows(struct rune_dl_ctx *ctx, uint32_t relation, rune_term **ret_rows,
+                                              uint64_t *ret_count);
 /* An order of a stored relation whose first positions are exactly the columns of `search`; built if missing.
  * RUNE_E_NOMEM. Cost: a sort the first time. */
 RUNE_MUST_USE enum rune_err rune_dl_order_for(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t search,

@@ -261,6 +261,23 @@ static enum rune_err read_rows(struct rune_dl_ctx *ctx, uint32_t relation, rune_
     return RUNE_OK;
 }
 
+enum rune_err rune_dl_read_rows(struct rune_dl_ctx *ctx, uint32_t relation, rune_term **ret_rows, uint64_t *ret_count)
+{
+    rune_term *rows = NULL;
+    uint64_t count = ctx->rels.items[relation].count;
+    enum rune_err err = read_rows(ctx, relation, &rows);
+    if (err == RUNE_OK) {
+        err = rune_dl_sort_rows(&rows, &count, ctx->rels.items[relation].arity, natural);
+    }
+    if (err != RUNE_OK) {
+        rune_free(rows);
+        return err;
+    }
+    *ret_rows = rows;
+    *ret_count = count;
+    return RUNE_OK;
+}
+
 enum rune_err rune_dl_order_build(struct rune_dl_ctx *ctx, uint32_t relation, const uint8_t *columns,
                                   uint32_t *ret_index)
 {

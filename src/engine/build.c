@@ -185,7 +185,12 @@ static enum rune_err read_sources(struct rune_build *build, const char *path)
 static enum rune_err make_policies(struct rune_build *build)
 {
     tell(build, "reading entities");
-    enum rune_err err = read_entities(build);
+    struct rune_vec_u32 relaxed = {0};
+    enum rune_err err = rune_build_relax_sets(build, &relaxed);
+    if (err == RUNE_OK) {
+        err = read_entities(build);
+    }
+    rune_build_require_sets(build, &relaxed);
     if (err == RUNE_OK) {
         tell(build, "compiling policies");
         err = rune_build_compile_policies(build);

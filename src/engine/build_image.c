@@ -65,7 +65,7 @@ static enum rune_err make_manifest(struct rune_build *build, struct rune_image_m
         .derived_facts = build->derived.derived_facts,
         .policy_count = (uint32_t)build->program.policies.count,
         .template_count = build->template_count,
-        .rule_count = build->rule_count,
+        .rule_count = (uint32_t)build->derived.rules.count, /* without those whose work is done */
     };
     enum rune_err err = put_text(build, build->manifest.name, &manifest->name);
     if (err == RUNE_OK) {

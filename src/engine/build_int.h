@@ -68,6 +68,7 @@ struct rune_build {
     bool rules_checked;
     struct rune_dl_result derived;
     uint32_t rule_count; /* as written */
+    uint64_t derived_entity_data; /* parents, attributes and elements that rules added */
 
     uint64_t began_ns, phase_ns; /* CPU time of the thread */
     struct rune_build_result result;
@@ -95,6 +96,28 @@ RUNE_MUST_USE enum rune_err rune_build_parse_rules(struct rune_build *build);
 RUNE_MUST_USE enum rune_err rune_build_read_facts(struct rune_build *build);
 RUNE_MUST_USE enum rune_err rune_build_check_rules(struct rune_build *build);
 RUNE_MUST_USE enum rune_err rune_build_evaluate_rules(struct rune_build *build);
+
+/* What evaluation reads beside program and facts, as the entity tables stand now. fini also after an error. */
+struct rune_build_rule_input {
+    struct rune_dl_entities entities;
+    struct rune_dl_options options;
+    rune_term *parents; /* both columns */
+};
+RUNE_MUST_USE enum rune_err rune_build_rule_input(const struct rune_build *build,
+                                                  struct rune_build_rule_input *ret_input);
+void rune_build_rule_input_fini(struct rune_build_rule_input *input);
+
+/* ---- build_derive.c ---- */
+
+/* Adds what rules derive of entity.parent, entity.attr and entity.element to the entity tables; the rest of the rules is
+ * in `ret_program` (in the build's arena). RUNE_E_BUNDLE: mistakes, reported; and as rune_dl_evaluate. */
+RUNE_MUST_USE enum rune_err rune_build_derive_entities(struct rune_build *build, const struct rune_tuples *facts,
+                                                       struct rune_dl_program *ret_program);
+
+/* Set attributes whose elements are derived need not be in entity documents: `relax` makes them optional in the schema
+ * until `require`, which must follow. */
+RUNE_MUST_USE enum rune_err rune_build_relax_sets(struct rune_build *build, struct rune_vec_u32 *relaxed);
+void rune_build_require_sets(struct rune_build *build, struct rune_vec_u32 *relaxed);
 
 /* ---- build_image.c ---- */
 

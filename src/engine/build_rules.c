@@ -10,16 +10,15 @@ static bool has_id(const struct rune_dl_rule *rule)
            rune_str_equal(rule->head_name, RUNE_STR("forbid"));
 }
 
-/* FAILCLOSED: policies do not see derived entity data and context yet, so a forbid that relies on them would never
- * match: a bundle that derives them is refused, not built without them. */
+/* FAILCLOSED: policies do not see derived context yet, so a forbid that relies on it would never match: a bundle that
+ * derives some is refused, not built without it. */
 static enum rune_err check_heads(const struct rune_build *build)
 {
     enum rune_err err = RUNE_OK;
     for (uint32_t i = 0; i < build->rules.rule_count; i++) {
         const struct rune_dl_rule *rule = &build->rules.rules[i];
         enum rune_dl_builtin builtin = build->rules.relations[rule->head].builtin;
-        if (builtin == RUNE_DL_NOT_BUILTIN || builtin == RUNE_DL_PERMIT || builtin == RUNE_DL_FORBID ||
-            rule->branch > 0) {
+        if (builtin != RUNE_DL_CONTEXT || rule->branch > 0) {
             continue;
         }
         rune_diag_report(build->diag, RUNE_ERROR, "RUNE-B0401", rule->head_span,
@@ -86,7 +85,7 @@ enum rune_err rune_build_check_rules(struct rune_build *build)
 }
 
 /* Direct parents as the two columns that rules read. */
-static enum rune_err put_parents(const struct rune_build *build, struct rune_dl_entities *entities, rune_term **ret_both)
+static enum rune_err put_parents(const struct rune_build *build, struct rune_build_rule_input *input)
 {
     size_t count = build->entities.parents.count;
     rune_term *both = rune_calloc(2 * count + 1, sizeof(*both));
@@ -97,37 +96,61 @@ static enum rune_err put_parents(const struct rune_build *build, struct rune_dl_
         both[i] = build->entities.parents.items[i].child;
         both[count + i] = build->entities.parents.items[i].parent;
     }
-    entities->parent_child = both;
-    entities->parent_parent = both + count;
-    entities->parent_count = (uint32_t)count;
-    *ret_both = both;
+    input->entities.parent_child = both;
+    input->entities.parent_parent = both + count;
+    input->entities.parent_count = (uint32_t)count;
+    input->parents = both;
     return RUNE_OK;
+}
+
+enum rune_err rune_build_rule_input(const struct rune_build *build, struct rune_build_rule_input *ret_input)
+{
+    const struct rune_entity_table *table = &build->entities;
+    *ret_input = (struct rune_build_rule_input){
+        .entities = {
+            .attrs = table->attrs.items,
+            .ancestors = table->ancestors.items,
+            .tags = table->has_tags ? table->tags.items : NULL,
+            .flags = table->flags.items,
+            .count = (uint32_t)table->flags.count,
+        },
+        .options = {
+            .storing = RUNE_DL_STORE_WHAT_PAYS,
+            .max_tuples = build->options->max_facts,
+            .max_memory_bytes = build->options->max_memory_bytes,
+            .progress = build->options->progress,
+            .progress_context = build->options->progress_context,
+        },
+    };
+    return put_parents(build, ret_input);
+}
+
+void rune_build_rule_input_fini(struct rune_build_rule_input *input)
+{
+    rune_free(input->parents);
+    *input = (struct rune_build_rule_input){0};
 }
 
 static enum rune_err evaluate(struct rune_build *build, struct rune_tuples *facts)
 {
-    const struct rune_entity_table *table = &build->entities;
-    struct rune_dl_entities entities = {
-        .attrs = table->attrs.items,
-        .ancestors = table->ancestors.items,
-        .tags = table->has_tags ? table->tags.items : NULL,
-        .flags = table->flags.items,
-        .count = (uint32_t)table->flags.count,
-    };
-    const struct rune_dl_options options = {
-        .storing = RUNE_DL_STORE_WHAT_PAYS,
-        .max_tuples = build->options->max_facts,
-        .max_memory_bytes = build->options->max_memory_bytes,
-        .progress = build->options->progress,
-        .progress_context = build->options->progress_context,
-    };
-    rune_term *parents;
-    enum rune_err err = put_parents(build, &entities, &parents);
+    struct rune_dl_program program;
+    enum rune_err err = rune_build_derive_entities(build, facts, &program);
     if (err == RUNE_OK) {
-        err = rune_dl_evaluate(&build->rules, facts, &entities, build->dict, &options, rune_build_source_index, build,
-                               &build->derived, build->diag);
-        rune_free(parents);
+        err = rune_entity_table_extend(&build->entities);
     }
+    if (err != RUNE_OK) {
+        return err;
+    }
+    struct rune_build_rule_input input;
+    err = rune_build_rule_input(build, &input);
+    if (err == RUNE_OK) {
+        err = rune_dl_evaluate(&program, facts, &input.entities, build->dict, &input.options, rune_build_source_index,
+                               build, &build->derived, build->diag);
+    }
+    if (err == RUNE_OK) {
+        build->derived.derived_facts += build->derived_entity_data;
+    }
+    rune_build_rule_input_fini(&input);
     return err;
 }
 
