@@ -137,6 +137,12 @@ RUNE_MUST_USE enum rune_err rune_schema_parse_json(const struct rune_source *sou
 struct rune_buf;
 RUNE_MUST_USE enum rune_err rune_schema_print_json(const struct rune_schema_fragment *fragment, struct rune_buf *out);
 
+/* A fragment in human syntax. RUNE_E_INVALID: what JSON can say and the human syntax cannot (a named type as an entity
+ * type's shape, additionalAttributes, attributes of actions, an entity type that a common type of its name hides) is
+ * reported at its place; RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_schema_print_text(const struct rune_schema_fragment *fragment, struct rune_buf *out,
+                                                   struct rune_diag *diag);
+
 /* ---- the schema: resolved ---- */
 
 enum rune_cedar_type_kind {

@@ -355,10 +355,12 @@ static struct rune_schema_ast_type *read_plain_type(struct reader *reader, const
 
 /* ---- declarations ---- */
 
-static bool read_external(struct reader *reader, const struct rune_json_node *node, bool *ret_external)
+/* As in Cedar an action may say null for false, an entity type may not. */
+static bool read_external(struct reader *reader, const struct rune_json_node *node, bool may_be_null,
+                          bool *ret_external)
 {
     const struct rune_json_node *external = rune_json_find(node, "external");
-    if (external == NULL) {
+    if (external == NULL || (may_be_null && external->type == RUNE_JSON_NULL)) {
         return true;
     }
     *ret_external = external->type == RUNE_JSON_TRUE;
@@ -388,7 +390,8 @@ static bool read_entity(struct reader *reader, const struct rune_json_member *me
                         struct rune_schema_ast_entity *entity)
 {
     static const char *const names[] = {"memberOfTypes", "shape", "tags", "enum", "external", "annotations", NULL};
-    static const char *const enum_names[] = {"enum", "annotations", NULL};
+    static const char *const enum_names[] = {"enum", "external", "annotations", NULL};
+    static const char *const external_names[] = {"external", "memberOfTypes", "annotations", NULL};
     const struct rune_json_node *node = &member->value;
     entity->name = member->key;
     entity->span = key_span(reader, member);
@@ -397,7 +400,11 @@ static bool read_entity(struct reader *reader, const struct rune_json_member *me
                     "the namespace stands above, around the entity types", "an entity type's name is one identifier");
     }
     if (!is_type(reader, node, RUNE_JSON_OBJECT, "an entity type") || !check_members(reader, node, names) ||
-        !read_annotations(reader, node, &entity->annotations) || !read_external(reader, node, &entity->is_external)) {
+        !read_annotations(reader, node, &entity->annotations) ||
+        !read_external(reader, node, false, &entity->is_external)) {
+        return false;
+    }
+    if (entity->is_external && !check_members(reader, node, external_names)) {
         return false;
     }
     const struct rune_json_node *ids = rune_json_find(node, "enum");
@@ -477,12 +484,17 @@ static bool read_action(struct reader *reader, const struct rune_json_member *me
     action->id = member->key;
     action->span = key_span(reader, member);
     if (!is_type(reader, node, RUNE_JSON_OBJECT, "an action") || !check_members(reader, node, names) ||
-        !read_annotations(reader, node, &action->annotations) || !read_external(reader, node, &action->is_external)) {
+        !read_annotations(reader, node, &action->annotations) ||
+        !read_external(reader, node, true, &action->is_external)) {
         return false;
     }
     const struct rune_json_node *parents = rune_json_find(node, "memberOf");
     const struct rune_json_node *applies_to = rune_json_find(node, "appliesTo");
     action->has_attributes = is_given(rune_json_find(node, "attributes"));
+    if (action->is_external && (action->has_attributes || is_given(applies_to))) {
+        return fail(reader, node->offset, 1, "its definition says what it applies to",
+                    "an external action has neither `appliesTo` nor `attributes`");
+    }
     bool ok = true;
     if (is_given(parents)) {
         if (!is_type(reader, parents, RUNE_JSON_ARRAY, "an array of actions")) {

@@ -3,7 +3,8 @@
  *
  *     schema    := {{annotation} (namespace | decl)}
  *     namespace := 'namespace' path '{' {{annotation} decl} '}'
- *     decl      := ['external'] entity | ['external'] action | type
+ *     decl      := entity | action | type
+ *                | 'external' 'entity' idents ['in' paths] ';' | 'external' 'action' names ['in' qualnames] ';'
  *     entity    := 'entity' idents ['in' paths] [['='] '{' attrs '}'] ['tags' type] ';'
  *                | 'entity' idents 'enum' '[' strings ']' ';'
  *     action    := 'action' names ['in' qualnames] ['appliesTo' '{' apps '}'] ['attributes' '{' '}'] ';'
@@ -392,10 +393,7 @@ out:
 
 static bool read_entity_body(struct rune_cedar_parser *parser, struct rune_schema_ast_entity *entity)
 {
-    if (entity->is_external) {
-        return true;
-    }
-    if (accept_keyword(parser, RUNE_STR("enum"))) {
+    if (!entity->is_external && accept_keyword(parser, RUNE_STR("enum"))) {
         return read_ids(parser, entity);
     }
     if (rune_cedar_at_word(parser, RUNE_WORD_IN)) {
@@ -403,6 +401,9 @@ static bool read_entity_body(struct rune_cedar_parser *parser, struct rune_schem
         if (!read_type_refs(parser, &entity->member_of)) {
             return false;
         }
+    }
+    if (entity->is_external) { /* what else it is, its definition says */
+        return true;
     }
     bool has_equal = rune_cedar_accept(parser, RUNE_TOKEN_ASSIGN);
     if (has_equal && !rune_cedar_at(parser, RUNE_TOKEN_LBRACE)) {
@@ -590,14 +591,14 @@ static bool read_applies_to(struct rune_cedar_parser *parser, struct rune_schema
 
 static bool read_action_body(struct rune_cedar_parser *parser, struct rune_schema_ast_action *action)
 {
-    if (action->is_external) {
-        return true;
-    }
     if (rune_cedar_at_word(parser, RUNE_WORD_IN)) {
         rune_cedar_advance(parser);
         if (!read_action_parents(parser, action)) {
             return false;
         }
+    }
+    if (action->is_external) {
+        return true;
     }
     if (accept_keyword(parser, RUNE_STR("appliesTo")) && !read_applies_to(parser, action)) {
         return false;
