@@ -624,7 +624,7 @@ enum rune_err rune_cedar_parse(const struct rune_source *source, struct rune_are
     RUNE_VEC_FINI(&list);
     parser_fini(&parser);
     err = parser_result(&parser);
-    if (err == RUNE_OK) {
+    if (err == RUNE_OK || err == RUNE_E_SYNTAX) {
         *ret_policies = policies;
     }
     return err;

@@ -8,8 +8,9 @@
 #include "cedar/ast.h"
 #include "rune/err.h"
 
-/* Parses a policy set: static policies and templates. Ids are left empty. RUNE_E_SYNTAX (diag has all), RUNE_E_LIMIT,
- * RUNE_E_NOMEM. Cost: linear. */
+/* Parses a policy set: static policies and templates. Ids are left empty. RUNE_E_SYNTAX (diag has all; *ret_policies
+ * is set then too, to the policies without mistakes, so that more can be checked), RUNE_E_LIMIT, RUNE_E_NOMEM.
+ * Cost: linear. */
 RUNE_MUST_USE enum rune_err rune_cedar_parse(const struct rune_source *source, struct rune_arena *arena,
                                              struct rune_cedar_policies *ret_policies, struct rune_diag *diag);
 

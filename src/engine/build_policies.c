@@ -35,24 +35,22 @@ static enum rune_err number(struct rune_build *build, struct rune_cedar_policy *
 
 /* ---- stages ---- */
 
+/* Policies beside one with mistakes are numbered too, so that their ids are checked in the same run. */
 static enum rune_err parse_file(struct rune_build *build, const struct rune_source *source)
 {
     struct rune_cedar_policies parsed = {0};
     enum rune_err err = rune_cedar_parse(source, &build->arena, &parsed, build->diag);
     if (err != RUNE_OK) {
         build->policies_parsed = false;
-        return rune_build_stage(build, err);
+        err = rune_build_stage(build, err);
     }
-    for (uint32_t i = 0; i < parsed.count; i++) {
+    for (uint32_t i = 0; err == RUNE_OK && i < parsed.count; i++) {
         err = number(build, &parsed.items[i]);
-        if (err != RUNE_OK) {
-            return err;
-        }
-        if (!RUNE_VEC_PUSH(&build->policies, parsed.items[i])) {
-            return RUNE_E_NOMEM;
+        if (err == RUNE_OK && !RUNE_VEC_PUSH(&build->policies, parsed.items[i])) {
+            err = RUNE_E_NOMEM;
         }
     }
-    return RUNE_OK;
+    return err;
 }
 
 enum rune_err rune_build_parse_policies(struct rune_build *build)

@@ -99,6 +99,9 @@ static void test_build__reports_all_mistakes_in_one_go(void **state)
     for (int i = 0; i < 20; i++) {
         at += (size_t)sprintf(policies + at, "permit(principal, action, resource) when { principal. };\n");
     }
+    /* Ids are checked beside policies that could not be read. */
+    sprintf(policies + at, "@id(\"two\") permit(principal, action, resource);\n"
+                           "@id(\"two\") permit(principal, action, resource);\n");
     at = 0;
     for (int i = 0; i < 20; i++) {
         at += (size_t)sprintf(rules + at, "p%d(X) :- q(X.\n", i);
@@ -115,12 +118,13 @@ static void test_build__reports_all_mistakes_in_one_go(void **state)
     struct rune_build_result result;
     assert_int_equal(rune_build_check(path, NULL, &result, diag), RUNE_E_BUNDLE);
     const char *text = rune_diag_text(diag);
-    if (rune_diag_count(diag, RUNE_ERROR) != 43) {
+    if (rune_diag_count(diag, RUNE_ERROR) != 44) {
         print_error("%s", text);
     }
-    assert_int_equal(rune_diag_count(diag, RUNE_ERROR), 43);
+    assert_int_equal(rune_diag_count(diag, RUNE_ERROR), 44);
     assert_non_null(strstr(text, "a.cedar:1:"));
     assert_non_null(strstr(text, "a.cedar:20:"));
+    assert_non_null(strstr(text, "a.cedar:22:"));
     assert_non_null(strstr(text, "b.dl:20:"));
     assert_non_null(strstr(text, "c.cedar:2:"));
     assert_non_null(strstr(text, "d.entities.json:1:"));
