@@ -82,6 +82,9 @@ enum rune_err rune_request_refuse_value(struct rune_request_decoder *decoder, en
     if (err == RUNE_E_LIMIT && decoder->json->depth >= decoder->json->max_depth) {
         code = RUNE_REQUEST_TOO_DEEP;
     }
+    if (err == RUNE_E_INVALID && reader->has_key_twice) {
+        code = RUNE_REQUEST_DUPLICATE_KEY;
+    }
     char place[160];
     snprintf(place, sizeof(place), "%s%s%s", at, reader->at[0] == '\0' || reader->at[0] == '[' ? "" : ".", reader->at);
     return rune_request_refuse(decoder, code, place, "%s", reader->message);

@@ -95,6 +95,14 @@ enum rune_err rune_value_fail(struct rune_value_reader *reader, enum rune_err er
     reader->offset = offset;
     reader->at_length = 0;
     reader->at[0] = '\0';
+    reader->has_key_twice = false;
+    return err;
+}
+
+static enum rune_err fail_twice(struct rune_value_reader *reader, size_t offset)
+{
+    enum rune_err err = rune_value_fail(reader, RUNE_E_INVALID, offset, "this object has a key twice");
+    reader->has_key_twice = true;
     return err;
 }
 
@@ -252,8 +260,7 @@ static enum rune_err keys_add(struct rune_value_reader *reader, struct keys *key
 {
     for (size_t i = 0; i < keys->count; i++) {
         if (rune_str_equal(keys->items[i], key)) {
-            return rune_value_fail(reader, RUNE_E_INVALID, rune_json_offset(reader->json),
-                                   "this object has a key twice");
+            return fail_twice(reader, rune_json_offset(reader->json));
         }
     }
     if (keys->count == MAX_IGNORED_KEYS) {
@@ -541,7 +548,7 @@ static enum rune_err read_part(struct rune_value_reader *reader, struct rune_str
 
 static enum rune_err twice(struct rune_value_reader *reader)
 {
-    return rune_value_fail(reader, RUNE_E_INVALID, rune_json_offset(reader->json), "this object has a key twice");
+    return fail_twice(reader, rune_json_offset(reader->json));
 }
 
 /* ["type", "id"], whose `[` was read: serde reads structures from arrays, too. */
@@ -840,7 +847,7 @@ static enum rune_err read_members(struct rune_value_reader *reader, struct shape
     for (size_t i = 1; i < count; i++) {
         if (pairs[i - 1].name == pairs[i].name) {
             reader->count = bottom;
-            return rune_value_fail(reader, RUNE_E_INVALID, offset, "this object has a key twice");
+            return fail_twice(reader, offset);
         }
     }
     if (shape.record != 0) {

@@ -32,6 +32,7 @@ struct rune_value_reader {
     size_t at_length;
     char at[96];
     char message[160];
+    bool has_key_twice; /* RUNE_E_INVALID because of that */
     struct rune_value_name {
         struct rune_str text;
         rune_term term;
