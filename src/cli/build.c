@@ -149,7 +149,7 @@ const struct cli_command cli_command_build = {
     .summary = "make an image of a bundle",
     .details = "The same bundle gives the same bytes; the image's name is their SHA-256. A bundle with errors writes\n"
                "nothing and lists all of them.\n\n"
-               "  rune build examples/documents -o documents.image --stats\n",
+               "  rune build examples/docshare -o docshare.image --stats\n",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .arguments_size = sizeof(struct arguments),

@@ -169,7 +169,7 @@ const struct cli_command cli_command_eval = {
     .operands = "BUNDLE|IMAGE",
     .summary = "decide one request",
     .details = "Exit code 0: PERMIT; 1: DENY or FORBID; 3: the request or the bundle has errors.\n\n"
-               "  rune eval examples/documents -p User:alice -a Action:read -r Document:plan\n",
+               "  rune eval examples/docshare -p User:gwen -a view -r roadmap -c context.json\n",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .arguments_size = sizeof(struct arguments),

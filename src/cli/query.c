@@ -182,7 +182,7 @@ const struct cli_command cli_command_query = {
     .operands = "BUNDLE|IMAGE PATTERN",
     .summary = "list or count the tuples of a relation",
     .details = "PATTERN is one atom: variables match anything, `_` too, constants only themselves.\n\n"
-               "  rune query examples/documents 'can_edit(U, Document::\"plan\")'\n"
+               "  rune query examples/docshare 'has_role(U, Document::\"roadmap\", R)'\n"
                "  rune query roles.image 'member(U, G)' --count\n",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),

@@ -88,7 +88,7 @@ const struct cli_command cli_command_serve = {
     .operands = "BUNDLE|IMAGE",
     .summary = "answer decisions over HTTP, in the foreground",
     .details = "Becomes runed with the same process id; Ctrl-C stops it, SIGHUP reloads the bundle.\n\n"
-               "  rune serve examples/documents --listen 127.0.0.1:8080\n",
+               "  rune serve examples/docshare --listen 127.0.0.1:8080\n",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .arguments_size = sizeof(struct arguments),

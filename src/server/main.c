@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/diag.h"
+#include "rune/rune.h"
 #include "server/config.h"
 #include "server/supervisor.h"
 #include "shm/image_format.h"
@@ -18,7 +19,7 @@ static enum rune_exit run(struct rune_config *config, int argc, char **argv, str
         fputs(rune_config_usage(), stdout);
         return RUNE_EXIT_OK;
     case RUNE_CONFIG_VERSION:
-        printf("runed %u.%u, image format %u\n", RUNE_IMAGE_ENGINE_MAJOR, RUNE_IMAGE_ENGINE_MINOR, RUNE_IMAGE_VERSION);
+        printf("runed %s, image format %u\n", rune_version(), RUNE_IMAGE_VERSION);
         return RUNE_EXIT_OK;
     case RUNE_CONFIG_CHECKED:
         if (rune_supervisor_check(config, diag) != RUNE_OK) {
