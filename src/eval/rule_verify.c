@@ -216,6 +216,7 @@ struct reader {
     uint32_t arity;    /* of what the instruction reads */
     uint32_t args;     /* how many registers its R list must have; UINT32_MAX: at most `arity` */
     uint32_t numbers[4], number_count;
+    uint32_t results[2], result_count; /* registers that the instruction writes once it has read its operands */
 };
 
 static bool is_written(const struct checker *checker, uint32_t reg)
@@ -299,7 +300,11 @@ static bool check_operand(struct reader *reader, char kind, uint32_t own_loops)
         return word < reader->plan->registers && is_written(reader->checker, word);
     case 'w':
         reader->at++;
-        return write_register(reader, word);
+        if (word >= reader->plan->registers || reader->result_count >= 2) {
+            return false;
+        }
+        reader->results[reader->result_count++] = word;
+        return true;
     case 't':
         reader->at++;
         return is_term(&store->terms, word);
@@ -370,7 +375,7 @@ static bool check_instruction(struct reader *reader, enum rune_rule_op op)
         }
         reader->loop_at[reader->loops++] = at;
     }
-    reader->number_count = 0;
+    reader->number_count = reader->result_count = 0;
     reader->numbers[0] = 0;
     reader->arity = 4096; /* lists of no relation: IN */
     reader->args = UINT32_MAX;
@@ -393,6 +398,9 @@ static bool check_instruction(struct reader *reader, enum rune_rule_op op)
         if (!check_operand(reader, *operands, own_loops)) {
             return false;
         }
+    }
+    for (uint32_t i = 0; i < reader->result_count; i++) {
+        (void)write_register(reader, reader->results[i]);
     }
     return check_meaning(reader, op, list_count);
 }
