@@ -61,14 +61,30 @@ static inline int test_is(struct rune_policy_vm *vm, rune_term value, rune_term 
     return rune_values_entity_type(&vm->values, value) == type;
 }
 
+/* What the request brings is looked at entity by entity, once for each ancestor asked for. */
+#define ENTITIES_A_STEP 16u
+
+static bool take_in_steps(struct rune_policy_vm *vm, uint64_t ancestors)
+{
+    const struct rune_entities *entities = &vm->entities;
+    uint64_t brought = !entities->is_plain && entities->request->has_parents ? entities->request->entity_count : 0;
+    uint64_t steps = ancestors * (1 + brought / ENTITIES_A_STEP);
+    if (unlikely(vm->values.steps_left < steps)) {
+        vm->values.steps_left = 0;
+        fail(vm, RUNE_EVAL_LIMIT, 0, RUNE_TERM_NONE, RUNE_TERM_NONE);
+        return false;
+    }
+    vm->values.steps_left -= steps;
+    return true;
+}
+
 /* `in` a set: all elements must be entities, also those behind one that would do. */
 static int test_in_set(struct rune_policy_vm *vm, rune_term value, rune_term set)
 {
     const uint32_t *run = rune_values_set(&vm->values, set);
-    if (vm->values.steps_left < run[0]) {
-        return fail(vm, RUNE_EVAL_LIMIT, 0, RUNE_TERM_NONE, RUNE_TERM_NONE);
+    if (!take_in_steps(vm, run[0])) {
+        return FAILED;
     }
-    vm->values.steps_left -= run[0];
     for (uint32_t i = 1; i <= run[0]; i++) {
         if (!is_entity(run[i])) {
             return fail_type(vm, RUNE_TYPE_ENTITY, run[i]);
@@ -88,6 +104,9 @@ static inline int test_in(struct rune_policy_vm *vm, rune_term value, rune_term 
         return fail_type(vm, RUNE_TYPE_ENTITY, value);
     }
     if (likely(is_entity(container))) {
+        if (unlikely(!vm->entities.is_plain) && !take_in_steps(vm, 1)) {
+            return FAILED;
+        }
         return rune_entities_in(&vm->entities, value, container);
     }
     if (unlikely(rune_term_kind(container) != RUNE_KIND_SET)) {

@@ -223,12 +223,18 @@ const char *rune_rule_negate(struct rune_rule_values *values, rune_term a, rune_
 
 /* ---- strings ---- */
 
+#define BYTES_A_STEP 256u /* that searching or comparing looks at in the time of a step */
+#define TURNS_A_STEP 32u
+
 /* `*` any text, `\*` an asterisk; the pattern's next element after a failed match goes back to the last `*`: linear in
- * text times stars. */
-static bool glob_matches(struct rune_str text, struct rune_str glob)
+ * text times glob at worst, so each turn is counted. */
+static bool glob_matches(struct rune_rule_values *values, struct rune_str text, struct rune_str glob)
 {
     size_t t = 0, g = 0, star = SIZE_MAX, resume = 0;
-    while (t < text.length) {
+    for (uint64_t turns = 0; t < text.length; turns++) {
+        if (turns % TURNS_A_STEP == 0 && ++values->work > values->max_work) {
+            return false; /* the caller has not got the steps */
+        }
         if (g < glob.length && glob.data[g] == '*') {
             star = g++;
             resume = t;
@@ -291,6 +297,7 @@ static const char *string_function(struct rune_rule_values *values, enum rune_ru
         (function != RUNE_RULE_FN_LENGTH && !get_string(values, args[1], &b))) {
         return type_error;
     }
+    values->work += (a.length + b.length) / BYTES_A_STEP;
     switch (function) {
     case RUNE_RULE_FN_CONCAT:
         return concat(values, a, b, ret_term);
@@ -309,7 +316,7 @@ static const char *string_function(struct rune_rule_values *values, enum rune_ru
                                    (a.length > 0 && memmem(a.data, a.length, b.data, b.length) != NULL));
         return NULL;
     default:
-        *ret_term = rune_term_bool(glob_matches(a, b));
+        *ret_term = rune_term_bool(glob_matches(values, a, b));
         return NULL;
     }
 }
@@ -356,6 +363,7 @@ static const char *set_function(struct rune_rule_values *values, enum rune_rule_
     }
     const uint32_t *other = set_run(values, args[1]);
     uint32_t found = 0;
+    values->work += other[0];
     for (uint32_t i = 0; i < other[0]; i++) {
         found += run_contains(set, other[1 + i]);
     }
@@ -373,6 +381,7 @@ static const char *construct(struct rune_rule_values *values, enum rune_ext_kind
     if (!get_string(values, text_term, &text)) {
         return type_error;
     }
+    values->work += text.length / BYTES_A_STEP;
     if (rune_ext_parse(kind, text, &ext) != RUNE_OK) {
         return "extension_error";
     }

@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+#define WORDS_A_STEP    512u /* of a program: one turn of a loop may run all of it */
+#define TABLES_A_STEP   8u   /* that one pass over a component looks at */
+#define ENTITIES_A_STEP 16u  /* of the request, that `in` looks at */
+
 struct rune_rule_component {
     struct rune_rule_component *outer;
     struct rune_rule_table *first, *last;
@@ -41,6 +45,7 @@ enum rune_err rune_rule_vm_init(struct rune_rule_vm *vm, struct rune_arena *aren
     vm->failed = 0;
     vm->is_unsure = false;
     vm->depth = 0;
+    vm->step_cost = 1;
     rune_rule_vm_forget(vm);
     vm->frames = rune_arena_alloc_aligned(arena, RUNE_RULE_FRAME_BYTES, 16);
     if (vm->frames == NULL) {
@@ -81,6 +86,28 @@ static bool take_steps(struct rune_rule_vm *vm, uint64_t steps)
     }
     vm->steps_left -= steps;
     return true;
+}
+
+/* A function's own cost, where it follows the sizes of its arguments. */
+static const char *run_function(struct rune_rule_vm *vm, enum rune_rule_function function, const rune_term *args,
+                                rune_term *ret_term)
+{
+    vm->values.work = 0;
+    vm->values.max_work = vm->steps_left;
+    const char *error = rune_rule_function(&vm->values, function, args, ret_term);
+    if (vm->values.work > 0) {
+        (void)take_steps(vm, vm->values.work);
+    }
+    return error;
+}
+
+/* `in` looks at what the request brings, entity by entity, once for each ancestor asked for. */
+static bool take_in_steps(struct rune_rule_vm *vm, uint64_t ancestors, bool sees_request)
+{
+    const struct rune_request *request = vm->request;
+    uint64_t brought = sees_request && request != NULL && request->has_parents ? request->entity_count : 0;
+    uint64_t steps = ancestors * (1 + brought / ENTITIES_A_STEP);
+    return steps <= 8 || take_steps(vm, steps);
 }
 
 /* ---- entity data ---- */
@@ -414,9 +441,10 @@ static void note_reader(struct rune_rule_vm *vm, struct rune_rule_table *read)
 }
 
 /* Readers of tables that have grown are to be filled again; those reading will be noted anew then. */
-static bool mark_dirty(struct rune_rule_component *component)
+static bool mark_dirty(struct rune_rule_vm *vm, struct rune_rule_component *component)
 {
     bool any = false;
+    uint64_t tables = 0;
     for (struct rune_rule_table *table = component->first; table != NULL; table = table->next_in_component) {
         if (table->has_grown) {
             for (struct rune_rule_reader *reader = table->readers; reader != NULL; reader = reader->next) {
@@ -428,8 +456,9 @@ static bool mark_dirty(struct rune_rule_component *component)
     }
     for (struct rune_rule_table *table = component->first; table != NULL; table = table->next_in_component) {
         any = any || table->is_dirty;
+        tables++;
     }
-    return any;
+    return any && take_steps(vm, tables / TABLES_A_STEP);
 }
 
 /* The first table asked of a component leads: it has tables filled until none of those they read has grown since. */
@@ -445,7 +474,7 @@ static void solve_component(struct rune_rule_vm *vm, struct rune_rule_table *lea
                 table_fill(vm, table);
             }
         }
-    } while (vm->err == RUNE_OK && mark_dirty(&component));
+    } while (vm->err == RUNE_OK && mark_dirty(vm, &component));
     for (struct rune_rule_table *table = component.first; table != NULL; table = table->next_in_component) {
         table->is_complete = true;
         table->component = NULL;
@@ -668,6 +697,9 @@ static bool test_in(struct rune_rule_vm *vm, const uint32_t *word, const rune_te
     bool sees_request = (word[2] & RUNE_RULE_SEES_REQUEST) != 0;
     bool found = false, is_typed = rune_term_kind(entity) == RUNE_KIND_ENTITY;
     const uint32_t *list = word + 4;
+    if (!take_in_steps(vm, list[0], sees_request)) {
+        return false;
+    }
     for (uint32_t i = 0; i < list[0] && is_typed; i++) {
         rune_term ancestor = registers[list[1 + i]];
         is_typed = rune_term_kind(ancestor) == RUNE_KIND_ENTITY;
@@ -691,6 +723,9 @@ static bool test_in_set(struct rune_rule_vm *vm, const uint32_t *word, const run
         run = terms->heap + terms->sets[rune_term_index(right)];
     }
     bool found = false, is_typed = rune_term_kind(entity) == RUNE_KIND_ENTITY;
+    if (!take_in_steps(vm, run[0], sees_request)) {
+        return false;
+    }
     for (uint32_t i = 0; i < run[0] && is_typed; i++) {
         is_typed = rune_term_kind(run[1 + i]) == RUNE_KIND_ENTITY;
         found = found || (is_typed && rune_rule_is_in(vm, entity, run[1 + i], sees_request));
@@ -705,15 +740,15 @@ static bool test_function(struct rune_rule_vm *vm, const uint32_t *word, const r
 {
     rune_term args[4] = {0}, result = RUNE_TERM_NONE;
     (void)gather(word + 4, registers, args);
-    const char *error = rune_rule_function(&vm->values, (enum rune_rule_function)word[1], args, &result);
-    return computed(vm, error) && (result == RUNE_TERM_TRUE) != (word[2] != 0);
+    const char *error = run_function(vm, (enum rune_rule_function)word[1], args, &result);
+    return computed(vm, error) && vm->err == RUNE_OK && (result == RUNE_TERM_TRUE) != (word[2] != 0);
 }
 
 /* First tuple of a scan. 0: there is none; 1: at one; the registers of its columns are set. */
 static bool scan_step(struct rune_rule_vm *vm, struct loop *loop, const uint32_t *word, rune_term *registers)
 {
     struct rune_cursor *cursor = &loop->cursor;
-    if (!take_steps(vm, 1) || !rune_cursor_next(cursor)) {
+    if (!take_steps(vm, vm->step_cost) || !rune_cursor_next(cursor)) {
         return false;
     }
     if (word[3] != 0) {
@@ -728,7 +763,7 @@ static bool scan_step(struct rune_rule_vm *vm, struct loop *loop, const uint32_t
 
 static bool table_step(struct rune_rule_vm *vm, struct loop *loop, const uint32_t *columns, rune_term *registers)
 {
-    if (!take_steps(vm, 1) || loop->next >= loop->table->count) {
+    if (!take_steps(vm, vm->step_cost) || loop->next >= loop->table->count) {
         return false;
     }
     const rune_term *row = loop->table->rows + (size_t)loop->next++ * loop->table->arity;
@@ -740,7 +775,7 @@ static bool table_step(struct rune_rule_vm *vm, struct loop *loop, const uint32_
 
 static bool member_step(struct rune_rule_vm *vm, struct loop *loop, uint32_t into, rune_term *registers)
 {
-    if (!take_steps(vm, 1) || loop->next >= loop->run[0]) {
+    if (!take_steps(vm, vm->step_cost) || loop->next >= loop->run[0]) {
         return false;
     }
     registers[into] = loop->run[1 + loop->next++];
@@ -956,8 +991,8 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
             break;
         case RUNE_RULE_FUNCTION:
             (void)gather(word + 4, registers, terms);
-            error = rune_rule_function(&vm->values, (enum rune_rule_function)word[1], terms, &registers[word[2]]);
-            if (!computed(vm, error)) {
+            error = run_function(vm, (enum rune_rule_function)word[1], terms, &registers[word[2]]);
+            if (!computed(vm, error) || vm->err != RUNE_OK) {
                 FAIL_TO(word[3]);
             }
             word = skip_list(word + 4, 1);
@@ -1025,10 +1060,12 @@ bool rune_rule_run(struct rune_rule_vm *vm, const struct rune_image_plan *plan, 
     size_t prefix_bytes = (size_t)loop_count * RUNE_ORDER_MAX_PREFIX * sizeof(rune_term);
     size_t bytes = (loop_bytes + prefix_bytes + plan->registers * sizeof(rune_term) + 15) & ~(size_t)15;
     if (vm->depth >= RUNE_RULE_MAX_DEPTH || (size_t)(vm->frames_end - vm->frames) < bytes ||
-        !take_steps(vm, 1)) {
+        !take_steps(vm, 1 + plan->code_length / WORDS_A_STEP)) {
         vm->err = RUNE_E_LIMIT;
         return true;
     }
+    uint64_t outer_cost = vm->step_cost;
+    vm->step_cost = 1 + plan->code_length / WORDS_A_STEP;
     char *frame = vm->frames;
     struct loop *loops = (struct loop *)(void *)frame;
     rune_term *registers = (rune_term *)(void *)(frame + loop_bytes + prefix_bytes);
@@ -1040,6 +1077,7 @@ bool rune_rule_run(struct rune_rule_vm *vm, const struct rune_image_plan *plan, 
     }
     bool stopped = run_code(vm, vm->code + plan->code, registers, loops, emit, context);
     vm->depth--;
+    vm->step_cost = outer_cost;
     vm->frames = frame;
     return stopped;
 }

@@ -39,6 +39,7 @@ struct rune_rule_vm {
     const struct rune_request *request; /* NULL: none */
     struct rune_arena *arena;
     uint64_t steps_left;
+    uint64_t step_cost; /* steps that a turn of a loop takes: more than one in very long programs */
     enum rune_err err;    /* RUNE_E_LIMIT, RUNE_E_NOMEM: sticky, ends everything */
     const char *error;    /* code of the first derivation error; NULL: none */
     uint32_t failed;      /* derivations that erred, and reads of partial relations */

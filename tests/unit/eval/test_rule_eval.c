@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "eval/rule_code.h"
 #include "reference/datalog_run.h"
 
 #define WORLD                                                                                                          \
@@ -140,6 +141,28 @@ static void test_decide__steps_are_limited(void **state)
     datalog_run_close(&world.run);
 }
 
+/* A glob may go back and forth over a text: that is paid for. */
+static void test_decide__matching_is_limited(void **state)
+{
+    (void)state;
+    char program[8192], text[2001], glob[1001];
+    struct world world;
+    struct rune_rule_outcome outcome;
+    memset(text, 'a', sizeof(text) - 1);
+    memset(glob, 'a', sizeof(glob) - 1);
+    text[sizeof(text) - 1] = glob[sizeof(glob) - 1] = '\0';
+    snprintf(program, sizeof(program),
+             WORLD "text(\"%s\"). glob(\"*%sb*\").\n"
+                   "permit(U, A, R) :- principal(U), action(A), resource(R), text(T), glob(G), T.matches(G).\n",
+             text, glob);
+    open_world(&world, program);
+    assert_int_equal(decide(&world, "a", "d", 10000, &outcome), RUNE_E_LIMIT);
+    assert_int_equal(outcome.permit_count, 0);
+    assert_int_equal(decide(&world, "a", "d", 200000, &outcome), RUNE_OK);
+    assert_int_equal(outcome.permit_count, 0);
+    datalog_run_close(&world.run);
+}
+
 /* ---- damaged images ---- */
 
 static bool count_tuple(void *context, const rune_term *tuple, uint32_t arity)
@@ -222,11 +245,35 @@ static void test_damage__is_refused_or_harmless(void **state)
     datalog_run_close(&world.run);
 }
 
+/* An instruction that reads its own result would read what the memory held before. */
+static void test_verify__refuses_reading_what_is_not_written(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, WORLD "permit(U, A, R) :- principal(U), action(A), resource(R), n(X), X + 1 > 99.\n");
+    uint32_t *code = world.run.result.code.items;
+    uint32_t found = 0;
+    for (size_t i = 0; i + 5 < world.run.result.code.count; i++) {
+        if (code[i] == RUNE_RULE_ARITH && code[i + 1] == RUNE_RULE_ADD && code[i + 2] != code[i + 3]) {
+            uint32_t was = code[i + 3];
+            assert_int_equal(rune_rules_verify(&world.run.store, NULL), RUNE_OK);
+            code[i + 3] = code[i + 2];
+            assert_int_not_equal(rune_rules_verify(&world.run.store, NULL), RUNE_OK);
+            code[i + 3] = was;
+            found++;
+        }
+    }
+    assert_int_equal(found, 1);
+    datalog_run_close(&world.run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decide__permits_forbids_and_their_errors),
         cmocka_unit_test(test_decide__steps_are_limited),
+        cmocka_unit_test(test_decide__matching_is_limited),
+        cmocka_unit_test(test_verify__refuses_reading_what_is_not_written),
         cmocka_unit_test(test_damage__is_refused_or_harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
