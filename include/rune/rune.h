@@ -7,6 +7,7 @@
  *     query.h   relations of an image are read
  *     tests.h   the test cases of a bundle
  *     diag.h    what went wrong, for people
+ *     format.h  policies are laid out
  *     err.h     codes
  *
  * No function prints, exits, or keeps state outside the objects it is given. Options structs carry a version, so that
@@ -17,6 +18,7 @@
 #include "rune/decide.h"
 #include "rune/diag.h"
 #include "rune/err.h"
+#include "rune/format.h"
 #include "rune/image.h"
 #include "rune/query.h"
 #include "rune/str.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A stack of steps stands for the rest of the document; trying whether a group fits walks the same stack without
- * printing, at most as far as the line is wide. */
+/* A stack of steps stands for the rest of the document; trying whether a group fits walks the same
+ * stack without printing, at most as far as the line is wide. */
 #include "cedar/doc.h"
 
 #include <string.h>
@@ -21,8 +21,9 @@ static struct rune_doc *make(struct rune_arena *arena, enum rune_doc_kind kind, 
     return doc;
 }
 
-static const struct rune_doc *make_parts(struct rune_arena *arena, enum rune_doc_kind kind, uint32_t number,
-                                         const struct rune_doc *first, const struct rune_doc *second)
+static const struct rune_doc *make_parts(struct rune_arena *arena, enum rune_doc_kind kind,
+                                         uint32_t number, const struct rune_doc *first,
+                                         const struct rune_doc *second)
 {
     struct rune_doc *doc = make(arena, kind, number);
     if (doc != NULL) {
@@ -53,7 +54,8 @@ const struct rune_doc *rune_doc_pair(struct rune_arena *arena, const struct rune
     return make_parts(arena, RUNE_DOC_PAIR, 0, first, second);
 }
 
-const struct rune_doc *rune_doc_nest(struct rune_arena *arena, uint32_t spaces, const struct rune_doc *doc)
+const struct rune_doc *rune_doc_nest(struct rune_arena *arena, uint32_t spaces,
+                                     const struct rune_doc *doc)
 {
     return doc == NULL ? NULL : make_parts(arena, RUNE_DOC_NEST, spaces, doc, NULL);
 }
@@ -66,7 +68,8 @@ const struct rune_doc *rune_doc_group(struct rune_arena *arena, const struct run
     return make_parts(arena, RUNE_DOC_GROUP, 0, doc, NULL);
 }
 
-const struct rune_doc *rune_doc_concat(struct rune_arena *arena, const struct rune_doc *const *docs, size_t count)
+const struct rune_doc *rune_doc_concat(struct rune_arena *arena, const struct rune_doc *const *docs,
+                                       size_t count)
 {
     const struct rune_doc *all = NULL;
     for (size_t i = 0; i < count; i++) {
@@ -77,7 +80,8 @@ const struct rune_doc *rune_doc_concat(struct rune_arena *arena, const struct ru
 
 /* ---- printing ---- */
 
-void rune_doc_printer_init(struct rune_doc_printer *printer, uint32_t width, size_t limit, struct rune_buf *out)
+void rune_doc_printer_init(struct rune_doc_printer *printer, uint32_t width, size_t limit,
+                           struct rune_buf *out)
 {
     *printer = (struct rune_doc_printer){.width = width, .limit = limit, .out = out};
 }
@@ -91,7 +95,8 @@ void rune_doc_printer_fini(struct rune_doc_printer *printer)
 enum fit { FIT_UNKNOWN, FIT_YES, FIT_NO, FIT_NOMEM };
 
 /* One node of a trial; what it consists of goes on the trial's stack, which has room for two. */
-static enum fit try_node(struct rune_doc_printer *printer, const struct rune_doc *doc, bool is_flat, uint32_t *column)
+static enum fit try_node(struct rune_doc_printer *printer, const struct rune_doc *doc, bool is_flat,
+                         uint32_t *column)
 {
     struct rune_vec_doc *trial = &printer->trial;
     switch (doc->kind) {
@@ -119,7 +124,7 @@ static enum fit try_node(struct rune_doc_printer *printer, const struct rune_doc
     return *column > printer->width ? FIT_NO : FIT_UNKNOWN;
 }
 
-/* Whether `doc` laid out flat, and what follows it up to the next line end, fit the rest of the line. */
+/* Whether `doc`, flat, and what follows up to the next line end fit the rest of the line. */
 static enum fit try_flat(struct rune_doc_printer *printer, const struct rune_doc *doc)
 {
     size_t rest = printer->steps.count;
@@ -185,7 +190,8 @@ static bool print_step(struct rune_doc_printer *printer, struct rune_doc_step st
         }
         return true;
     case RUNE_DOC_PAIR:
-        steps->items[steps->count++] = (struct rune_doc_step){doc->as.parts.second, step.indent, step.is_flat};
+        steps->items[steps->count++] =
+            (struct rune_doc_step){doc->as.parts.second, step.indent, step.is_flat};
         break;
     case RUNE_DOC_NEST:
         step.indent += doc->number;
@@ -217,7 +223,8 @@ enum rune_err rune_doc_print(struct rune_doc_printer *printer, const struct rune
         return RUNE_E_NOMEM;
     }
     while (steps->count > 0) {
-        if (!RUNE_VEC_RESERVE(steps, steps->count + 2) || !print_step(printer, steps->items[--steps->count])) {
+        if (!RUNE_VEC_RESERVE(steps, steps->count + 2) ||
+            !print_step(printer, steps->items[--steps->count])) {
             return RUNE_E_NOMEM;
         }
         if (printer->out->length > printer->limit) {

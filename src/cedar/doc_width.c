@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Columns of text: East Asian Width W and F are wide; Grapheme_Extend, Default_Ignorable_Code_Point and the inner
- * letters of Hangul syllables take none. Control characters take one, as in Rust's unicode-width, which decides where
- * Cedar's formatter breaks lines. */
+/* Columns of text: East Asian Width W and F are wide; Grapheme_Extend, Default_Ignorable_Code_Point
+ * and the inner letters of Hangul syllables take none. Control characters take one, as in Rust's
+ * unicode-width, which decides where Cedar's formatter breaks lines. */
 #include "base/utf8.h"
 #include "cedar/doc.h"
 
@@ -163,7 +163,8 @@ static bool is_picture(uint32_t c)
 static uint32_t columns_behind(uint32_t before, uint32_t previous, uint32_t c)
 {
     bool is_tone = c >= FIRST_TONE && c <= LAST_TONE && is_picture(previous);
-    bool is_joined = previous == JOINER && is_picture(c) && (is_picture(before) || before == EMOJI_STYLE);
+    bool is_joined =
+        previous == JOINER && is_picture(c) && (is_picture(before) || before == EMOJI_STYLE);
     if (is_tone || is_joined) {
         return 0;
     }

@@ -11,7 +11,8 @@ static struct rune_str trim_end(struct rune_str text)
 {
     while (text.length > 0) {
         size_t start = text.length - 1;
-        while (start > 0 && text.length - start < 4 && ((unsigned char)text.data[start] & 0xC0) == 0x80) {
+        while (start > 0 && text.length - start < 4 &&
+               ((unsigned char)text.data[start] & 0xC0) == 0x80) {
             start--;
         }
         size_t size;
@@ -56,13 +57,15 @@ static bool next_comment(struct rune_str *text, struct rune_str *ret_comment)
 
 /* ---- tokens ---- */
 
-/* Splits the text between two tokens: its first line belongs to the one before, the rest to the one behind. */
+/* Splits the text between two tokens: its first line belongs to the one before, the rest to the
+ * one behind. */
 static uint32_t split_gap(const struct rune_source *source, uint32_t start, uint32_t end,
                           struct rune_format_token *before)
 {
     const char *text = source->text + start;
     const char *newline = end > start ? memchr(text, '\n', end - start) : NULL;
-    struct rune_str line = trim((struct rune_str){text, newline != NULL ? (size_t)(newline - text) : end - start});
+    struct rune_str line =
+        trim((struct rune_str){text, newline != NULL ? (size_t)(newline - text) : end - start});
     before->trailing = (uint32_t)(line.data - source->text);
     before->trailing_length = (uint32_t)line.length;
     return newline != NULL ? (uint32_t)(newline + 1 - source->text) : end;
@@ -90,19 +93,23 @@ bool rune_format_read_tokens(struct rune_format *format)
 
 /* ---- documents ---- */
 
-const struct rune_doc *rune_format_leading(struct rune_format *format, struct rune_format_token *token)
+const struct rune_doc *rune_format_leading(struct rune_format *format,
+                                           struct rune_format_token *token)
 {
-    struct rune_str text = {format->source->text + token->leading, token->token.offset - token->leading};
+    struct rune_str text = {format->source->text + token->leading,
+                            token->token.offset - token->leading};
     struct rune_str comment;
     const struct rune_doc *doc = NULL;
     token->leading = token->token.offset;
     while (next_comment(&text, &comment)) {
-        doc = RUNE_DOC_CONCAT(format->arena, doc, &rune_doc_hardline, rune_doc_text(format->arena, comment));
+        doc = RUNE_DOC_CONCAT(format->arena, doc, &rune_doc_hardline,
+                              rune_doc_text(format->arena, comment));
     }
     return doc == NULL ? NULL : rune_doc_pair(format->arena, doc, &rune_doc_hardline);
 }
 
-const struct rune_doc *rune_format_trailing(struct rune_format *format, struct rune_format_token *token,
+const struct rune_doc *rune_format_trailing(struct rune_format *format,
+                                            struct rune_format_token *token,
                                             const struct rune_doc *otherwise)
 {
     struct rune_str text = {format->source->text + token->trailing, token->trailing_length};
@@ -110,23 +117,28 @@ const struct rune_doc *rune_format_trailing(struct rune_format *format, struct r
         return otherwise;
     }
     token->trailing_length = 0;
-    return RUNE_DOC_CONCAT(format->arena, &rune_doc_space, rune_doc_text(format->arena, text), &rune_doc_hardline);
+    return RUNE_DOC_CONCAT(format->arena, &rune_doc_space, rune_doc_text(format->arena, text),
+                           &rune_doc_hardline);
 }
 
 const struct rune_doc *rune_format_wrap(struct rune_format *format, struct rune_format_token *token,
-                                        const struct rune_doc *doc, const struct rune_doc *otherwise)
+                                        const struct rune_doc *doc,
+                                        const struct rune_doc *otherwise)
 {
     const struct rune_doc *leading = rune_format_leading(format, token);
-    return RUNE_DOC_CONCAT(format->arena, leading, doc, rune_format_trailing(format, token, otherwise));
+    return RUNE_DOC_CONCAT(format->arena, leading, doc,
+                           rune_format_trailing(format, token, otherwise));
 }
 
-const struct rune_doc *rune_format_bare(struct rune_format *format, const struct rune_format_token *token)
+const struct rune_doc *rune_format_bare(struct rune_format *format,
+                                        const struct rune_format_token *token)
 {
     struct rune_str text = {format->source->text + token->token.offset, token->token.length};
     return rune_doc_text(format->arena, text);
 }
 
-const struct rune_doc *rune_format_token(struct rune_format *format, const struct rune_doc *otherwise)
+const struct rune_doc *rune_format_token(struct rune_format *format,
+                                         const struct rune_doc *otherwise)
 {
     struct rune_format_token *token = rune_format_next(format);
     return rune_format_wrap(format, token, rune_format_bare(format, token), otherwise);
@@ -135,7 +147,8 @@ const struct rune_doc *rune_format_token(struct rune_format *format, const struc
 void rune_format_append_rest(const struct rune_format *format, struct rune_buf *out)
 {
     const struct rune_format_token *end = &format->tokens.items[format->tokens.count - 1];
-    struct rune_str text = {format->source->text + end->leading, format->source->length - end->leading};
+    struct rune_str text = {format->source->text + end->leading,
+                            format->source->length - end->leading};
     struct rune_str comment;
     while (next_comment(&text, &comment)) {
         rune_buf_append_str(out, comment);
@@ -163,9 +176,9 @@ static const char *skip_literal(const char *p, const char *end)
     return p < end ? p + 1 : NULL;
 }
 
-/* Appends what stands between comments and strings without its empty lines. A line's end at the very beginning ends
- * the line of what is before and stays; one behind blanks does not, and what follows is drawn up: as Cedar's formatter
- * does it, which is what counts here. */
+/* Appends what stands between comments and strings without its empty lines. A line's end at the
+ * very beginning ends the line of what is before and stays; one behind blanks does not, and what
+ * follows is drawn up: as Cedar's formatter does it, which is what counts here. */
 static void append_without_empty_lines(const char *p, const char *end, struct rune_buf *out)
 {
     if (p < end && *p == '\n') {
@@ -182,7 +195,8 @@ static void append_without_empty_lines(const char *p, const char *end, struct ru
     }
 }
 
-void rune_format_append_trimmed(struct rune_str printed, struct rune_buf *scratch, struct rune_buf *out)
+void rune_format_append_trimmed(struct rune_str printed, struct rune_buf *scratch,
+                                struct rune_buf *out)
 {
     const char *end = printed.data + printed.length;
     const char *start = printed.data;

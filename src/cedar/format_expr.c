@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Expressions as documents. What is a group, and where lines may end, is as in Cedar's formatter: a chain of && or ||
- * shares the fate of what it stands in, an arithmetic chain, a bracket and a chain of members have fates of their own. */
+/* Expressions as documents. What is a group, and where lines may end, is as in Cedar's formatter: a
+ * chain of && or || shares the fate of what it stands in; an arithmetic chain, parentheses and a
+ * chain of members have fates of their own. */
 #include <string.h>
 
 #include "cedar/format_int.h"
@@ -8,7 +9,8 @@
 #define FORMAT_MAX_NESTING 2000u /* above what the parser lets through */
 
 /* Operands joined by operators: `a OP b`, with a line's end possible behind OP. */
-static const struct rune_doc *format_item(struct rune_format *format, const struct rune_doc *before, bool line_behind)
+static const struct rune_doc *format_item(struct rune_format *format, const struct rune_doc *before,
+                                          bool line_behind)
 {
     struct rune_arena *arena = format->arena;
     const struct rune_doc *op =
@@ -16,21 +18,24 @@ static const struct rune_doc *format_item(struct rune_format *format, const stru
     return RUNE_DOC_CONCAT(arena, before, &rune_doc_space, op);
 }
 
-/* Items up to the bracket that closes, commas between them; a last comma goes, with its comments. */
-static const struct rune_doc *format_list(struct rune_format *format, enum rune_cedar_token_kind close,
+/* Items up to the bracket that closes, commas between; a last comma goes, with its comments. */
+static const struct rune_doc *format_list(struct rune_format *format,
+                                          enum rune_cedar_token_kind close,
                                           const struct rune_doc *(*item)(struct rune_format *))
 {
     const struct rune_doc *doc = NULL;
-    while (!rune_format_at(format, close) && !rune_format_at(format, RUNE_TOKEN_END) && format->err == RUNE_OK) {
+    while (!rune_format_at(format, close) && !rune_format_at(format, RUNE_TOKEN_END) &&
+           format->err == RUNE_OK) {
         doc = rune_doc_pair(format->arena, doc, item(format));
         if (!rune_format_at(format, RUNE_TOKEN_COMMA)) {
             break;
         }
         struct rune_format_token *comma = rune_format_next(format);
         if (!rune_format_at(format, close)) {
-            doc =
-                RUNE_DOC_CONCAT(format->arena, doc,
-                                rune_format_wrap(format, comma, rune_format_bare(format, comma), NULL), &rune_doc_line);
+            doc = RUNE_DOC_CONCAT(
+                format->arena, doc,
+                rune_format_wrap(format, comma, rune_format_bare(format, comma), NULL),
+                &rune_doc_line);
         }
     }
     return doc;
@@ -41,7 +46,8 @@ static const struct rune_doc *format_list(struct rune_format *format, enum rune_
 static const struct rune_doc *format_record_item(struct rune_format *format)
 {
     bool is_name = format->tokens.items[format->at + 1].token.kind == RUNE_TOKEN_COLON;
-    const struct rune_doc *key = is_name ? rune_format_token(format, NULL) : rune_format_expr(format);
+    const struct rune_doc *key =
+        is_name ? rune_format_token(format, NULL) : rune_format_expr(format);
     const struct rune_doc *colon = rune_format_token(format, NULL);
     return RUNE_DOC_CONCAT(format->arena, key, colon, &rune_doc_space, rune_format_expr(format));
 }
@@ -49,7 +55,8 @@ static const struct rune_doc *format_record_item(struct rune_format *format)
 static const struct rune_doc *format_bracket(struct rune_format *format)
 {
     struct rune_arena *arena = format->arena;
-    enum rune_cedar_token_kind kind = (enum rune_cedar_token_kind)rune_format_peek(format)->token.kind;
+    enum rune_cedar_token_kind kind =
+        (enum rune_cedar_token_kind)rune_format_peek(format)->token.kind;
     const struct rune_doc *open = rune_format_token(format, NULL);
     const struct rune_doc *inner;
     uint32_t indent = 1; /* behind the bracket, in line with the first item */
@@ -60,12 +67,13 @@ static const struct rune_doc *format_bracket(struct rune_format *format)
     } else {
         inner = format_list(format, RUNE_TOKEN_RBRACE, format_record_item);
         if (inner != NULL) {
-            inner = rune_doc_group(arena, RUNE_DOC_CONCAT(arena, &rune_doc_line, inner, &rune_doc_line));
+            inner = rune_doc_group(arena,
+                                   RUNE_DOC_CONCAT(arena, &rune_doc_line, inner, &rune_doc_line));
         }
         indent = RUNE_FORMAT_INDENT;
     }
-    const struct rune_doc *doc =
-        RUNE_DOC_CONCAT(arena, open, rune_doc_nest(arena, indent, inner), rune_format_token(format, NULL));
+    const struct rune_doc *doc = RUNE_DOC_CONCAT(arena, open, rune_doc_nest(arena, indent, inner),
+                                                 rune_format_token(format, NULL));
     return kind == RUNE_TOKEN_LPAREN ? rune_doc_group(arena, doc) : doc;
 }
 
@@ -115,7 +123,8 @@ static const struct rune_doc *format_call(struct rune_format *format)
     const struct rune_doc *open = rune_format_token(format, NULL);
     const struct rune_doc *inner = format_list(format, RUNE_TOKEN_RPAREN, rune_format_expr);
     if (inner != NULL) {
-        inner = rune_doc_nest(arena, RUNE_FORMAT_INDENT, rune_doc_pair(arena, &rune_doc_break, inner));
+        inner =
+            rune_doc_nest(arena, RUNE_FORMAT_INDENT, rune_doc_pair(arena, &rune_doc_break, inner));
         inner = rune_doc_pair(arena, inner, &rune_doc_break);
     }
     return RUNE_DOC_CONCAT(arena, open, inner, rune_format_token(format, NULL));
@@ -149,7 +158,8 @@ static const struct rune_doc *format_member(struct rune_format *format)
     const struct rune_doc *accesses = NULL;
     while (at_access(format) && format->err == RUNE_OK) {
         bool may_break = accesses != NULL && !rune_format_at(format, RUNE_TOKEN_LPAREN);
-        accesses = RUNE_DOC_CONCAT(arena, accesses, may_break ? &rune_doc_break : NULL, format_access(format));
+        accesses = RUNE_DOC_CONCAT(arena, accesses, may_break ? &rune_doc_break : NULL,
+                                   format_access(format));
     }
     accesses = rune_doc_nest(arena, RUNE_FORMAT_INDENT, accesses);
     return rune_doc_group(arena, rune_doc_pair(arena, object, accesses));
@@ -198,27 +208,35 @@ static const struct rune_doc *format_test(struct rune_format *format, const stru
 {
     struct rune_arena *arena = format->arena;
     const struct rune_doc *word = rune_format_token(format, NULL);
-    const struct rune_doc *right = rune_doc_nest(arena, RUNE_FORMAT_INDENT, rune_format_add(format));
-    return rune_doc_group(arena, RUNE_DOC_CONCAT(arena, left, &rune_doc_line, word, &rune_doc_line, right));
+    const struct rune_doc *right =
+        rune_doc_nest(arena, RUNE_FORMAT_INDENT, rune_format_add(format));
+    return rune_doc_group(
+        arena, RUNE_DOC_CONCAT(arena, left, &rune_doc_line, word, &rune_doc_line, right));
 }
 
 /* `x is T`, `x is T in y`. */
 static const struct rune_doc *format_is(struct rune_format *format, const struct rune_doc *left)
 {
     struct rune_arena *arena = format->arena;
-    const struct rune_doc *doc = rune_doc_pair(arena, format_item(format, left, false), &rune_doc_space);
-    doc = rune_doc_pair(arena, doc, rune_doc_nest(arena, RUNE_FORMAT_INDENT, rune_format_add(format)));
+    const struct rune_doc *doc =
+        rune_doc_pair(arena, format_item(format, left, false), &rune_doc_space);
+    doc = rune_doc_pair(arena, doc,
+                        rune_doc_nest(arena, RUNE_FORMAT_INDENT, rune_format_add(format)));
     if (rune_format_at_word(format, RUNE_WORD_IN)) {
-        doc = RUNE_DOC_CONCAT(arena, doc, &rune_doc_line, rune_format_token(format, NULL), &rune_doc_space);
-        doc = rune_doc_pair(arena, doc, rune_doc_nest(arena, RUNE_FORMAT_INDENT, rune_format_add(format)));
+        doc = RUNE_DOC_CONCAT(arena, doc, &rune_doc_line, rune_format_token(format, NULL),
+                              &rune_doc_space);
+        doc = rune_doc_pair(arena, doc,
+                            rune_doc_nest(arena, RUNE_FORMAT_INDENT, rune_format_add(format)));
     }
     return rune_doc_group(arena, doc);
 }
 
 static bool at_comparison(struct rune_format *format)
 {
-    enum rune_cedar_token_kind kind = (enum rune_cedar_token_kind)rune_format_peek(format)->token.kind;
-    return (kind >= RUNE_TOKEN_EQ && kind <= RUNE_TOKEN_GE) || rune_format_at_word(format, RUNE_WORD_IN);
+    enum rune_cedar_token_kind kind =
+        (enum rune_cedar_token_kind)rune_format_peek(format)->token.kind;
+    return (kind >= RUNE_TOKEN_EQ && kind <= RUNE_TOKEN_GE) ||
+           rune_format_at_word(format, RUNE_WORD_IN);
 }
 
 static const struct rune_doc *format_relation(struct rune_format *format)
@@ -281,7 +299,8 @@ const struct rune_doc *rune_format_expr(struct rune_format *format)
         return NULL;
     }
     format->nesting++;
-    const struct rune_doc *doc = rune_format_at_word(format, RUNE_WORD_IF) ? format_if(format) : format_or(format);
+    const struct rune_doc *doc =
+        rune_format_at_word(format, RUNE_WORD_IF) ? format_if(format) : format_or(format);
     format->nesting--;
     return doc;
 }

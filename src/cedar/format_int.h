@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* format_int: what the files of the formatter share. Private to cedar/format*.c.
  *
- * The text has been parsed before, so that here its tokens are read without asking whether they are allowed. Each
- * token carries the comments around it; who prints the token takes them, once. */
+ * The text has been parsed before, so that here its tokens are read without asking whether they
+ * are allowed. Each token carries the comments around it; who prints the token takes them, once. */
 #pragma once
 
 #include "base/vec.h"
@@ -12,7 +12,8 @@
 #define RUNE_FORMAT_INDENT 2u
 #define RUNE_FORMAT_WIDTH  80u
 
-/* A token and the text before it: from the end of the last one's line (leading), and on its own line (trailing). */
+/* A token with the text around it: from the end of the last one's line (leading), and on its own
+ * line (trailing). */
 struct rune_format_token {
     struct rune_cedar_token token;
     uint32_t leading;         /* offset; ends at the token. Comments on lines of their own */
@@ -59,28 +60,34 @@ static inline struct rune_format_token *rune_format_next(struct rune_format *for
 /* All tokens of the source into format->tokens. False: out of memory. */
 bool rune_format_read_tokens(struct rune_format *format);
 
-/* Comments on lines of their own before a token, each with its line's end; NULL where there are none. */
-const struct rune_doc *rune_format_leading(struct rune_format *format, struct rune_format_token *token);
+/* Comments on lines of their own before a token, each with its line's end; NULL: none. */
+const struct rune_doc *rune_format_leading(struct rune_format *format,
+                                           struct rune_format_token *token);
 
 /* The comment behind a token and the line's end; `otherwise` if there is none. */
-const struct rune_doc *rune_format_trailing(struct rune_format *format, struct rune_format_token *token,
+const struct rune_doc *rune_format_trailing(struct rune_format *format,
+                                            struct rune_format_token *token,
                                             const struct rune_doc *otherwise);
 
 /* Both around a document. */
 const struct rune_doc *rune_format_wrap(struct rune_format *format, struct rune_format_token *token,
-                                        const struct rune_doc *doc, const struct rune_doc *otherwise);
+                                        const struct rune_doc *doc,
+                                        const struct rune_doc *otherwise);
 
 /* The token's text as it is. */
-const struct rune_doc *rune_format_bare(struct rune_format *format, const struct rune_format_token *token);
+const struct rune_doc *rune_format_bare(struct rune_format *format,
+                                        const struct rune_format_token *token);
 
 /* The next token with its comments. */
-const struct rune_doc *rune_format_token(struct rune_format *format, const struct rune_doc *otherwise);
+const struct rune_doc *rune_format_token(struct rune_format *format,
+                                         const struct rune_doc *otherwise);
 
 /* Appends the comments after the last token's line, a line each. */
 void rune_format_append_rest(const struct rune_format *format, struct rune_buf *out);
 
 /* Appends a policy as printed, without its empty lines and without space around it. */
-void rune_format_append_trimmed(struct rune_str printed, struct rune_buf *scratch, struct rune_buf *out);
+void rune_format_append_trimmed(struct rune_str printed, struct rune_buf *scratch,
+                                struct rune_buf *out);
 
 /* ---- format_expr.c ---- */
 

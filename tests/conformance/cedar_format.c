@@ -14,8 +14,10 @@ void run_format(struct conformance *run, const struct rune_json_node *line, stru
     bool ok = rune_cedar_format(&source, &out, diag) == RUNE_OK;
     bool want = case_bool(line, "ok");
     struct rune_str expected = want ? case_text(line, "formatted") : RUNE_STR("a refusal");
-    struct rune_str got = ok ? (struct rune_str){out.data, out.length} : rune_str_from(rune_diag_text(diag));
-    conformance_check(run, "format", ok == want && (!ok || rune_str_equal(expected, got)), expected, got);
+    struct rune_str got =
+        ok ? (struct rune_str){out.data, out.length} : rune_str_from(rune_diag_text(diag));
+    conformance_check(run, "format", ok == want && (!ok || rune_str_equal(expected, got)), expected,
+                      got);
     rune_buf_fini(&out);
     rune_diag_destroy(diag);
 }

@@ -23,6 +23,10 @@ REQUESTS = """{"principal":"alice","action":"edit","resource":"roadmap","context
 WRONG = REQUESTS.replace('"DENY"', '"FORBID"')
 BROKEN = {"a.cedar": "permit(principal, action, resource) when { principal. };\npermit(principal, action);\n",
           "b.dl": "p(X) :- q(X), not p(X).\n"}
+UGLY = """// who
+permit(principal == User::"a",action,resource) when{ resource.owner==principal
+&&context.mfa // both
+};"""
 
 CASES = [
     ("help", ["help"]),
@@ -40,6 +44,11 @@ CASES = [
     ("validate-broken", ["validate", "broken"]),
     ("validate-broken-json", ["validate", "broken", "--format", "json"]),
     ("validate-missing", ["validate", "nowhere"]),
+    ("fmt", ["fmt", "ugly.cedar"]),
+    ("fmt-check", ["fmt", "--check", "ugly.cedar", "broken", "nowhere.cedar"]),
+    ("fmt-both", ["fmt", "--check", "--write", "ugly.cedar"]),
+    ("fmt-write", ["fmt", "--write", "ugly.cedar"]),
+    ("fmt-written", ["fmt", "--check", "ugly.cedar"]),
     ("build", ["build", "docshare", "-o", "docshare.image"]),
     ("build-json", ["build", "docshare", "-o", "docshare.image", "--format", "json"]),
     ("build-broken", ["build", "broken", "-o", "broken.image"]),
@@ -91,7 +100,8 @@ def mask(text):
 def prepare(folder):
     os.symlink(os.path.join(os.path.abspath(SOURCE), "examples/docshare"), os.path.join(folder, "docshare"))
     os.mkdir(os.path.join(folder, "broken"))
-    files = {"requests.jsonl": REQUESTS, "wrong.jsonl": WRONG, "mfa.json": json.dumps({"mfa": False})}
+    files = {"requests.jsonl": REQUESTS, "wrong.jsonl": WRONG, "mfa.json": json.dumps({"mfa": False}),
+             "ugly.cedar": UGLY}
     files.update({os.path.join("broken", name): text for name, text in BROKEN.items()})
     for name, text in files.items():
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
