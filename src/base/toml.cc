@@ -213,6 +213,56 @@ bool has_no_control_characters(const rune_source *source, rune_diag *diag)
     return true;
 }
 
+// Behind the string that begins at `i`.
+uint32_t skip_string(const rune_source *source, uint32_t i)
+{
+    const std::string_view text(source->text, source->length);
+    const char quote = text[i];
+    const bool is_long = text.substr(i).substr(0, 3) == std::string_view(quote == '"' ? "\"\"\"" : "'''");
+    const std::string_view end = text.substr(i, is_long ? 3 : 1);
+    for (i += static_cast<uint32_t>(end.size()); i < source->length; i++) {
+        if (text[i] == '\\' && quote == '"') {
+            i++;
+        } else if (text.substr(i, end.size()) == end) {
+            i += static_cast<uint32_t>(end.size());
+            for (int extra = 0; is_long && extra < 2 && i < source->length && text[i] == quote; extra++) {
+                i++; // two quotes may stand before the closing three
+            }
+            return i;
+        } else if (!is_long && text[i] == '\n') {
+            return i;
+        }
+    }
+    return source->length;
+}
+
+// The library builds and destroys tables recursively, and bounds nested values but not the parts of a dotted key.
+bool has_short_keys(const rune_source *source, rune_diag *diag)
+{
+    uint32_t parts = 1;
+    for (uint32_t i = 0; i < source->length;) {
+        const char c = source->text[i];
+        if (c == '"' || c == '\'') {
+            i = skip_string(source, i);
+            continue;
+        }
+        if (c == '#') {
+            while (i < source->length && source->text[i] != '\n') {
+                i++;
+            }
+            continue;
+        }
+        parts = std::strchr("\n=,[]{}", c) != nullptr ? 1 : parts + (c == '.');
+        if (parts > max_depth) {
+            rune_diag_report(diag, RUNE_ERROR, "RUNE-T0002", rune_span{source, i, 1}, nullptr,
+                             "tables are nested more than %u deep", max_depth);
+            return false;
+        }
+        i++;
+    }
+    return true;
+}
+
 rune_err fail_syntax(const rune_source *source, uint32_t offset, std::string_view text, rune_diag *diag)
 {
     rune_diag_report(diag, RUNE_ERROR, "RUNE-T0001", rune_span{source, offset, 1}, "the file must be TOML 1.0", "%.*s",
@@ -223,6 +273,9 @@ rune_err fail_syntax(const rune_source *source, uint32_t offset, std::string_vie
 rune_err parse(const rune_source *source, rune_arena *arena, rune_json_node *ret_root, rune_diag *diag)
 {
     if (!has_no_control_characters(source, diag)) {
+        return RUNE_E_SYNTAX;
+    }
+    if (!has_short_keys(source, diag)) {
         return RUNE_E_SYNTAX;
     }
     Converter converter(source, arena);

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "reference/oom.h"
 
 static enum rune_err parse(const char *text, struct rune_arena *arena, struct rune_json_node *root,
@@ -132,6 +133,42 @@ static void test_toml__depth_is_limited(void **state)
     rune_arena_fini(&arena);
 }
 
+/* `count` parts of a key, each `part`, between `before` and `after`. */
+static enum rune_err parse_long_key(const char *before, const char *part, size_t count, const char *after)
+{
+    struct rune_buf text = RUNE_BUF_INIT;
+    struct rune_arena arena;
+    struct rune_json_node root;
+    rune_arena_init(&arena, 0);
+    rune_buf_append_cstr(&text, before);
+    for (size_t i = 0; i < count; i++) {
+        rune_buf_append_cstr(&text, i == 0 ? "" : ".");
+        rune_buf_append_cstr(&text, part);
+    }
+    rune_buf_append_cstr(&text, after);
+    enum rune_err err = parse(rune_buf_cstr(&text), &arena, &root, NULL);
+    rune_buf_fini(&text);
+    rune_arena_fini(&arena);
+    return err;
+}
+
+static void test_toml__parts_of_a_key_are_limited(void **state)
+{
+    (void)state;
+    static const size_t many = 200000; /* the library would need a stack frame for each */
+    assert_int_equal(parse_long_key("", "a", many, " = 1\n"), RUNE_E_SYNTAX);
+    assert_int_equal(parse_long_key("[", "a", many, "]\n"), RUNE_E_SYNTAX);
+    assert_int_equal(parse_long_key("[[", "\"\"", many, "]]\n"), RUNE_E_SYNTAX);
+    assert_int_equal(parse_long_key("x = \"\"\"a\"\"\"\"\"\n", " 'b' ", many, " = 1\n"), RUNE_E_SYNTAX);
+    assert_int_equal(parse_long_key("x = [{", "a", many, " = 1}]\n"), RUNE_E_SYNTAX);
+    assert_int_equal(parse_long_key("", "a", 60, " = 1\n"), RUNE_OK);
+    assert_int_equal(parse_long_key("x = \"", "a", 300, "\"\n"), RUNE_OK);
+    assert_int_equal(parse_long_key("x = '''", "a", 300, "'''\n"), RUNE_OK);
+    assert_int_equal(parse_long_key("x = \"\\\"", "a", 300, "\"\n"), RUNE_OK);
+    assert_int_equal(parse_long_key("x = [1.5, 1.", "5, 1", 300, "]# \" ... \n"), RUNE_OK);
+    assert_int_equal(parse_long_key("# '", "a", 300, "\n"), RUNE_OK);
+}
+
 static bool work(void *context)
 {
     (void)context;
@@ -157,6 +194,7 @@ int main(void)
         cmocka_unit_test(test_toml__members_are_in_order_of_the_text_and_have_places),
         cmocka_unit_test(test_toml__errors_have_a_place),
         cmocka_unit_test(test_toml__depth_is_limited),
+        cmocka_unit_test(test_toml__parts_of_a_key_are_limited),
         cmocka_unit_test(test_toml__out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
