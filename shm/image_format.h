@@ -160,6 +160,9 @@ enum rune_relation_flag {
     RUNE_RELATION_BY_KEY = 1u << 8, /* demanded; every value of its first column is one of a stored tuple */
 };
 
+/* The upper half of a relation's flags: its stratum, saturated, for people. */
+#define RUNE_RELATION_STRATUM(flags) ((flags) >> 16)
+
 struct rune_image_relation {
     uint32_t name; /* text */
     uint32_t arity;
@@ -207,7 +210,7 @@ struct rune_image_plan {
     uint32_t code_length;
     uint32_t registers; /* values it needs, checked by the verifier */
     uint32_t flags;     /* eval/rule_code.h */
-    uint32_t reserved;
+    uint32_t rows; /* expected, for people (`rune plan`); saturated */
 };
 
 _Static_assert(sizeof(struct rune_image_rule) == 24 && sizeof(struct rune_image_plan) == 32, "FORMAT");

@@ -5,6 +5,7 @@
  *     image.h   an image is opened
  *     decide.h  a request and an image become a decision
  *     query.h   relations of an image are read
+ *     plan.h    how rules are answered, for people
  *     tests.h   the test cases of a bundle
  *     diag.h    what went wrong, for people
  *     format.h  policies are laid out
@@ -20,6 +21,7 @@
 #include "rune/err.h"
 #include "rune/format.h"
 #include "rune/image.h"
+#include "rune/plan.h"
 #include "rune/query.h"
 #include "rune/str.h"
 #include "rune/tests.h"

@@ -30,6 +30,7 @@ struct coder {
     uint32_t *level;   /* by variable */
     uint32_t registers;
     uint32_t loops;
+    double rows; /* expected so far */
     uint32_t *loop_at; /* word of each loop */
     struct rune_vec_u32 code; /* made aside: demands found on the way append programs of their own */
     struct rune_vec_rule_span spans;
@@ -253,7 +254,7 @@ static enum rune_err coder_init(struct coder *coder, struct rune_dl_ctx *ctx, co
                                 uint32_t bound, uint32_t delta)
 {
     size_t vars = rule->var_count + 1, goals = rule->goal_count + 1;
-    *coder = (struct coder){.ctx = ctx, .rule = rule, .bound = bound, .delta = delta};
+    *coder = (struct coder){.ctx = ctx, .rule = rule, .bound = bound, .delta = delta, .rows = 1};
     struct rune_arena *arena = &ctx->scratch;
     coder->is_bound = RUNE_ARENA_ARRAY(arena, bool, vars);
     coder->is_done = RUNE_ARENA_ARRAY(arena, bool, goals);
@@ -955,6 +956,7 @@ static enum rune_err put_body(struct coder *coder)
         if (next == UINT32_MAX) {
             return stuck(coder);
         }
+        coder->rows *= cost < 0.5 ? 1 : cost < 1 ? 0.9 : cost;
         put_goal(coder, next);
         take_goal(coder, next);
     }
@@ -1006,7 +1008,8 @@ enum rune_err rune_dl_code_rule(struct rune_dl_ctx *ctx, uint32_t number, uint32
     }
     put(&coder, RUNE_RULE_RETURN);
     *ret_plan = (struct rune_image_plan){
-        .relation = rule->head, .bound = bound, .rule = rule->number, .registers = coder.registers, .flags = coder.loops};
+        .relation = rule->head, .bound = bound, .rule = rule->number, .registers = coder.registers, .flags = coder.loops,
+        .rows = coder.rows < UINT32_MAX ? (uint32_t)(coder.rows + 0.5) : UINT32_MAX};
     err = coder.err == RUNE_OK ? append_program(&coder, ret_plan) : coder.err;
 out:
     RUNE_VEC_FINI(&coder.code);

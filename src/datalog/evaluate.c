@@ -562,7 +562,8 @@ static uint32_t relation_flags(const struct rune_dl_rel *rel)
     flags |= rel->is_unsure ? RUNE_RELATION_UNSURE : 0u;
     flags |= rel->builtin == RUNE_DL_PERMIT ? RUNE_RELATION_PERMIT : 0u;
     flags |= rel->builtin == RUNE_DL_FORBID ? RUNE_RELATION_FORBID : 0u;
-    return flags;
+    uint32_t stratum = rel->source == NULL ? 0 : rel->source->stratum;
+    return flags | (stratum < UINT16_MAX ? stratum : UINT16_MAX) << 16;
 }
 
 static enum rune_err write_relations(struct output *out)

@@ -28,6 +28,20 @@ permit(principal == User::"a",action,resource) when{ resource.owner==principal
 &&context.mfa // both
 };"""
 
+# Every user reads every document of its groups: demanded, as a product; a sum over it; a recursion that is stored.
+DEMAND = """group(G, G) :- member(_, G).
+group(G, H) :- group(G, F), part(F, H).
+reads(U, D) :- member(U, G), group(G, H), shelf(H, D).
+load(U, N) :- member(U, _), N = count { reads(U, _) }.
+permit(P, A, R) :- principal(P), action(A), resource(R), reads(P, R), load(P, N), N < 100000, not banned(P, R).
+"""
+DEMAND_FACTS = {
+    "member": [(f"u{i}", f"g{i % 10}") for i in range(200)],
+    "part": [(f"g{i}", "all") for i in range(10)],
+    "shelf": [("all", f"d{i}") for i in range(300)],
+    "banned": [("u7", "d8")],
+}
+
 CASES = [
     ("help", ["help"]),
     ("help-eval", ["eval", "--help"]),
@@ -67,6 +81,10 @@ CASES = [
     ("query-unknown", ["query", "docshare.image", "in_teem(U, T)"]),
     ("query-arity", ["query", "docshare.image", "in_team(U)"]),
     ("query-syntax", ["query", "docshare.image", "in_team(U,"]),
+    ("plan", ["plan", "docshare"]),
+    ("plan-demand", ["plan", "demand", "--count"]),
+    ("plan-rule", ["plan", "docshare.image", "legal-hold"]),
+    ("plan-unknown", ["plan", "docshare.image", "illegal-hold"]),
     ("test", ["test", "docshare", "--verbose"]),
     ("test-image", ["test", "docshare.image"]),
     ("benchmark", ["benchmark", "docshare.image", "--requests", "requests.jsonl", "--seconds", "1"]),
@@ -106,6 +124,12 @@ def prepare(folder):
     for name, text in files.items():
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
             file.write(text)
+    os.makedirs(os.path.join(folder, "demand", "facts"))
+    with open(os.path.join(folder, "demand", "rules.dl"), "w", encoding="utf-8") as file:
+        file.write(DEMAND)
+    for name, rows in DEMAND_FACTS.items():
+        with open(os.path.join(folder, "demand", "facts", name + ".tsv"), "w", encoding="utf-8") as file:
+            file.writelines("\t".join(row) + "\n" for row in rows)
 
 
 def damage(folder):
