@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rune plan: how rules are answered: what is stored, what is demanded, in which order atoms are taken. */
+/* rune plan: how rules are answered: what is stored, what is demanded, in which order atoms are
+ * taken. */
 #include "rune/plan.h"
 
 #include <stdio.h>
@@ -12,7 +13,8 @@ struct arguments {
 };
 
 static const struct cli_option options[] = {
-    CLI_OPTION(arguments, count, "count", 0, CLI_FLAG, NULL, "also count what is computed on demand (may take long)"),
+    CLI_OPTION(arguments, count, "count", 0, CLI_FLAG, NULL,
+               "also count what is computed on demand (may take long)"),
 };
 
 static bool print_line(void *context, struct rune_str line)
@@ -32,8 +34,9 @@ static enum cli_exit run(const struct cli_call *call)
     }
     const char *rule = call->operand_count > 1 ? call->operands[1] : NULL;
     rune_decider_set_max_steps(subject.decider, UINT64_MAX); /* a person waits, and may interrupt */
-    enum rune_err err = rune_plan_describe(subject.image, rule, arguments->count ? subject.decider : NULL, print_line,
-                                           NULL, subject.diag);
+    enum rune_err err =
+        rune_plan_describe(subject.image, rule, arguments->count ? subject.decider : NULL,
+                           print_line, NULL, subject.diag);
     if (err != RUNE_OK) {
         cli_print_diag(subject.diag, err, "plan");
     }
@@ -45,8 +48,10 @@ const struct cli_command cli_command_plan = {
     .name = "plan",
     .operands = "BUNDLE|IMAGE [RULE]",
     .summary = "show how rules are answered",
-    .details = "Relations by stratum with their counts and orders, then each rule's plans, one for each set of columns\n"
-               "that somebody asks by, with the atoms in the order in which they are taken. RULE is the id of a rule\n"
+    .details = "Relations by stratum with their counts and orders, then each rule's plans, one for "
+               "each set of columns\n"
+               "that somebody asks by, with the atoms in the order in which they are taken. RULE "
+               "is the id of a rule\n"
                "or a relation: then only its plans.\n\n"
                "  rune plan examples/documents\n"
                "  rune plan examples/documents can_edit\n",

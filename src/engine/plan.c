@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plan: reads the image's relations and compiled rules back into words. A goal's text is the source's own, found by
- * the spans of the instructions; spans of an image are not verified, so they are checked here. */
+/* plan: reads the image's relations and compiled rules back into words. A goal's text is the
+ * source's own, found by the spans of the instructions; spans of an image are not verified, so they
+ * are checked here. */
 #include "rune/plan.h"
 
 #include <inttypes.h>
@@ -48,7 +49,8 @@ static void put_line(struct describer *d, const char *text)
 
 static struct rune_str text_at(const struct describer *d, uint32_t index)
 {
-    return rune_terms_string(&d->store->terms, rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, index));
+    return rune_terms_string(&d->store->terms,
+                             rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, index));
 }
 
 /* Relations that the builder makes for itself have names no rule can write. */
@@ -71,7 +73,8 @@ static void put_columns(struct describer *d, const struct rune_image_order *orde
     }
 }
 
-/* Rows that all rules of a demanded relation are expected to give with nothing bound; false: no such plan. */
+/* Rows that all rules of a demanded relation are expected to give with nothing bound; false: no
+ * such plan. */
 static bool expected_rows(const struct describer *d, uint32_t relation, uint64_t *ret_rows)
 {
     bool found = false;
@@ -97,7 +100,8 @@ static enum rune_err count_demanded(struct describer *d, uint32_t number, uint64
     rune_buf_append_cstr(&pattern, relation->arity > 0 ? ")" : "");
     rune_buf_append_char(&pattern, '\0');
     enum rune_err err = pattern.failed ? RUNE_E_NOMEM
-                                       : rune_query_count(d->decider, d->image, NULL, pattern.data, ret_count, d->diag);
+                                       : rune_query_count(d->decider, d->image, NULL, pattern.data,
+                                                          ret_count, d->diag);
     rune_buf_fini(&pattern);
     return err;
 }
@@ -109,11 +113,13 @@ static void put_count(struct describer *d, uint32_t number)
     bool on_request = (relation->flags & RUNE_RELATION_REQUEST) != 0;
     uint64_t rows;
     if ((relation->flags & RUNE_RELATION_STORED) != 0) {
-        rune_buf_printf(&d->line, ": %" PRIu64 " %s", relation->tuple_count, tuples(relation->tuple_count));
+        rune_buf_printf(&d->line, ": %" PRIu64 " %s", relation->tuple_count,
+                        tuples(relation->tuple_count));
     } else if (!on_request && expected_rows(d, number, &rows)) {
         rune_buf_printf(&d->line, ": about %" PRIu64 " %s expected", rows, tuples(rows));
     }
-    if ((relation->flags & (RUNE_RELATION_STORED | RUNE_RELATION_REQUEST)) == 0 && d->decider != NULL) {
+    if ((relation->flags & (RUNE_RELATION_STORED | RUNE_RELATION_REQUEST)) == 0 &&
+        d->decider != NULL) {
         enum rune_err err = count_demanded(d, number, &rows);
         if (err == RUNE_OK) {
             rune_buf_printf(&d->line, ", %" PRIu64 " found", rows);
@@ -134,9 +140,12 @@ static void put_relation(struct describer *d, uint32_t number)
         uint32_t flag;
         const char *text;
     } words[] = {
-        {RUNE_RELATION_BASE, "given"},           {RUNE_RELATION_DERIVED, "derived"},
-        {RUNE_RELATION_STORED, "stored"},        {RUNE_RELATION_REQUEST, "depends on the request"},
-        {RUNE_RELATION_PARTIAL, "a rule erred"}, {RUNE_RELATION_UNSURE, "rests on what could not be computed"},
+        {RUNE_RELATION_BASE, "given"},
+        {RUNE_RELATION_DERIVED, "derived"},
+        {RUNE_RELATION_STORED, "stored"},
+        {RUNE_RELATION_REQUEST, "depends on the request"},
+        {RUNE_RELATION_PARTIAL, "a rule erred"},
+        {RUNE_RELATION_UNSURE, "rests on what could not be computed"},
     };
     rune_buf_printf(&d->line, "  %.*s/%u", RUNE_STR_ARG(name), relation->arity);
     put_count(d, number);
@@ -168,7 +177,8 @@ static void put_relations(struct describer *d)
         bool is_first = true;
         for (uint32_t i = 0; i < d->store->relation_count && !d->is_stopped; i++) {
             const struct rune_image_relation *relation = &d->store->relations[i];
-            if (RUNE_RELATION_STRATUM(relation->flags) != s || is_hidden(text_at(d, relation->name))) {
+            if (RUNE_RELATION_STRATUM(relation->flags) != s ||
+                is_hidden(text_at(d, relation->name))) {
                 continue;
             }
             if (is_first) {
@@ -229,16 +239,20 @@ static void put_search(struct describer *d, const struct step *step)
     bool is_loop = step->op == RUNE_RULE_SCAN;
     rune_buf_printf(&d->line, "  -- %s %.*s, ", is_loop ? "read" : "look up", RUNE_STR_ARG(name));
     if (bound == 0) {
-        rune_buf_printf(&d->line, "all %" PRIu64 " %s", relation->tuple_count, tuples(relation->tuple_count));
+        rune_buf_printf(&d->line, "all %" PRIu64 " %s", relation->tuple_count,
+                        tuples(relation->tuple_count));
         return;
     }
     rune_buf_append_cstr(&d->line, "by column");
     for (uint32_t i = 0; i < bound; i++) {
-        rune_buf_printf(&d->line, "%s%u", i == 0 ? " " : ", ", rune_order_column(order, relation->arity, i) + 1);
+        rune_buf_printf(&d->line, "%s%u", i == 0 ? " " : ", ",
+                        rune_order_column(order, relation->arity, i) + 1);
     }
-    rune_buf_printf(&d->line, " of %" PRIu64 " %s", relation->tuple_count, tuples(relation->tuple_count));
+    rune_buf_printf(&d->line, " of %" PRIu64 " %s", relation->tuple_count,
+                    tuples(relation->tuple_count));
     if (is_loop && bound == 1 && order->key_count > 0) {
-        rune_buf_printf(&d->line, " (%.1f a value)", (double)relation->tuple_count / order->key_count);
+        rune_buf_printf(&d->line, " (%.1f a value)",
+                        (double)relation->tuple_count / order->key_count);
     }
 }
 
@@ -255,7 +269,8 @@ static void put_call(struct describer *d, const struct step *step)
     }
     struct rune_str name = text_at(d, d->store->relations[plans->relation].name);
     uint32_t shown = is_hidden(name) ? 0 : (uint32_t)name.length;
-    rune_buf_printf(&d->line, "  -- %s%.*s", shown > 0 ? "demand " : "demand its own rules", (int)shown, name.data);
+    rune_buf_printf(&d->line, "  -- %s%.*s", shown > 0 ? "demand " : "demand its own rules",
+                    (int)shown, name.data);
     for (uint32_t i = 0, n = 0; i < 32; i++) {
         if ((plans->bound >> i & 1) != 0) {
             rune_buf_printf(&d->line, "%s%u", n++ == 0 ? " by column " : ", ", i + 1);
@@ -337,13 +352,15 @@ static uint32_t first_span(const struct rune_store *store, uint32_t code)
 static void put_goals(struct describer *d, const struct rune_image_plan *plan)
 {
     const struct rune_store *store = d->store;
-    const uint32_t *code = store->rule_code, *word = code + plan->code, *end = word + plan->code_length;
+    const uint32_t *code = store->rule_code, *word = code + plan->code,
+                   *end = word + plan->code_length;
     struct rune_str source = source_of(d, plan->rule);
     uint32_t span = first_span(store, plan->code), goal = 0;
     while (word < end && !d->is_stopped) {
         struct step step;
         bool is_goal = false;
-        while (span < store->rule_span_count && store->rule_spans[span].code <= (uint32_t)(word - code)) {
+        while (span < store->rule_span_count &&
+               store->rule_spans[span].code <= (uint32_t)(word - code)) {
             if (goal++ > 0) {
                 end_line(d);
             }
@@ -370,7 +387,9 @@ static void put_plan(struct describer *d, const struct rune_image_plan *plan)
     if (plan->bound == 0) {
         rune_buf_append_cstr(&d->line, "  asked for all tuples");
     } else {
-        rune_buf_append_cstr(&d->line, plan->bound == (plan->bound & -plan->bound) ? "  asked by column" : "  asked by columns");
+        rune_buf_append_cstr(&d->line, plan->bound == (plan->bound & -plan->bound)
+                                           ? "  asked by column"
+                                           : "  asked by columns");
         for (uint32_t i = 0, n = 0; i < 32; i++) {
             if ((plan->bound >> i & 1) != 0) {
                 rune_buf_printf(&d->line, "%s%u", n++ == 0 ? " " : ", ", i + 1);
@@ -386,7 +405,8 @@ static void put_plan(struct describer *d, const struct rune_image_plan *plan)
 
 static bool is_asked(const struct describer *d, const struct rune_image_rule *rule)
 {
-    struct rune_str asked = d->rule == NULL ? (struct rune_str){0} : (struct rune_str){d->rule, strlen(d->rule)};
+    struct rune_str asked =
+        d->rule == NULL ? (struct rune_str){0} : (struct rune_str){d->rule, strlen(d->rule)};
     return d->rule == NULL || rune_str_equal(text_at(d, rule->id), asked) ||
            rune_str_equal(text_at(d, d->store->relations[rule->head].name), asked);
 }
@@ -401,16 +421,19 @@ static uint32_t line_of(struct rune_str source, uint32_t offset)
 }
 
 /* `by_rule`: plans sorted by rule, those of rule r in [starts[r], starts[r + 1]). */
-static void put_rule(struct describer *d, uint32_t number, const uint32_t *starts, const uint32_t *by_rule)
+static void put_rule(struct describer *d, uint32_t number, const uint32_t *starts,
+                     const uint32_t *by_rule)
 {
     const struct rune_image_rule *rule = &d->store->rules[number];
     struct rune_str source = source_of(d, number), id = text_at(d, rule->id);
     put_line(d, "");
     rune_buf_printf(&d->line, "rule %.*s", RUNE_STR_ARG(id));
-    bool is_place = memchr(id.data, ':', id.length) != NULL; /* a rule without @id is called by its place */
+    bool is_place =
+        memchr(id.data, ':', id.length) != NULL; /* a rule without @id is called by its place */
     if (source.length > 0 && !is_place) {
         struct rune_str path = text_at(d, d->store->sources[rule->source].path);
-        rune_buf_printf(&d->line, " (%.*s:%u)", RUNE_STR_ARG(path), line_of(source, rule->source_offset));
+        rune_buf_printf(&d->line, " (%.*s:%u)", RUNE_STR_ARG(path),
+                        line_of(source, rule->source_offset));
     }
     end_line(d);
     rune_buf_append_cstr(&d->line, "  ");
@@ -441,7 +464,8 @@ static bool put_rules(struct describer *d)
         for (uint32_t i = 0; i < store->rule_count; i++) {
             starts[i + 1] += starts[i];
         }
-        /* Filled backwards: starts[r + 1] counts down to starts[r]'s end, then all move up by one. */
+        /* Filled backwards: starts[r + 1] counts down to starts[r]'s end, then all move up by one.
+         */
         for (uint32_t i = store->plan_count; i-- > 0;) {
             if (store->plans[i].rule < store->rule_count) {
                 by_rule[--starts[store->plans[i].rule + 1]] = i;
@@ -463,11 +487,18 @@ static bool put_rules(struct describer *d)
     return found;
 }
 
-enum rune_err rune_plan_describe(const struct rune_image *image, const char *rule, struct rune_decider *decider,
-                                 rune_plan_fn emit, void *context, struct rune_diag *diag)
+enum rune_err rune_plan_describe(const struct rune_image *image, const char *rule,
+                                 struct rune_decider *decider, rune_plan_fn emit, void *context,
+                                 struct rune_diag *diag)
 {
-    struct describer d = {.store = &image->store, .image = image, .decider = decider, .diag = diag, .rule = rule,
-                          .emit = emit, .context = context, .line = RUNE_BUF_INIT};
+    struct describer d = {.store = &image->store,
+                          .image = image,
+                          .decider = decider,
+                          .diag = diag,
+                          .rule = rule,
+                          .emit = emit,
+                          .context = context,
+                          .line = RUNE_BUF_INIT};
     if (d.store->rule_count == 0) {
         put_line(&d, "no rules");
     }
@@ -479,7 +510,8 @@ enum rune_err rune_plan_describe(const struct rune_image *image, const char *rul
     if (d.err != RUNE_OK || found) {
         return d.err;
     }
-    rune_diag_report(diag, RUNE_ERROR, "RUNE-Q0005", RUNE_SPAN_NONE, "run `rune plan` without a rule to see all",
+    rune_diag_report(diag, RUNE_ERROR, "RUNE-Q0005", RUNE_SPAN_NONE,
+                     "run `rune plan` without a rule to see all",
                      "no rule has the id or the head '%s'", rule);
     return RUNE_E_NOT_FOUND;
 }
