@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "eval/rule_count.h"
 #include "eval/rule_vm.h"
 
 /* A machine over the image, for one evaluation. */
@@ -341,6 +342,29 @@ static bool find_keys(struct rune_arena *arena, const struct rune_store *store, 
     return true;
 }
 
+/* Counts key by key without tables. False: it has to be done with them. */
+static bool count_by_key(struct query *query, const struct rune_image_plan *plans, uint32_t plan_count,
+                         const struct keys *keys, struct rune_arena *arena)
+{
+    struct rune_rule_counter *counter = RUNE_ARENA_ARRAY(arena, struct rune_rule_counter, 1);
+    bool can = query->emit == NULL && query->relation->component == 0 && counter != NULL &&
+               rune_rule_counter_init(counter, arena, query->relation->arity, keys->least, keys->spread);
+    for (uint32_t i = 0; i < query->relation->arity; i++) {
+        can = can && query->bound[i] == RUNE_TERM_NONE && query->same[i] == i;
+    }
+    struct rune_arena_mark mark = rune_arena_mark(arena);
+    for (uint32_t w = 0; can && w < keys->spread / 64 + (keys->spread > 0); w++) {
+        for (uint64_t bits = keys->bits[w]; can && bits != 0; bits &= bits - 1) {
+            rune_term key = keys->least + w * 64 + (uint32_t)__builtin_ctzll(bits);
+            can = rune_rule_count_key(counter, &query->vm, plans, plan_count, key);
+            rune_rule_vm_forget(&query->vm);
+            rune_arena_rewind(arena, mark);
+        }
+    }
+    query->count = can ? counter->count : 0;
+    return can || query->vm.err != RUNE_OK;
+}
+
 static enum rune_err query_by_key(struct query *query, const struct rune_store *store, struct rune_arena *arena,
                                   uint32_t plan, uint32_t plan_count, bool *ret_done)
 {
@@ -352,6 +376,10 @@ static enum rune_err query_by_key(struct query *query, const struct rune_store *
         return RUNE_OK;
     }
     struct rune_arena_mark mark = rune_arena_mark(arena);
+    if (count_by_key(query, &store->plans[plan], plan_count, &keys, arena)) {
+        return query->vm.err;
+    }
+    rune_arena_rewind(arena, mark); /* also what failed */
     for (uint32_t w = 0; w < keys.spread / 64 + (keys.spread > 0); w++) {
         for (uint64_t bits = keys.bits[w]; bits != 0; bits &= bits - 1) {
             rune_term key = keys.least + w * 64 + (uint32_t)__builtin_ctzll(bits);

@@ -782,6 +782,35 @@ static bool member_step(struct rune_rule_vm *vm, struct loop *loop, uint32_t int
     return true;
 }
 
+/* Whether a scan reads nothing but the last column of the tuple that is emitted next. */
+static bool is_row(const uint32_t *word)
+{
+    const uint32_t *columns = skip_list(word + 6, 1);
+    const uint32_t *next = skip_list(columns, 2), *list = next + 2;
+    if (columns[0] != 1 || next[0] != RUNE_RULE_EMIT || list[0] == 0 || list[list[0]] != columns[2]) {
+        return false;
+    }
+    for (uint32_t i = 1; i < list[0]; i++) {
+        if (list[i] == columns[2]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Such a scan, given whole; false: whoever takes it wants no more. */
+static bool emit_row(struct rune_rule_vm *vm, const uint32_t *word, const struct rune_cursor *cursor,
+                     const rune_term *registers, void *context)
+{
+    rune_term terms[64]; /* RUNE_DL_MAX_ARITY */
+    const uint32_t *columns = skip_list(word + 6, 1);
+    const uint32_t *list = skip_list(columns, 2) + 2;
+    for (uint32_t i = 0; i + 1 < list[0]; i++) {
+        terms[i] = registers[list[1 + i]];
+    }
+    return !take_steps(vm, 1) || vm->row(context, terms, cursor, columns[1]);
+}
+
 /* Runs a program in a frame. A check that fails sets pc to its target and goes on at `again`; there only loops and
  * word 0 can stand. */
 static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *registers, struct loop *loops,
@@ -872,8 +901,14 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
              * kept behind the frame's loops. */
             rune_term *prefix = registers - RUNE_ORDER_MAX_PREFIX * (word[1] + 1);
             uint32_t count = gather(word + 6, registers, prefix);
-            if (!rune_cursor_open(&vm->in, word[2], prefix, count, &loop->cursor) ||
-                !scan_step(vm, loop, word, registers)) {
+            bool is_open = rune_cursor_open(&vm->in, word[2], prefix, count, &loop->cursor);
+            if (is_open && emit != NULL && emit == vm->row_of && is_row(word)) {
+                if (!emit_row(vm, word, &loop->cursor, registers, context)) {
+                    return true;
+                }
+                FAIL_TO(word[5]);
+            }
+            if (!is_open || !scan_step(vm, loop, word, registers)) {
                 FAIL_TO(word[4]);
             }
             word = skip_list(skip_list(word + 6, 1), 2);

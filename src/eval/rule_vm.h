@@ -29,6 +29,14 @@
 struct rune_rule_table;
 struct rune_rule_component;
 
+/* Gets each tuple of the head, possibly more than once; false stops. */
+typedef bool (*rune_rule_emit_fn)(void *context, const rune_term *tuple);
+
+/* Gets many tuples at once, those that differ only in the last column: its values are at sort position `position` of
+ * what the cursor has left. tuple[arity - 1] is not set. */
+typedef bool (*rune_rule_row_fn)(void *context, const rune_term *tuple, const struct rune_cursor *cursor,
+                                 uint32_t position);
+
 struct rune_rule_vm {
     struct rune_relations in;
     const struct rune_image_plan *plans;
@@ -50,6 +58,8 @@ struct rune_rule_vm {
     uint32_t table_slots, table_count;
     struct rune_rule_table *filling;        /* the table whose plans run; NULL: none */
     struct rune_rule_component *components; /* being solved, innermost first */
+    rune_rule_emit_fn row_of; /* who takes whole rows by `row`, with the same context; NULL: nobody */
+    rune_rule_row_fn row;
 };
 
 /* Takes its memory from the arena. RUNE_E_LIMIT. The caller fills in `in`, plans, code, values, store first. */
@@ -57,9 +67,6 @@ RUNE_MUST_USE enum rune_err rune_rule_vm_init(struct rune_rule_vm *vm, struct ru
 
 /* Forgets all tables (the arena was rewound to where it was right after init). */
 void rune_rule_vm_forget(struct rune_rule_vm *vm);
-
-/* Gets each tuple of the head, possibly more than once; false stops. */
-typedef bool (*rune_rule_emit_fn)(void *context, const rune_term *tuple);
 
 /* Runs one plan. With emit NULL: stops at the first tuple. True if it was stopped so, or by emit. After it, look at
  * vm->err. `args`: one term a bound column. */

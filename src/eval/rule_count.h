@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rule_count: how many distinct tuples the plans of a relation give for one value of its first
+ * column, without keeping the tuples.
+ *
+ * Owns: cells, one for each value that the middle column can have, stamped by the key that last
+ * wrote them, with a bit for each value of the last column: a product with few values (users x
+ * resources x actions) is or-ed together, row by row, and never flattened. Works for two and three
+ * columns; the last of three may have up to 64 values. Does not know: keys, programs. Thread: one
+ * evaluation. Used by: rule_eval. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "eval/rule_vm.h"
+
+#define RUNE_RULE_COUNT_BITS 64u  /* LIMIT: values of the last column */
+#define RUNE_RULE_COUNT_ROWS 256u /* masks of rows remembered; a power of two */
+
+/* The mask of a row of some order: what its scan would read, as bits. */
+struct rune_rule_row_mask {
+    const struct rune_image_order *order; /* NULL: empty */
+    uint32_t next, end, position;
+    uint64_t mask;
+};
+
+struct rune_rule_counter {
+    uint64_t count;
+    bool is_beyond; /* a value has no cell or no bit: the count is worth nothing */
+    uint32_t arity;
+    rune_term least; /* value of cell 0 */
+    uint32_t spread; /* cells */
+    uint32_t epoch;  /* of the present key */
+    uint32_t *epochs;
+    uint64_t *masks;
+    rune_term values[RUNE_RULE_COUNT_BITS]; /* by bit */
+    uint32_t value_count;
+    struct rune_rule_row_mask rows[RUNE_RULE_COUNT_ROWS];
+};
+
+/* False: it cannot count such tuples, or the arena has no room (which it then says, too). */
+bool rune_rule_counter_init(struct rune_rule_counter *counter, struct rune_arena *arena,
+                            uint32_t arity, rune_term least, uint32_t spread);
+
+/* Adds the tuples of the plans for one key, not asked before. False: is_beyond, or vm->err. The
+ * plans' relation must not recurse. */
+bool rune_rule_count_key(struct rune_rule_counter *counter, struct rune_rule_vm *vm,
+                         const struct rune_image_plan *plans, uint32_t plan_count, rune_term key);
