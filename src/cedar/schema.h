@@ -181,6 +181,7 @@ struct rune_schema_indexes {
 struct rune_cedar_entity_type {
     struct rune_str name; /* full */
     bool is_enum;
+    bool is_external; /* RFC 116: not defined by any fragment */
     const struct rune_cedar_type *attrs; /* a record */
     const struct rune_cedar_type *tags;  /* NULL: none */
     const struct rune_str *ids;
@@ -192,6 +193,7 @@ struct rune_cedar_entity_type {
 
 struct rune_cedar_action {
     struct rune_cedar_uid uid;
+    bool is_external;
     struct rune_schema_indexes principals; /* entity types */
     struct rune_schema_indexes resources;
     const struct rune_cedar_type *context; /* a record */

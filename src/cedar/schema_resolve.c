@@ -753,6 +753,7 @@ static void resolve_entities(struct resolver *resolver)
         const struct origin *origin = &resolver->entity_origins.items[i];
         const struct rune_schema_ast_entity *ast = origin->entity;
         type->is_enum = ast->is_enum;
+        type->is_external = ast->is_external;
         type->ids = ast->ids;
         type->id_count = ast->id_count;
         resolve_entity_refs(resolver, origin->namespace, &ast->member_of, &type->parents);
@@ -767,6 +768,7 @@ static void resolve_actions(struct resolver *resolver)
         struct rune_cedar_action *action = &resolver->action_list.items[i];
         const struct origin *origin = &resolver->action_origins.items[i];
         const struct rune_schema_ast_action *ast = origin->action;
+        action->is_external = ast->is_external;
         resolve_entity_refs(resolver, origin->namespace, &ast->principals, &action->principals);
         resolve_entity_refs(resolver, origin->namespace, &ast->resources, &action->resources);
         resolve_action_refs(resolver, origin->namespace, ast, &action->parents);

@@ -355,9 +355,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decide__permits_forbids_and_their_errors),
         cmocka_unit_test(test_decide__steps_are_limited),
+<<<<<<< HEAD
         cmocka_unit_test(test_decide__matching_is_limited),
         cmocka_unit_test(test_verify__refuses_reading_what_is_not_written),
+=======
         cmocka_unit_test(test_count__is_what_a_query_visits),
+>>>>>>> 7b5fc51 (Count demanded relations without tables, rows of the last column at once)
         cmocka_unit_test(test_damage__is_refused_or_harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

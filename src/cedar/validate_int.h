@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* validate_int: what the files of the validator share.
+ *
+ * validate.c walks policies and environments, validate_scope.c answers for their scopes,
+ * validate_expr.c and validate_operator.c type expressions, validate_level.c counts
+ * dereferences, validate_text.c looks at characters, validate_report.c keeps findings and writes
+ * messages. */
+#pragma once
+
+#include "base/diag.h"
+#include "cedar/validate.h"
+#include "cedar/validate_capability.h"
+#include "cedar/validate_types.h"
+
+enum rune_finding {
+#define RUNE_FINDING(name, kind, code, is_warning) RUNE_FINDING_##name,
+#include "cedar/findings.def"
+#undef RUNE_FINDING
+};
+
+struct rune_validator {
+    const struct rune_cedar_policies *policies;
+    const struct rune_cedar_schema *schema;
+    bool is_strict;
+    uint32_t max_level;
+    struct rune_arena *arena;
+    struct rune_diag *diag;
+    struct rune_vtypes types;
+    struct rune_vcapabilities capabilities;
+    struct rune_arena scratch; /* of the expression at hand; texts of messages */
+    bool failed;               /* out of memory here */
+
+    /* The policy, and the environment it is in. */
+    const struct rune_cedar_policy *policy;
+    uint32_t policy_index;
+    bool has_environment;
+    const struct rune_cedar_action *action;
+    uint32_t principal, resource; /* entity types */
+    const struct rune_vtype *variables[4];
+    struct rune_map visited; /* levels: addresses of expressions to types below */
+    RUNE_VEC(, const struct rune_vtype *) visited_types;
+    struct rune_arena visited_keys;
+
+    RUNE_VEC(, struct rune_validation_finding) findings;
+    uint32_t error_count;
+    struct rune_map seen; /* what is reported: once for each place and kind */
+};
+
+static inline bool rune_validator_failed(const struct rune_validator *v)
+{
+    return v->failed || v->types.failed || v->capabilities.failed || v->arena->failed;
+}
+
+/* What is known of an expression. type NULL: nothing, because it is wrong. */
+struct rune_vanswer {
+    const struct rune_vtype *type;
+    const struct rune_vcaps *caps; /* hold where the expression is true */
+    bool ok;
+};
+
+/* What an operand may be: a set of these. */
+enum rune_expected {
+    RUNE_EXPECT_BOOL = 1,
+    RUNE_EXPECT_LONG = 2,
+    RUNE_EXPECT_STRING = 4,
+    RUNE_EXPECT_ENTITY = 8,
+    RUNE_EXPECT_ENTITY_SET = 16,
+    RUNE_EXPECT_SET = 32,
+    RUNE_EXPECT_RECORD = 64,
+    RUNE_EXPECT_EXT = 128, /* times 2^(enum rune_ext_kind - 1) */
+};
+
+/* ---- validate_expr.c ---- */
+
+struct rune_vanswer rune_v_type(struct rune_validator *v, const struct rune_cedar_expr *expr);
+/* With an error if it is of no type in `expected`. `help` may be NULL. */
+struct rune_vanswer rune_v_expect(struct rune_validator *v, const struct rune_cedar_expr *expr,
+                                  uint32_t expected);
+struct rune_vanswer rune_v_answer(const struct rune_vtype *type, bool ok);
+/* The type of a literal; NULL: the schema does not have it. */
+const struct rune_vtype *rune_v_uid_type(struct rune_validator *v,
+                                         const struct rune_cedar_uid *uid);
+
+/* ---- validate_operator.c ---- */
+
+struct rune_vanswer rune_v_equal(struct rune_validator *v, const struct rune_cedar_expr *expr);
+struct rune_vanswer rune_v_compare(struct rune_validator *v, const struct rune_cedar_expr *expr);
+struct rune_vanswer rune_v_in(struct rune_validator *v, const struct rune_cedar_expr *expr,
+                              const struct rune_cedar_expr *left,
+                              const struct rune_cedar_expr *right);
+struct rune_vanswer rune_v_contains(struct rune_validator *v, const struct rune_cedar_expr *expr);
+struct rune_vanswer rune_v_tag(struct rune_validator *v, const struct rune_cedar_expr *expr);
+struct rune_vanswer rune_v_call(struct rune_validator *v, const struct rune_cedar_expr *expr);
+
+/* ---- validate_scope.c ---- */
+
+/* What a part of the scope is in an environment. */
+enum rune_scope_verdict {
+    RUNE_SCOPE_NO,
+    RUNE_SCOPE_YES,
+    RUNE_SCOPE_MAYBE,
+    RUNE_SCOPE_WRONG, /* names what the schema does not have: reported elsewhere */
+};
+
+/* `slot`: what a link fills in, or NULL. */
+enum rune_scope_verdict rune_v_scope(struct rune_validator *v, const struct rune_cedar_scope *scope,
+                                     const struct rune_cedar_uid *slot, uint32_t entity);
+enum rune_scope_verdict rune_v_scope_action(struct rune_validator *v,
+                                            const struct rune_cedar_scope *scope, uint32_t action);
+/* The types of `action in [..]` go together: reports if not. Once in each environment that asks. */
+void rune_v_check_action_list(struct rune_validator *v, const struct rune_cedar_scope *scope);
+/* Entity types, entities of enumerations and actions that the policy names, and its texts. */
+void rune_v_check_names(struct rune_validator *v, const struct rune_cedar_policy *policy);
+void rune_v_check_link(struct rune_validator *v, const struct rune_cedar_link *link);
+
+/* ---- validate_level.c ---- */
+
+/* The expression was typed in this environment. */
+void rune_v_visit(struct rune_validator *v, const struct rune_cedar_expr *expr,
+                  const struct rune_vtype *type);
+void rune_v_check_level(struct rune_validator *v, const struct rune_cedar_expr *expr);
+void rune_v_forget_visits(struct rune_validator *v);
+
+/* ---- validate_text.c ---- */
+
+void rune_v_check_string(struct rune_validator *v, struct rune_span span, struct rune_str text);
+void rune_v_check_identifier(struct rune_validator *v, struct rune_span span, struct rune_str text);
+void rune_v_check_name(struct rune_validator *v, struct rune_span span, struct rune_str name);
+void rune_v_check_pattern(struct rune_validator *v, struct rune_span span,
+                          const struct rune_cedar_pattern *pattern);
+
+/* ---- validate_report.c ---- */
+
+/* Counts a finding at a place of the policy at hand. True: it is new and there is a diag to
+ * tell. */
+bool rune_v_find(struct rune_validator *v, enum rune_finding finding, struct rune_span span);
+/* The message of a finding; in an environment, with a note that names it. */
+void rune_v_tell(struct rune_validator *v, enum rune_finding finding, struct rune_span span,
+                 const char *help, const char *fmt, ...) RUNE_PRINTF(5, 6);
+/* Texts in the scratch arena; "" when memory is out. */
+const char *rune_v_type_text(struct rune_validator *v, const struct rune_vtype *type);
+const char *rune_v_uid_text(struct rune_validator *v, const struct rune_cedar_uid *uid);
+/* "did you mean `x`?", or NULL. */
+const char *rune_v_suggest(struct rune_validator *v, struct rune_str name,
+                           const struct rune_str *candidates, size_t count);
+const char *rune_v_suggest_type(struct rune_validator *v, struct rune_str name);
+const char *rune_v_suggest_action(struct rune_validator *v, const struct rune_cedar_uid *uid);
+const char *rune_v_suggest_attr(struct rune_validator *v, const struct rune_vtype *type,
+                                struct rune_str name);
+/* The text of the source there. */
+struct rune_str rune_v_source_text(struct rune_span span);
