@@ -7,9 +7,11 @@
 #pragma once
 
 #include <stddef.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "rune/err.h"
+#include "rune/str.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,7 +31,10 @@ struct rune_build_options {
     void *progress_context;
 };
 
-#define RUNE_BUILD_OPTIONS_INIT {.version = RUNE_BUILD_OPTIONS_VERSION}
+#define RUNE_BUILD_OPTIONS_INIT               \
+    {                                         \
+        .version = RUNE_BUILD_OPTIONS_VERSION \
+    }
 
 struct rune_build_result {
     uint8_t sha256[32];
@@ -53,6 +58,19 @@ RUNE_MUST_USE enum rune_err rune_build_bundle(const char *path, const struct run
 /* The checks alone: as rune_build_bundle, without an image. */
 RUNE_MUST_USE enum rune_err rune_build_check(const char *path, const struct rune_build_options *options,
                                              struct rune_build_result *ret_result, struct rune_diag *diag);
+
+/* The checks of files and directories that need not be a whole bundle: all texts are parsed and held against each
+ * other, policies and entities against the schema that is among them. Rules are checked as a whole where a directory
+ * is given, since a single file of rules may use relations of others; facts are not evaluated. `entities` of the
+ * result counts those with data. As rune_build_check. */
+RUNE_MUST_USE enum rune_err rune_build_check_files(const char *const *paths, size_t count,
+                                                   const struct rune_build_options *options,
+                                                   struct rune_build_result *ret_result, struct rune_diag *diag);
+
+/* The same, with the text of one links file more: its templates must be among the files. */
+RUNE_MUST_USE enum rune_err rune_build_check_links(const char *const *paths, size_t count, struct rune_str links,
+                                                   const struct rune_build_options *options,
+                                                   struct rune_build_result *ret_result, struct rune_diag *diag);
 
 /* Builds into memory that no one can write to any more: a sealed memfd, close-on-exec. OWNERSHIP: the caller closes
  * *ret_fd. Errors as rune_build_bundle. */

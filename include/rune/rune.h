@@ -25,6 +25,7 @@
 #include "rune/query.h"
 #include "rune/str.h"
 #include "rune/tests.h"
+#include "rune/translate.h"
 
 #ifdef __cplusplus
 extern "C" {

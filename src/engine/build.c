@@ -2,6 +2,7 @@
 #include "engine/build.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -122,8 +123,8 @@ static enum rune_err read_entities(struct rune_build *build)
     const struct rune_bundle *bundle = &build->bundle;
     for (uint32_t i = rune_bundle_next(bundle, RUNE_BUNDLE_ENTITIES, 0); i < bundle->count;
          i = rune_bundle_next(bundle, RUNE_BUNDLE_ENTITIES, i + 1)) {
-        enum rune_err err = rune_build_stage(
-            build, rune_entity_table_read(&build->entities, &bundle->files[i].source, build->diag));
+        enum rune_err err =
+            rune_build_stage(build, rune_entity_table_read(&build->entities, &bundle->files[i].source, build->diag));
         if (err != RUNE_OK) {
             return err;
         }
@@ -304,6 +305,81 @@ enum rune_err rune_build_check(const char *path, const struct rune_build_options
                                struct rune_build_result *ret_result, struct rune_diag *diag)
 {
     return build_into(path, options, -1, ret_result, diag);
+}
+
+/* ---- files that need not be a whole bundle ---- */
+
+static bool has_directory(const char *const *paths, size_t count)
+{
+    struct stat status;
+    bool found = false;
+    for (size_t i = 0; i < count; i++) {
+        found = found || (stat(paths[i], &status) == 0 && S_ISDIR(status.st_mode));
+    }
+    return found;
+}
+
+static enum rune_err check_files(struct rune_build *build, bool is_whole, bool needs_templates)
+{
+    enum rune_err err = number_sources(build);
+    if (err == RUNE_OK) {
+        err = rune_build_stage(build, rune_manifest_read(&build->bundle, &build->arena, &build->manifest, build->diag));
+    }
+    if (err == RUNE_OK) {
+        err = parse_sources(build);
+    }
+    if (build->policies.count == 0 && !needs_templates) {
+        build->links.count = 0; /* their templates are elsewhere */
+    }
+    if (err == RUNE_OK) {
+        err = make_policies(build);
+    }
+    if (err == RUNE_OK && is_whole) {
+        err = rune_build_check_rules(build);
+    }
+    count_result(build);
+    return err == RUNE_OK && build->has_mistakes ? RUNE_E_BUNDLE : err;
+}
+
+/* The bundle has room for one file more. */
+static void add_links(struct rune_bundle *bundle, struct rune_str links)
+{
+    bundle->files[bundle->count++] = (struct rune_bundle_file){
+        .kind = RUNE_BUNDLE_LINKS,
+        .source = {"(link)", links.data, (uint32_t)links.length},
+    };
+}
+
+enum rune_err rune_build_check_links(const char *const *paths, size_t count, struct rune_str links,
+                                     const struct rune_build_options *options, struct rune_build_result *ret_result,
+                                     struct rune_diag *diag)
+{
+    static const struct rune_build_options defaults = RUNE_BUILD_OPTIONS_INIT;
+    struct rune_build build;
+    if (links.length >= UINT32_MAX || (options != NULL && options->version > RUNE_BUILD_OPTIONS_VERSION)) {
+        return RUNE_E_INVALID;
+    }
+    enum rune_err err = build_init(&build, options != NULL ? options : &defaults, diag);
+    if (err == RUNE_OK) {
+        err = rune_build_stage(&build, rune_bundle_collect(paths, count, &build.arena, &build.bundle, diag));
+    }
+    if (err == RUNE_OK && links.length > 0) {
+        add_links(&build.bundle, links);
+    }
+    if (err == RUNE_OK) {
+        err = check_files(&build, has_directory(paths, count), links.length > 0);
+    }
+    if (err == RUNE_OK) {
+        *ret_result = build.result;
+    }
+    build_fini(&build);
+    return err;
+}
+
+enum rune_err rune_build_check_files(const char *const *paths, size_t count, const struct rune_build_options *options,
+                                     struct rune_build_result *ret_result, struct rune_diag *diag)
+{
+    return rune_build_check_links(paths, count, (struct rune_str){0}, options, ret_result, diag);
 }
 
 static enum rune_err build_texts(const struct rune_build_texts *texts, int fd, struct rune_build_result *ret_result,

@@ -56,8 +56,8 @@ static bool classify_facts(struct rune_str path, size_t name_at, struct rune_bun
     return false;
 }
 
-/* False: not part of a bundle. Longer endings first: x.entities.json is no *.json of another kind. */
-static bool classify(struct rune_str path, struct rune_bundle_file *file)
+/* Longer endings first: x.entities.json is no *.json of another kind. */
+bool rune_bundle_classify(struct rune_str path, struct rune_bundle_file *file)
 {
     static const struct {
         const char *suffix;
@@ -134,7 +134,7 @@ static enum rune_err read_entries(struct rune_bundle *bundle, struct rune_arena 
     for (size_t i = 0; i < bundle->entry_count; i++) {
         const struct rune_fs_entry *entry = &bundle->entries[i];
         struct rune_bundle_file file = {.source = {.path = entry->path, .text = ""}, .size_bytes = entry->size};
-        if (!classify(rune_str_from(entry->path), &file)) {
+        if (!rune_bundle_classify(rune_str_from(entry->path), &file)) {
             continue;
         }
         enum rune_err err = read_file(bundle, &file, &all_bytes, arena, diag);

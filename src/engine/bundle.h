@@ -63,3 +63,12 @@ RUNE_MUST_USE enum rune_err rune_bundle_check_unchanged(const struct rune_bundle
 /* The first file of that kind at or behind `from`, or `count` when there is none:
  * for (i = rune_bundle_next(b, kind, 0); i < b->count; i = rune_bundle_next(b, kind, i + 1)). */
 uint32_t rune_bundle_next(const struct rune_bundle *bundle, enum rune_bundle_kind kind, uint32_t from);
+
+/* What a file is by its path below the bundle's root: sets `kind`, and `relation` of facts. False: no part of a
+ * bundle. */
+bool rune_bundle_classify(struct rune_str path, struct rune_bundle_file *file);
+
+/* Files and directories as one bundle that need not be whole (bundle_collect.c): paths in messages are as given,
+ * `path` is NULL; there is room for one file more. RUNE_E_BUNDLE: a file whose name does not say what it is; else as rune_bundle_open. */
+RUNE_MUST_USE enum rune_err rune_bundle_collect(const char *const *paths, size_t count, struct rune_arena *arena,
+                                                struct rune_bundle *ret_bundle, struct rune_diag *diag);

@@ -41,6 +41,30 @@ DEMAND_FACTS = {
     "shelf": [("all", f"d{i}") for i in range(300)],
     "banned": [("u7", "d8")],
 }
+# A template, two links of it, and what they meet.
+TEAM = {"policies.cedar": '@id("can_view")\npermit(principal == ?principal, action == Action::"view", resource in ?resource);\n'
+                          '@id("admins")\npermit(principal in Group::"admins", action, resource);\n'
+                          '@id("sealed")\nforbid(principal, action, resource == Doc::"seal") unless { context.mfa };\n',
+        "team.links.json": '[{"template_id": "can_view", "link_id": "alice_plans",\n  "args": {"?principal": '
+                           '"User::\\"alice\\"", "?resource": "Folder::\\"plans\\""}}]\n',
+        "app.entities.json": json.dumps([
+            {"uid": {"type": "User", "id": "alice"}, "attrs": {}, "parents": [{"type": "Group", "id": "admins"}]},
+            {"uid": {"type": "User", "id": "bob"}, "attrs": {}, "parents": []},
+            {"uid": {"type": "Doc", "id": "plan"}, "attrs": {}, "parents": [{"type": "Folder", "id": "plans"}]},
+            {"uid": {"type": "Doc", "id": "seal"}, "attrs": {}, "parents": [{"type": "Folder", "id": "plans"}]}])}
+SCHEMA = """@doc("all of it") namespace App { entity User in [Group]; entity Group;
+entity Doc = { owner: User, labels?: Set<String>, "of day"?: datetime } tags Long; external entity Folder in Group;
+entity Color enum ["red", "green"]; type Note = { text: String };
+action "view", edit in [all] appliesTo { principal: User, resource: [Doc, Folder], context: Note }; action all; }
+"""
+TEMPLATES = {"team/" + name: text for name, text in TEAM.items()}
+TEMPLATES.update({"app.cedarschema": SCHEMA, "wrong.cedar": "permit(principal, action);\npermit(principal);\n",
+                  "named.cedarschema.json": '{"": {"commonTypes": {"T": {"type": "Record", "attributes": {}}},\n'
+                  '"entityTypes": {"A": {"shape": {"type": "T"}}}, "actions": {}}}\n',
+                  "linked.json": '{"templates": {"t": {"effect": "permit", "principal": {"op": "==", "slot": '
+                  '"?principal"}, "action": {"op": "All"}, "resource": {"op": "All"}, "conditions": []}},\n'
+                  '"staticPolicies": {}, "templateLinks": [{"templateId": "t", "newId": "l", "values": '
+                  '{"?principal": {"__entity": {"type": "User", "id": "a"}}}}]}\n'})
 
 CASES = [
     ("help", ["help"]),
@@ -63,6 +87,34 @@ CASES = [
     ("fmt-both", ["fmt", "--check", "--write", "ugly.cedar"]),
     ("fmt-write", ["fmt", "--write", "ugly.cedar"]),
     ("fmt-written", ["fmt", "--check", "ugly.cedar"]),
+    ("check", ["check", "docshare"]),
+    ("check-file", ["check", "team/policies.cedar", "app.cedarschema"]),
+    ("check-broken", ["check", "broken", "wrong.cedar"]),
+    ("check-json", ["check", "wrong.cedar", "--format", "json"]),
+    ("check-unknown", ["check", "mfa.json"]),
+    ("check-missing", ["check", "nowhere"]),
+    ("help-check", ["check", "--help"]),
+    ("translate-policies", ["translate", "team/policies.cedar"]),
+    ("translate-back", ["translate", "linked.json", "--kind", "policies"]),
+    ("translate-schema", ["translate", "app.cedarschema"]),
+    ("translate-schema-text", ["translate", "app.cedarschema", "--to", "text"]),
+    ("translate-schema-named", ["translate", "named.cedarschema.json"]),
+    ("translate-wrong", ["translate", "wrong.cedar"]),
+    ("translate-nothing", ["translate"]),
+    ("translate-kind", ["translate", "linked.json", "--kind", "policy"]),
+    ("help-translate", ["help", "translate"]),
+    ("link", ["link", "team", "can_view", "bob_plans", "-p", 'User::"bob"', "-r", 'Folder::"plans"']),
+    ("link-write", ["link", "team", "can_view", "bob_plans", "-p", 'User::"bob"', "-r", 'Folder::"plans"',
+                    "--write", "team/team.links.json"]),
+    ("link-taken", ["link", "team", "can_view", "bob_plans", "-p", 'User::"bob"', "-r", 'Folder::"plans"']),
+    ("link-slot", ["link", "team", "can_view", "eve_plans", "-p", 'User::"eve"']),
+    ("link-template", ["link", "team", "can_vew", "eve_plans", "-p", 'User::"eve"']),
+    ("help-link", ["link", "--help"]),
+    ("eval-linked", ["eval", "team", "-p", 'User::"bob"', "-a", 'Action::"view"', "-r", 'Doc::"plan"', "--format", "json"]),
+    ("eval-linked-static", ["eval", "team", "-p", 'User::"alice"', "-a", 'Action::"view"', "-r", 'Doc::"plan"']),
+    ("eval-linked-other", ["eval", "team", "-p", 'User::"bob"', "-a", 'Action::"edit"', "-r", 'Doc::"plan"']),
+    ("eval-linked-forbid", ["eval", "team", "-p", 'User::"bob"', "-a", 'Action::"view"', "-r", 'Doc::"seal"', "-c",
+                            "mfa.json"]),
     ("build", ["build", "docshare", "-o", "docshare.image"]),
     ("build-json", ["build", "docshare", "-o", "docshare.image", "--format", "json"]),
     ("build-broken", ["build", "broken", "-o", "broken.image"]),
@@ -121,6 +173,8 @@ def prepare(folder):
     files = {"requests.jsonl": REQUESTS, "wrong.jsonl": WRONG, "mfa.json": json.dumps({"mfa": False}),
              "ugly.cedar": UGLY}
     files.update({os.path.join("broken", name): text for name, text in BROKEN.items()})
+    os.mkdir(os.path.join(folder, "team"))
+    files.update(TEMPLATES)
     for name, text in files.items():
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
             file.write(text)
