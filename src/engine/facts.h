@@ -38,7 +38,7 @@ struct rune_fact_set {
 };
 
 /* All facts of the bundle, and an empty entry for each relation that the manifest declares. Relations of the same name
- * in several files are joined. All problems are reported (per file the first 20). RUNE_E_BUNDLE, RUNE_E_IO,
+ * in several files are joined. All problems are reported (per file the first 100). RUNE_E_BUNDLE, RUNE_E_IO,
  * RUNE_E_LIMIT, RUNE_E_NOMEM. OWNERSHIP: the caller calls fini, also after an error. */
 RUNE_MUST_USE enum rune_err rune_facts_read(const struct rune_bundle *bundle, const struct rune_manifest *manifest,
                                             struct rune_arena *arena, struct rune_dict *dict,

@@ -10,8 +10,8 @@
 #include "base/vec.h"
 #include "engine/facts.h"
 
-#define RUNE_FACTS_PADDING    64u /* readable bytes behind a block: fields are read 8 or 16 bytes at a time */
-#define RUNE_FACTS_MAX_ERRORS 20u /* LIMIT: errors reported a file */
+#define RUNE_FACTS_PADDING    64u  /* readable bytes behind a block: fields are read 8 or 16 bytes at a time */
+#define RUNE_FACTS_MAX_ERRORS 100u /* LIMIT: errors reported a file */
 
 /* What a field turned out to be, in a column that is not declared. */
 enum rune_field_kind { RUNE_FIELD_INT, RUNE_FIELD_STRING, RUNE_FIELD_BOOL, RUNE_FIELD_ENTITY, RUNE_FIELD_KINDS };

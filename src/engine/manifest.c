@@ -254,26 +254,28 @@ static bool read_column(struct reader *reader, const struct rune_json_node *node
     return true;
 }
 
-static void read_columns(struct reader *reader, const struct rune_json_member *member,
+/* Columns with a mistake take anything, so that the relation's facts are checked in the same run. */
+static bool read_columns(struct reader *reader, const struct rune_json_member *member,
                          struct rune_manifest_relation *relation)
 {
     const struct rune_json_node *list = &member->value;
     if (list->type != RUNE_JSON_ARRAY || list->as.array.count > RUNE_DL_MAX_ARITY) {
         fail(reader, value_span(reader, list), "RUNE-M0102", "like columns = [\"User\", \"Document\"], at most 64",
              "a list of column types is wanted for", member->key);
-        return;
+        return false;
     }
     relation->columns = RUNE_ARENA_ARRAY(reader->arena, struct rune_column, list->as.array.count + 1);
     if (relation->columns == NULL) {
         reader->nomem = true;
-        return;
+        return false;
     }
     for (uint32_t i = 0; i < list->as.array.count; i++) {
         if (!read_column(reader, &list->as.array.items[i], &relation->columns[i])) {
-            return;
+            relation->columns[i] = (struct rune_column){.kind = RUNE_COLUMN_ANY};
         }
     }
     relation->column_count = list->as.array.count;
+    return true;
 }
 
 bool rune_manifest_is_relation_name(struct rune_str name)
@@ -324,7 +326,9 @@ static void read_relation(struct reader *reader, const struct rune_json_member *
              "this is no relation's name:", name);
         return;
     }
-    read_columns(reader, columns, &relation);
+    if (!read_columns(reader, columns, &relation)) {
+        return;
+    }
     manifest->relations[manifest->relation_count++] = relation;
 }
 
@@ -391,11 +395,8 @@ enum rune_err rune_manifest_read(const struct rune_bundle *bundle, struct rune_a
     if (reader.nomem) {
         return RUNE_E_NOMEM;
     }
-    if (reader.errors > 0) {
-        return RUNE_E_BUNDLE;
-    }
     *ret_manifest = manifest;
-    return RUNE_OK;
+    return reader.errors > 0 ? RUNE_E_BUNDLE : RUNE_OK;
 }
 
 const struct rune_manifest_relation *rune_manifest_find_relation(const struct rune_manifest *manifest,

@@ -45,7 +45,7 @@ struct rune_manifest {
 };
 
 /* From the bundle's manifest, or all defaults where it has none. RUNE_E_SYNTAX, RUNE_E_BUNDLE (all problems are
- * reported), RUNE_E_NOMEM. */
+ * reported; *ret_manifest has what could be read, so that more can be checked), RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_manifest_read(const struct rune_bundle *bundle, struct rune_arena *arena,
                                                struct rune_manifest *ret_manifest, struct rune_diag *diag);
 

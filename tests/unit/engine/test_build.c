@@ -111,23 +111,25 @@ static void test_build__reports_all_mistakes_in_one_go(void **state)
         {"b.dl", rules},
         {"c.cedar", "@id(\"same\") permit(principal, action, resource);\n@id(\"same\") permit(principal, action, resource);"},
         {"d.entities.json", "[{\"uid\":{\"type\":\"U\",\"id\":\"a\"},\"attrs\":{\"x\":null},\"parents\":[]}]"},
-        {"rune.toml", "[bundle]\nnam = \"x\"\n"},
+        {"facts/n.tsv", "one\n2\nthree\n"}, /* declared in a manifest with a mistake */
+        {"rune.toml", "[bundle]\nnam = \"x\"\n[relations.n]\ncolumns = [\"int\"]\n"},
     };
     char *path = fixture_make(FIXTURE_FILES(files));
     struct rune_diag *diag = rune_diag_create();
     struct rune_build_result result;
     assert_int_equal(rune_build_check(path, NULL, &result, diag), RUNE_E_BUNDLE);
     const char *text = rune_diag_text(diag);
-    if (rune_diag_count(diag, RUNE_ERROR) != 44) {
+    if (rune_diag_count(diag, RUNE_ERROR) != 46) {
         print_error("%s", text);
     }
-    assert_int_equal(rune_diag_count(diag, RUNE_ERROR), 44);
+    assert_int_equal(rune_diag_count(diag, RUNE_ERROR), 46);
     assert_non_null(strstr(text, "a.cedar:1:"));
     assert_non_null(strstr(text, "a.cedar:20:"));
     assert_non_null(strstr(text, "a.cedar:22:"));
     assert_non_null(strstr(text, "b.dl:20:"));
     assert_non_null(strstr(text, "c.cedar:2:"));
     assert_non_null(strstr(text, "d.entities.json:1:"));
+    assert_non_null(strstr(text, "facts/n.tsv:3:1:"));
     assert_non_null(strstr(text, "rune.toml:2:"));
     rune_diag_destroy(diag);
     fixture_remove(path);
