@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Policy text that the input chooses, laid out: it means the same (else RUNE_E_INTERNAL), and can be
- * laid out again. */
+/* Policy text that the input chooses, laid out: it means the same (else RUNE_E_INTERNAL), and can
+ * be laid out again. */
 #include <stdlib.h>
 
 #include "cedar/format.h"
