@@ -62,7 +62,7 @@ static inline int test_is(struct rune_policy_vm *vm, rune_term value, rune_term 
 }
 
 /* What the request brings is looked at entity by entity, once for each ancestor asked for. */
-#define ENTITIES_A_STEP 16u
+#define ENTITIES_A_STEP 8u
 
 static bool take_in_steps(struct rune_policy_vm *vm, uint64_t ancestors)
 {

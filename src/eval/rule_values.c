@@ -224,7 +224,7 @@ const char *rune_rule_negate(struct rune_rule_values *values, rune_term a, rune_
 /* ---- strings ---- */
 
 #define BYTES_A_STEP 256u /* that searching or comparing looks at in the time of a step */
-#define TURNS_A_STEP 32u
+#define TURNS_A_STEP 8u
 
 /* `*` any text, `\*` an asterisk; the pattern's next element after a failed match goes back to the last `*`: linear in
  * text times glob at worst, so each turn is counted. */

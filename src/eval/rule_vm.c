@@ -7,7 +7,7 @@
 
 #define WORDS_A_STEP    512u /* of a program: one turn of a loop may run all of it */
 #define TABLES_A_STEP   8u   /* that one pass over a component looks at */
-#define ENTITIES_A_STEP 16u  /* of the request, that `in` looks at */
+#define ENTITIES_A_STEP 8u  /* of the request, that `in` looks at */
 
 struct rune_rule_component {
     struct rune_rule_component *outer;
