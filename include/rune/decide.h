@@ -26,7 +26,7 @@ struct rune_decider_options {
     uint32_t version;    /* RUNE_DECIDER_OPTIONS_VERSION; 0 is read as 1 */
     size_t arena_bytes;  /* per request; 0: 4 MiB (touched only as far as requests need) */
     size_t answer_bytes; /* largest answer; 0: 1 MiB */
-    uint64_t max_steps;  /* LIMIT a decision: instructions and tuples; 0: 10 million */
+    uint64_t max_steps;  /* LIMIT a decision: instructions and tuples; 0: 10 million. A batch: 8 times */
 };
 
 #define RUNE_DECIDER_OPTIONS_INIT {.version = RUNE_DECIDER_OPTIONS_VERSION}

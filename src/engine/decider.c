@@ -25,6 +25,7 @@
 #define COPY_DICT_BYTES ((size_t)1 << 16)
 #define MAX_DEPTH (RUNE_VALUE_MAX_DEPTH + 8u) /* LIMIT: JSON nesting of a body: a value and what is around it */
 #define MAX_BATCH 100u /* LIMIT: requests in one batch */
+#define BATCH_DECISIONS 8u /* LIMIT: a batch may take as many steps as this many decisions */
 
 struct rune_decider {
     struct rune_arena arena;
@@ -36,6 +37,7 @@ struct rune_decider {
     size_t answer_bytes;
     size_t arena_bytes;
     uint64_t max_steps;
+    uint64_t batch_steps; /* what the batch being answered may still take; UINT64_MAX: there is none */
     bool is_timed;
     struct rune_request request;    /* of rune_decider_decode */
     struct rune_arena_mark decoded; /* the arena behind it */
@@ -89,6 +91,7 @@ enum rune_err rune_decider_create(const struct rune_decider_options *options, st
     if (decider->answer_bytes < MIN_ANSWER_BYTES) {
         decider->answer_bytes = MIN_ANSWER_BYTES;
     }
+    decider->batch_steps = UINT64_MAX;
     rune_decider_set_max_steps(decider, options->max_steps);
     decider->slab = rune_alloc(decider->arena_bytes);
     decider->stack = rune_alloc(STACK_TERMS * sizeof(*decider->stack));
@@ -249,7 +252,7 @@ static struct rune_eval make_eval(struct rune_decider *decider, const struct run
         .request = request,
         .values = request != NULL ? request->values : decider->values,
         .arena = &decider->arena,
-        .steps_left = decider->max_steps,
+        .steps_left = decider->max_steps < decider->batch_steps ? decider->max_steps : decider->batch_steps,
     };
 }
 
@@ -289,7 +292,11 @@ static void decide(struct rune_decider *decider, const struct rune_image *image,
     unsigned flags = (decider->is_timed ? RUNE_AUTHORIZE_TIMED : 0u) |
                      (detail == RUNE_ANSWER_DEBUG ? RUNE_AUTHORIZE_LISTED : 0u);
     struct rune_eval eval = make_eval(decider, image, request);
+    uint64_t allowed = eval.steps_left;
     rune_authorize(&eval, image, flags, ret_decision);
+    if (decider->batch_steps != UINT64_MAX) {
+        decider->batch_steps -= allowed - eval.steps_left;
+    }
 }
 
 void rune_decider_decide(struct rune_decider *decider, const struct rune_image *image,
@@ -484,6 +491,9 @@ void rune_decider_authorize_batch(struct rune_decider *decider, const struct run
     struct rune_answer_out out;
     rune_answer_out_init(&out, decider->answer, decider->answer_bytes);
     rune_answer_raw(&out, "{\"results\":[", 12);
+    /* A worker answers nobody else meanwhile. */
+    decider->batch_steps = decider->max_steps > UINT64_MAX / BATCH_DECISIONS ? UINT64_MAX
+                                                                             : decider->max_steps * BATCH_DECISIONS;
     for (uint32_t i = 0; i < count; i++) {
         struct rune_arena_mark mark = rune_arena_mark(&decider->arena);
         if (i > 0) {
@@ -492,6 +502,7 @@ void rune_decider_authorize_batch(struct rune_decider *decider, const struct run
         decide_and_encode(decider, image, &requests[i], generation, detail, &out, &stats);
         rune_arena_rewind(&decider->arena, mark);
     }
+    decider->batch_steps = UINT64_MAX;
     rune_answer_raw(&out, "]}", 2);
     finish_answer(decider, &out, &stats, ret_answer);
 }

@@ -271,6 +271,33 @@ static void test_batch__takes_100_and_refuses_101(void **state)
     }
 }
 
+/* A batch may take what some decisions may, not what all of its could. */
+static void test_batch__shares_its_steps(void **state)
+{
+    (void)state;
+    static const char one[] = "{\"principal\":\"bob\",\"action\":\"a\",\"resource\":\"d1\"}";
+    static char body[16384];
+    size_t at = (size_t)sprintf(body, "{\"requests\":[");
+    for (int i = 0; i < 100; i++) {
+        at += (size_t)sprintf(body + at, "%s%s", i > 0 ? "," : "", one);
+    }
+    at += (size_t)sprintf(body + at, "]}");
+    struct rune_answer answer = {0};
+    uint64_t steps = 0;
+    do {
+        rune_decider_set_max_steps(fixture.decider, ++steps);
+        rune_decider_authorize(fixture.decider, fixture.image, 1, rune_str_from(one), RUNE_ANSWER_PLAIN, &answer);
+    } while (answer.stats.outcomes[RUNE_PERMIT] == 0 && steps < 100000);
+    rune_decider_authorize_batch(fixture.decider, fixture.image, 1, (struct rune_str){body, at}, RUNE_ANSWER_PLAIN,
+                                 &answer);
+    assert_int_equal(answer.status, 200);
+    assert_in_range(answer.stats.outcomes[RUNE_PERMIT], 8, 20);
+    assert_int_equal(answer.stats.outcomes[RUNE_DENY], 100 - answer.stats.outcomes[RUNE_PERMIT]);
+    rune_decider_authorize(fixture.decider, fixture.image, 1, rune_str_from(one), RUNE_ANSWER_PLAIN, &answer);
+    assert_int_equal(answer.stats.outcomes[RUNE_PERMIT], 1);
+    rune_decider_set_max_steps(fixture.decider, 0);
+}
+
 static void test_limit__ends_as_deny(void **state)
 {
     (void)state;
@@ -429,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_decide__makes_no_system_call),
         cmocka_unit_test(test_batch__checks_its_size_and_names_the_place),
         cmocka_unit_test(test_batch__takes_100_and_refuses_101),
+        cmocka_unit_test(test_batch__shares_its_steps),
         cmocka_unit_test(test_limit__ends_as_deny),
         cmocka_unit_test(test_decide__joins_policies_and_rules),
         cmocka_unit_test(test_decide__is_strict_about_errors_where_told),
