@@ -268,6 +268,36 @@ static enum rune_err ask_timed(struct authorization *auth)
     return err;
 }
 
+/* FAILCLOSED: without its context a decision is a DENY. */
+static void finish_failed(const struct authorization *auth, const struct rune_derived_failure *failure,
+                          struct rune_decision *decision)
+{
+    struct rune_decision_error *error = RUNE_ARENA_NEW(auth->eval->arena, struct rune_decision_error);
+    char *memory = rune_arena_alloc(auth->eval->arena, MESSAGE_BYTES);
+    if (error == NULL || memory == NULL) {
+        finish_limited(decision);
+        return;
+    }
+    struct rune_str key = rune_terms_string(&auth->image->store.terms, failure->key);
+    struct rune_buf message = RUNE_BUF_FIXED(memory, MESSAGE_BYTES);
+    rune_buf_printf(&message, "%s.%.*s", failure->what, key.length < 200 ? (int)key.length : 200, key.data);
+    *error = (struct rune_decision_error){
+        .id = RUNE_STR(""), .code = failure->code, .message = {message.data, message.length}};
+    *decision = (struct rune_decision){.outcome = RUNE_DENY, .errors = error, .error_count = 1};
+}
+
+/* What rules add to the context, before anybody reads it. */
+static enum rune_err add_context(struct authorization *auth, struct rune_request *request,
+                                 struct rune_derived_failure *ret_failure)
+{
+    const struct rune_image *image = auth->image;
+    bool checks = (image->store.manifest->flags & RUNE_MANIFEST_VALIDATE_REQUESTS) != 0 && image->schema.words != NULL;
+    *request = *auth->eval->request;
+    auth->eval->request = request;
+    return rune_derived_context_add(&image->derived_context, auth->eval, checks ? &image->schema : NULL, request,
+                                    ret_failure);
+}
+
 void rune_authorize(struct rune_eval *eval, const struct rune_image *image, unsigned flags,
                     struct rune_decision *ret_decision)
 {
@@ -276,11 +306,20 @@ void rune_authorize(struct rune_eval *eval, const struct rune_image *image, unsi
         .image = image,
         .is_strict = (image->store.manifest->flags & RUNE_MANIFEST_ERRORS_STRICT) != 0,
     };
-    enum rune_err err = (flags & RUNE_AUTHORIZE_TIMED) != 0 ? ask_timed(&auth) : ask(&auth);
-    if (err != RUNE_OK || !decision_finish(&auth, ret_decision) ||
+    const struct rune_request *given = eval->request;
+    struct rune_request request;
+    struct rune_derived_failure failure = {0};
+    enum rune_err err = image->derived_context.count > 0 ? add_context(&auth, &request, &failure) : RUNE_OK;
+    if (err == RUNE_OK && failure.code == NULL) {
+        err = (flags & RUNE_AUTHORIZE_TIMED) != 0 ? ask_timed(&auth) : ask(&auth);
+    }
+    if (failure.code != NULL && err == RUNE_OK) {
+        finish_failed(&auth, &failure, ret_decision);
+    } else if (err != RUNE_OK || !decision_finish(&auth, ret_decision) ||
         ((flags & RUNE_AUTHORIZE_LISTED) != 0 && !list_matched(&auth, ret_decision))) {
         finish_limited(ret_decision);
     }
+    eval->request = given;
     struct rune_decision_stats *stats = &ret_decision->stats;
     stats->outcomes[ret_decision->outcome] = 1;
     stats->errors = ret_decision->error_count;

@@ -10,21 +10,66 @@ static bool has_id(const struct rune_dl_rule *rule)
            rune_str_equal(rule->head_name, RUNE_STR("forbid"));
 }
 
-/* FAILCLOSED: policies do not see derived context yet, so a forbid that relies on it would never match: a bundle that
- * derives some is refused, not built without it. */
-static enum rune_err check_heads(const struct rune_build *build)
+/* How the actions of the schema declare a key of the context: [type, 1 if required] in the words, the required one if
+ * they differ; NULL: none does. */
+static const uint32_t *find_key(const struct rune_build *build, struct rune_str key)
+{
+    const struct rune_schema *schema = &build->schema;
+    rune_term name = rune_terms_find_string(rune_dict_terms(build->dict), key);
+    const uint32_t *found = NULL;
+    for (uint32_t a = 0; a < schema->action_count; a++) {
+        uint32_t type = schema->actions[a].context;
+        const uint32_t *record = type != 0 ? schema->words + type : NULL;
+        for (uint32_t i = 0; record != NULL && i < record[1]; i++) {
+            const uint32_t *entry = record + 2 + 3 * (size_t)i;
+            if (entry[0] == name && (found == NULL || entry[2] != 0)) {
+                found = entry + 1;
+            }
+        }
+    }
+    return found;
+}
+
+/* A name of no letters is no relation of its own, so what is derived for it would be lost. */
+static enum rune_err check_names(const struct rune_build *build)
 {
     enum rune_err err = RUNE_OK;
     for (uint32_t i = 0; i < build->rules.rule_count; i++) {
         const struct rune_dl_rule *rule = &build->rules.rules[i];
-        enum rune_dl_builtin builtin = build->rules.relations[rule->head].builtin;
-        if (builtin != RUNE_DL_CONTEXT || rule->branch > 0) {
+        const struct rune_dl_relation *relation = &build->rules.relations[rule->head];
+        bool has_name = relation->builtin == RUNE_DL_CONTEXT || relation->builtin == RUNE_DL_ENTITY_ATTR ||
+                        relation->builtin == RUNE_DL_ENTITY_ELEMENT;
+        if (has_name && relation->literal.length == 0) {
+            rune_diag_report(build->diag, RUNE_ERROR, "RUNE-B0401", rule->head_span, "give it a name",
+                             "`%.*s` cannot be derived with an empty name", RUNE_STR_ARG(relation->name));
+            err = RUNE_E_BUNDLE;
+        }
+    }
+    return err;
+}
+
+/* Keys of the context that rules derive: the schema must have a place for them, which requests may leave empty. */
+static enum rune_err check_heads(const struct rune_build *build)
+{
+    enum rune_err err = RUNE_OK;
+    uint32_t last = UINT32_MAX;
+    for (uint32_t i = 0; i < build->rules.rule_count && build->has_schema; i++) {
+        const struct rune_dl_rule *rule = &build->rules.rules[i];
+        const struct rune_dl_relation *relation = &build->rules.relations[rule->head];
+        if (relation->builtin != RUNE_DL_CONTEXT || rule->head == last) {
             continue;
         }
-        rune_diag_report(build->diag, RUNE_ERROR, "RUNE-B0401", rule->head_span,
-                         "derive a relation of your own, and read it from permit and forbid rules",
-                         "`%.*s` cannot be derived yet: policies would not see it", RUNE_STR_ARG(rule->head_name));
-        err = RUNE_E_BUNDLE;
+        last = rule->head;
+        const uint32_t *declared = find_key(build, relation->literal);
+        if (declared == NULL || declared[1] != 0) {
+            rune_diag_report(build->diag, RUNE_ERROR, "RUNE-B0406", rule->head_span,
+                             declared == NULL ? "declare it in the schema, with `?` behind its name"
+                                              : "write `?` behind its name in the schema",
+                             declared == NULL ? "no action of the schema has `%.*s` in its context"
+                                              : "`%.*s` is derived, so it must be declared optional in the context",
+                             RUNE_STR_ARG(relation->literal));
+            err = RUNE_E_BUNDLE;
+        }
     }
     return err;
 }
@@ -79,6 +124,9 @@ enum rune_err rune_build_check_rules(struct rune_build *build)
                         build->diag);
     if (err == RUNE_OK) {
         err = check_heads(build);
+    }
+    if (err == RUNE_OK) {
+        err = check_names(build);
     }
     build->rules_checked = err == RUNE_OK;
     return rune_build_stage(build, err);

@@ -125,6 +125,7 @@ static void init_decoder(struct rune_request_decoder *decoder, struct rune_json 
         .json = json,
         .store = &image->store,
         .schema = checks ? &image->schema : NULL,
+        .derived = &image->derived_context,
         .values = values,
         .type_hints = decider->type_hints,
         .stack = decider->stack,

@@ -45,6 +45,9 @@ enum rune_err rune_image_open_fd(int fd, enum rune_image_trust trust, struct run
     if (err == RUNE_OK && trust == RUNE_IMAGE_VERIFY) {
         err = verify(image, diag);
     }
+    if (err == RUNE_OK) {
+        err = rune_derived_context_open(&image->store, &image->derived_context);
+    }
     if (err != RUNE_OK) {
         rune_image_close(image);
         return err;
@@ -83,6 +86,7 @@ bool rune_image_is_image_file(const char *path)
 void rune_image_close(struct rune_image *image)
 {
     if (image != NULL) {
+        rune_derived_context_fini(&image->derived_context);
         rune_image_unmap(&image->map);
         rune_free(image);
     }

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "engine/derived_context.h"
 #include "eval/schema_check.h"
 #include "eval/store.h"
 #include "rune/image.h"
@@ -15,6 +16,7 @@ struct rune_image {
     struct rune_image_map map;
     struct rune_store store;
     struct rune_schema schema; /* words NULL: none */
+    struct rune_derived_context derived_context;
     char name[65];       /* SHA-256, lower-case hex */
     char short_name[17]; /* the first 16 digits: header rune-image */
     struct rune_str bundle_name;

@@ -451,6 +451,21 @@ static enum rune_err check_schema(const struct parts *parts)
     return rune_request_refuse(decoder, RUNE_REQUEST_SCHEMA, verdicts[verdict].at, "%s", verdicts[verdict].message);
 }
 
+/* What rules derive, nobody else may say. */
+static enum rune_err check_derived(const struct parts *parts)
+{
+    struct rune_request_decoder *decoder = parts->decoder;
+    rune_term key = rune_derived_context_find(decoder->derived, decoder->store, rune_dict_terms(decoder->values),
+                                              parts->context);
+    if (key == RUNE_TERM_NONE) {
+        return RUNE_OK;
+    }
+    struct rune_str name = rune_terms_string(&decoder->store->terms, key);
+    return rune_request_refuse(decoder, RUNE_REQUEST_CONTEXT_REFUSED, "context",
+                               "\"%.*s\" is derived by rules: a request may not bring it",
+                               name.length < 64 ? (int)name.length : 64, name.data);
+}
+
 enum rune_err rune_request_decode(struct rune_request_decoder *decoder, struct rune_request *ret_request)
 {
     struct parts parts = {.decoder = decoder};
@@ -470,6 +485,9 @@ enum rune_err rune_request_decode(struct rune_request_decoder *decoder, struct r
         return err;
     }
     err = finish_context(&parts);
+    if (err == RUNE_OK) {
+        err = check_derived(&parts);
+    }
     if (err == RUNE_OK && decoder->schema != NULL) {
         err = check_schema(&parts);
     }

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "engine/decider.h"
 #include "engine/value_json.h"
+#include "engine/derived_context.h"
 #include "eval/request.h"
 #include "eval/store.h"
 #include "model/dict.h"
@@ -30,6 +31,7 @@ struct rune_request_decoder {
     struct rune_json *json; /* stands before the request's object */
     const struct rune_store *store;
     const struct rune_schema *schema; /* NULL: requests are not checked */
+    const struct rune_derived_context *derived; /* keys that a context may not bring; NULL: none */
     struct rune_dict *values;         /* of RUNE_SPACE_REQUEST over the store's terms */
     rune_term *type_hints;            /* three string terms of image types, or whatever: see request_uid.h */
     rune_term *stack;                 /* for values in JSON, see value_json.h */

@@ -156,6 +156,26 @@ enum rune_err rune_rules_decide(struct rune_eval *eval, struct rune_rule_outcome
     return RUNE_OK;
 }
 
+enum rune_err rune_rules_find_values(struct rune_eval *eval, uint32_t first_plan, uint32_t plan_count, rune_term key,
+                                     rune_term ret_values[2], uint32_t *ret_count, bool *ret_is_partial)
+{
+    struct rune_rule_vm vm;
+    if (machine_init(&vm, eval) != RUNE_OK) {
+        return RUNE_E_LIMIT;
+    }
+    const struct rune_rule_table *table = rune_rule_solve(&vm, &eval->store->plans[first_plan], plan_count, &key);
+    eval->steps_left = vm.steps_left;
+    if (table == NULL) {
+        return RUNE_E_LIMIT;
+    }
+    *ret_count = table->count < 2 ? table->count : 2;
+    for (uint32_t i = 0; i < *ret_count; i++) {
+        ret_values[i] = table->rows[(size_t)i * table->arity + 1];
+    }
+    *ret_is_partial = vm.failed != 0 || vm.is_unsure;
+    return RUNE_OK;
+}
+
 /* ---- queries ---- */
 
 uint32_t rune_rules_find_relation(const struct rune_store *store, struct rune_str name)

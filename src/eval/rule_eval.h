@@ -33,6 +33,12 @@ struct rune_rule_outcome {
  * or forbid rules. */
 RUNE_MUST_USE enum rune_err rune_rules_decide(struct rune_eval *eval, struct rune_rule_outcome *ret_outcome);
 
+/* What follows a key in a demanded relation of two columns, by its plans with the first one bound. At most two values are
+ * told; *ret_is_partial: a derivation failed, so there may be others. RUNE_E_LIMIT. */
+RUNE_MUST_USE enum rune_err rune_rules_find_values(struct rune_eval *eval, uint32_t first_plan, uint32_t plan_count,
+                                                   rune_term key, rune_term ret_values[2], uint32_t *ret_count,
+                                                   bool *ret_is_partial);
+
 /* All tuples of a relation that match a pattern: `bound[i]` is a term, or RUNE_TERM_NONE where any value goes;
  * `same[i]` is the first column that column i must equal (i itself if free). Each tuple once, in ascending order if
  * the relation is stored. `emit` returns false to stop. Works for stored, demanded and built-in relations; a

@@ -30,15 +30,12 @@ static void test_ids__are_shared_by_policies_and_rules(void **state)
     expect_refused("@id(\"one\") permit(U::\"a\", A::\"b\", R::\"c\").", "RUNE-B0301");
 }
 
-static void test_derived_context__is_refused_while_policies_do_not_see_it(void **state)
+static void test_derived_names__are_not_empty(void **state)
 {
-    static const char *const rules[] = {
-        "context(\"k\", P) :- principal(P).",
-    };
     (void)state;
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        expect_refused(rules[i], "RUNE-B0401");
-    }
+    expect_refused("context(\"\", P) :- principal(P).", "RUNE-B0401");
+    expect_refused("entity.attr(U::\"a\", \"\", 1).", "RUNE-B0401");
+    expect_refused("entity.element(U::\"a\", \"\", 1).", "RUNE-B0401");
 }
 
 static void test_rules__report_together_with_policies(void **state)
@@ -52,7 +49,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ids__are_shared_by_policies_and_rules),
-        cmocka_unit_test(test_derived_context__is_refused_while_policies_do_not_see_it),
+        cmocka_unit_test(test_derived_names__are_not_empty),
         cmocka_unit_test(test_rules__report_together_with_policies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
