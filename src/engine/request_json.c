@@ -359,10 +359,8 @@ static enum rune_err finish_context(struct parts *parts)
     } else if (parts->context != RUNE_TERM_NONE) {
         return RUNE_OK;
     } else if (fits_no_context(parts)) {
-        enum rune_err err = rune_dict_record(decoder->values, NULL, NULL, 0, &parts->context);
-        return err == RUNE_OK ? RUNE_OK
-                              : rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, "",
-                                                    "the request has too many values");
+        parts->context = RUNE_TERM_EMPTY_RECORD;
+        return RUNE_OK;
     } else {
         /* Read as if it were there: the message names the key that the schema requires. */
         rune_json_init(decoder->json, empty, sizeof(empty) - 1, decoder->arena);

@@ -83,6 +83,13 @@ static bool is_action_type(struct rune_str type)
            (type.length == last.length || type.data[type.length - last.length - 1] == ':');
 }
 
+/* An entity of that type: only enumerations say which ids there are. */
+static bool id_fits_type(const struct rune_schema *schema, const struct rune_schema_entity_type *type,
+                         const struct rune_terms *terms, rune_term entity)
+{
+    return type->ids == 0 || rune_schema_run_has(schema, type->ids, terms->entity_id[rune_term_index(entity)]);
+}
+
 bool rune_schema_id_fits(const struct rune_schema *schema, const struct rune_terms *image,
                          const struct rune_terms *request, rune_term entity)
 {
@@ -90,7 +97,7 @@ bool rune_schema_id_fits(const struct rune_schema *schema, const struct rune_ter
     rune_term name = terms->entity_type[rune_term_index(entity)];
     const struct rune_schema_entity_type *type = rune_schema_find_type(schema, name);
     if (type != NULL) {
-        return type->ids == 0 || rune_schema_run_has(schema, type->ids, terms->entity_id[rune_term_index(entity)]);
+        return id_fits_type(schema, type, terms, entity);
     }
     struct rune_str text = rune_terms_string(terms_of(image, request, name), name);
     return !is_action_type(text) || rune_schema_find_action(schema, entity) != NULL;
@@ -111,16 +118,18 @@ enum rune_schema_verdict rune_schema_check_request(const struct rune_schema *sch
     if (row == NULL) {
         return RUNE_SCHEMA_UNKNOWN_ACTION;
     }
-    if (rune_schema_find_type(schema, principal_type) == NULL) {
+    const struct rune_schema_entity_type *principals = rune_schema_find_type(schema, principal_type);
+    if (principals == NULL) {
         return RUNE_SCHEMA_UNKNOWN_PRINCIPAL_TYPE;
     }
-    if (rune_schema_find_type(schema, resource_type) == NULL) {
+    const struct rune_schema_entity_type *resources = rune_schema_find_type(schema, resource_type);
+    if (resources == NULL) {
         return RUNE_SCHEMA_UNKNOWN_RESOURCE_TYPE;
     }
-    if (!rune_schema_id_fits(schema, image, request, principal)) {
+    if (!id_fits_type(schema, principals, terms_of(image, request, principal), principal)) {
         return RUNE_SCHEMA_WRONG_PRINCIPAL_ID;
     }
-    if (!rune_schema_id_fits(schema, image, request, resource)) {
+    if (!id_fits_type(schema, resources, terms_of(image, request, resource), resource)) {
         return RUNE_SCHEMA_WRONG_RESOURCE_ID;
     }
     if (!rune_schema_run_has(schema, row->principals, principal_type)) {

@@ -37,6 +37,8 @@ enum rune_space {
 #define RUNE_TERM_NONE  0u /* no value */
 #define RUNE_TERM_FALSE 1u
 #define RUNE_TERM_TRUE  2u
+/* Record 0 of every dictionary is {}: the verifier sees to it. */
+#define RUNE_TERM_EMPTY_RECORD 0x28000000u
 
 #define RUNE_TERM_INDEX_BITS 27
 #define RUNE_TERM_INDEX_MAX  ((1u << RUNE_TERM_INDEX_BITS) - 1) /* LIMIT: values of one kind in one dictionary */
