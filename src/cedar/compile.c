@@ -3,6 +3,7 @@
  * a condition folds to false, is NO_MATCH alone. */
 #include "cedar/compile.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/map.h"
@@ -291,6 +292,24 @@ static bool check_slot(const struct rune_cedar_link *link, bool has_slot, const 
     return false;
 }
 
+static void report_no_template(const struct rune_cedar_policies *policies, const struct rune_cedar_link *link,
+                               struct rune_diag *diag)
+{
+    enum { CANDIDATES = 200 }; /* LIMIT: beyond them it is not guessed */
+    struct rune_str names[CANDIDATES];
+    size_t count = 0;
+    char help[300];
+    for (uint32_t i = 0; i < policies->count && count < CANDIDATES; i++) {
+        if (rune_cedar_is_template(&policies->items[i])) {
+            names[count++] = policies->items[i].id;
+        }
+    }
+    struct rune_str nearest = rune_str_nearest(link->template_id, names, count);
+    snprintf(help, sizeof help, "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
+    rune_diag_report(diag, RUNE_ERROR, "RUNE-C0601", link->span, nearest.length > 0 ? help : NULL,
+                     "there is no template `%.*s`", RUNE_STR_ARG(link->template_id));
+}
+
 /* The template of a link whose slots agree, or NULL and a message. */
 static const struct rune_cedar_policy *find_template(const struct rune_cedar_policies *policies,
                                                      const struct rune_map *templates,
@@ -298,8 +317,7 @@ static const struct rune_cedar_policy *find_template(const struct rune_cedar_pol
 {
     uint32_t index;
     if (!rune_map_find(templates, link->template_id, &index)) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0601", link->span, NULL, "there is no template `%.*s`",
-                         RUNE_STR_ARG(link->template_id));
+        report_no_template(policies, link, diag);
         return NULL;
     }
     const struct rune_cedar_policy *policy = &policies->items[index];

@@ -644,6 +644,19 @@ static void close_over(struct resolver *resolver, uint32_t from, uint32_t count,
     RUNE_VEC_FINI(&reached);
 }
 
+/* As Cedar: what the definition of the external type would be could not be checked otherwise. */
+static void check_external(struct resolver *resolver, const struct rune_cedar_entity_type *type)
+{
+    for (uint32_t i = 0; type->is_external && i < type->ancestors.count; i++) {
+        const struct rune_cedar_entity_type *ancestor = &resolver->entity_list.items[type->ancestors.items[i]];
+        if (ancestor->is_enum) {
+            report(resolver, "RUNE-C0511", type->span, "only what is defined here can be below an enumeration",
+                   "the external entity type `%.*s` has the enumeration `%.*s` among its ancestors",
+                   RUNE_STR_ARG(type->name), RUNE_STR_ARG(ancestor->name));
+        }
+    }
+}
+
 static void close_hierarchies(struct resolver *resolver)
 {
     uint32_t types = (uint32_t)resolver->entity_list.count;
@@ -654,6 +667,9 @@ static void close_hierarchies(struct resolver *resolver)
     }
     for (uint32_t i = 0; i < types; i++) {
         close_over(resolver, i, types, entity_parents, seen, &resolver->entity_list.items[i].ancestors);
+    }
+    for (uint32_t i = 0; i < types && !resolver->nomem; i++) {
+        check_external(resolver, &resolver->entity_list.items[i]);
     }
     for (uint32_t i = 0; i < actions; i++) {
         struct rune_cedar_action *action = &resolver->action_list.items[i];

@@ -171,6 +171,36 @@ static void test_schema_json__knows_external_declarations(void **state)
     rune_arena_fini(&arena);
 }
 
+static void test_schema_resolve__checks_what_external_types_are_below(void **state)
+{
+    static const struct {
+        const char *text;
+        enum rune_err err;
+    } cases[] = {
+        {"external entity A in B; entity B; entity C in A = {a: A};", RUNE_OK},
+        {"external entity A in B;", RUNE_E_BUNDLE},
+        {"external action a in b;", RUNE_E_BUNDLE},
+        {"external action a; action b in a;", RUNE_OK},
+        {"external entity A in B; entity B enum [\"b\"];", RUNE_E_BUNDLE},
+        {"external entity A in B; entity B in C; entity C enum [\"c\"];", RUNE_E_BUNDLE},
+        {"entity A in B; entity B enum [\"b\"];", RUNE_OK},
+    };
+    struct rune_arena arena;
+    (void)state;
+    rune_arena_init(&arena, 0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct rune_source source = {"t", cases[i].text, (uint32_t)strlen(cases[i].text)};
+        struct rune_schema_fragment fragment;
+        struct rune_cedar_schema schema;
+        assert_int_equal(rune_schema_parse(&source, &arena, &fragment, NULL), RUNE_OK);
+        if (rune_schema_resolve(&fragment, 1, &arena, &schema, NULL) != cases[i].err) {
+            print_error("%s\n", cases[i].text);
+            fail();
+        }
+    }
+    rune_arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_schema_text__refuses_what_only_json_can_say),
         cmocka_unit_test(test_schema__knows_external_declarations),
         cmocka_unit_test(test_schema_json__knows_external_declarations),
+        cmocka_unit_test(test_schema_resolve__checks_what_external_types_are_below),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
