@@ -137,6 +137,10 @@ RUNE_VEC(rune_dl_vec_image_relation, struct rune_image_relation);
 struct rune_dl_growing {
     struct rune_growing tuples;
     struct rune_growing_index set;        /* over all columns: who is already there */
+    uint64_t *bits;                       /* the same for two columns that are dense: a bit a pair; else NULL */
+    rune_term least[2];                   /* the pair of bit 0 */
+    uint32_t range[2];
+    bool no_bits;                         /* tried, too sparse */
     struct rune_growing_index indexes[16];
     uint32_t index_count;
     uint32_t zero, low, high;             /* [0, low) old, [low, high) new */

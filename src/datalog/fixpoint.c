@@ -3,8 +3,8 @@
  *
  * A relation that does not recurse is computed once: tuples are collected as rows, sorted and deduplicated whenever
  * they have doubled. A component that recurses is computed semi-naively: its relations grow as rows in order of
- * arrival with a hash set and hash chains; each round runs every rule once for each of its recursive goals, that goal
- * reading only what the last round added. */
+ * arrival with a set of those that are there (a hash, or a bit for each pair of two dense columns) and hash chains; each
+ * round runs every rule once for each of its recursive goals, that goal reading only what the last round added. */
 #include <string.h>
 
 #include "base/diag.h"
@@ -25,7 +25,13 @@ static uint64_t hash_row(const rune_term *row, uint32_t arity, uint64_t mask)
 
 static bool set_rehash(struct rune_dl_growing *growing)
 {
-    uint32_t slots = growing->set.slots == 0 ? 1024 : growing->set.slots * 2;
+    uint64_t slots = 1024;
+    while (slots <= growing->tuples.count * (uint64_t)2) {
+        slots *= 2;
+    }
+    if (slots > UINT32_MAX) {
+        return false;
+    }
     uint32_t *heads = rune_calloc(slots, sizeof(uint32_t));
     if (heads == NULL) {
         return false;
@@ -40,7 +46,112 @@ static bool set_rehash(struct rune_dl_growing *growing)
     }
     rune_free(growing->set.heads);
     growing->set.heads = heads;
-    growing->set.slots = slots;
+    growing->set.slots = (uint32_t)slots;
+    return true;
+}
+
+#define MIN_BIT_ROWS 4096u  /* fewer are not worth a bitmap */
+#define BITS_PER_ROW 128u   /* what hash slots would take, or the double */
+
+/* Bounds of the rows and of one more, wider by a quarter where the one is beyond what was. */
+static void find_bounds(struct rune_dl_growing *growing, const rune_term *more, rune_term *least, rune_term *most)
+{
+    for (uint32_t c = 0; c < 2; c++) {
+        const rune_term *rows = growing->tuples.rows;
+        least[c] = UINT32_MAX;
+        most[c] = 0;
+        for (size_t row = 0; row < growing->tuples.count; row++) {
+            rune_term value = rows[row * 2 + c];
+            least[c] = value < least[c] ? value : least[c];
+            most[c] = value > most[c] ? value : most[c];
+        }
+        uint32_t quarter = (most[c] - least[c]) / 4;
+        if (more[c] < least[c]) {
+            least[c] = more[c] > quarter ? more[c] - quarter : 0;
+        }
+        if (more[c] > most[c]) {
+            most[c] = UINT32_MAX - more[c] > quarter ? more[c] + quarter : UINT32_MAX;
+        }
+    }
+}
+
+static inline uint64_t bit_of(const struct rune_dl_growing *growing, const rune_term *row)
+{
+    return (uint64_t)(row[0] - growing->least[0]) * growing->range[1] + (row[1] - growing->least[1]);
+}
+
+/* A bitmap instead of the hash set, with room for `more`, if it is not larger. False: no memory. */
+static bool make_bits(struct rune_dl_growing *growing, const rune_term *more)
+{
+    rune_term least[2], most[2];
+    find_bounds(growing, more, least, most);
+    uint64_t first = (uint64_t)most[0] - least[0] + 1, second = (uint64_t)most[1] - least[1] + 1;
+    rune_free(growing->bits);
+    growing->bits = NULL;
+    if (first > UINT32_MAX || second > UINT32_MAX || first > (uint64_t)growing->tuples.count * BITS_PER_ROW / second) {
+        return true;
+    }
+    growing->bits = rune_calloc((size_t)(first * second / 64 + 1), sizeof(uint64_t));
+    if (growing->bits == NULL) {
+        return false;
+    }
+    for (uint32_t c = 0; c < 2; c++) {
+        growing->least[c] = least[c];
+        growing->range[c] = (uint32_t)(most[c] - least[c] + 1);
+    }
+    for (size_t row = 0; row < growing->tuples.count; row++) {
+        uint64_t at = bit_of(growing, growing->tuples.rows + row * 2);
+        growing->bits[at / 64] |= UINT64_C(1) << (at % 64);
+    }
+    rune_free(growing->set.heads);
+    growing->set.heads = NULL;
+    growing->set.slots = 0;
+    return true;
+}
+
+/* More room in the set, for another row. False: no memory. */
+static bool set_grow(struct rune_dl_growing *growing, const rune_term *more)
+{
+    if (growing->tuples.arity == 2 && growing->tuples.count >= MIN_BIT_ROWS && !growing->no_bits) {
+        bool was_bits = growing->bits != NULL;
+        if (!make_bits(growing, more)) {
+            return false;
+        }
+        if (growing->bits != NULL) {
+            return true;
+        }
+        growing->no_bits = was_bits;
+    }
+    return set_rehash(growing);
+}
+
+/* Notes a row that the caller adds, unless it is there. False: no memory. */
+static bool set_add(struct rune_dl_growing *growing, const rune_term *row, bool *ret_is_new)
+{
+    struct rune_growing *tuples = &growing->tuples;
+    uint32_t arity = tuples->arity;
+    bool is_full = growing->bits != NULL
+                       ? row[0] - growing->least[0] >= growing->range[0] || row[1] - growing->least[1] >= growing->range[1]
+                       : growing->set.slots <= tuples->count * (uint64_t)2;
+    if (is_full && !set_grow(growing, row)) {
+        return false;
+    }
+    if (growing->bits != NULL) {
+        uint64_t at = bit_of(growing, row), bit = UINT64_C(1) << (at % 64);
+        *ret_is_new = (growing->bits[at / 64] & bit) == 0;
+        growing->bits[at / 64] |= bit;
+        return true;
+    }
+    uint64_t at = hash_row(row, arity, UINT64_MAX) & (growing->set.slots - 1);
+    *ret_is_new = false;
+    for (; growing->set.heads[at] != 0; at = (at + 1) & (growing->set.slots - 1)) {
+        if (arity == 0 || memcmp(tuples->rows + (size_t)(growing->set.heads[at] - 1) * arity, row,
+                                 arity * sizeof(rune_term)) == 0) {
+            return true;
+        }
+    }
+    growing->set.heads[at] = tuples->count + 1;
+    *ret_is_new = true;
     return true;
 }
 
@@ -49,16 +160,13 @@ static enum rune_err growing_add(struct rune_dl_growing *growing, const rune_ter
 {
     struct rune_growing *tuples = &growing->tuples;
     uint32_t arity = tuples->arity;
+    bool is_new;
     *ret_added = false;
-    if (growing->set.slots <= tuples->count * (uint64_t)2 && !set_rehash(growing)) {
+    if (!set_add(growing, row, &is_new)) {
         return RUNE_E_NOMEM;
     }
-    uint64_t at = hash_row(row, arity, UINT64_MAX) & (growing->set.slots - 1);
-    for (; growing->set.heads[at] != 0; at = (at + 1) & (growing->set.slots - 1)) {
-        if (arity == 0 || memcmp(tuples->rows + (size_t)(growing->set.heads[at] - 1) * arity, row,
-                                 arity * sizeof(rune_term)) == 0) {
-            return RUNE_OK;
-        }
+    if (!is_new) {
+        return RUNE_OK;
     }
     if (tuples->count == tuples->capacity) {
         if (tuples->count > RUNE_RELATION_MAX_TUPLES / 2) {
@@ -75,7 +183,7 @@ static enum rune_err growing_add(struct rune_dl_growing *growing, const rune_ter
     if (arity > 0) {
         memcpy(tuples->rows + (size_t)tuples->count * arity, row, arity * sizeof(rune_term));
     }
-    growing->set.heads[at] = ++tuples->count;
+    tuples->count++;
     *ret_added = true;
     return RUNE_OK;
 }
@@ -177,6 +285,7 @@ static void growing_free(struct rune_dl_growing *growing)
     }
     rune_free(growing->tuples.rows);
     rune_free(growing->set.heads);
+    rune_free(growing->bits);
     for (uint32_t i = 0; i < growing->index_count; i++) {
         rune_free(growing->indexes[i].heads);
         rune_free(growing->indexes[i].next);
