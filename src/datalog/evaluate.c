@@ -202,6 +202,7 @@ static enum rune_err add_entities(struct rune_dl_ctx *ctx, struct rune_dl_rel *r
 enum rune_err rune_dl_store_builtin(struct rune_dl_ctx *ctx, uint32_t relation)
 {
     struct rune_dl_rel *rel = &ctx->rels.items[relation];
+    rune_tuples_fini(&rel->facts); /* empty, but there */
     enum rune_err err = rune_tuples_init(&rel->facts, rel->arity);
     if (err != RUNE_OK || ctx->entities == NULL) {
         return err != RUNE_OK ? err : store_facts(ctx, relation);
@@ -515,7 +516,8 @@ static enum rune_err write_rules(struct output *out, struct rune_dl_rel *rel, st
         if (last->span.source != NULL && ctx->source_index != NULL) {
             written.source = ctx->source_index(ctx->source_context, last->span.source);
         }
-        enum rune_err err = text_of(ctx, last->id, &written.id);
+        /* A fact that decides nothing has no id. */
+        enum rune_err err = text_of(ctx, last->id.data != NULL ? last->id : RUNE_STR(""), &written.id);
         if (err != RUNE_OK || !RUNE_VEC_PUSH(&out->result->rules, written)) {
             return err != RUNE_OK ? err : RUNE_E_NOMEM;
         }
