@@ -326,7 +326,8 @@ static enum rune_err check_all(struct rune_validator *v)
     return check_links(v);
 }
 
-static enum rune_err collect(struct rune_validator *v, struct rune_validation *ret_validation)
+static enum rune_err collect(struct rune_validator *v,
+                             struct rune_validation_result *ret_validation)
 {
     if (rune_validator_failed(v)) {
         return RUNE_E_NOMEM;
@@ -338,14 +339,15 @@ static enum rune_err collect(struct rune_validator *v, struct rune_validation *r
         return RUNE_E_NOMEM;
     }
     *ret_validation =
-        (struct rune_validation){findings, (uint32_t)v->findings.count, v->error_count};
+        (struct rune_validation_result){findings, (uint32_t)v->findings.count, v->error_count};
     return RUNE_OK;
 }
 
 enum rune_err rune_cedar_validate(const struct rune_cedar_policies *policies,
                                   const struct rune_cedar_schema *schema,
                                   enum rune_validation_mode mode, uint32_t max_level,
-                                  struct rune_arena *arena, struct rune_validation *ret_validation,
+                                  struct rune_arena *arena,
+                                  struct rune_validation_result *ret_validation,
                                   struct rune_diag *diag)
 {
     struct rune_validator v = {

@@ -27,7 +27,7 @@ struct rune_validation_finding {
     const char *kind; /* static */
 };
 
-struct rune_validation {
+struct rune_validation_result {
     const struct rune_validation_finding *findings; /* in the arena, in order of policies */
     uint32_t count;
     uint32_t error_count;
@@ -41,5 +41,5 @@ RUNE_MUST_USE enum rune_err rune_cedar_validate(const struct rune_cedar_policies
                                                 const struct rune_cedar_schema *schema,
                                                 enum rune_validation_mode mode, uint32_t max_level,
                                                 struct rune_arena *arena,
-                                                struct rune_validation *ret_validation,
+                                                struct rune_validation_result *ret_validation,
                                                 struct rune_diag *diag);

@@ -160,6 +160,9 @@ static enum rune_err parse_sources(struct rune_build *build)
         err = rune_build_read_links(build);
     }
     if (err == RUNE_OK) {
+        err = rune_build_validate_policies(build);
+    }
+    if (err == RUNE_OK) {
         err = rune_build_parse_rules(build);
     }
     if (err == RUNE_OK) {

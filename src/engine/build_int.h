@@ -88,6 +88,8 @@ RUNE_MUST_USE enum rune_err rune_build_read_schema(struct rune_build *build);
 
 RUNE_MUST_USE enum rune_err rune_build_parse_policies(struct rune_build *build);
 RUNE_MUST_USE enum rune_err rune_build_read_links(struct rune_build *build);
+/* Against the schema, if there is one and the manifest wants it. */
+RUNE_MUST_USE enum rune_err rune_build_validate_policies(struct rune_build *build);
 RUNE_MUST_USE enum rune_err rune_build_compile_policies(struct rune_build *build);
 
 /* ---- build_rules.c ---- */

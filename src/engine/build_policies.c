@@ -5,6 +5,7 @@
 
 #include "cedar/links.h"
 #include "cedar/parser.h"
+#include "cedar/validate.h"
 
 /* ---- ids ---- */
 
@@ -94,17 +95,39 @@ enum rune_err rune_build_read_links(struct rune_build *build)
     return RUNE_OK;
 }
 
-enum rune_err rune_build_compile_policies(struct rune_build *build)
+static struct rune_cedar_policies all_policies(const struct rune_build *build)
 {
-    if (!build->policies_parsed) {
-        return RUNE_OK;
-    }
-    const struct rune_cedar_policies policies = {
+    return (struct rune_cedar_policies){
         .items = build->policies.items,
         .count = (uint32_t)build->policies.count,
         .links = build->links.items,
         .link_count = (uint32_t)build->links.count,
     };
+}
+
+enum rune_err rune_build_validate_policies(struct rune_build *build)
+{
+    if (!build->policies_parsed || !build->has_schema ||
+        build->manifest.validation == RUNE_VALIDATION_OFF) {
+        return RUNE_OK;
+    }
+    const struct rune_cedar_policies policies = all_policies(build);
+    struct rune_validation_result validation;
+    enum rune_validation_mode mode = build->manifest.validation == RUNE_VALIDATION_PERMISSIVE
+                                         ? RUNE_VALIDATE_PERMISSIVE
+                                         : RUNE_VALIDATE_STRICT;
+    enum rune_err err = rune_cedar_validate(&policies, &build->cedar_schema, mode, UINT32_MAX,
+                                            &build->arena, &validation, build->diag);
+    build->has_mistakes = build->has_mistakes || (err == RUNE_OK && validation.error_count > 0);
+    return err;
+}
+
+enum rune_err rune_build_compile_policies(struct rune_build *build)
+{
+    if (!build->policies_parsed) {
+        return RUNE_OK;
+    }
+    const struct rune_cedar_policies policies = all_policies(build);
     return rune_build_stage(build, rune_cedar_compile(&policies, build->dict, rune_build_source_index, build,
                                                       &build->program, build->diag));
 }

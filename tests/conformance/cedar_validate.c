@@ -13,7 +13,7 @@ struct verdict {
     struct rune_arena arena;
     struct rune_cedar_policies policies;
     struct rune_cedar_schema schema;
-    struct rune_validation validation;
+    struct rune_validation_result validation;
     bool is_loaded; /* policies and schema could be read */
 };
 
