@@ -396,6 +396,32 @@ static void test_same_program__same_bytes(void **state)
     rune_buf_fini(&text);
 }
 
+/* A recursion whose pairs are dense, until values far off come: counts as they are known for a star of n leaves below
+ * node 0, each with one child, and that with one far off. */
+static void test_dense_recursion__goes_on_with_values_far_off(void **state)
+{
+    (void)state;
+    const uint32_t leaves = 100;
+    static const char *const far[] = {"1", "10000"};
+    for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+        struct rune_buf text = RUNE_BUF_INIT;
+        rune_buf_append_cstr(&text, "sg(X, Y) :- edge(P, X), edge(P, Y).\n"
+                                    "sg(X, Y) :- edge(A, X), sg(A, B), edge(B, Y).\n");
+        for (uint32_t n = 1; n <= leaves; n++) {
+            rune_buf_printf(&text, "edge(0, %u). edge(%u, %u). edge(%u, %u%s).\n", n, n, 1000 + n, 1000 + n,
+                            2000 + n, i == 0 ? "" : far[i] + 1);
+        }
+        struct datalog_run run;
+        assert_int_equal(datalog_run_open(&run, (struct rune_str){text.data, text.length}, RUNE_DL_BARE, NULL, 0),
+                         RUNE_OK);
+        assert_int_equal(datalog_run_evaluate(&run, RUNE_DL_STORE_ALL), RUNE_OK);
+        uint32_t relation = rune_rules_find_relation(&run.store, RUNE_STR("sg"));
+        assert_int_equal(run.store.relations[relation].tuple_count, 3 * leaves * leaves);
+        datalog_run_close(&run);
+        rune_buf_fini(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -403,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_product__is_refused_by_the_limit_with_the_rule),
         cmocka_unit_test(test_failed_derivation__marks_what_rests_on_it),
         cmocka_unit_test(test_same_program__same_bytes),
+        cmocka_unit_test(test_dense_recursion__goes_on_with_values_far_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
