@@ -7,7 +7,6 @@
 #pragma once
 
 #include <stddef.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "rune/err.h"
