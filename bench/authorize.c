@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bench authorize: from the bytes of a request body to the bytes of its answer, in process, on one thread: what the
- * engine adds to a bare HTTP handler.
+/* bench authorize: from the bytes of a request body to the bytes of its answer, in process, on one
+ * thread: what the engine adds to a bare HTTP handler.
  *
  *     bench_authorize IMAGE REQUESTS.jsonl [SECONDS]
  *
- * A line is a request; members `decision` and `reasons` behind the request's own are cut off. Prints ns a request. */
+ * A line is a request; members `decision` and `reasons` behind the request's own are cut off.
+ * Prints ns a request. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,8 @@ static size_t read_requests(const char *path, struct rune_str *requests)
     return count;
 }
 
-static int run(const struct rune_image *image, const struct rune_str *requests, size_t count, double seconds)
+static int run(const struct rune_image *image, const struct rune_str *requests, size_t count,
+               double seconds)
 {
     struct rune_decider *decider;
     struct rune_answer answer;
@@ -70,14 +72,16 @@ static int run(const struct rune_image *image, const struct rune_str *requests, 
     uint64_t now_ns = began_ns;
     while (now_ns < end_ns) {
         for (size_t i = 0; i < count; i++) {
-            rune_decider_authorize(decider, image, 1795237388342u, requests[i], RUNE_ANSWER_PLAIN, &answer);
+            rune_decider_authorize(decider, image, 1795237388342u, requests[i], RUNE_ANSWER_PLAIN,
+                                   &answer);
             refused += answer.status != 200;
         }
         done += count;
         now_ns = cpu_ns();
     }
-    printf("authorize_ns=%.1f requests=%llu refused=%llu\n", (double)(now_ns - began_ns) / (double)done,
-           (unsigned long long)done, (unsigned long long)refused);
+    printf("authorize_ns=%.1f requests=%llu refused=%llu\n",
+           (double)(now_ns - began_ns) / (double)done, (unsigned long long)done,
+           (unsigned long long)refused);
     rune_decider_destroy(decider);
     return 0;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http_reference: the yardstick of bench/bench_http.py: the least that can be done with libh2o. One loop, one handler that
- * answers every POST with the same bytes and the same headers, as examples of the library do it.
+/* http_reference: the yardstick of bench/bench_http.py: the least that can be done with libh2o. One
+ * loop, one handler that answers every POST with the same bytes and the same headers, as examples
+ * of the library do it.
  *
- * usage: http_reference BODY-FILE [NAME=VALUE...]   listens on a free port of 127.0.0.1 and prints it
- * BODY-FILE: the answer. NAME=VALUE: headers beside date, connection and content-length. Ends with its parent. */
+ * usage: http_reference BODY-FILE [NAME=VALUE...]   listens on a free port of 127.0.0.1 and prints
+ * it BODY-FILE: the answer. NAME=VALUE: headers beside date, connection and content-length. Ends
+ * with its parent. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <h2o.h>
@@ -42,8 +44,9 @@ static int answer(h2o_handler_t *handler, h2o_req_t *req)
     req->res.reason = "OK";
     req->res.content_length = body_length;
     for (int i = 0; i < header_count; i++) {
-        h2o_add_header_by_str(&req->pool, &req->res.headers, headers[i].name.base, headers[i].name.len, 1, NULL,
-                              headers[i].value.base, headers[i].value.len);
+        h2o_add_header_by_str(&req->pool, &req->res.headers, headers[i].name.base,
+                              headers[i].name.len, 1, NULL, headers[i].value.base,
+                              headers[i].value.len);
     }
     h2o_iovec_t buf = h2o_iovec_init(body, body_length);
     h2o_start_response(req, &generator);
@@ -83,8 +86,8 @@ static int listen_somewhere(void)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof(address);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) != 0 || listen(fd, SOMAXCONN) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) != 0 ||
+        listen(fd, SOMAXCONN) != 0 || getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
         perror("http_reference");
         exit(1);
     }
@@ -103,13 +106,16 @@ int main(int argc, char **argv)
 
     h2o_config_init(&config);
     config.server_name = h2o_iovec_init(H2O_STRLIT(""));
-    h2o_hostconf_t *host = h2o_config_register_host(&config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
-    h2o_create_handler(h2o_config_register_path(host, "/", 0), sizeof(h2o_handler_t))->on_req = answer;
+    h2o_hostconf_t *host =
+        h2o_config_register_host(&config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    h2o_create_handler(h2o_config_register_path(host, "/", 0), sizeof(h2o_handler_t))->on_req =
+        answer;
     h2o_context_init(&context, h2o_evloop_create(), &config);
     accept_context.ctx = &context;
     accept_context.hosts = config.hosts;
 
-    h2o_socket_t *listener = h2o_evloop_socket_create(context.loop, listen_somewhere(), H2O_SOCKET_FLAG_DONT_READ);
+    h2o_socket_t *listener =
+        h2o_evloop_socket_create(context.loop, listen_somewhere(), H2O_SOCKET_FLAG_DONT_READ);
     h2o_socket_read_start(listener, on_accept);
     while (h2o_evloop_run(context.loop, INT32_MAX) == 0 || errno == EINTR) {
     }

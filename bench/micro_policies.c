@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* micro_policies: the policy evaluator alone: a bundle folder's policies and entities, its requests.jsonl interned before
- * the clock starts. Prints key=value. What it leaves out of `rune benchmark`: the engine around rune_policies_decide.
+/* micro_policies: the policy evaluator alone: a bundle folder's policies and entities, its
+ * requests.jsonl interned before the clock starts. Prints key=value. What it leaves out of `rune
+ * benchmark`: the engine around rune_policies_decide.
  *
  *     micro_policies FOLDER... */
 #include <stdio.h>
@@ -65,7 +66,8 @@ static int compare_times(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static uint32_t read_requests(struct cedar_world *world, char *text, size_t length, struct prepared *requests)
+static uint32_t read_requests(struct cedar_world *world, char *text, size_t length,
+                              struct prepared *requests)
 {
     uint32_t count = 0;
     for (char *at = text; at < text + length && count < MAX_REQUESTS; count++) {
@@ -81,7 +83,8 @@ static uint32_t read_requests(struct cedar_world *world, char *text, size_t leng
             !cedar_json_uid(rune_json_find(&node, "resource"), &world->arena, &naive->resource)) {
             exit(1);
         }
-        prepared->permit = rune_str_equal(rune_json_find(&node, "decision")->as.text, RUNE_STR("PERMIT"));
+        prepared->permit =
+            rune_str_equal(rune_json_find(&node, "decision")->as.text, RUNE_STR("PERMIT"));
         at = end + 1;
     }
     return count;
@@ -92,7 +95,8 @@ static bool decide(const struct rune_eval *prepared, struct rune_arena_mark mark
     struct rune_eval eval = *prepared;
     struct rune_policy_outcome outcome;
     rune_arena_rewind(eval.arena, mark);
-    return rune_policies_decide(&eval, &outcome) == RUNE_OK && outcome.permit_count > 0 && outcome.forbid_count == 0;
+    return rune_policies_decide(&eval, &outcome) == RUNE_OK && outcome.permit_count > 0 &&
+           outcome.forbid_count == 0;
 }
 
 static void measure(const char *folder)
@@ -111,7 +115,8 @@ static void measure(const char *folder)
     }
     char *entities = load(folder, "app.entities.json", &length);
     parse((struct rune_str){entities, length}, &world.arena, &root);
-    if (!cedar_json_entities(&root, &world.arena, &world.naive) || cedar_world_build(&world) != RUNE_OK) {
+    if (!cedar_json_entities(&root, &world.arena, &world.naive) ||
+        cedar_world_build(&world) != RUNE_OK) {
         exit(1);
     }
     char *lines = load(folder, "requests.jsonl", &length);
@@ -127,8 +132,8 @@ static void measure(const char *folder)
     for (uint32_t round = 0; round < ROUNDS; round++) {
         for (uint32_t i = 0; i < count; i++) {
             struct prepared *prepared = &requests[i];
-            cedar_world_request(&world, &prepared->naive, NULL, &world.naive, false, &prepared->request,
-                                &prepared->eval);
+            cedar_world_request(&world, &prepared->naive, NULL, &world.naive, false,
+                                &prepared->request, &prepared->eval);
             struct rune_arena_mark mark = rune_arena_mark(&world.scratch);
             uint64_t from = now_ns();
             bool permit = decide(&prepared->eval, mark);
@@ -138,8 +143,9 @@ static void measure(const char *folder)
         }
     }
     qsort(times, taken, sizeof *times, compare_times);
-    printf("folder=%s requests=%u median_ns=%u p99_ns=%u p999_ns=%u clock_ns=%u mismatches=%u\n", folder, count,
-           times[taken / 2], times[taken * 99 / 100], times[taken * 999 / 1000], (unsigned)clock_ns, mismatches);
+    printf("folder=%s requests=%u median_ns=%u p99_ns=%u p999_ns=%u clock_ns=%u mismatches=%u\n",
+           folder, count, times[taken / 2], times[taken * 99 / 100], times[taken * 999 / 1000],
+           (unsigned)clock_ns, mismatches);
     free(policies);
     free(entities);
     free(lines);

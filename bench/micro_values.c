@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* micro_values: what a decision is made of, alone: hierarchy tests by the size of the ancestor set, attributes by the
- * number of names, an entity found by its texts. Prints key=value, nanoseconds an operation. Inputs are spread over
- * memory (LARGE) so that caches are as cold as in a server with many entities. */
+/* micro_values: what a decision is made of, alone: hierarchy tests by the size of the ancestor set,
+ * attributes by the number of names, an entity found by its texts. Prints key=value, nanoseconds an
+ * operation. Inputs are spread over memory (LARGE) so that caches are as cold as in a server with
+ * many entities. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -63,22 +64,25 @@ static void measure_in(uint32_t size)
     for (uint32_t i = 0; i < entities; i++) {
         rune_term set;
         for (uint32_t j = 0; j < size; j++) {
-            elements[j] = rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY, next_random() % entities);
+            elements[j] =
+                rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY, next_random() % entities);
         }
         must(rune_dict_set(dict, elements, size, &set));
         ancestors[i] = rune_dict_terms(dict)->sets[rune_term_index(set)];
     }
-    const struct rune_store store = {.terms = *rune_dict_terms(dict), .entity_ancestors = ancestors};
+    const struct rune_store store = {.terms = *rune_dict_terms(dict),
+                                     .entity_ancestors = ancestors};
     const struct rune_entities view = {.store = &store, .is_plain = true};
     uint32_t found = 0;
     double from = now_ns();
     for (uint32_t i = 0; i < OPERATIONS; i++) {
         uint32_t entity = next_random() % entities;
         const uint32_t *run = store.terms.heap + ancestors[entity];
-        rune_term ancestor = (i & 1) != 0
-                                 ? run[1 + i % run[0]]
-                                 : rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY, next_random() % entities);
-        found += rune_entities_in(&view, rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY, entity), ancestor);
+        rune_term ancestor = (i & 1) != 0 ? run[1 + i % run[0]]
+                                          : rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY,
+                                                           next_random() % entities);
+        found += rune_entities_in(&view, rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY, entity),
+                                  ancestor);
     }
     double took = now_ns() - from;
     printf("in ancestors=%u entities=%u ns=%.1f true=%.2f\n", size, entities, took / OPERATIONS,
@@ -138,7 +142,8 @@ static void measure_uid(uint32_t entities)
         found += rune_terms_find_uid(terms, RUNE_STR("User0"), id) != RUNE_TERM_NONE;
     }
     double took = now_ns() - from;
-    printf("uid entities=%u ns=%.1f found=%.2f\n", entities, took / OPERATIONS, (double)found / OPERATIONS);
+    printf("uid entities=%u ns=%.1f found=%.2f\n", entities, took / OPERATIONS,
+           (double)found / OPERATIONS);
     rune_dict_destroy(dict);
 }
 

@@ -9,7 +9,8 @@
 
 #include <rune/rune.h>
 
-/* The bundle becomes an image in sealed memory; a program that starts often would keep an image file instead
+/* The bundle becomes an image in sealed memory; a program that starts often would keep an image
+ * file instead
  * (`rune build`) and open that: rune_image_open_path. */
 static struct rune_image *open_bundle(const char *path, struct rune_diag *diag)
 {
@@ -58,9 +59,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: embed BUNDLE PRINCIPAL ACTION RESOURCE\n");
         return 2;
     }
-    int length = snprintf(body, sizeof(body),
-                          "{\"principal\":\"%s\",\"action\":\"%s\",\"resource\":\"%s\",\"context\":{\"mfa\":true}}", argv[2],
-                          argv[3], argv[4]);
+    int length = snprintf(
+        body, sizeof(body),
+        "{\"principal\":\"%s\",\"action\":\"%s\",\"resource\":\"%s\",\"context\":{\"mfa\":true}}",
+        argv[2], argv[3], argv[4]);
     struct rune_diag *diag = rune_diag_create();
     struct rune_image *image = open_bundle(argv[1], diag);
     int status = 2;

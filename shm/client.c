@@ -34,7 +34,8 @@ bool rune_runtime_base(char *ret_path, size_t size)
 static int connect_to(const char *runtime_dir)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (!fits(snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", runtime_dir, RUNE_RUNTIME_SOCKET),
+    if (!fits(snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", runtime_dir,
+                       RUNE_RUNTIME_SOCKET),
               sizeof address.sun_path)) {
         errno = ENAMETOOLONG;
         return -1;
@@ -63,8 +64,10 @@ enum rune_err rune_runtime_find(char *ret_path, size_t size, struct rune_diag *d
     char base[256], path[512], found[512] = "", others[512] = "";
     size_t count = 0;
     DIR *dir = rune_runtime_base(base, sizeof base) ? opendir(base) : NULL;
-    for (struct dirent *entry = dir != NULL ? readdir(dir) : NULL; entry != NULL; entry = readdir(dir)) {
-        if (entry->d_name[0] == '.' || !fits(snprintf(path, sizeof path, "%s/%s", base, entry->d_name), sizeof path) ||
+    for (struct dirent *entry = dir != NULL ? readdir(dir) : NULL; entry != NULL;
+         entry = readdir(dir)) {
+        if (entry->d_name[0] == '.' ||
+            !fits(snprintf(path, sizeof path, "%s/%s", base, entry->d_name), sizeof path) ||
             !is_live(path)) {
             continue;
         }
@@ -80,13 +83,14 @@ enum rune_err rune_runtime_find(char *ret_path, size_t size, struct rune_diag *d
         return RUNE_OK;
     }
     if (count > 1) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-R0001", RUNE_SPAN_NONE, "choose one with --runtime-dir",
-                         "several servers are running:%s", others);
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-R0001", RUNE_SPAN_NONE,
+                         "choose one with --runtime-dir", "several servers are running:%s", others);
         return RUNE_E_INVALID;
     }
-    rune_diag_report(diag, RUNE_ERROR, "RUNE-R0002", RUNE_SPAN_NONE,
-                     "give --runtime-dir if it has one of its own, or start one with: rune serve BUNDLE",
-                     "no running server was found");
+    rune_diag_report(
+        diag, RUNE_ERROR, "RUNE-R0002", RUNE_SPAN_NONE,
+        "give --runtime-dir if it has one of its own, or start one with: rune serve BUNDLE",
+        "no running server was found");
     return RUNE_E_NOT_FOUND;
 }
 
@@ -109,7 +113,8 @@ static enum rune_err hello(struct rune_client *client)
     return err;
 }
 
-enum rune_err rune_client_open(const char *runtime_dir, struct rune_client *ret_client, struct rune_diag *diag)
+enum rune_err rune_client_open(const char *runtime_dir, struct rune_client *ret_client,
+                               struct rune_diag *diag)
 {
     char found[512];
     struct rune_client client = {.next_id = 1, .map = {.fd = -1}};
@@ -122,14 +127,15 @@ enum rune_err rune_client_open(const char *runtime_dir, struct rune_client *ret_
     }
     client.socket = connect_to(runtime_dir);
     if (client.socket < 0) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-R0003", RUNE_SPAN_NONE, NULL, "no server answers in %s: %s",
-                         runtime_dir, strerror(errno));
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-R0003", RUNE_SPAN_NONE, NULL,
+                         "no server answers in %s: %s", runtime_dir, strerror(errno));
         return errno == ENOENT || errno == ECONNREFUSED ? RUNE_E_NOT_FOUND : RUNE_E_IO;
     }
     enum rune_err err = hello(&client);
     if (err != RUNE_OK) {
         rune_diag_report(diag, RUNE_ERROR, "RUNE-R0004", RUNE_SPAN_NONE, NULL,
-                         "the server in %s does not hand out its control page: %s", runtime_dir, rune_err_text(err));
+                         "the server in %s does not hand out its control page: %s", runtime_dir,
+                         rune_err_text(err));
         close(client.socket);
         return err;
     }
@@ -156,8 +162,8 @@ static enum rune_err wait_readable(int fd, uint32_t timeout_ms)
     return n > 0 ? RUNE_OK : n == 0 ? RUNE_E_TIMEOUT : RUNE_E_IO;
 }
 
-enum rune_err rune_client_call(struct rune_client *client, enum rune_call_kind kind, uint32_t timeout_ms,
-                               struct rune_reply *ret_reply, int *ret_fd)
+enum rune_err rune_client_call(struct rune_client *client, enum rune_call_kind kind,
+                               uint32_t timeout_ms, struct rune_reply *ret_reply, int *ret_fd)
 {
     struct rune_call call = {.version = RUNE_CALL_VERSION, .kind = kind, .id = client->next_id++};
     enum rune_err err = rune_message_send(client->socket, &call, sizeof call, -1);

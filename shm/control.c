@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* control: the state is copied word by word under a sequence number: odd while it is written, even and unchanged over
- * a read that counts (a seqlock with one writer). Everything else on the page is single words. */
+/* control: the state is copied word by word under a sequence number: odd while it is written, even
+ * and unchanged over a read that counts (a seqlock with one writer). Everything else on the page is
+ * single words. */
 #include "shm/control.h"
 
 #include <errno.h>
@@ -37,7 +38,8 @@ static void fill_in(struct rune_control_map *map, uint32_t worker_count)
     control->size = map->size;
     control->supervisor_pid = (int32_t)getpid();
     control->started_at_ms = wall_clock_ms();
-    if (getrandom(&control->instance, sizeof control->instance, GRND_NONBLOCK) != sizeof control->instance) {
+    if (getrandom(&control->instance, sizeof control->instance, GRND_NONBLOCK) !=
+        sizeof control->instance) {
         control->instance = control->started_at_ms;
     }
     for (uint32_t i = 0; i <= worker_count; i++) {
@@ -94,8 +96,9 @@ static enum rune_err check(const struct rune_control_map *map)
     if (control->version != RUNE_CONTROL_VERSION) {
         return RUNE_E_VERSION;
     }
-    if (control->worker_count > RUNE_CONTROL_MAX_WORKERS || control->slot_count != control->worker_count + 1 ||
-        control->size != map->size || map_size(control->worker_count) != map->size) {
+    if (control->worker_count > RUNE_CONTROL_MAX_WORKERS ||
+        control->slot_count != control->worker_count + 1 || control->size != map->size ||
+        map_size(control->worker_count) != map->size) {
         return RUNE_E_CORRUPT;
     }
     return RUNE_OK;
@@ -136,15 +139,16 @@ enum rune_err rune_control_narrow(struct rune_control_map *map, uint32_t slot)
     if (err != RUNE_OK) {
         return err;
     }
-    /* MAP_FIXED over the inherited mapping: of a read-only descriptor, so that mprotect cannot take it back. */
+    /* MAP_FIXED over the inherited mapping: of a read-only descriptor, so that mprotect cannot take
+     * it back. */
     void *base = mmap(map->base, map->size, PROT_READ, MAP_SHARED | MAP_FIXED, read_only, 0);
     if (base == MAP_FAILED) {
         err = RUNE_E_IO;
     } else if (slot < rune_control_get(map)->slot_count) {
         void *page = rune_control_slot_get(map, slot);
         off_t offset = (off_t)((unsigned char *)page - map->base);
-        if (mmap(page, RUNE_CONTROL_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, map->fd, offset) ==
-            MAP_FAILED) {
+        if (mmap(page, RUNE_CONTROL_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+                 map->fd, offset) == MAP_FAILED) {
             err = RUNE_E_IO;
         }
     }
@@ -171,17 +175,19 @@ void rune_control_write_state(struct rune_control *control, const struct rune_co
     memcpy(words, state, sizeof words);
     uint64_t sequence = atomic_load_explicit(&control->sequence, memory_order_relaxed);
     atomic_store_explicit(&control->sequence, sequence + 1, memory_order_relaxed);
-    /* ORDERING: release fence; pairs with the acquire fence of rune_control_read_state: who has read one of the words
-     * below reads the odd number, too. */
+    /* ORDERING: release fence; pairs with the acquire fence of rune_control_read_state: who has
+     * read one of the words below reads the odd number, too. */
     atomic_thread_fence(memory_order_release);
     for (size_t i = 0; i < STATE_WORDS; i++) {
         atomic_store_explicit(&control->state[i], words[i], memory_order_relaxed);
     }
-    /* ORDERING: release; pairs with the acquire load of rune_control_read_state: the even number comes after all. */
+    /* ORDERING: release; pairs with the acquire load of rune_control_read_state: the even number
+     * comes after all. */
     atomic_store_explicit(&control->sequence, sequence + 2, memory_order_release);
 }
 
-enum rune_err rune_control_read_state(const struct rune_control *control, struct rune_control_state *ret_state)
+enum rune_err rune_control_read_state(const struct rune_control *control,
+                                      struct rune_control_state *ret_state)
 {
     uint64_t words[STATE_WORDS];
     for (unsigned tries = 0; tries < READ_TRIES; tries++) {
@@ -220,8 +226,8 @@ void rune_control_slot_reset(struct rune_control_slot *slot)
 void rune_control_slot_acknowledge(struct rune_control_slot *slot, int32_t pid, uint64_t generation)
 {
     atomic_store_explicit(&slot->acknowledged_pid, pid, memory_order_relaxed);
-    /* ORDERING: release; pairs with the acquire of rune_control_slot_generation: the old view was closed before, and
-     * the pid goes with the generation. */
+    /* ORDERING: release; pairs with the acquire of rune_control_slot_generation: the old view was
+     * closed before, and the pid goes with the generation. */
     atomic_store_explicit(&slot->generation, generation, memory_order_release);
 }
 

@@ -5,11 +5,13 @@
  *
  *     page 0        struct rune_control         written by the supervisor alone
  *     page 1        struct rune_counters        the supervisor's counters
- *     page 2 + i    struct rune_control_slot    slot i: workers 0 .. worker_count - 1, then the admin process
+ *     page 2 + i    struct rune_control_slot    slot i: workers 0 .. worker_count - 1, then the
+ *                   admin process
  *
- * Each slot has a page of its own, so that a worker maps that one page writable and all others read-only
- * (rune_control_narrow): a worker gone wrong can lie about itself only. Pages outlive the processes that write them.
- * Used by: server, live, http (admin), observe, cli. Does not know: who reads it. */
+ * Each slot has a page of its own, so that a worker maps that one page writable and all others
+ * read-only (rune_control_narrow): a worker gone wrong can lie about itself only. Pages outlive the
+ * processes that write them. Used by: server, live, http (admin), observe, cli. Does not know: who
+ * reads it. */
 #pragma once
 
 #include <stdatomic.h>
@@ -26,7 +28,12 @@
 #define RUNE_CONTROL_PAGE_BYTES  4096u
 #define RUNE_CONTROL_MAX_WORKERS 64u /* LIMIT: worker slots; the admin slot comes on top */
 
-enum rune_control_phase { RUNE_PHASE_IDLE, RUNE_PHASE_BUILDING, RUNE_PHASE_VERIFYING, RUNE_PHASE_PUBLISHING };
+enum rune_control_phase {
+    RUNE_PHASE_IDLE,
+    RUNE_PHASE_BUILDING,
+    RUNE_PHASE_VERIFYING,
+    RUNE_PHASE_PUBLISHING
+};
 enum rune_reload_result { RUNE_RELOAD_NONE, RUNE_RELOAD_OK, RUNE_RELOAD_FAILED };
 
 /* What the supervisor publishes as one consistent whole. */
@@ -49,7 +56,8 @@ struct rune_control_state {
     uint64_t reload_duration_ns; /* 112 */
     char bundle_name[64];        /* 120  NUL-terminated, cut */
     char bundle_version[64];     /* 184 */
-    char reload_message[1024];   /* 248  the beginning of its diagnostics as text, NUL-terminated, cut; "" if none */
+    /* 248  the beginning of its diagnostics as text, NUL-terminated, cut; "" if none */
+    char reload_message[1024];
 };
 
 struct rune_control {
@@ -80,9 +88,10 @@ struct rune_control_slot {
     _Atomic uint64_t generation;      /*  64  acknowledged: nothing older decides here */
     _Atomic int32_t acknowledged_pid; /*  72  by whom */
     _Atomic uint32_t ready;           /*  76  1: accepts connections */
-    _Atomic uint64_t heartbeat_ns;    /*  80  CLOCK_MONOTONIC, by the loop thread, at least once a second */
-    uint8_t reserved2[40];            /*  88 */
-    struct rune_counters counters;    /* 128  by the loop thread; never cleared but for gauges */
+    /*  80  CLOCK_MONOTONIC, by the loop thread, at least once a second */
+    _Atomic uint64_t heartbeat_ns;
+    uint8_t reserved2[40];         /*  88 */
+    struct rune_counters counters; /* 128  by the loop thread; never cleared but for gauges */
 };
 
 _Static_assert(sizeof(struct rune_control_state) == 1272, "FORMAT");
@@ -100,17 +109,20 @@ struct rune_control_map {
 };
 
 /* Supervisor: makes and maps the memory. `instance` is random. RUNE_E_IO, RUNE_E_NOMEM. */
-RUNE_MUST_USE enum rune_err rune_control_create(uint32_t worker_count, struct rune_control_map *ret_map);
+RUNE_MUST_USE enum rune_err rune_control_create(uint32_t worker_count,
+                                                struct rune_control_map *ret_map);
 
-/* A descriptor of the same memory that can only be read, to hand out; the caller closes it. RUNE_E_IO. */
-RUNE_MUST_USE enum rune_err rune_control_open_read_only(const struct rune_control_map *map, int *ret_fd);
+/* A descriptor of the same memory that can only be read, to hand out; the caller closes it.
+ * RUNE_E_IO. */
+RUNE_MUST_USE enum rune_err rune_control_open_read_only(const struct rune_control_map *map,
+                                                        int *ret_fd);
 
-/* Any reader: maps what it was handed, read-only, and checks magic, version and sizes. The fd stays the caller's.
- * RUNE_E_IO, RUNE_E_VERSION, RUNE_E_CORRUPT. */
+/* Any reader: maps what it was handed, read-only, and checks magic, version and sizes. The fd stays
+ * the caller's. RUNE_E_IO, RUNE_E_VERSION, RUNE_E_CORRUPT. */
 RUNE_MUST_USE enum rune_err rune_control_map_fd(int fd, struct rune_control_map *ret_map);
 
-/* A child after fork: everything becomes read-only for good but the page of `slot` (rune_control_slots count: none).
- * The writable descriptor is closed. RUNE_E_IO. */
+/* A child after fork: everything becomes read-only for good but the page of `slot`
+ * (rune_control_slots count: none). The writable descriptor is closed. RUNE_E_IO. */
 RUNE_MUST_USE enum rune_err rune_control_narrow(struct rune_control_map *map, uint32_t slot);
 
 void rune_control_unmap(struct rune_control_map *map);
@@ -120,29 +132,36 @@ static inline struct rune_control *rune_control_get(const struct rune_control_ma
     return (struct rune_control *)(void *)map->base;
 }
 
-static inline struct rune_counters *rune_control_supervisor_counters(const struct rune_control_map *map)
+static inline struct rune_counters *
+rune_control_supervisor_counters(const struct rune_control_map *map)
 {
     return (struct rune_counters *)(void *)(map->base + RUNE_CONTROL_PAGE_BYTES);
 }
 
 /* Slot `index` < slot_count. Borrowed from the map. */
-static inline struct rune_control_slot *rune_control_slot_get(const struct rune_control_map *map, uint32_t index)
+static inline struct rune_control_slot *rune_control_slot_get(const struct rune_control_map *map,
+                                                              uint32_t index)
 {
-    return (struct rune_control_slot *)(void *)(map->base + (size_t)RUNE_CONTROL_PAGE_BYTES * (2 + index));
+    return (struct rune_control_slot *)(void *)(map->base +
+                                                (size_t)RUNE_CONTROL_PAGE_BYTES * (2 + index));
 }
 
 /* Supervisor: replaces the state. */
 void rune_control_write_state(struct rune_control *control, const struct rune_control_state *state);
 
-/* Anyone: a consistent copy of the state. RUNE_E_BUSY if the supervisor died in the middle of writing it. */
+/* Anyone: a consistent copy of the state. RUNE_E_BUSY if the supervisor died in the middle of
+ * writing it. */
 RUNE_MUST_USE enum rune_err rune_control_read_state(const struct rune_control *control,
                                                     struct rune_control_state *ret_state);
 
-/* Supervisor, before it forks a process for the slot: forgets what the last one said, clears gauges. */
+/* Supervisor, before it forks a process for the slot: forgets what the last one said, clears
+ * gauges. */
 void rune_control_slot_reset(struct rune_control_slot *slot);
 
-/* The slot's process: everything it decides from now on, it decides by this generation or a later one. */
-void rune_control_slot_acknowledge(struct rune_control_slot *slot, int32_t pid, uint64_t generation);
+/* The slot's process: everything it decides from now on, it decides by this generation or a later
+ * one. */
+void rune_control_slot_acknowledge(struct rune_control_slot *slot, int32_t pid,
+                                   uint64_t generation);
 
 /* Anyone: the generation acknowledged by the process that has the slot now; 0: none. */
 uint64_t rune_control_slot_generation(const struct rune_control_slot *slot);
@@ -161,6 +180,7 @@ static inline void rune_control_slot_beat(struct rune_control_slot *slot, uint64
 /* The loop thread: it accepts connections (1) or no longer does (0). */
 static inline void rune_control_slot_set_ready(struct rune_control_slot *slot, uint32_t ready)
 {
-    /* ORDERING: release; pairs with the supervisor's acquire of `ready`: who sees it sees the acknowledgement. */
+    /* ORDERING: release; pairs with the supervisor's acquire of `ready`: who sees it sees the
+     * acknowledgement. */
     atomic_store_explicit(&slot->ready, ready, memory_order_release);
 }

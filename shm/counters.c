@@ -72,16 +72,24 @@ enum rune_metric rune_metric_for_reason(struct rune_str reason)
         struct rune_str reason;
         enum rune_metric metric;
     } reasons[] = {
-        {{"syntax", 6}, RUNE_METRIC_ERROR_SYNTAX},          {{"invalid", 7}, RUNE_METRIC_ERROR_INVALID},
-        {{"schema", 6}, RUNE_METRIC_ERROR_SCHEMA},          {{"limit", 5}, RUNE_METRIC_ERROR_LIMIT},
+        {{"syntax", 6}, RUNE_METRIC_ERROR_SYNTAX},
+        {{"invalid", 7}, RUNE_METRIC_ERROR_INVALID},
+        {{"schema", 6}, RUNE_METRIC_ERROR_SCHEMA},
+        {{"limit", 5}, RUNE_METRIC_ERROR_LIMIT},
         {{"evaluation", 10}, RUNE_METRIC_ERROR_EVALUATION},
         /* The codes of refusals on the wire, engine/request_errors.def. */
-        {{"invalid_json", 12}, RUNE_METRIC_ERROR_SYNTAX},   {{"duplicate_key", 13}, RUNE_METRIC_ERROR_SYNTAX},
-        {{"too_deep", 8}, RUNE_METRIC_ERROR_LIMIT},         {{"too_large", 9}, RUNE_METRIC_ERROR_LIMIT},
-        {{"answer_too_large", 16}, RUNE_METRIC_ERROR_LIMIT}, {{"batch_size", 10}, RUNE_METRIC_ERROR_INVALID},
-        {{"unknown_field", 13}, RUNE_METRIC_ERROR_INVALID}, {{"missing_field", 13}, RUNE_METRIC_ERROR_INVALID},
-        {{"wrong_type", 10}, RUNE_METRIC_ERROR_INVALID},    {{"invalid_entity", 14}, RUNE_METRIC_ERROR_INVALID},
-        {{"invalid_value", 13}, RUNE_METRIC_ERROR_INVALID}, {{"entities_refused", 16}, RUNE_METRIC_ERROR_INVALID},
+        {{"invalid_json", 12}, RUNE_METRIC_ERROR_SYNTAX},
+        {{"duplicate_key", 13}, RUNE_METRIC_ERROR_SYNTAX},
+        {{"too_deep", 8}, RUNE_METRIC_ERROR_LIMIT},
+        {{"too_large", 9}, RUNE_METRIC_ERROR_LIMIT},
+        {{"answer_too_large", 16}, RUNE_METRIC_ERROR_LIMIT},
+        {{"batch_size", 10}, RUNE_METRIC_ERROR_INVALID},
+        {{"unknown_field", 13}, RUNE_METRIC_ERROR_INVALID},
+        {{"missing_field", 13}, RUNE_METRIC_ERROR_INVALID},
+        {{"wrong_type", 10}, RUNE_METRIC_ERROR_INVALID},
+        {{"invalid_entity", 14}, RUNE_METRIC_ERROR_INVALID},
+        {{"invalid_value", 13}, RUNE_METRIC_ERROR_INVALID},
+        {{"entities_refused", 16}, RUNE_METRIC_ERROR_INVALID},
         {{"context_refused", 15}, RUNE_METRIC_ERROR_INVALID},
     };
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
@@ -103,12 +111,14 @@ static unsigned bucket_of(uint64_t ns)
     return bucket < RUNE_HISTOGRAM_BUCKETS ? bucket : RUNE_HISTOGRAM_BUCKETS - 1;
 }
 
-void rune_histogram_observe(struct rune_counters *block, enum rune_histogram_id histogram, uint64_t ns)
+void rune_histogram_observe(struct rune_counters *block, enum rune_histogram_id histogram,
+                            uint64_t ns)
 {
     struct rune_histogram *h = &block->histograms[histogram];
     _Atomic uint64_t *bucket = &h->buckets[bucket_of(ns)];
     /* ORDERING: relaxed, one writer; a reader may see the bucket before the sum. */
-    atomic_store_explicit(bucket, atomic_load_explicit(bucket, memory_order_relaxed) + 1, memory_order_relaxed);
+    atomic_store_explicit(bucket, atomic_load_explicit(bucket, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
     atomic_store_explicit(&h->sum_ns, atomic_load_explicit(&h->sum_ns, memory_order_relaxed) + ns,
                           memory_order_relaxed);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* counters: metrics in shared memory.
  *
- * Owns: the layout of a block of counters. A block has one writer at a time (a worker's loop thread, or the
- * supervisor); readers are any process. Blocks live in the control page's memory (shm/control.h), so they survive
- * the death of their writer: its successor goes on counting. Does not know: Prometheus (observe/metrics). */
+ * Owns: the layout of a block of counters. A block has one writer at a time (a worker's loop
+ * thread, or the supervisor); readers are any process. Blocks live in the control page's memory
+ * (shm/control.h), so they survive the death of their writer: its successor goes on counting. Does
+ * not know: Prometheus (observe/metrics). */
 #pragma once
 
 #include <stdatomic.h>
@@ -29,7 +30,8 @@ enum rune_histogram_id {
     RUNE_HISTOGRAM_COUNT
 };
 
-/* Bucket i holds durations up to and including rune_histogram_bound_ns(i); the last one all others. */
+/* Bucket i holds durations up to and including rune_histogram_bound_ns(i); the last one all others.
+ */
 #define RUNE_HISTOGRAM_BUCKETS 28
 
 struct rune_histogram {
@@ -55,25 +57,28 @@ struct rune_metric_info {
 
 /* The table's rows; static. */
 const struct rune_metric_info *rune_metric_get(enum rune_metric metric);
-const struct rune_metric_info *rune_histogram_get(enum rune_histogram_id histogram); /* labels "", type COUNTER */
+const struct rune_metric_info *
+rune_histogram_get(enum rune_histogram_id histogram); /* labels "", type COUNTER */
 
 /* The largest duration of a bucket: 250 ns * 2^bucket. UINT64_MAX for the last one. */
 uint64_t rune_histogram_bound_ns(unsigned bucket);
 
-/* The series of rune_http_requests_total for a status, and of rune_authorization_errors_total for a reason like
- * "schema" (unknown reasons: internal). */
+/* The series of rune_http_requests_total for a status, and of rune_authorization_errors_total for a
+ * reason like "schema" (unknown reasons: internal). */
 enum rune_metric rune_metric_for_status(int status);
 enum rune_metric rune_metric_for_reason(struct rune_str reason);
 
 /* Adds to a counter (or, with a negative number as its complement, to a gauge).
  * ORDERING: relaxed load and store, no locked instruction: a block has one writer. */
-static inline void rune_counter_add(struct rune_counters *block, enum rune_metric metric, uint64_t n)
+static inline void rune_counter_add(struct rune_counters *block, enum rune_metric metric,
+                                    uint64_t n)
 {
     uint64_t value = atomic_load_explicit(&block->values[metric], memory_order_relaxed);
     atomic_store_explicit(&block->values[metric], value + n, memory_order_relaxed);
 }
 
-static inline void rune_gauge_set(struct rune_counters *block, enum rune_metric metric, uint64_t value)
+static inline void rune_gauge_set(struct rune_counters *block, enum rune_metric metric,
+                                  uint64_t value)
 {
     atomic_store_explicit(&block->values[metric], value, memory_order_relaxed);
 }
@@ -84,4 +89,5 @@ static inline uint64_t rune_counter_read(const struct rune_counters *block, enum
 }
 
 /* One observation. Cost: a few ns. */
-void rune_histogram_observe(struct rune_counters *block, enum rune_histogram_id histogram, uint64_t ns);
+void rune_histogram_observe(struct rune_counters *block, enum rune_histogram_id histogram,
+                            uint64_t ns);

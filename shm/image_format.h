@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* image_format: the fact image, byte for byte.
  *
- * Owns: the layout. Knows: numbers and offsets. Does not know: how sections are made (engine/build.c) or read
- * (eval/store.c). FORMAT: any change here needs a new RUNE_IMAGE_VERSION. docs/image-format.md says the same in prose.
+ * Owns: the layout. Knows: numbers and offsets. Does not know: how sections are made
+ * (engine/build.c) or read (eval/store.c). FORMAT: any change here needs a new RUNE_IMAGE_VERSION.
+ * docs/image-format.md says the same in prose.
  *
  * Little-endian. A file is
  *
@@ -10,11 +11,13 @@
  *     offset 128               struct rune_image_section[n]      (32 bytes each), ascending by id
  *     then, each 64-aligned    the sections, in table order, zero padding between
  *
- * and nothing else. The name of an image is the SHA-256 of the whole file with the header's own `sha256` field taken
- * as zeros. Same inputs give the same bytes: no time, no path of a machine, no address goes in.
+ * and nothing else. The name of an image is the SHA-256 of the whole file with the header's own
+ * `sha256` field taken as zeros. Same inputs give the same bytes: no time, no path of a machine, no
+ * address goes in.
  *
  * Terms are model/term.h's u32. A "text" is the index of a string in the dictionary (not a term).
- * Everything is untrusted until verified: the container by shm/image_map.h, what sections mean by eval/verify.h. */
+ * Everything is untrusted until verified: the container by shm/image_map.h, what sections mean by
+ * eval/verify.h. */
 #pragma once
 
 #include <stdint.h>
@@ -69,9 +72,10 @@ enum rune_section_count {
 /* ---- MANIFEST: one entry ---- */
 
 enum rune_manifest_flag {
-    RUNE_MANIFEST_VALIDATE_REQUESTS = 1u << 0, /* a schema is there and requests are checked against it */
-    RUNE_MANIFEST_REQUEST_ENTITIES = 1u << 1,  /* requests may bring entities and properties */
-    RUNE_MANIFEST_ERRORS_STRICT = 1u << 2,     /* an erroring forbid counts as matching */
+    /* a schema is there and requests are checked against it */
+    RUNE_MANIFEST_VALIDATE_REQUESTS = 1u << 0,
+    RUNE_MANIFEST_REQUEST_ENTITIES = 1u << 1, /* requests may bring entities and properties */
+    RUNE_MANIFEST_ERRORS_STRICT = 1u << 2,    /* an erroring forbid counts as matching */
     RUNE_MANIFEST_HAS_SCHEMA = 1u << 3,
 };
 
@@ -83,7 +87,8 @@ struct rune_image_manifest {
     uint32_t default_principal_type; /* string term, or RUNE_TERM_NONE */
     uint32_t default_action_type;
     uint32_t default_resource_type;
-    uint32_t entity_count;  /* entities with data (a dictionary also knows entities that are only named) */
+    /* entities with data (a dictionary also knows entities that are only named) */
+    uint32_t entity_count;
     uint64_t base_facts;    /* tuples given */
     uint64_t derived_facts; /* tuples stored beyond those */
     uint32_t policy_count;  /* static policies and links */
@@ -124,8 +129,9 @@ struct rune_image_code_span {
 };
 
 /* ---- POLICY_INDEX: scope -> candidate policies ----
- * A hash table from scope keys to runs of POLICY_LIST. eval/policy_index.h says which keys a request asks for; the
- * builder files each policy under exactly one key, so no candidate comes twice. Linear probing, a power of two slots. */
+ * A hash table from scope keys to runs of POLICY_LIST. eval/policy_index.h says which keys a
+ * request asks for; the builder files each policy under exactly one key, so no candidate comes
+ * twice. Linear probing, a power of two slots. */
 
 struct rune_image_index_slot {
     uint32_t kind; /* enum rune_scope_key of eval/policy_index.h; 0: empty slot */
@@ -145,19 +151,22 @@ struct rune_image_source {
 };
 
 /* ---- RELATION, ORDER: tuples as u32 columns ----
- * A relation is stored in one or more orders; eval/relation.h explains the forms and owns their reading. */
+ * A relation is stored in one or more orders; eval/relation.h explains the forms and owns their
+ * reading. */
 
 enum rune_relation_flag {
     RUNE_RELATION_BASE = 1u << 0,    /* has facts from outside or from .dl */
     RUNE_RELATION_DERIVED = 1u << 1, /* is the head of rules */
     RUNE_RELATION_STORED = 1u << 2,  /* all its tuples are in the image */
     RUNE_RELATION_REQUEST = 1u << 3, /* depends on the request */
-    RUNE_RELATION_PARTIAL = 1u << 4, /* FAILCLOSED: a derivation failed while it was computed: tuples may be missing */
-    RUNE_RELATION_UNSURE = 1u << 5, /* FAILCLOSED: computed with `not` or an aggregate over a partial one: tuples may be
-                                        there that should not */
+    /* FAILCLOSED: a derivation failed while it was computed: tuples may be missing */
+    RUNE_RELATION_PARTIAL = 1u << 4,
+    RUNE_RELATION_UNSURE = 1u << 5, /* FAILCLOSED: computed with `not` or an aggregate over a
+                                       partial one: tuples may be there that should not */
     RUNE_RELATION_PERMIT = 1u << 6, /* `permit`; its plans come first in PLAN, */
     RUNE_RELATION_FORBID = 1u << 7, /* those of `forbid` next */
-    RUNE_RELATION_BY_KEY = 1u << 8, /* demanded; every value of its first column is one of a stored tuple */
+    /* demanded; every value of its first column is one of a stored tuple */
+    RUNE_RELATION_BY_KEY = 1u << 8,
 };
 
 /* The upper half of a relation's flags: its stratum, saturated, for people. */
@@ -200,7 +209,7 @@ struct rune_image_rule {
     uint32_t annotations; /* first word of its run in ANNOTATION */
 };
 
-/* ---- PLAN: rules compiled for one binding pattern; eval/rule_code.h says what the words mean ---- */
+/* ---- PLAN: rules compiled for one binding pattern; eval/rule_code.h says what the words mean */
 
 struct rune_image_plan {
     uint32_t relation; /* head */
@@ -210,7 +219,8 @@ struct rune_image_plan {
     uint32_t code_length;
     uint32_t registers; /* values it needs, checked by the verifier */
     uint32_t flags;     /* eval/rule_code.h */
-    uint32_t rows; /* expected, for people (`rune plan`); saturated */
+    uint32_t rows;      /* expected, for people (`rune plan`); saturated */
 };
 
-_Static_assert(sizeof(struct rune_image_rule) == 24 && sizeof(struct rune_image_plan) == 32, "FORMAT");
+_Static_assert(sizeof(struct rune_image_rule) == 24 && sizeof(struct rune_image_plan) == 32,
+               "FORMAT");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* image_map: the container has one possible layout for given counts, so the check is an equality: every offset must be
- * the one the writer would have chosen. Nothing is looked at before the bytes it stands in are known to be there. */
+/* image_map: the container has one possible layout for given counts, so the check is an equality:
+ * every offset must be the one the writer would have chosen. Nothing is looked at before the bytes
+ * it stands in are known to be there. */
 #include "shm/image_map.h"
 
 #include <errno.h>
@@ -13,7 +14,9 @@
 #include "base/diag.h"
 #include "base/hash.h"
 
-#define TABLE_END (sizeof(struct rune_image_header) + RUNE_IMAGE_SECTION_COUNT * sizeof(struct rune_image_section))
+#define TABLE_END                       \
+    (sizeof(struct rune_image_header) + \
+     RUNE_IMAGE_SECTION_COUNT * sizeof(struct rune_image_section))
 
 static const struct {
     uint32_t id;
@@ -27,7 +30,8 @@ static const struct {
 
 static enum rune_err corrupt(struct rune_diag *diag, const char *what, const char *where)
 {
-    rune_diag_report(diag, RUNE_ERROR, "RUNE-I0010", RUNE_SPAN_NONE, NULL, "the image is damaged: %s%s", what, where);
+    rune_diag_report(diag, RUNE_ERROR, "RUNE-I0010", RUNE_SPAN_NONE, NULL,
+                     "the image is damaged: %s%s", what, where);
     return RUNE_E_CORRUPT;
 }
 
@@ -51,8 +55,10 @@ static enum rune_err check_header(const unsigned char *base, size_t size, struct
         return corrupt(diag, "it does not begin as an image does", "");
     }
     if (header->version != RUNE_IMAGE_VERSION) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-I0011", RUNE_SPAN_NONE, "build it again with this version",
-                         "the image has format version %u, this program reads %u", header->version, RUNE_IMAGE_VERSION);
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-I0011", RUNE_SPAN_NONE,
+                         "build it again with this version",
+                         "the image has format version %u, this program reads %u", header->version,
+                         RUNE_IMAGE_VERSION);
         return RUNE_E_VERSION;
     }
     if (header->size != size) {
@@ -71,16 +77,21 @@ static enum rune_err check_section(const struct rune_image_map *map, size_t plac
                                    struct rune_diag *diag)
 {
     const struct rune_image_section *section =
-        (const struct rune_image_section *)(const void *)(map->base + sizeof(struct rune_image_header)) + place;
+        (const struct rune_image_section *)(const void *)(map->base +
+                                                          sizeof(struct rune_image_header)) +
+        place;
     uint64_t want_offset = (*end + RUNE_IMAGE_ALIGN - 1) & ~(uint64_t)(RUNE_IMAGE_ALIGN - 1);
     uint64_t want_size;
     if (section->id != known[place].id || section->entry_size != known[place].entry_size) {
-        return corrupt(diag, "its table has something else in place of section ", known[place].name);
+        return corrupt(diag, "its table has something else in place of section ",
+                       known[place].name);
     }
-    if (__builtin_mul_overflow(section->count, section->entry_size, &want_size) || section->size != want_size) {
+    if (__builtin_mul_overflow(section->count, section->entry_size, &want_size) ||
+        section->size != want_size) {
         return corrupt(diag, "count and size disagree in section ", known[place].name);
     }
-    if (section->offset != want_offset || want_offset > map->size || section->size > map->size - want_offset) {
+    if (section->offset != want_offset || want_offset > map->size ||
+        section->size > map->size - want_offset) {
         return corrupt(diag, "not at its place: section ", known[place].name);
     }
     if (!all_zero(map->base + *end, want_offset - *end)) {
@@ -109,7 +120,8 @@ enum rune_err rune_image_map_bytes(const void *bytes, size_t size, struct rune_i
         return err;
     }
     map.header = (const struct rune_image_header *)(const void *)map.base;
-    const struct rune_image_section *table = (const struct rune_image_section *)(const void *)(map.header + 1);
+    const struct rune_image_section *table =
+        (const struct rune_image_section *)(const void *)(map.header + 1);
     for (size_t place = 0; place < RUNE_IMAGE_SECTION_COUNT; place++) {
         map.sections[known[place].id] = &table[place];
     }
@@ -119,8 +131,8 @@ enum rune_err rune_image_map_bytes(const void *bytes, size_t size, struct rune_i
 
 static enum rune_err io_error(struct rune_diag *diag, const char *what)
 {
-    rune_diag_report(diag, RUNE_ERROR, "RUNE-I0012", RUNE_SPAN_NONE, NULL, "the image cannot be %s: %s", what,
-                     strerror(errno));
+    rune_diag_report(diag, RUNE_ERROR, "RUNE-I0012", RUNE_SPAN_NONE, NULL,
+                     "the image cannot be %s: %s", what, strerror(errno));
     return errno == ENOMEM ? RUNE_E_NOMEM : RUNE_E_IO;
 }
 
@@ -188,6 +200,7 @@ enum rune_err rune_image_check_hash(const struct rune_image_map *map, struct run
     if (err != RUNE_OK) {
         return err;
     }
-    return memcmp(digest, map->header->sha256, sizeof digest) == 0 ? RUNE_OK
-                                                                   : corrupt(diag, "its hash does not fit", "");
+    return memcmp(digest, map->header->sha256, sizeof digest) == 0
+               ? RUNE_OK
+               : corrupt(diag, "its hash does not fit", "");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* image_writer: lays sections out in the order of the .def, hashes what it writes, and writes the header last, when
- * the hash is known. The bytes are hashed as they will stand in the file, with the header's hash as zeros. */
+/* image_writer: lays sections out in the order of the .def, hashes what it writes, and writes the
+ * header last, when the hash is known. The bytes are hashed as they will stand in the file, with
+ * the header's hash as zeros. */
 #include "shm/image_writer.h"
 
 #include <errno.h>
@@ -42,9 +43,10 @@ static struct rune_image_section *find_section(struct layout *layout, enum rune_
     return NULL;
 }
 
-/* Puts every part at its place; the sizes of parts are those of memory, so only their sum needs care. */
-static enum rune_err lay_out(struct layout *layout, const struct rune_image_part *parts, size_t part_count,
-                             struct rune_diag *diag)
+/* Puts every part at its place; the sizes of parts are those of memory, so only their sum needs
+ * care. */
+static enum rune_err lay_out(struct layout *layout, const struct rune_image_part *parts,
+                             size_t part_count, struct rune_diag *diag)
 {
     memset(layout, 0, sizeof *layout);
     memcpy(layout->table, empty_table, sizeof empty_table);
@@ -54,7 +56,8 @@ static enum rune_err lay_out(struct layout *layout, const struct rune_image_part
             __builtin_mul_overflow(parts[i].count, section->entry_size, &section->size) ||
             section->size > (UINT64_C(1) << 48)) {
             rune_diag_report(diag, RUNE_ERROR, "RUNE-I0001", RUNE_SPAN_NONE, NULL,
-                             "the image's section %d was given twice, is unknown or too large", (int)parts[i].id);
+                             "the image's section %d was given twice, is unknown or too large",
+                             (int)parts[i].id);
             return RUNE_E_INTERNAL;
         }
         section->count = parts[i].count;
@@ -78,7 +81,8 @@ static enum rune_err write_at(int fd, const void *bytes, uint64_t length, uint64
 {
     const unsigned char *next = bytes;
     while (length > 0) {
-        ssize_t n = pwrite(fd, next, length < WRITE_CHUNK ? (size_t)length : WRITE_CHUNK, (off_t)offset);
+        ssize_t n =
+            pwrite(fd, next, length < WRITE_CHUNK ? (size_t)length : WRITE_CHUNK, (off_t)offset);
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -92,8 +96,8 @@ static enum rune_err write_at(int fd, const void *bytes, uint64_t length, uint64
     return RUNE_OK;
 }
 
-/* Hashes and writes all but the header. The file was truncated, then extended to its full size: what is not written is
- * zero. */
+/* Hashes and writes all but the header. The file was truncated, then extended to its full size:
+ * what is not written is zero. */
 static enum rune_err write_sections(int fd, const struct layout *layout, struct rune_sha256 *sha)
 {
     static const unsigned char zeros[RUNE_IMAGE_ALIGN];
@@ -115,13 +119,14 @@ static enum rune_err write_sections(int fd, const struct layout *layout, struct 
 
 static enum rune_err report_io(struct rune_diag *diag, const char *what)
 {
-    rune_diag_report(diag, RUNE_ERROR, "RUNE-I0002", RUNE_SPAN_NONE, NULL, "the image could not be %s: %s", what,
-                     strerror(errno));
+    rune_diag_report(diag, RUNE_ERROR, "RUNE-I0002", RUNE_SPAN_NONE, NULL,
+                     "the image could not be %s: %s", what, strerror(errno));
     return RUNE_E_IO;
 }
 
-enum rune_err rune_image_write(int fd, const struct rune_image_part *parts, size_t part_count, uint64_t max_bytes,
-                               uint8_t ret_sha256[32], uint64_t *ret_size, struct rune_diag *diag)
+enum rune_err rune_image_write(int fd, const struct rune_image_part *parts, size_t part_count,
+                               uint64_t max_bytes, uint8_t ret_sha256[32], uint64_t *ret_size,
+                               struct rune_diag *diag)
 {
     struct layout layout;
     enum rune_err err = lay_out(&layout, parts, part_count, diag);
@@ -129,7 +134,8 @@ enum rune_err rune_image_write(int fd, const struct rune_image_part *parts, size
         return err;
     }
     if (max_bytes != 0 && layout.header.size > max_bytes) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-I0003", RUNE_SPAN_NONE, "raise the limit or split the bundle",
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-I0003", RUNE_SPAN_NONE,
+                         "raise the limit or split the bundle",
                          "the image would have %llu bytes, more than the limit of %llu",
                          (unsigned long long)layout.header.size, (unsigned long long)max_bytes);
         return RUNE_E_LIMIT;

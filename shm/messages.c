@@ -73,8 +73,10 @@ enum rune_err rune_message_receive(int socket, void *ret_message, size_t size, i
 {
     struct iovec part = {.iov_base = ret_message, .iov_len = size};
     union ancillary ancillary;
-    struct msghdr header = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &ancillary, .msg_controllen = sizeof ancillary.bytes};
+    struct msghdr header = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = &ancillary,
+                            .msg_controllen = sizeof ancillary.bytes};
     ssize_t n;
     do {
         n = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
@@ -116,8 +118,8 @@ static enum rune_err write_all(int fd, const void *bytes, size_t length)
     return RUNE_OK;
 }
 
-enum rune_err rune_diagnostics_create(uint32_t errors, uint32_t warnings, const char *text, const char *json,
-                                      int *ret_fd)
+enum rune_err rune_diagnostics_create(uint32_t errors, uint32_t warnings, const char *text,
+                                      const char *json, int *ret_fd)
 {
     size_t room = RUNE_DIAGNOSTICS_MAX - sizeof(struct rune_diagnostics_header) - 2;
     size_t json_length = strlen(json);
@@ -137,8 +139,9 @@ enum rune_err rune_diagnostics_create(uint32_t errors, uint32_t warnings, const 
     if (fd < 0) {
         return RUNE_E_IO;
     }
-    if (write_all(fd, &header, sizeof header) != RUNE_OK || write_all(fd, text, text_length) != RUNE_OK ||
-        write_all(fd, "", 1) != RUNE_OK || write_all(fd, json, json_length + 1) != RUNE_OK ||
+    if (write_all(fd, &header, sizeof header) != RUNE_OK ||
+        write_all(fd, text, text_length) != RUNE_OK || write_all(fd, "", 1) != RUNE_OK ||
+        write_all(fd, json, json_length + 1) != RUNE_OK ||
         fcntl(fd, F_ADD_SEALS, RUNE_IMAGE_SEALS) != 0) {
         close(fd);
         return RUNE_E_IO;
@@ -149,11 +152,12 @@ enum rune_err rune_diagnostics_create(uint32_t errors, uint32_t warnings, const 
 
 static bool diagnostics_are_sound(const unsigned char *base, size_t size)
 {
-    const struct rune_diagnostics_header *header = (const struct rune_diagnostics_header *)(const void *)base;
+    const struct rune_diagnostics_header *header =
+        (const struct rune_diagnostics_header *)(const void *)base;
     uint64_t text_end = sizeof *header + (uint64_t)header->text_length;
     uint64_t json_end = text_end + 1 + header->json_length;
-    return header->magic == RUNE_DIAGNOSTICS_MAGIC && json_end + 1 == size && base[text_end] == '\0' &&
-           base[json_end] == '\0';
+    return header->magic == RUNE_DIAGNOSTICS_MAGIC && json_end + 1 == size &&
+           base[text_end] == '\0' && base[json_end] == '\0';
 }
 
 enum rune_err rune_diagnostics_map(int fd, struct rune_diagnostics *ret_diagnostics)
@@ -163,7 +167,8 @@ enum rune_err rune_diagnostics_map(int fd, struct rune_diagnostics *ret_diagnost
     if (seals < 0 || fstat(fd, &st) != 0) {
         return RUNE_E_IO;
     }
-    if ((seals & RUNE_IMAGE_SEALS) != RUNE_IMAGE_SEALS || st.st_size > (off_t)RUNE_DIAGNOSTICS_MAX ||
+    if ((seals & RUNE_IMAGE_SEALS) != RUNE_IMAGE_SEALS ||
+        st.st_size > (off_t)RUNE_DIAGNOSTICS_MAX ||
         st.st_size < (off_t)sizeof(struct rune_diagnostics_header) + 2) {
         return RUNE_E_CORRUPT;
     }
@@ -176,7 +181,8 @@ enum rune_err rune_diagnostics_map(int fd, struct rune_diagnostics *ret_diagnost
         munmap(base, size);
         return RUNE_E_CORRUPT;
     }
-    const struct rune_diagnostics_header *header = (const struct rune_diagnostics_header *)(const void *)base;
+    const struct rune_diagnostics_header *header =
+        (const struct rune_diagnostics_header *)(const void *)base;
     *ret_diagnostics = (struct rune_diagnostics){
         .base = base,
         .size = size,

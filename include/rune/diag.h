@@ -34,14 +34,17 @@ void rune_diag_reset(struct rune_diag *diag);
 
 /* Messages of at least this severity, also those past the cap. */
 size_t rune_diag_count(const struct rune_diag *diag, enum rune_severity at_least);
-/* Messages kept, in order of place within a file and of report otherwise; index < rune_diag_kept(). */
+/* Messages kept, in order of place within a file and of report otherwise; index < rune_diag_kept().
+ */
 size_t rune_diag_kept(const struct rune_diag *diag);
-void rune_diag_get(const struct rune_diag *diag, size_t index, struct rune_diag_message *ret_message);
+void rune_diag_get(const struct rune_diag *diag, size_t index,
+                   struct rune_diag_message *ret_message);
 
-/* All messages as text with source lines and carets, as the CLI prints them. OWNERSHIP: borrowed from the diag until
- * its next change. Never NULL. */
+/* All messages as text with source lines and carets, as the CLI prints them. OWNERSHIP: borrowed
+ * from the diag until its next change. Never NULL. */
 const char *rune_diag_text(struct rune_diag *diag);
-/* The same as a JSON array of {severity, code, file, line, column, message, help}. Borrowed likewise. */
+/* The same as a JSON array of {severity, code, file, line, column, message, help}. Borrowed
+ * likewise. */
 const char *rune_diag_json(struct rune_diag *diag);
 
 #ifdef __cplusplus

@@ -6,7 +6,8 @@
 extern "C" {
 #endif
 
-/* Outputs are written only when a function returns RUNE_OK. Messages for people go to a struct rune_diag. */
+/* Outputs are written only when a function returns RUNE_OK. Messages for people go to a struct
+ * rune_diag. */
 enum rune_err {
     RUNE_OK = 0,
 #define RUNE_ERR(name, text, http_status) RUNE_E_##name,
@@ -15,7 +16,7 @@ enum rune_err {
     RUNE_ERR_COUNT
 };
 
-#define RUNE_MUST_USE __attribute__((warn_unused_result))
+#define RUNE_MUST_USE           __attribute__((warn_unused_result))
 #define RUNE_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 
 /* The short text of a code; static, never NULL. */

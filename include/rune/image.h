@@ -18,22 +18,26 @@ struct rune_diag;
 struct rune_image;
 
 enum rune_image_trust {
-    RUNE_IMAGE_VERIFY,   /* deep: hash, every offset, count, id, program. For anything that comes from outside */
-    RUNE_IMAGE_VERIFIED, /* another process verified these very (sealed) bytes: container checks only */
+    /* deep: hash, every offset, count, id, program. For anything that comes from outside */
+    RUNE_IMAGE_VERIFY,
+    /* another process verified these very (sealed) bytes: container checks only */
+    RUNE_IMAGE_VERIFIED,
 };
 
-/* Maps and opens. With RUNE_IMAGE_VERIFIED all seals must be set. fd stays the caller's; with RUNE_IMAGE_VERIFY an
- * unsealed fd must not be written to while the image is open (a memfd with seals cannot be).
- * RUNE_E_IO, RUNE_E_VERSION, RUNE_E_CORRUPT, RUNE_E_NOMEM. OWNERSHIP: the caller closes *ret_image.
- * Cost: VERIFIED O(sections); VERIFY O(bytes). */
-RUNE_MUST_USE enum rune_err rune_image_open_fd(int fd, enum rune_image_trust trust, struct rune_image **ret_image,
+/* Maps and opens. With RUNE_IMAGE_VERIFIED all seals must be set. fd stays the caller's; with
+ * RUNE_IMAGE_VERIFY an unsealed fd must not be written to while the image is open (a memfd with
+ * seals cannot be). RUNE_E_IO, RUNE_E_VERSION, RUNE_E_CORRUPT, RUNE_E_NOMEM. OWNERSHIP: the caller
+ * closes *ret_image. Cost: VERIFIED O(sections); VERIFY O(bytes). */
+RUNE_MUST_USE enum rune_err rune_image_open_fd(int fd, enum rune_image_trust trust,
+                                               struct rune_image **ret_image,
                                                struct rune_diag *diag);
 
 /* An image file by path, always verified. */
 RUNE_MUST_USE enum rune_err rune_image_open_path(const char *path, struct rune_image **ret_image,
                                                  struct rune_diag *diag);
 
-/* True if the file begins with an image's magic (a bundle otherwise). False also when it cannot be read. */
+/* True if the file begins with an image's magic (a bundle otherwise). False also when it cannot be
+ * read. */
 bool rune_image_is_image_file(const char *path);
 
 /* NULL is nothing to close. No decider may be deciding from it. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* query: the tuples of a relation that match a pattern, like `can_edit(U, Document::"plan")`.
  *
- * Works for relations that the image stores and for those that it computes on demand. Thread: one query a thread. */
+ * Works for relations that the image stores and for those that it computes on demand. Thread: one
+ * query a thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -40,18 +41,23 @@ struct rune_field {
 /* False stops the query. Fields are borrowed for the call. */
 typedef bool (*rune_query_fn)(void *context, const struct rune_field *fields, uint32_t count);
 
-/* All tuples that match `pattern`, each once. Variables match anything, the same variable the same value, `_` always a
- * new one. `request` answers relations that depend on one, else NULL.
- * RUNE_E_SYNTAX, RUNE_E_NOT_FOUND (no such relation: diag suggests one), RUNE_E_INVALID (number of arguments),
- * RUNE_E_LIMIT. */
-RUNE_MUST_USE enum rune_err rune_query_run(struct rune_decider *decider, const struct rune_image *image,
+/* All tuples that match `pattern`, each once. Variables match anything, the same variable the same
+ * value, `_` always a new one. `request` answers relations that depend on one, else NULL.
+ * RUNE_E_SYNTAX, RUNE_E_NOT_FOUND (no such relation: diag suggests one), RUNE_E_INVALID (number of
+ * arguments), RUNE_E_LIMIT. */
+RUNE_MUST_USE enum rune_err rune_query_run(struct rune_decider *decider,
+                                           const struct rune_image *image,
                                            const struct rune_request *request, const char *pattern,
-                                           rune_query_fn emit, void *context, struct rune_diag *diag);
+                                           rune_query_fn emit, void *context,
+                                           struct rune_diag *diag);
 
-/* How many there are; stored relations are counted without visiting each tuple. Errors as rune_query_run. */
-RUNE_MUST_USE enum rune_err rune_query_count(struct rune_decider *decider, const struct rune_image *image,
-                                             const struct rune_request *request, const char *pattern,
-                                             uint64_t *ret_count, struct rune_diag *diag);
+/* How many there are; stored relations are counted without visiting each tuple. Errors as
+ * rune_query_run. */
+RUNE_MUST_USE enum rune_err rune_query_count(struct rune_decider *decider,
+                                             const struct rune_image *image,
+                                             const struct rune_request *request,
+                                             const char *pattern, uint64_t *ret_count,
+                                             struct rune_diag *diag);
 
 #ifdef __cplusplus
 }

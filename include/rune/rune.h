@@ -11,8 +11,9 @@
  *     format.h  policies are laid out
  *     err.h     codes
  *
- * No function prints, exits, or keeps state outside the objects it is given. Options structs carry a version, so that
- * programs compiled against an older header keep working. examples/embed.c is a whole program. */
+ * No function prints, exits, or keeps state outside the objects it is given. Options structs carry
+ * a version, so that programs compiled against an older header keep working. examples/embed.c is a
+ * whole program. */
 #pragma once
 
 #include "rune/build.h"

@@ -8,13 +8,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* As malloc, calloc, realloc (to count * size, overflow-checked), free. NULL when memory is out or the hook says so. */
+/* As malloc, calloc, realloc (to count * size, overflow-checked), free. NULL when memory is out or
+ * the hook says so. */
 void *rune_alloc(size_t size);
 void *rune_calloc(size_t count, size_t size);
 void *rune_realloc(void *ptr, size_t count, size_t size);
 void rune_free(void *ptr);
 char *rune_strdup(const char *text);
 
-/* Tests only: called before each allocation; false makes it fail. NULL removes it. Not thread-safe. */
+/* Tests only: called before each allocation; false makes it fail. NULL removes it. Not thread-safe.
+ */
 typedef bool (*rune_alloc_hook_fn)(void *context, size_t size);
 void rune_alloc_set_hook(rune_alloc_hook_fn hook, void *context);

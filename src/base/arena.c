@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Chunks double from FIRST_CHUNK to LAST_CHUNK; an allocation larger than that gets a chunk of its own size.
+/* Chunks double from FIRST_CHUNK to LAST_CHUNK; an allocation larger than that gets a chunk of its
+ * own size.
  *
- * Under AddressSanitizer all bytes that are not handed out are poisoned, and a gap follows each allocation. With
- * RUNE_ARENA_DEBUG (a growing arena only) each allocation is a heap block of its own, so that valgrind sees it too. */
+ * Under AddressSanitizer all bytes that are not handed out are poisoned, and a gap follows each
+ * allocation. With RUNE_ARENA_DEBUG (a growing arena only) each allocation is a heap block of its
+ * own, so that valgrind sees it too. */
 #include "base/arena.h"
 
 #include <stdarg.h>
@@ -46,7 +48,8 @@ void rune_arena_init(struct rune_arena *arena, size_t cap_bytes)
 
 void rune_arena_init_fixed(struct rune_arena *arena, void *slab, size_t size)
 {
-    *arena = (struct rune_arena){.next = slab, .end = (char *)slab + size, .fixed = slab, .cap_bytes = size};
+    *arena = (struct rune_arena){
+        .next = slab, .end = (char *)slab + size, .fixed = slab, .cap_bytes = size};
     POISON(slab, size);
 }
 

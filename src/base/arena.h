@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* arena: chunked bump allocation with one lifetime.
  *
- * Owns: its chunks. Three lifetimes exist, each an arena handed in as a parameter: build, request, view.
- * A fixed arena lives in memory of the caller and never allocates: that is the request arena.
- * Failure is sticky (as in Varnish's workspaces): after one failed allocation all further ones return NULL, so a
- * parser may test rune_arena_failed() once a statement. Thread: one owner at a time. Used by: everything. */
+ * Owns: its chunks. Three lifetimes exist, each an arena handed in as a parameter: build, request,
+ * view. A fixed arena lives in memory of the caller and never allocates: that is the request arena.
+ * Failure is sticky (as in Varnish's workspaces): after one failed allocation all further ones
+ * return NULL, so a parser may test rune_arena_failed() once a statement. Thread: one owner at a
+ * time. Used by: everything. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,13 +17,14 @@
 struct rune_arena_chunk;
 
 struct rune_arena {
-    char *next;                     /* first free byte of the current chunk */
-    char *end;                      /* one past the current chunk */
-    struct rune_arena_chunk *chunk; /* current chunk, linked to the earlier ones; NULL in a fixed arena */
-    char *fixed;                    /* the caller's slab, or NULL */
-    size_t used_bytes;              /* bytes in all chunks */
-    size_t cap_bytes;               /* LIMIT: never more than this in chunks */
-    bool failed;                    /* sticky */
+    char *next; /* first free byte of the current chunk */
+    char *end;  /* one past the current chunk */
+    /* current chunk, linked to the earlier ones; NULL in a fixed arena */
+    struct rune_arena_chunk *chunk;
+    char *fixed;       /* the caller's slab, or NULL */
+    size_t used_bytes; /* bytes in all chunks */
+    size_t cap_bytes;  /* LIMIT: never more than this in chunks */
+    bool failed;       /* sticky */
 };
 
 struct rune_arena_mark {
@@ -30,18 +32,20 @@ struct rune_arena_mark {
     char *next;
 };
 
-/* An empty growing arena that never holds more than `cap_bytes` (0: no cap). Allocates nothing yet. */
+/* An empty growing arena that never holds more than `cap_bytes` (0: no cap). Allocates nothing yet.
+ */
 void rune_arena_init(struct rune_arena *arena, size_t cap_bytes);
 
 /* An arena over `size` bytes at `slab`, which stay the caller's. Never calls malloc. */
 void rune_arena_init_fixed(struct rune_arena *arena, void *slab, size_t size);
 
-/* Frees all chunks; the arena may be initialised again. A fixed arena needs it before its slab serves another purpose:
- * under AddressSanitizer the bytes not handed out are poisoned. */
+/* Frees all chunks; the arena may be initialised again. A fixed arena needs it before its slab
+ * serves another purpose: under AddressSanitizer the bytes not handed out are poisoned. */
 void rune_arena_fini(struct rune_arena *arena);
 
-/* `size` bytes aligned to 8 (rune_arena_alloc_aligned: to `align`, a power of two), uninitialised; NULL when the cap
- * is reached or memory is out (then the arena has failed). Size 0 gives a valid pointer. Cost: O(1). */
+/* `size` bytes aligned to 8 (rune_arena_alloc_aligned: to `align`, a power of two), uninitialised;
+ * NULL when the cap is reached or memory is out (then the arena has failed). Size 0 gives a valid
+ * pointer. Cost: O(1). */
 void *rune_arena_alloc(struct rune_arena *arena, size_t size);
 void *rune_arena_alloc_aligned(struct rune_arena *arena, size_t size, size_t align);
 
@@ -65,5 +69,6 @@ static inline bool rune_arena_failed(const struct rune_arena *arena)
     return arena->failed;
 }
 
-#define RUNE_ARENA_NEW(arena, type)          ((type *)rune_arena_calloc((arena), 1, sizeof(type)))
-#define RUNE_ARENA_ARRAY(arena, type, count) ((type *)rune_arena_calloc((arena), (count), sizeof(type)))
+#define RUNE_ARENA_NEW(arena, type) ((type *)rune_arena_calloc((arena), 1, sizeof(type)))
+#define RUNE_ARENA_ARRAY(arena, type, count) \
+    ((type *)rune_arena_calloc((arena), (count), sizeof(type)))

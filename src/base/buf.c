@@ -100,11 +100,12 @@ void rune_buf_printf(struct rune_buf *buf, const char *fmt, ...)
     va_end(args);
 }
 
-/* One byte that cannot stand for itself, or one character that is not ASCII. Returns how many bytes it was. */
+/* One byte that cannot stand for itself, or one character that is not ASCII. Returns how many bytes
+ * it was. */
 static size_t append_special(struct rune_buf *buf, const char *p, size_t left)
 {
-    static const char short_form[] = {
-        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"', ['\\'] = '\\'};
+    static const char short_form[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
+                                      ['\r'] = 'r', ['"'] = '"',  ['\\'] = '\\'};
     size_t size;
     if ((signed char)*p < 0) {
         if (rune_utf8_decode(p, left, &size) < 0) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* buf: a growing byte buffer on the heap. Failure is sticky: append freely, test `failed` once at the end. */
+/* buf: a growing byte buffer on the heap. Failure is sticky: append freely, test `failed` once at
+ * the end. */
 #pragma once
 
 #include <stdarg.h>
@@ -20,7 +21,8 @@ struct rune_buf {
 
 #define RUNE_BUF_INIT ((struct rune_buf){0})
 /* Over memory of the caller; never allocates, is not finished. */
-#define RUNE_BUF_FIXED(memory, size) ((struct rune_buf){.data = (memory), .capacity = (size), .is_fixed = true})
+#define RUNE_BUF_FIXED(memory, size) \
+    ((struct rune_buf){.data = (memory), .capacity = (size), .is_fixed = true})
 
 void rune_buf_fini(struct rune_buf *buf);
 /* Keeps the memory, drops the content and the failure. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages are copied at report time: texts go into the diag's own arena, and of a source only the one line that the
- * caret stands under. A list in order of report is sorted lazily, when somebody reads. */
+/* Messages are copied at report time: texts go into the diag's own arena, and of a source only the
+ * one line that the caret stands under. A list in order of report is sorted lazily, when somebody
+ * reads. */
 #include "base/diag.h"
 
 #include <stdarg.h>
@@ -86,7 +87,8 @@ static uint32_t count_columns(const char *text, size_t length)
     return columns;
 }
 
-void rune_source_locate(const struct rune_source *source, uint32_t offset, uint32_t *ret_line, uint32_t *ret_column)
+void rune_source_locate(const struct rune_source *source, uint32_t offset, uint32_t *ret_line,
+                        uint32_t *ret_column)
 {
     uint32_t end = offset < source->length ? offset : source->length;
     uint32_t line = 1;
@@ -104,8 +106,9 @@ void rune_source_locate(const struct rune_source *source, uint32_t offset, uint3
     *ret_column = 1 + (begin == NULL ? 0 : count_columns(begin, (size_t)(stop - begin)));
 }
 
-/* Makes text safe for a terminal without moving anything: control characters and bidirectional overrides can show what
- * is not there. Each is replaced by something as long as it is in bytes and in columns. */
+/* Makes text safe for a terminal without moving anything: control characters and bidirectional
+ * overrides can show what is not there. Each is replaced by something as long as it is in bytes and
+ * in columns. */
 static char *make_printable(char *text, size_t length)
 {
     size_t size;
@@ -159,7 +162,8 @@ static void copy_line(struct rune_arena *arena, struct note *note, struct rune_s
 
 /* ---- reporting ---- */
 
-static RUNE_PRINTF(2, 0) const char *format_text(struct rune_arena *arena, const char *fmt, va_list args)
+static RUNE_PRINTF(2, 0) const
+    char *format_text(struct rune_arena *arena, const char *fmt, va_list args)
 {
     char text[DIAG_TEXT_MAX];
     int length = vsnprintf(text, sizeof(text), fmt, args);
@@ -189,7 +193,8 @@ static uint32_t file_rank(const struct rune_diag *diag, const char *path)
 static struct entry *add_entry(struct rune_diag *diag, enum rune_severity severity)
 {
     diag->counts[severity]++;
-    struct entry *entry = diag->kept < RUNE_DIAG_MAX ? RUNE_ARENA_NEW(&diag->arena, struct entry) : NULL;
+    struct entry *entry =
+        diag->kept < RUNE_DIAG_MAX ? RUNE_ARENA_NEW(&diag->arena, struct entry) : NULL;
     if (entry == NULL) {
         diag->dropped++;
         return NULL;
@@ -198,13 +203,15 @@ static struct entry *add_entry(struct rune_diag *diag, enum rune_severity severi
     return entry;
 }
 
-static void keep_entry(struct rune_diag *diag, struct entry *entry, const char *code, const char *path,
-                       const char *help)
+static void keep_entry(struct rune_diag *diag, struct entry *entry, const char *code,
+                       const char *path, const char *help)
 {
     struct rune_diag_message *message = &entry->first.message;
     message->code = code;
     message->path =
-        path == NULL ? NULL : make_printable(rune_arena_strndup(&diag->arena, path, strlen(path)), strlen(path));
+        path == NULL
+            ? NULL
+            : make_printable(rune_arena_strndup(&diag->arena, path, strlen(path)), strlen(path));
     message->help = help == NULL ? NULL : rune_arena_strndup(&diag->arena, help, strlen(help));
     if (message->text == NULL) {
         message->text = ""; /* out of memory: the place alone still helps */
@@ -215,8 +222,8 @@ static void keep_entry(struct rune_diag *diag, struct entry *entry, const char *
     diag->is_sorted = false;
 }
 
-void rune_diag_report(struct rune_diag *diag, enum rune_severity severity, const char *code, struct rune_span span,
-                      const char *help, const char *fmt, ...)
+void rune_diag_report(struct rune_diag *diag, enum rune_severity severity, const char *code,
+                      struct rune_span span, const char *help, const char *fmt, ...)
 {
     struct entry *entry = diag == NULL ? NULL : add_entry(diag, severity);
     if (entry == NULL) {
@@ -227,14 +234,16 @@ void rune_diag_report(struct rune_diag *diag, enum rune_severity severity, const
     entry->first.message.text = format_text(&diag->arena, fmt, args);
     va_end(args);
     if (span.source != NULL) {
-        rune_source_locate(span.source, span.offset, &entry->first.message.line, &entry->first.message.column);
+        rune_source_locate(span.source, span.offset, &entry->first.message.line,
+                           &entry->first.message.column);
         copy_line(&diag->arena, &entry->first, span);
     }
     keep_entry(diag, entry, code, span.source == NULL ? NULL : span.source->path, help);
 }
 
-void rune_diag_report_at(struct rune_diag *diag, enum rune_severity severity, const char *code, const char *path,
-                         uint32_t line, uint32_t column, const char *help, const char *fmt, ...)
+void rune_diag_report_at(struct rune_diag *diag, enum rune_severity severity, const char *code,
+                         const char *path, uint32_t line, uint32_t column, const char *help,
+                         const char *fmt, ...)
 {
     struct entry *entry = diag == NULL ? NULL : add_entry(diag, severity);
     if (entry == NULL) {
@@ -267,10 +276,12 @@ void rune_diag_note(struct rune_diag *diag, struct rune_span span, const char *f
     va_start(args, fmt);
     const char *text = format_text(&diag->arena, fmt, args);
     va_end(args);
-    note->message = (struct rune_diag_message){.severity = RUNE_NOTE, .text = text == NULL ? "" : text};
+    note->message =
+        (struct rune_diag_message){.severity = RUNE_NOTE, .text = text == NULL ? "" : text};
     if (span.source != NULL) {
         const char *path = span.source->path;
-        note->message.path = path == NULL ? NULL : rune_arena_strndup(&diag->arena, path, strlen(path));
+        note->message.path =
+            path == NULL ? NULL : rune_arena_strndup(&diag->arena, path, strlen(path));
         rune_source_locate(span.source, span.offset, &note->message.line, &note->message.column);
         copy_line(&diag->arena, note, span);
     }
@@ -323,7 +334,8 @@ size_t rune_diag_kept(const struct rune_diag *diag)
     return diag->kept;
 }
 
-void rune_diag_get(const struct rune_diag *diag, size_t index, struct rune_diag_message *ret_message)
+void rune_diag_get(const struct rune_diag *diag, size_t index,
+                   struct rune_diag_message *ret_message)
 {
     /* Sorting changes the order of reading only, so a const diag may still be put in order. */
     sort_entries((struct rune_diag *)(uintptr_t)diag);

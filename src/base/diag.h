@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* diag: messages for people, each with file, line, column, the source line with a caret, and advice.
+/* diag: messages for people, each with file, line, column, the source line with a caret, and
+ * advice.
  *
- * Owns: copies of all it is given, so sources may go away before it does. Never prints, never fails loudly: out of
- * memory drops the message and counts it. Capped: past `RUNE_DIAG_MAX` messages only counts grow.
- * Used by: every parser and checker; printed by cli, http and the log. */
+ * Owns: copies of all it is given, so sources may go away before it does. Never prints, never fails
+ * loudly: out of memory drops the message and counts it. Capped: past `RUNE_DIAG_MAX` messages only
+ * counts grow. Used by: every parser and checker; printed by cli, http and the log. */
 #pragma once
 
 #include <stdbool.h>
@@ -32,17 +33,23 @@ struct rune_span {
 
 #define RUNE_SPAN_NONE ((struct rune_span){0})
 
-/* Adds a message. `code` is static, like "RUNE-C0102"; `help` says what to do and may be NULL; the text has no final
- * stop and begins lower-case unless with a name. diag may be NULL (nothing happens). */
-void rune_diag_report(struct rune_diag *diag, enum rune_severity severity, const char *code, struct rune_span span,
-                      const char *help, const char *fmt, ...) RUNE_PRINTF(6, 7);
+/* Adds a message. `code` is static, like "RUNE-C0102"; `help` says what to do and may be NULL; the
+ * text has no final stop and begins lower-case unless with a name. diag may be NULL (nothing
+ * happens). */
+void rune_diag_report(struct rune_diag *diag, enum rune_severity severity, const char *code,
+                      struct rune_span span, const char *help, const char *fmt, ...)
+    RUNE_PRINTF(6, 7);
 
-/* As rune_diag_report, for places known only by line and column (streamed facts files); 0: unknown. */
-void rune_diag_report_at(struct rune_diag *diag, enum rune_severity severity, const char *code, const char *path,
-                         uint32_t line, uint32_t column, const char *help, const char *fmt, ...) RUNE_PRINTF(8, 9);
+/* As rune_diag_report, for places known only by line and column (streamed facts files); 0: unknown.
+ */
+void rune_diag_report_at(struct rune_diag *diag, enum rune_severity severity, const char *code,
+                         const char *path, uint32_t line, uint32_t column, const char *help,
+                         const char *fmt, ...) RUNE_PRINTF(8, 9);
 
 /* A second place that belongs to the message reported last ("first defined here"). */
-void rune_diag_note(struct rune_diag *diag, struct rune_span span, const char *fmt, ...) RUNE_PRINTF(3, 4);
+void rune_diag_note(struct rune_diag *diag, struct rune_span span, const char *fmt, ...)
+    RUNE_PRINTF(3, 4);
 
 /* Line and column, both from 1; columns count code points. Cost: O(offset). */
-void rune_source_locate(const struct rune_source *source, uint32_t offset, uint32_t *ret_line, uint32_t *ret_column);
+void rune_source_locate(const struct rune_source *source, uint32_t offset, uint32_t *ret_line,
+                        uint32_t *ret_column);

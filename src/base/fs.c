@@ -25,15 +25,19 @@ struct walk {
     struct rune_diag *diag;
     struct entry_list entries;
     size_t max_entries;
-    struct directory path[FS_MAX_DEPTH]; /* the directories we are in: a link back to one of them is a cycle */
+    /* the directories we are in: a link back to one of them is a cycle */
+    struct directory path[FS_MAX_DEPTH];
     size_t depth;
 };
 
 static enum rune_err fail_errno(struct rune_diag *diag, const char *path, const char *what)
 {
     int saved = errno;
-    rune_diag_report_at(diag, RUNE_ERROR, "RUNE-F0001", path, 0, 0, NULL, "cannot %s: %s", what, strerror(saved));
-    return saved == ENOENT || saved == ENOTDIR ? RUNE_E_NOT_FOUND : saved == ENOMEM ? RUNE_E_NOMEM : RUNE_E_IO;
+    rune_diag_report_at(diag, RUNE_ERROR, "RUNE-F0001", path, 0, 0, NULL, "cannot %s: %s", what,
+                        strerror(saved));
+    return saved == ENOENT || saved == ENOTDIR ? RUNE_E_NOT_FOUND
+           : saved == ENOMEM                   ? RUNE_E_NOMEM
+                                               : RUNE_E_IO;
 }
 
 static int open_retry(const char *path, int flags)
@@ -66,15 +70,17 @@ static enum rune_err read_all(int fd, char *out, size_t length, size_t *ret_leng
     return RUNE_OK;
 }
 
-static enum rune_err read_open_file(int fd, const char *path, size_t max_bytes, struct rune_arena *arena,
-                                    struct rune_str *ret_text, struct rune_diag *diag)
+static enum rune_err read_open_file(int fd, const char *path, size_t max_bytes,
+                                    struct rune_arena *arena, struct rune_str *ret_text,
+                                    struct rune_diag *diag)
 {
     struct stat status;
     if (fstat(fd, &status) != 0) {
         return fail_errno(diag, path, "look at the file");
     }
     if (!S_ISREG(status.st_mode)) {
-        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-F0002", path, 0, 0, NULL, "is not a regular file");
+        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-F0002", path, 0, 0, NULL,
+                            "is not a regular file");
         return RUNE_E_IO;
     }
     size_t size = (size_t)status.st_size;
@@ -85,7 +91,8 @@ static enum rune_err read_open_file(int fd, const char *path, size_t max_bytes, 
     }
     char *text = rune_arena_alloc(arena, size + 1);
     if (text == NULL) {
-        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-F0004", path, 0, 0, NULL, "out of memory reading %zu bytes", size);
+        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-F0004", path, 0, 0, NULL,
+                            "out of memory reading %zu bytes", size);
         return RUNE_E_NOMEM;
     }
     size_t length = 0;
@@ -97,8 +104,8 @@ static enum rune_err read_open_file(int fd, const char *path, size_t max_bytes, 
     return RUNE_OK;
 }
 
-enum rune_err rune_fs_read(const char *path, size_t max_bytes, struct rune_arena *arena, struct rune_str *ret_text,
-                           struct rune_diag *diag)
+enum rune_err rune_fs_read(const char *path, size_t max_bytes, struct rune_arena *arena,
+                           struct rune_str *ret_text, struct rune_diag *diag)
 {
     int fd = open_retry(path, O_RDONLY | O_NONBLOCK); /* a FIFO must not block the open */
     if (fd < 0) {
@@ -141,15 +148,15 @@ static enum rune_err add_file(struct walk *walk, const char *relative, const str
         .ctime_ns = (int64_t)status->st_ctim.tv_sec * 1000000000 + status->st_ctim.tv_nsec,
     };
     if (walk->entries.count == walk->max_entries) {
-        rune_diag_report_at(walk->diag, RUNE_ERROR, "RUNE-F0005", relative, 0, 0, NULL, "there are more than %zu files",
-                            walk->max_entries);
+        rune_diag_report_at(walk->diag, RUNE_ERROR, "RUNE-F0005", relative, 0, 0, NULL,
+                            "there are more than %zu files", walk->max_entries);
         return RUNE_E_LIMIT;
     }
     return RUNE_VEC_PUSH(&walk->entries, entry) ? RUNE_OK : RUNE_E_NOMEM;
 }
 
-static enum rune_err enter_directory(struct walk *walk, int parent, const char *name, const char *relative,
-                                     const struct stat *status)
+static enum rune_err enter_directory(struct walk *walk, int parent, const char *name,
+                                     const char *relative, const struct stat *status)
 {
     for (size_t i = 0; i < walk->depth; i++) {
         if (walk->path[i].device == status->st_dev && walk->path[i].inode == status->st_ino) {
@@ -173,8 +180,9 @@ static enum rune_err enter_directory(struct walk *walk, int parent, const char *
 
 static enum rune_err visit(struct walk *walk, int parent, const char *name, const char *relative)
 {
-    const char *path = relative[0] == '\0' ? rune_arena_strndup(walk->arena, name, strlen(name))
-                                           : rune_arena_printf(walk->arena, "%s/%s", relative, name);
+    const char *path = relative[0] == '\0'
+                           ? rune_arena_strndup(walk->arena, name, strlen(name))
+                           : rune_arena_printf(walk->arena, "%s/%s", relative, name);
     if (path == NULL) {
         return RUNE_E_NOMEM;
     }
@@ -223,7 +231,8 @@ static int compare_paths(const void *a, const void *b)
 }
 
 enum rune_err rune_fs_walk(const char *root, size_t max_entries, struct rune_arena *arena,
-                           struct rune_fs_entry **ret_entries, size_t *ret_count, struct rune_diag *diag)
+                           struct rune_fs_entry **ret_entries, size_t *ret_count,
+                           struct rune_diag *diag)
 {
     int fd = open_retry(root, O_RDONLY | O_DIRECTORY);
     if (fd < 0) {
@@ -240,7 +249,8 @@ enum rune_err rune_fs_walk(const char *root, size_t max_entries, struct rune_are
     enum rune_err err = walk_directory(&walk, fd, "");
     if (err == RUNE_OK) {
         if (walk.entries.count > 1) {
-            qsort(walk.entries.items, walk.entries.count, sizeof(walk.entries.items[0]), compare_paths);
+            qsort(walk.entries.items, walk.entries.count, sizeof(walk.entries.items[0]),
+                  compare_paths);
         }
         size_t bytes = walk.entries.count * sizeof(walk.entries.items[0]);
         struct rune_fs_entry *entries = rune_arena_memdup(arena, walk.entries.items, bytes);

@@ -44,7 +44,8 @@ enum rune_err rune_sha256_finish(struct rune_sha256 *state, uint8_t ret_digest[R
 {
     uint8_t digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;
-    bool ok = EVP_DigestFinal_ex(state->context, digest, &size) == 1 && size == RUNE_SHA256_BYTES && !state->failed;
+    bool ok = EVP_DigestFinal_ex(state->context, digest, &size) == 1 && size == RUNE_SHA256_BYTES &&
+              !state->failed;
     if (ok) {
         memcpy(ret_digest, digest, RUNE_SHA256_BYTES);
     }

@@ -17,7 +17,8 @@ struct rune_sha256; /* streaming state */
 struct rune_sha256 *rune_sha256_create(void);
 void rune_sha256_update(struct rune_sha256 *state, const void *bytes, size_t length);
 /* Writes the digest and destroys the state. RUNE_E_INTERNAL if the library failed at any step. */
-RUNE_MUST_USE enum rune_err rune_sha256_finish(struct rune_sha256 *state, uint8_t ret_digest[RUNE_SHA256_BYTES]);
+RUNE_MUST_USE enum rune_err rune_sha256_finish(struct rune_sha256 *state,
+                                               uint8_t ret_digest[RUNE_SHA256_BYTES]);
 void rune_sha256_destroy(struct rune_sha256 *state);
 
 /* `length` bytes as lower-case hex, 2 * length characters and a NUL into `out`. */

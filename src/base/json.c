@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pull reader: one pass over the text, strings taken in place unless they have escapes, errors sticky. */
+/* The pull reader: one pass over the text, strings taken in place unless they have escapes, errors
+ * sticky. */
 #include "base/json.h"
 
 #include <string.h>
@@ -7,10 +8,14 @@
 #include "base/scan.h"
 #include "base/utf8.h"
 
-void rune_json_init(struct rune_json *json, const char *text, size_t length, struct rune_arena *arena)
+void rune_json_init(struct rune_json *json, const char *text, size_t length,
+                    struct rune_arena *arena)
 {
-    *json = (struct rune_json){
-        .start = text, .cursor = text, .end = text + length, .arena = arena, .max_depth = RUNE_JSON_MAX_DEPTH};
+    *json = (struct rune_json){.start = text,
+                               .cursor = text,
+                               .end = text + length,
+                               .arena = arena,
+                               .max_depth = RUNE_JSON_MAX_DEPTH};
 }
 
 size_t rune_json_offset(const struct rune_json *json)
@@ -18,7 +23,8 @@ size_t rune_json_offset(const struct rune_json *json)
     return (size_t)(json->cursor - json->start);
 }
 
-static enum rune_err fail(struct rune_json *json, const char *at, enum rune_err err, const char *message)
+static enum rune_err fail(struct rune_json *json, const char *at, enum rune_err err,
+                          const char *message)
 {
     if (json->err == RUNE_OK) {
         json->err = err;
@@ -92,7 +98,8 @@ static inline int short_escape(char letter)
     }
 }
 
-/* The escape whose backslash is at *p: its code point, *p behind it; -1 where it is none, -2 for a lone surrogate. */
+/* The escape whose backslash is at *p: its code point, *p behind it; -1 where it is none, -2 for a
+ * lone surrogate. */
 static int32_t read_escape(const char **p, const char *end)
 {
     const char *at = *p + 1;
@@ -123,8 +130,8 @@ static int32_t read_escape(const char **p, const char *end)
     return unit;
 }
 
-/* From `p`, inside a string, to its closing quote: checks everything; *ret_escapes tells whether any escape came. NULL
- * after a failure. */
+/* From `p`, inside a string, to its closing quote: checks everything; *ret_escapes tells whether
+ * any escape came. NULL after a failure. */
 static const char *check_string(struct rune_json *json, const char *p, bool *ret_escapes)
 {
     const char *end = json->end;
@@ -145,7 +152,8 @@ static const char *check_string(struct rune_json *json, const char *p, bool *ret
             int32_t code_point = read_escape(&p, end);
             if (code_point < 0) {
                 (void)fail(json, at, RUNE_E_SYNTAX,
-                           code_point == -2 ? "an escape names half of a surrogate pair" : "no such escape in JSON");
+                           code_point == -2 ? "an escape names half of a surrogate pair"
+                                            : "no such escape in JSON");
                 return NULL;
             }
             *ret_escapes = true;
@@ -164,7 +172,8 @@ static const char *check_string(struct rune_json *json, const char *p, bool *ret
 }
 
 /* The checked string [p, quote) with its escapes decoded, in the arena. */
-static enum rune_err decode_string(struct rune_json *json, const char *p, const char *quote, struct rune_str *ret_text)
+static enum rune_err decode_string(struct rune_json *json, const char *p, const char *quote,
+                                   struct rune_str *ret_text)
 {
     char *out = json->arena == NULL ? NULL : rune_arena_alloc(json->arena, (size_t)(quote - p));
     if (out == NULL) {
@@ -280,7 +289,8 @@ static enum rune_err read_number(struct rune_json *json, struct rune_json_token 
         }
     }
     token->text = (struct rune_str){begin, (size_t)(p - begin)};
-    token->type = is_integer && to_integer(token->text, &token->integer) ? RUNE_JSON_INTEGER : RUNE_JSON_NUMBER;
+    token->type = is_integer && to_integer(token->text, &token->integer) ? RUNE_JSON_INTEGER
+                                                                         : RUNE_JSON_NUMBER;
     json->cursor = p;
     return RUNE_OK;
 }
@@ -299,7 +309,8 @@ static enum rune_err read_word(struct rune_json *json, const char *word, enum ru
 
 /* ---- values ---- */
 
-static enum rune_err enter(struct rune_json *json, enum rune_json_type type, struct rune_json_token *token)
+static enum rune_err enter(struct rune_json *json, enum rune_json_type type,
+                           struct rune_json_token *token)
 {
     if (json->depth == json->max_depth) {
         return fail(json, json->cursor, RUNE_E_LIMIT, "arrays and objects are nested too deep");
@@ -352,8 +363,10 @@ enum rune_err rune_json_value(struct rune_json *json, struct rune_json_token *re
     }
 }
 
-/* Behind an opening bracket (first) or a finished item: *ret_more tells whether another one comes. */
-static enum rune_err next_item(struct rune_json *json, bool first, char closing, const char *message, bool *ret_more)
+/* Behind an opening bracket (first) or a finished item: *ret_more tells whether another one comes.
+ */
+static enum rune_err next_item(struct rune_json *json, bool first, char closing,
+                               const char *message, bool *ret_more)
 {
     if (json->err != RUNE_OK) {
         return json->err;
@@ -382,7 +395,8 @@ static enum rune_err next_item(struct rune_json *json, bool first, char closing,
     return RUNE_OK;
 }
 
-enum rune_err rune_json_next_member(struct rune_json *json, bool first, bool *ret_more, struct rune_str *ret_key)
+enum rune_err rune_json_next_member(struct rune_json *json, bool first, bool *ret_more,
+                                    struct rune_str *ret_key)
 {
     enum rune_err err = next_item(json, first, '}', "`,` or `}` was expected", ret_more);
     if (err != RUNE_OK || !*ret_more) {
@@ -437,7 +451,8 @@ enum rune_err rune_json_skip(struct rune_json *json)
         }
         if (token.type == RUNE_JSON_OBJECT || token.type == RUNE_JSON_ARRAY) {
             if (level == RUNE_JSON_MAX_DEPTH) {
-                return fail(json, json->cursor, RUNE_E_LIMIT, "arrays and objects are nested too deep");
+                return fail(json, json->cursor, RUNE_E_LIMIT,
+                            "arrays and objects are nested too deep");
             }
             uint64_t bit = UINT64_C(1) << (level % 64);
             is_object[level / 64] &= ~bit;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tree over the pull reader. Children are collected on a heap stack and copied into the arena when their parent
- * closes, so every array is exactly as long as it must be. Recursion is counted by the reader's depth. */
+/* The tree over the pull reader. Children are collected on a heap stack and copied into the arena
+ * when their parent closes, so every array is exactly as long as it must be. Recursion is counted
+ * by the reader's depth. */
 #include "base/json.h"
 
 #include <string.h>
@@ -21,7 +22,8 @@ struct builder {
 
 static enum rune_err build_value(struct builder *builder, struct rune_json_node *ret_node);
 
-static enum rune_err fail(struct builder *builder, enum rune_err err, size_t offset, const char *message)
+static enum rune_err fail(struct builder *builder, enum rune_err err, size_t offset,
+                          const char *message)
 {
     if (builder->err == RUNE_OK) {
         builder->err = err;
@@ -33,11 +35,13 @@ static enum rune_err fail(struct builder *builder, enum rune_err err, size_t off
 
 static enum rune_err fail_reader(struct builder *builder)
 {
-    return fail(builder, builder->json.err, rune_json_offset(&builder->json), builder->json.message);
+    return fail(builder, builder->json.err, rune_json_offset(&builder->json),
+                builder->json.message);
 }
 
 /* Few members are compared pairwise, many through a map. */
-static enum rune_err check_duplicates(struct builder *builder, const struct rune_json_member *members, size_t count)
+static enum rune_err check_duplicates(struct builder *builder,
+                                      const struct rune_json_member *members, size_t count)
 {
     struct rune_map seen = RUNE_MAP_INIT;
     enum rune_err err = RUNE_OK;
@@ -54,7 +58,8 @@ static enum rune_err check_duplicates(struct builder *builder, const struct rune
         if (err != RUNE_OK) {
             (void)fail(builder, err, members[i].key_offset, "out of memory");
         } else if (!is_new) {
-            err = fail(builder, RUNE_E_SYNTAX, members[i].key_offset, "the same name stands twice in an object");
+            err = fail(builder, RUNE_E_SYNTAX, members[i].key_offset,
+                       "the same name stands twice in an object");
         }
     }
     rune_map_fini(&seen);
@@ -65,7 +70,8 @@ static enum rune_err check_duplicates(struct builder *builder, const struct rune
 static enum rune_err close_object(struct builder *builder, size_t base, struct rune_json_node *node)
 {
     size_t count = builder->stack.count - base;
-    const struct rune_json_member *members = builder->stack.items == NULL ? NULL : builder->stack.items + base;
+    const struct rune_json_member *members =
+        builder->stack.items == NULL ? NULL : builder->stack.items + base;
     enum rune_err err = check_duplicates(builder, members, count);
     if (err != RUNE_OK) {
         return err;
@@ -73,7 +79,9 @@ static enum rune_err close_object(struct builder *builder, size_t base, struct r
     node->as.object.count = (uint32_t)count;
     node->as.object.members = rune_arena_memdup(builder->arena, members, count * sizeof(*members));
     builder->stack.count = base;
-    return node->as.object.members == NULL ? fail(builder, RUNE_E_NOMEM, node->offset, "out of memory") : RUNE_OK;
+    return node->as.object.members == NULL
+               ? fail(builder, RUNE_E_NOMEM, node->offset, "out of memory")
+               : RUNE_OK;
 }
 
 static enum rune_err close_array(struct builder *builder, size_t base, struct rune_json_node *node)
@@ -98,8 +106,9 @@ static enum rune_err build_children(struct builder *builder, struct rune_json_no
     for (bool first = true;; first = false) {
         struct rune_json_member member = {0};
         bool more;
-        enum rune_err err = is_object ? rune_json_next_member(&builder->json, first, &more, &member.key)
-                                      : rune_json_next_element(&builder->json, first, &more);
+        enum rune_err err = is_object
+                                ? rune_json_next_member(&builder->json, first, &more, &member.key)
+                                : rune_json_next_element(&builder->json, first, &more);
         if (err != RUNE_OK) {
             return fail_reader(builder);
         }
@@ -107,11 +116,12 @@ static enum rune_err build_children(struct builder *builder, struct rune_json_no
             return is_object ? close_object(builder, base, node) : close_array(builder, base, node);
         }
         if (is_object) {
-            /* Names with escapes were decoded elsewhere: then the place behind the name has to do. */
+            /* Names with escapes were decoded elsewhere: then the place behind the name has to do.
+             */
             const char *key = member.key.data;
             bool in_text = key > builder->json.start && key < builder->json.end;
-            member.key_offset =
-                (uint32_t)(in_text ? (size_t)(key - 1 - builder->json.start) : rune_json_offset(&builder->json));
+            member.key_offset = (uint32_t)(in_text ? (size_t)(key - 1 - builder->json.start)
+                                                   : rune_json_offset(&builder->json));
         }
         err = build_value(builder, &member.value);
         if (err != RUNE_OK) {

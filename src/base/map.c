@@ -28,7 +28,8 @@ static struct rune_map_slot *probe(const struct rune_map *map, struct rune_str k
         if (slot->data == NULL) {
             return slot;
         }
-        if (slot->hash == upper && rune_str_equal((struct rune_str){slot->data, slot->length}, key)) {
+        if (slot->hash == upper &&
+            rune_str_equal((struct rune_str){slot->data, slot->length}, key)) {
             return slot;
         }
     }
@@ -41,7 +42,8 @@ static uint64_t hash_of(struct rune_str key)
 
 static bool grow(struct rune_map *map)
 {
-    struct rune_map larger = {.capacity = map->capacity == 0 ? 16 : map->capacity * 2, .count = map->count};
+    struct rune_map larger = {.capacity = map->capacity == 0 ? 16 : map->capacity * 2,
+                              .count = map->count};
     larger.slots = rune_calloc(larger.capacity, sizeof *larger.slots);
     if (larger.slots == NULL) {
         return false;
@@ -74,7 +76,8 @@ bool rune_map_find(const struct rune_map *map, struct rune_str key, uint32_t *re
 }
 
 /* The key's slot, made if it is missing; NULL when memory is out. */
-static struct rune_map_slot *slot_of(struct rune_map *map, struct rune_str key, uint32_t fresh, bool *ret_added)
+static struct rune_map_slot *slot_of(struct rune_map *map, struct rune_str key, uint32_t fresh,
+                                     bool *ret_added)
 {
     if (map->count >= map->capacity / 4 * 3 && !grow(map)) {
         return NULL;
@@ -101,8 +104,8 @@ enum rune_err rune_map_set(struct rune_map *map, struct rune_str key, uint32_t v
     return RUNE_OK;
 }
 
-enum rune_err rune_map_intern(struct rune_map *map, struct rune_str key, uint32_t fresh, uint32_t *ret_value,
-                              bool *ret_added)
+enum rune_err rune_map_intern(struct rune_map *map, struct rune_str key, uint32_t fresh,
+                              uint32_t *ret_value, bool *ret_added)
 {
     bool added;
     struct rune_map_slot *slot = slot_of(map, key, fresh, &added);

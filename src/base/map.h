@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* map: strings to 32-bit numbers, on the heap (open addressing, XXH3). For build-time tables; the image has its own.
- * Keys are borrowed: they must outlive the map. */
+/* map: strings to 32-bit numbers, on the heap (open addressing, XXH3). For build-time tables; the
+ * image has its own. Keys are borrowed: they must outlive the map. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,6 +25,7 @@ void rune_map_fini(struct rune_map *map);
 bool rune_map_find(const struct rune_map *map, struct rune_str key, uint32_t *ret_value);
 /* Adds or replaces. RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_map_set(struct rune_map *map, struct rune_str key, uint32_t value);
-/* The value of the key, which is added with `fresh` if it was not there (*ret_added, may be NULL). RUNE_E_NOMEM. */
-RUNE_MUST_USE enum rune_err rune_map_intern(struct rune_map *map, struct rune_str key, uint32_t fresh,
-                                            uint32_t *ret_value, bool *ret_added);
+/* The value of the key, which is added with `fresh` if it was not there (*ret_added, may be NULL).
+ * RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_map_intern(struct rune_map *map, struct rune_str key,
+                                            uint32_t fresh, uint32_t *ret_value, bool *ret_added);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scan: runs of bytes that need no thought, 16 at a time. Used by: base (json, utf8, buf) and the request decoder. SSE2 is part of every
- * x86-64; elsewhere 8 bytes at a time in a register. Nothing is read outside [p, end). */
+/* scan: runs of bytes that need no thought, 16 at a time. Used by: base (json, utf8, buf) and the
+ * request decoder. SSE2 is part of every x86-64; elsewhere 8 bytes at a time in a register. Nothing
+ * is read outside [p, end). */
 #pragma once
 
 #include <stdbool.h>
@@ -20,8 +21,8 @@ static inline bool rune_scan_is_plain(char c)
 }
 
 #ifndef __SSE2__
-/* Nonzero where a byte of `word` is below n (n <= 0x80), not below 0x80, or equal to a byte: may flag too much, never
- * too little. */
+/* Nonzero where a byte of `word` is below n (n <= 0x80), not below 0x80, or equal to a byte: may
+ * flag too much, never too little. */
 static inline uint64_t rune_scan_special(uint64_t word)
 {
     const uint64_t ones = 0x0101010101010101u;
@@ -32,7 +33,8 @@ static inline uint64_t rune_scan_special(uint64_t word)
 }
 #endif
 
-/* The first byte in [p, end) that is not plain: a quote, a backslash, a control character, or not ASCII; else end. */
+/* The first byte in [p, end) that is not plain: a quote, a backslash, a control character, or not
+ * ASCII; else end. */
 static inline const char *rune_scan_plain(const char *p, const char *end)
 {
 #ifdef __SSE2__
@@ -41,9 +43,11 @@ static inline const char *rune_scan_plain(const char *p, const char *end)
     const __m128i space = _mm_set1_epi8(0x20);
     while (end - p >= 16) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
-        /* Signed: bytes from 0x80 on are negative, so this catches them together with the control characters. */
-        __m128i special = _mm_or_si128(_mm_cmplt_epi8(bytes, space),
-                                       _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, slash)));
+        /* Signed: bytes from 0x80 on are negative, so this catches them together with the control
+         * characters. */
+        __m128i special =
+            _mm_or_si128(_mm_cmplt_epi8(bytes, space),
+                         _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, slash)));
         int mask = _mm_movemask_epi8(special);
         if (mask != 0) {
             return p + __builtin_ctz((unsigned)mask);

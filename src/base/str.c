@@ -16,7 +16,8 @@ static uint16_t min2(size_t a, size_t b)
     return (uint16_t)(a < b ? a : b);
 }
 
-/* Optimal string alignment, row by row: row[i][j] is the distance of the first i bytes of a and j of b. */
+/* Optimal string alignment, row by row: row[i][j] is the distance of the first i bytes of a and j
+ * of b. */
 static size_t distance(struct rune_str a, struct rune_str b, size_t limit, bool ignore_case)
 {
     size_t gap = a.length > b.length ? a.length - b.length : b.length - a.length;
@@ -33,8 +34,10 @@ static size_t distance(struct rune_str a, struct rune_str b, size_t limit, bool 
         uint16_t best = row[0] = (uint16_t)i;
         for (size_t j = 1; j <= b.length; j++) {
             unsigned char cb = fold(b.data[j - 1], ignore_case);
-            row[j] = min2(min2(above[j] + (size_t)1, row[j - 1] + (size_t)1), above[j - 1] + (size_t)(ca != cb));
-            if (i > 1 && j > 1 && ca == fold(b.data[j - 2], ignore_case) && fold(a.data[i - 2], ignore_case) == cb) {
+            row[j] = min2(min2(above[j] + (size_t)1, row[j - 1] + (size_t)1),
+                          above[j - 1] + (size_t)(ca != cb));
+            if (i > 1 && j > 1 && ca == fold(b.data[j - 2], ignore_case) &&
+                fold(a.data[i - 2], ignore_case) == cb) {
                 row[j] = min2(row[j], before[j - 2] + (size_t)1);
             }
             best = min2(best, row[j]);
@@ -55,7 +58,8 @@ size_t rune_str_distance(struct rune_str a, struct rune_str b, size_t limit)
     return distance(a, b, limit, false);
 }
 
-struct rune_str rune_str_nearest(struct rune_str name, const struct rune_str *candidates, size_t count)
+struct rune_str rune_str_nearest(struct rune_str name, const struct rune_str *candidates,
+                                 size_t count)
 {
     /* One slip in three bytes, and never so many that nothing of the name is left. */
     size_t limit = name.length < 3 ? name.length / 2 : name.length / 3;

@@ -30,10 +30,12 @@ static inline int rune_str_compare(struct rune_str a, struct rune_str b)
     return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
 }
 
-/* Edit distance in bytes (insert, delete, replace, swap of neighbours), at most `limit + 1`; also `limit + 1` for
- * unequal texts beyond 255 bytes. For "did you mean". Allocates nothing. Cost: O(length of a * length of b). */
+/* Edit distance in bytes (insert, delete, replace, swap of neighbours), at most `limit + 1`; also
+ * `limit + 1` for unequal texts beyond 255 bytes. For "did you mean". Allocates nothing. Cost:
+ * O(length of a * length of b). */
 size_t rune_str_distance(struct rune_str a, struct rune_str b, size_t limit);
 
-/* The candidate nearest to `name` (ASCII case counts little) if near enough to be a slip of the pen, else an empty
- * str. */
-struct rune_str rune_str_nearest(struct rune_str name, const struct rune_str *candidates, size_t count);
+/* The candidate nearest to `name` (ASCII case counts little) if near enough to be a slip of the
+ * pen, else an empty str. */
+struct rune_str rune_str_nearest(struct rune_str name, const struct rune_str *candidates,
+                                 size_t count);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TOML through tomlplusplus, turned into the JSON tree. The library keeps tables sorted by key; places bring the
- * members back into the order of the text. Nothing thrown leaves this file. */
+/* TOML through tomlplusplus, turned into the JSON tree. The library keeps tables sorted by key;
+ * places bring the members back into the order of the text. Nothing thrown leaves this file. */
 #define TOML_EXCEPTIONS        1
 #define TOML_ENABLE_FORMATTERS 1
 
@@ -18,9 +18,10 @@ struct broken_assumption : std::exception {
 }
 } // namespace
 
-/* The library (3.3) takes two things for granted that a text can break: its last branches of character classes are
- * "unreachable" although U+00E4 gets there, and its assertions (assumptions with NDEBUG) fail on control characters in
- * keys. Both would be undefined behaviour for a bad file. Here a class does not match, and an assertion throws. */
+/* The library (3.3) takes two things for granted that a text can break: its last branches of
+ * character classes are "unreachable" although U+00E4 gets there, and its assertions (assumptions
+ * with NDEBUG) fail on control characters in keys. Both would be undefined behaviour for a bad
+ * file. Here a class does not match, and an assertion throws. */
 #include <toml++/impl/preprocessor.h>
 #undef TOML_ASSERT
 #undef TOML_ASSERT_ASSUME
@@ -80,7 +81,8 @@ class Converter
         uint32_t byte = line_starts_[at.line - 1];
         for (uint32_t column = 1; column < at.column && byte < source_->length; column++) {
             byte++;
-            while (byte < source_->length && (static_cast<unsigned char>(source_->text[byte]) & 0xc0) == 0x80) {
+            while (byte < source_->length &&
+                   (static_cast<unsigned char>(source_->text[byte]) & 0xc0) == 0x80) {
                 byte++;
             }
         }
@@ -132,7 +134,8 @@ class Converter
     rune_err convert_rest(const toml::node &node, rune_json_node *out)
     {
         if (node.is_floating_point()) {
-            return set_text(RUNE_JSON_NUMBER, std::string_view(source_->text + out->offset, out->length), out);
+            return set_text(RUNE_JSON_NUMBER,
+                            std::string_view(source_->text + out->offset, out->length), out);
         }
         std::ostringstream text;
         if (const auto *date = node.as_date()) {
@@ -149,8 +152,8 @@ class Converter
     {
         out->type = RUNE_JSON_ARRAY;
         out->as.array.count = static_cast<uint32_t>(array.size());
-        out->as.array.items =
-            static_cast<rune_json_node *>(rune_arena_calloc(arena_, array.size(), sizeof(rune_json_node)));
+        out->as.array.items = static_cast<rune_json_node *>(
+            rune_arena_calloc(arena_, array.size(), sizeof(rune_json_node)));
         if (out->as.array.items == nullptr) {
             return RUNE_E_NOMEM;
         }
@@ -168,8 +171,8 @@ class Converter
     {
         out->type = RUNE_JSON_OBJECT;
         out->as.object.count = static_cast<uint32_t>(table.size());
-        out->as.object.members =
-            static_cast<rune_json_member *>(rune_arena_calloc(arena_, table.size(), sizeof(rune_json_member)));
+        out->as.object.members = static_cast<rune_json_member *>(
+            rune_arena_calloc(arena_, table.size(), sizeof(rune_json_member)));
         if (out->as.object.members == nullptr) {
             return RUNE_E_NOMEM;
         }
@@ -187,9 +190,10 @@ class Converter
                 return err;
             }
         }
-        std::stable_sort(
-            out->as.object.members, out->as.object.members + index,
-            [](const rune_json_member &a, const rune_json_member &b) { return a.key_offset < b.key_offset; });
+        std::stable_sort(out->as.object.members, out->as.object.members + index,
+                         [](const rune_json_member &a, const rune_json_member &b) {
+                             return a.key_offset < b.key_offset;
+                         });
         return RUNE_OK;
     }
 
@@ -203,9 +207,11 @@ bool has_no_control_characters(const rune_source *source, rune_diag *diag)
 {
     for (uint32_t i = 0; i < source->length; i++) {
         unsigned char c = static_cast<unsigned char>(source->text[i]);
-        bool allowed = c == '\t' || c == '\n' || (c == '\r' && i + 1 < source->length && source->text[i + 1] == '\n');
+        bool allowed = c == '\t' || c == '\n' ||
+                       (c == '\r' && i + 1 < source->length && source->text[i + 1] == '\n');
         if ((c < 0x20 && !allowed) || c == 0x7f) {
-            rune_diag_report(diag, RUNE_ERROR, "RUNE-T0003", rune_span{source, i, 1}, "write it as an escape in quotes",
+            rune_diag_report(diag, RUNE_ERROR, "RUNE-T0003", rune_span{source, i, 1},
+                             "write it as an escape in quotes",
                              "a control character (0x%02x) may not stand in TOML", c);
             return false;
         }
@@ -218,14 +224,16 @@ uint32_t skip_string(const rune_source *source, uint32_t i)
 {
     const std::string_view text(source->text, source->length);
     const char quote = text[i];
-    const bool is_long = text.substr(i).substr(0, 3) == std::string_view(quote == '"' ? "\"\"\"" : "'''");
+    const bool is_long =
+        text.substr(i).substr(0, 3) == std::string_view(quote == '"' ? "\"\"\"" : "'''");
     const std::string_view end = text.substr(i, is_long ? 3 : 1);
     for (i += static_cast<uint32_t>(end.size()); i < source->length; i++) {
         if (text[i] == '\\' && quote == '"') {
             i++;
         } else if (text.substr(i, end.size()) == end) {
             i += static_cast<uint32_t>(end.size());
-            for (int extra = 0; is_long && extra < 2 && i < source->length && text[i] == quote; extra++) {
+            for (int extra = 0; is_long && extra < 2 && i < source->length && text[i] == quote;
+                 extra++) {
                 i++; // two quotes may stand before the closing three
             }
             return i;
@@ -236,7 +244,8 @@ uint32_t skip_string(const rune_source *source, uint32_t i)
     return source->length;
 }
 
-// The library builds and destroys tables recursively, and bounds nested values but not the parts of a dotted key.
+// The library builds and destroys tables recursively, and bounds nested values but not the parts of
+// a dotted key.
 bool has_short_keys(const rune_source *source, rune_diag *diag)
 {
     uint32_t parts = 1;
@@ -263,14 +272,17 @@ bool has_short_keys(const rune_source *source, rune_diag *diag)
     return true;
 }
 
-rune_err fail_syntax(const rune_source *source, uint32_t offset, std::string_view text, rune_diag *diag)
+rune_err fail_syntax(const rune_source *source, uint32_t offset, std::string_view text,
+                     rune_diag *diag)
 {
-    rune_diag_report(diag, RUNE_ERROR, "RUNE-T0001", rune_span{source, offset, 1}, "the file must be TOML 1.0", "%.*s",
-                     static_cast<int>(text.size()), text.data());
+    rune_diag_report(diag, RUNE_ERROR, "RUNE-T0001", rune_span{source, offset, 1},
+                     "the file must be TOML 1.0", "%.*s", static_cast<int>(text.size()),
+                     text.data());
     return RUNE_E_SYNTAX;
 }
 
-rune_err parse(const rune_source *source, rune_arena *arena, rune_json_node *ret_root, rune_diag *diag)
+rune_err parse(const rune_source *source, rune_arena *arena, rune_json_node *ret_root,
+               rune_diag *diag)
 {
     if (!has_no_control_characters(source, diag)) {
         return RUNE_E_SYNTAX;
@@ -283,7 +295,8 @@ rune_err parse(const rune_source *source, rune_arena *arena, rune_json_node *ret
     try {
         table = toml::parse(std::string_view(source->text, source->length));
     } catch (const toml::parse_error &error) {
-        return fail_syntax(source, converter.offset(error.source().begin), error.description(), diag);
+        return fail_syntax(source, converter.offset(error.source().begin), error.description(),
+                           diag);
     } catch (const broken_assumption &) {
         return fail_syntax(source, 0, "the text is not TOML", diag);
     }
@@ -300,8 +313,8 @@ rune_err parse(const rune_source *source, rune_arena *arena, rune_json_node *ret
 
 } // namespace
 
-extern "C" rune_err rune_toml_parse(const rune_source *source, rune_arena *arena, rune_json_node *ret_root,
-                                    rune_diag *diag)
+extern "C" rune_err rune_toml_parse(const rune_source *source, rune_arena *arena,
+                                    rune_json_node *ret_root, rune_diag *diag)
 {
     try {
         return parse(source, arena, ret_root, diag);

@@ -14,7 +14,8 @@ int32_t rune_utf8_decode(const char *text, size_t length, size_t *ret_size)
         *ret_size = 1;
         return (int32_t)lead;
     }
-    /* 0x80..0xC1: a continuation byte, or the beginning of a longer spelling of ASCII. 0xF5..: beyond U+10FFFF. */
+    /* 0x80..0xC1: a continuation byte, or the beginning of a longer spelling of ASCII. 0xF5..:
+     * beyond U+10FFFF. */
     size_t size = lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
     if (size == 0 || length < size) {
         return -1;
@@ -98,6 +99,7 @@ bool rune_utf8_is_space(uint32_t code_point)
     case 0x3000:
         return true;
     default:
-        return (code_point >= 0x09 && code_point <= 0x0D) || (code_point >= 0x2000 && code_point <= 0x200A);
+        return (code_point >= 0x09 && code_point <= 0x0D) ||
+               (code_point >= 0x2000 && code_point <= 0x200A);
     }
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* utf8: decode, encode and validate UTF-8 (RFC 3629: shortest form, no surrogates, up to U+10FFFF). */
+/* utf8: decode, encode and validate UTF-8 (RFC 3629: shortest form, no surrogates, up to U+10FFFF).
+ */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Length of the longest valid prefix; equal to `length` when all is valid. ASCII runs at memory speed. */
+/* Length of the longest valid prefix; equal to `length` when all is valid. ASCII runs at memory
+ * speed. */
 size_t rune_utf8_valid_prefix(const char *text, size_t length);
 
 /* The code point at text[0..length), its bytes in *ret_size (1 to 4); -1 where invalid or empty. */

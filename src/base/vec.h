@@ -25,10 +25,12 @@
     ((want) <= (vec)->capacity ||   \
      rune_vec_grow((void **)&(vec)->items, &(vec)->capacity, (want), sizeof(*(vec)->items)))
 
-#define RUNE_VEC_PUSH(vec, item) \
-    (RUNE_VEC_RESERVE((vec), (vec)->count + 1) ? ((vec)->items[(vec)->count++] = (item), true) : false)
+#define RUNE_VEC_PUSH(vec, item)                                                               \
+    (RUNE_VEC_RESERVE((vec), (vec)->count + 1) ? ((vec)->items[(vec)->count++] = (item), true) \
+                                               : false)
 
-#define RUNE_VEC_FINI(vec) (rune_free((vec)->items), (vec)->items = NULL, (vec)->count = (vec)->capacity = 0)
+#define RUNE_VEC_FINI(vec) \
+    (rune_free((vec)->items), (vec)->items = NULL, (vec)->count = (vec)->capacity = 0)
 
 /* Grows to at least `want` items, doubling. False when memory is out; then nothing changed. */
 bool rune_vec_grow(void **items, size_t *capacity, size_t want, size_t item_size);

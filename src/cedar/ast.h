@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ast: Cedar policies as trees, close enough to the text to print them back (formatter, EST) and with a place on
- * every node.
+/* ast: Cedar policies as trees, close enough to the text to print them back (formatter, EST) and
+ * with a place on every node.
  *
  * Owns: the types. All nodes live in the build arena and borrow texts from it or from the source.
- * Made by: cedar/parser (text) and cedar/est (JSON). Used by: printer, formatter, validator, compiler, the reference
- * evaluator in tests. Specification: Cedar 4.6 grammar. */
+ * Made by: cedar/parser (text) and cedar/est (JSON). Used by: printer, formatter, validator,
+ * compiler, the reference evaluator in tests. Specification: Cedar 4.6 grammar. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,18 +21,18 @@ enum rune_cedar_var {
 };
 
 enum rune_cedar_expr_kind {
-    RUNE_EXPR_BOOL,          /* as.boolean */
-    RUNE_EXPR_LONG,          /* as.integer; a negative literal is folded here as Cedar does */
-    RUNE_EXPR_STRING,        /* as.string, unescaped UTF-8 */
-    RUNE_EXPR_ENTITY,        /* as.uid */
-    RUNE_EXPR_VAR,           /* as.var */
-    RUNE_EXPR_SLOT,          /* as.var: ?principal or ?resource */
-    RUNE_EXPR_IF,            /* args: condition, then, else */
-    RUNE_EXPR_AND,           /* args: left, right */
+    RUNE_EXPR_BOOL,   /* as.boolean */
+    RUNE_EXPR_LONG,   /* as.integer; a negative literal is folded here as Cedar does */
+    RUNE_EXPR_STRING, /* as.string, unescaped UTF-8 */
+    RUNE_EXPR_ENTITY, /* as.uid */
+    RUNE_EXPR_VAR,    /* as.var */
+    RUNE_EXPR_SLOT,   /* as.var: ?principal or ?resource */
+    RUNE_EXPR_IF,     /* args: condition, then, else */
+    RUNE_EXPR_AND,    /* args: left, right */
     RUNE_EXPR_OR,
-    RUNE_EXPR_NOT,           /* args: operand */
+    RUNE_EXPR_NOT, /* args: operand */
     RUNE_EXPR_NEG,
-    RUNE_EXPR_EQ,            /* args: left, right */
+    RUNE_EXPR_EQ, /* args: left, right */
     RUNE_EXPR_NE,
     RUNE_EXPR_LT,
     RUNE_EXPR_LE,
@@ -42,19 +42,19 @@ enum rune_cedar_expr_kind {
     RUNE_EXPR_ADD,
     RUNE_EXPR_SUB,
     RUNE_EXPR_MUL,
-    RUNE_EXPR_IS,            /* args: operand [, in what]; as.name is the entity type */
-    RUNE_EXPR_HAS,           /* args: operand; as.path: one name, or several for `has a.b.c` */
-    RUNE_EXPR_LIKE,          /* args: operand; as.pattern */
-    RUNE_EXPR_GET_ATTR,      /* args: operand; as.string: `.name` and `["name"]` alike */
-    RUNE_EXPR_HAS_TAG,       /* args: entity, key */
+    RUNE_EXPR_IS,       /* args: operand [, in what]; as.name is the entity type */
+    RUNE_EXPR_HAS,      /* args: operand; as.path: one name, or several for `has a.b.c` */
+    RUNE_EXPR_LIKE,     /* args: operand; as.pattern */
+    RUNE_EXPR_GET_ATTR, /* args: operand; as.string: `.name` and `["name"]` alike */
+    RUNE_EXPR_HAS_TAG,  /* args: entity, key */
     RUNE_EXPR_GET_TAG,
-    RUNE_EXPR_CONTAINS,      /* args: set, element */
-    RUNE_EXPR_CONTAINS_ALL,  /* args: set, set */
+    RUNE_EXPR_CONTAINS,     /* args: set, element */
+    RUNE_EXPR_CONTAINS_ALL, /* args: set, set */
     RUNE_EXPR_CONTAINS_ANY,
-    RUNE_EXPR_IS_EMPTY,      /* args: set */
-    RUNE_EXPR_SET,           /* args: elements */
-    RUNE_EXPR_RECORD,        /* args: values; as.path: their names, in order of the text */
-    RUNE_EXPR_CALL,          /* args: arguments, receiver first for a method; as.call */
+    RUNE_EXPR_IS_EMPTY, /* args: set */
+    RUNE_EXPR_SET,      /* args: elements */
+    RUNE_EXPR_RECORD,   /* args: values; as.path: their names, in order of the text */
+    RUNE_EXPR_CALL,     /* args: arguments, receiver first for a method; as.call */
 };
 
 struct rune_cedar_uid {
@@ -62,7 +62,8 @@ struct rune_cedar_uid {
     struct rune_str id;   /* unescaped */
 };
 
-/* A like pattern: the text with wildcards. A code point of `text` at byte i is literal unless `i` is listed. */
+/* A like pattern: the text with wildcards. A code point of `text` at byte i is literal unless `i`
+ * is listed. */
 struct rune_cedar_pattern {
     const int32_t *elements; /* code points; -1: a wildcard */
     uint32_t count;
@@ -73,7 +74,8 @@ struct rune_cedar_path {
     uint32_t count;
 };
 
-/* Extension functions by name (cedar/functions.def): constructors `ip("..")` and methods `x.isIpv4()`. */
+/* Extension functions by name (cedar/functions.def): constructors `ip("..")` and methods
+ * `x.isIpv4()`. */
 struct rune_cedar_call {
     uint32_t function; /* enum rune_cedar_function */
     bool is_method;    /* as written */
@@ -84,7 +86,8 @@ struct rune_cedar_expr {
     uint32_t arg_count;
     struct rune_cedar_expr **args;
     struct rune_span span;
-    uint32_t depth; /* 1 + the deepest argument: LIMIT checked by the parser, so that walks may recurse */
+    /* 1 + the deepest argument: LIMIT checked by the parser, so that walks may recurse */
+    uint32_t depth;
     union {
         bool boolean;
         int64_t integer;
@@ -110,10 +113,11 @@ enum rune_cedar_scope_op {
 
 struct rune_cedar_scope {
     enum rune_cedar_scope_op op;
-    bool is_slot;                       /* the entity is ?principal or ?resource */
-    bool is_list;                       /* action in [ ... ] was written with brackets */
-    struct rune_str type;               /* IS, IS_IN */
-    const struct rune_cedar_uid *uids;  /* EQ, IN, IS_IN without slot: one; action in [..]: any number */
+    bool is_slot;         /* the entity is ?principal or ?resource */
+    bool is_list;         /* action in [ ... ] was written with brackets */
+    struct rune_str type; /* IS, IS_IN */
+    /* EQ, IN, IS_IN without slot: one; action in [..]: any number */
+    const struct rune_cedar_uid *uids;
     uint32_t uid_count;
     struct rune_span span;
 };
@@ -132,9 +136,9 @@ struct rune_cedar_condition {
 };
 
 struct rune_cedar_policy {
-    struct rune_str id;       /* @id in bundles, else "policyN"; set by who numbers them */
+    struct rune_str id; /* @id in bundles, else "policyN"; set by who numbers them */
     bool is_forbid;
-    bool has_slot_principal;  /* a template if either */
+    bool has_slot_principal; /* a template if either */
     bool has_slot_resource;
     struct rune_cedar_scope principal, action, resource;
     const struct rune_cedar_annotation *annotations;
@@ -160,7 +164,8 @@ struct rune_cedar_policies {
     uint32_t link_count;
 };
 
-#define RUNE_CEDAR_MAX_DEPTH 2500u /* LIMIT: operations within each other; a chain a && b && c counts, too */
+#define RUNE_CEDAR_MAX_DEPTH \
+    2500u /* LIMIT: operations within each other; a chain a && b && c counts, too */
 
 static inline bool rune_cedar_is_template(const struct rune_cedar_policy *policy)
 {

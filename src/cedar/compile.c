@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Policies: the scope's tests, the conditions as jumps to the end, MATCH, NO_MATCH. A policy that can never match, because
- * a condition folds to false, is NO_MATCH alone. */
+/* Policies: the scope's tests, the conditions as jumps to the end, MATCH, NO_MATCH. A policy that
+ * can never match, because a condition folds to false, is NO_MATCH alone. */
 #include "cedar/compile.h"
 
 #include <stdio.h>
@@ -33,17 +33,20 @@ void rune_cedar_emit_word(struct rune_cedar_compiler *c, uint32_t word)
     }
 }
 
-void rune_cedar_emit_op(struct rune_cedar_compiler *c, enum rune_op op, uint32_t a, const struct rune_cedar_expr *expr)
+void rune_cedar_emit_op(struct rune_cedar_compiler *c, enum rune_op op, uint32_t a,
+                        const struct rune_cedar_expr *expr)
 {
     /* Room for the longest instruction, and all offsets of the section stay u32. */
-    if (c->program->code.count - c->start > RUNE_POLICY_MAX_CODE - 8 || c->program->code.count > UINT32_MAX - 8) {
+    if (c->program->code.count - c->start > RUNE_POLICY_MAX_CODE - 8 ||
+        c->program->code.count > UINT32_MAX - 8) {
         rune_cedar_fail(c, RUNE_E_LIMIT);
     }
     if (c->err != RUNE_OK) {
         return;
     }
     if (expr != NULL && rune_op_infos[op].may_fail) {
-        struct rune_image_code_span span = {(uint32_t)c->program->code.count, expr->span.offset, expr->span.length};
+        struct rune_image_code_span span = {(uint32_t)c->program->code.count, expr->span.offset,
+                                            expr->span.length};
         if (!RUNE_VEC_PUSH(&c->program->spans, span)) {
             rune_cedar_fail(c, RUNE_E_NOMEM);
         }
@@ -51,8 +54,8 @@ void rune_cedar_emit_op(struct rune_cedar_compiler *c, enum rune_op op, uint32_t
     rune_cedar_emit_word(c, rune_op_word(op, a));
 }
 
-void rune_cedar_emit_jump(struct rune_cedar_compiler *c, enum rune_op op, struct rune_cedar_label *label,
-                          const struct rune_cedar_expr *expr)
+void rune_cedar_emit_jump(struct rune_cedar_compiler *c, enum rune_op op,
+                          struct rune_cedar_label *label, const struct rune_cedar_expr *expr)
 {
     uint32_t at = here(c);
     rune_cedar_emit_op(c, op, label->chain, expr);
@@ -97,8 +100,8 @@ rune_term rune_cedar_intern_uid(struct rune_cedar_compiler *c, const struct rune
 
 /* ---- scope ---- */
 
-static void emit_scope_test(struct rune_cedar_compiler *c, enum rune_op op, enum rune_cedar_var var, rune_term constant,
-                            struct rune_cedar_label *no)
+static void emit_scope_test(struct rune_cedar_compiler *c, enum rune_op op, enum rune_cedar_var var,
+                            rune_term constant, struct rune_cedar_label *no)
 {
     rune_cedar_emit_jump(c, op, no, NULL);
     rune_cedar_emit_word(c, (uint32_t)var);
@@ -107,13 +110,14 @@ static void emit_scope_test(struct rune_cedar_compiler *c, enum rune_op op, enum
 
 static bool has_entity(const struct rune_cedar_scope *scope)
 {
-    return scope->op == RUNE_SCOPE_EQ || scope->op == RUNE_SCOPE_IN || scope->op == RUNE_SCOPE_IS_IN;
+    return scope->op == RUNE_SCOPE_EQ || scope->op == RUNE_SCOPE_IN ||
+           scope->op == RUNE_SCOPE_IS_IN;
 }
 
 /* Principal or resource: tests, and the part of the key. `slot` is what a link fills in. */
-static void compile_scope(struct rune_cedar_compiler *c, const struct rune_cedar_scope *scope, enum rune_cedar_var var,
-                          rune_term slot, struct rune_cedar_label *no, rune_term *ret_entity, rune_term *ret_type,
-                          bool *ret_in)
+static void compile_scope(struct rune_cedar_compiler *c, const struct rune_cedar_scope *scope,
+                          enum rune_cedar_var var, rune_term slot, struct rune_cedar_label *no,
+                          rune_term *ret_entity, rune_term *ret_type, bool *ret_in)
 {
     rune_term entity = RUNE_TERM_NONE;
     rune_term type = RUNE_TERM_NONE;
@@ -163,8 +167,8 @@ static void compile_action(struct rune_cedar_compiler *c, const struct rune_ceda
     key->action = is_set ? intern_actions(c, scope) : rune_cedar_intern_uid(c, &scope->uids[0]);
     key->action_in = scope->op == RUNE_SCOPE_IN;
     key->never = is_set && scope->uid_count == 0;
-    emit_scope_test(c, key->action_in ? RUNE_OP_IN_CONST_ELSE : RUNE_OP_EQ_CONST_ELSE, RUNE_CEDAR_ACTION, key->action,
-                    no);
+    emit_scope_test(c, key->action_in ? RUNE_OP_IN_CONST_ELSE : RUNE_OP_EQ_CONST_ELSE,
+                    RUNE_CEDAR_ACTION, key->action, no);
 }
 
 /* ---- policies ---- */
@@ -187,11 +191,11 @@ static void compile_body(struct rune_cedar_compiler *c, const struct rune_image_
     struct rune_cedar_label no = {0};
     const struct rune_cedar_policy *policy = c->policy;
     size_t first_span = c->program->spans.count;
-    compile_scope(c, &policy->principal, RUNE_CEDAR_PRINCIPAL, slots->slot_principal, &no, &key->principal,
-                  &key->principal_type, &key->principal_in);
+    compile_scope(c, &policy->principal, RUNE_CEDAR_PRINCIPAL, slots->slot_principal, &no,
+                  &key->principal, &key->principal_type, &key->principal_in);
     compile_action(c, &policy->action, &no, key);
-    compile_scope(c, &policy->resource, RUNE_CEDAR_RESOURCE, slots->slot_resource, &no, &key->resource,
-                  &key->resource_type, &key->resource_in);
+    compile_scope(c, &policy->resource, RUNE_CEDAR_RESOURCE, slots->slot_resource, &no,
+                  &key->resource, &key->resource_type, &key->resource_in);
     uint32_t after_scope = here(c);
     bool goes_on = compile_conditions(c, &no);
     /* A lone jump: false whatever the request is, and without an error. */
@@ -229,8 +233,10 @@ static uint32_t add_annotations(struct rune_cedar_compiler *c)
     words->items[words->count++] = count;
     for (uint32_t i = 0; i < count; i++) {
         const struct rune_cedar_annotation *annotation = &c->policy->annotations[i];
-        words->items[words->count++] = rune_term_index(rune_cedar_intern_string(c, annotation->name));
-        words->items[words->count++] = rune_term_index(rune_cedar_intern_string(c, annotation->value));
+        words->items[words->count++] =
+            rune_term_index(rune_cedar_intern_string(c, annotation->name));
+        words->items[words->count++] =
+            rune_term_index(rune_cedar_intern_string(c, annotation->value));
     }
     return first;
 }
@@ -238,13 +244,14 @@ static uint32_t add_annotations(struct rune_cedar_compiler *c)
 static void report_failure(struct rune_cedar_compiler *c)
 {
     if (c->err == RUNE_E_LIMIT) {
-        rune_diag_report(c->diag, RUNE_ERROR, "RUNE-C0603", c->policy->span, "split it into several policies",
-                         "the policy is too large");
+        rune_diag_report(c->diag, RUNE_ERROR, "RUNE-C0603", c->policy->span,
+                         "split it into several policies", "the policy is too large");
     }
 }
 
 /* One static policy or link. `image` has id, slots and template; the rest is filled in here. */
-static enum rune_err compile_policy(struct rune_cedar_compiler *c, const struct rune_cedar_policy *policy,
+static enum rune_err compile_policy(struct rune_cedar_compiler *c,
+                                    const struct rune_cedar_policy *policy,
                                     struct rune_image_policy image, uint32_t source)
 {
     struct rune_cedar_program *program = c->program;
@@ -263,7 +270,8 @@ static enum rune_err compile_policy(struct rune_cedar_compiler *c, const struct 
     image.source_offset = policy->span.offset;
     image.source_length = policy->span.length;
     image.annotations = add_annotations(c);
-    if (c->err == RUNE_OK && (!RUNE_VEC_PUSH(&program->policies, image) || !RUNE_VEC_PUSH(&program->keys, key))) {
+    if (c->err == RUNE_OK &&
+        (!RUNE_VEC_PUSH(&program->policies, image) || !RUNE_VEC_PUSH(&program->keys, key))) {
         rune_cedar_fail(c, RUNE_E_NOMEM);
     }
     report_failure(c);
@@ -278,22 +286,24 @@ static uint32_t intern_text(struct rune_cedar_compiler *c, struct rune_str text)
 
 /* ---- links ---- */
 
-static bool check_slot(const struct rune_cedar_link *link, bool has_slot, const struct rune_cedar_uid *uid,
-                       const char *name, struct rune_diag *diag)
+static bool check_slot(const struct rune_cedar_link *link, bool has_slot,
+                       const struct rune_cedar_uid *uid, const char *name, struct rune_diag *diag)
 {
     if (has_slot == (uid != NULL)) {
         return true;
     }
     if (has_slot) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0602", link->span, NULL, "the link gives no value for `%s`", name);
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0602", link->span, NULL,
+                         "the link gives no value for `%s`", name);
     } else {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0602", link->span, NULL, "the template has no slot `%s`", name);
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0602", link->span, NULL,
+                         "the template has no slot `%s`", name);
     }
     return false;
 }
 
-static void report_no_template(const struct rune_cedar_policies *policies, const struct rune_cedar_link *link,
-                               struct rune_diag *diag)
+static void report_no_template(const struct rune_cedar_policies *policies,
+                               const struct rune_cedar_link *link, struct rune_diag *diag)
 {
     enum { CANDIDATES = 200 }; /* LIMIT: beyond them it is not guessed */
     struct rune_str names[CANDIDATES];
@@ -313,7 +323,8 @@ static void report_no_template(const struct rune_cedar_policies *policies, const
 /* The template of a link whose slots agree, or NULL and a message. */
 static const struct rune_cedar_policy *find_template(const struct rune_cedar_policies *policies,
                                                      const struct rune_map *templates,
-                                                     const struct rune_cedar_link *link, struct rune_diag *diag)
+                                                     const struct rune_cedar_link *link,
+                                                     struct rune_diag *diag)
 {
     uint32_t index;
     if (!rune_map_find(templates, link->template_id, &index)) {
@@ -326,7 +337,8 @@ static const struct rune_cedar_policy *find_template(const struct rune_cedar_pol
     return ok ? policy : NULL;
 }
 
-static enum rune_err index_templates(const struct rune_cedar_policies *policies, struct rune_map *templates)
+static enum rune_err index_templates(const struct rune_cedar_policies *policies,
+                                     struct rune_map *templates)
 {
     for (uint32_t i = 0; i < policies->count; i++) {
         if (rune_cedar_is_template(&policies->items[i])) {
@@ -339,7 +351,8 @@ static enum rune_err index_templates(const struct rune_cedar_policies *policies,
     return RUNE_OK;
 }
 
-static enum rune_err compile_link(struct rune_cedar_compiler *c, const struct rune_cedar_policy *policy,
+static enum rune_err compile_link(struct rune_cedar_compiler *c,
+                                  const struct rune_cedar_policy *policy,
                                   const struct rune_cedar_link *link, uint32_t source)
 {
     struct rune_image_policy image = {.id = intern_text(c, link->link_id),
@@ -353,7 +366,8 @@ static enum rune_err compile_link(struct rune_cedar_compiler *c, const struct ru
     return compile_policy(c, policy, image, source);
 }
 
-static enum rune_err compile_links(struct rune_cedar_compiler *c, const struct rune_cedar_policies *policies,
+static enum rune_err compile_links(struct rune_cedar_compiler *c,
+                                   const struct rune_cedar_policies *policies,
                                    rune_source_index_fn source_index, void *source_context)
 {
     struct rune_map templates = RUNE_MAP_INIT;
@@ -386,7 +400,8 @@ enum rune_err rune_cedar_compile(const struct rune_cedar_policies *policies, str
         const struct rune_cedar_policy *policy = &policies->items[i];
         if (!rune_cedar_is_template(policy)) {
             struct rune_image_policy image = {.id = intern_text(&compiler, policy->id)};
-            err = compile_policy(&compiler, policy, image, source_index(source_context, policy->span.source));
+            err = compile_policy(&compiler, policy, image,
+                                 source_index(source_context, policy->span.source));
         }
     }
     if (err == RUNE_OK) {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* compile: policies -> programs for eval (eval/policy_code.h), and what the index needs to know of their scopes.
+/* compile: policies -> programs for eval (eval/policy_code.h), and what the index needs to know of
+ * their scopes.
  *
- * Constants are interned into the build dictionary, constant conditions folded. Links are compiled as policies of
- * their own. Does not know: entities' data, schemas. Used by: engine/build. Next: cedar/index. */
+ * Constants are interned into the build dictionary, constant conditions folded. Links are compiled
+ * as policies of their own. Does not know: entities' data, schemas. Used by: engine/build. Next:
+ * cedar/index. */
 #pragma once
 
 #include "base/vec.h"
@@ -43,10 +45,12 @@ struct rune_cedar_program {
 /* The SOURCE index of a source; the engine numbers them. */
 typedef uint32_t (*rune_source_index_fn)(void *context, const struct rune_source *source);
 
-/* Compiles all static policies, in order, then all links, into a program that is zeroed before. The dict is of
- * RUNE_SPACE_IMAGE. RUNE_E_BUNDLE (unknown template, wrong slots), RUNE_E_LIMIT (a policy too large), all located;
- * RUNE_E_NOMEM. The program must be finished in any case. Cost: linear. */
-RUNE_MUST_USE enum rune_err rune_cedar_compile(const struct rune_cedar_policies *policies, struct rune_dict *dict,
-                                               rune_source_index_fn source_index, void *source_context,
-                                               struct rune_cedar_program *program, struct rune_diag *diag);
+/* Compiles all static policies, in order, then all links, into a program that is zeroed before. The
+ * dict is of RUNE_SPACE_IMAGE. RUNE_E_BUNDLE (unknown template, wrong slots), RUNE_E_LIMIT (a
+ * policy too large), all located; RUNE_E_NOMEM. The program must be finished in any case. Cost:
+ * linear. */
+RUNE_MUST_USE enum rune_err
+rune_cedar_compile(const struct rune_cedar_policies *policies, struct rune_dict *dict,
+                   rune_source_index_fn source_index, void *source_context,
+                   struct rune_cedar_program *program, struct rune_diag *diag);
 void rune_cedar_program_fini(struct rune_cedar_program *program);

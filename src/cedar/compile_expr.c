@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Expressions. Two ways to compile one: for its value, into a register, or for its truth, as a jump; conditions take the
- * second, so `&&`, `||`, `!` and `if` become control flow and no boolean is ever stored.
+/* Expressions. Two ways to compile one: for its value, into a register, or for its truth, as a
+ * jump; conditions take the second, so `&&`, `||`, `!` and `if` become control flow and no boolean
+ * is ever stored.
  *
- * INVARIANT: a value that needs a register of its own gets the one that was the next free at entry. Rows of registers
- * (sets, records, arguments) rely on it. What is constant emits nothing and is folded on the way up, so folding is
- * linear; where folding fails the instruction is emitted, and fails when it runs. Walks recurse: the parser limits the
- * depth of expressions. */
+ * INVARIANT: a value that needs a register of its own gets the one that was the next free at entry.
+ * Rows of registers (sets, records, arguments) rely on it. What is constant emits nothing and is
+ * folded on the way up, so folding is linear; where folding fails the instruction is emitted, and
+ * fails when it runs. Walks recurse: the parser limits the depth of expressions. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,8 @@
 #include "cedar/compile_int.h"
 #include "eval/error.h"
 
-static struct rune_cedar_operand compile_value(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr);
+static struct rune_cedar_operand compile_value(struct rune_cedar_compiler *c,
+                                               const struct rune_cedar_expr *expr);
 
 /* ---- operands ---- */
 
@@ -79,7 +81,8 @@ static void move_to(struct rune_cedar_compiler *c, uint32_t reg, struct rune_ced
     }
 }
 
-/* True, and an error is no failure of compiling, unless memory is out: then nothing can be folded any more. */
+/* True, and an error is no failure of compiling, unless memory is out: then nothing can be folded
+ * any more. */
 static bool folded(struct rune_cedar_compiler *c, bool ok, const struct rune_eval_error *error)
 {
     if (!ok && error->code == RUNE_EVAL_LIMIT && c->values.steps_left > 0) {
@@ -155,7 +158,8 @@ static const struct binary *find_binary(enum rune_cedar_expr_kind kind)
     return (size_t)kind < sizeof table / sizeof *table && table[kind].op != 0 ? &table[kind] : NULL;
 }
 
-static struct rune_cedar_operand compile_binary(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr,
+static struct rune_cedar_operand compile_binary(struct rune_cedar_compiler *c,
+                                                const struct rune_cedar_expr *expr,
                                                 const struct binary *binary)
 {
     uint32_t mark = c->next_register;
@@ -177,8 +181,8 @@ static struct rune_cedar_operand compile_binary(struct rune_cedar_compiler *c, c
 
 /* ---- unary operators ---- */
 
-static struct rune_cedar_operand compile_unary(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr,
-                                               enum rune_op op)
+static struct rune_cedar_operand compile_unary(struct rune_cedar_compiler *c,
+                                               const struct rune_cedar_expr *expr, enum rune_op op)
 {
     uint32_t mark = c->next_register;
     struct rune_cedar_operand arg = compile_value(c, expr->args[0]);
@@ -189,7 +193,8 @@ static struct rune_cedar_operand compile_unary(struct rune_cedar_compiler *c, co
         if (op == RUNE_OP_NOT && rune_term_is_bool(arg.term)) {
             return constant(rune_term_bool(arg.term == RUNE_TERM_FALSE));
         }
-        if (op == RUNE_OP_NEG && folded(c, rune_values_negate(&c->values, arg.term, &term, &error), &error)) {
+        if (op == RUNE_OP_NEG &&
+            folded(c, rune_values_negate(&c->values, arg.term, &term, &error), &error)) {
             return constant(term);
         }
         if (op == RUNE_OP_IS_EMPTY && rune_values_is_empty(&c->values, arg.term, &truth, &error)) {
@@ -226,7 +231,8 @@ static uint32_t add_pattern(struct rune_cedar_compiler *c, const struct rune_ced
     return (uint32_t)first;
 }
 
-static struct rune_cedar_operand compile_like(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr)
+static struct rune_cedar_operand compile_like(struct rune_cedar_compiler *c,
+                                              const struct rune_cedar_expr *expr)
 {
     uint32_t mark = c->next_register;
     struct rune_cedar_operand text = compile_value(c, expr->args[0]);
@@ -236,7 +242,8 @@ static struct rune_cedar_operand compile_like(struct rune_cedar_compiler *c, con
     struct rune_eval_error error;
     bool truth;
     if (c->err == RUNE_OK && text.is_constant &&
-        rune_values_like(&c->values, text.term, length > 0 ? bytes->items + first : (const uint8_t *)"", length, &truth,
+        rune_values_like(&c->values, text.term,
+                         length > 0 ? bytes->items + first : (const uint8_t *)"", length, &truth,
                          &error)) {
         bytes->count = first;
         return constant(rune_term_bool(truth));
@@ -250,7 +257,8 @@ static struct rune_cedar_operand compile_like(struct rune_cedar_compiler *c, con
     return in_register(reg);
 }
 
-static struct rune_cedar_operand compile_get(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr)
+static struct rune_cedar_operand compile_get(struct rune_cedar_compiler *c,
+                                             const struct rune_cedar_expr *expr)
 {
     uint32_t mark = c->next_register;
     struct rune_cedar_operand object = compile_value(c, expr->args[0]);
@@ -271,8 +279,9 @@ static struct rune_cedar_operand compile_get(struct rune_cedar_compiler *c, cons
 
 /* ---- rows of values ---- */
 
-/* Compiles values into a row of registers from the next free one on, or none of them: *ret_constant is true if all are
- * constants; then they are the last `count` of the compiler's stack, for the caller to pop. */
+/* Compiles values into a row of registers from the next free one on, or none of them: *ret_constant
+ * is true if all are constants; then they are the last `count` of the compiler's stack, for the
+ * caller to pop. */
 struct row {
     uint32_t first;
     size_t stack; /* height before */
@@ -310,7 +319,8 @@ static void end_row(struct rune_cedar_compiler *c, const struct row *row)
     c->stack.count = row->stack;
 }
 
-static struct rune_cedar_operand compile_set(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr)
+static struct rune_cedar_operand compile_set(struct rune_cedar_compiler *c,
+                                             const struct rune_cedar_expr *expr)
 {
     struct row row = begin_row(c);
     for (uint32_t i = 0; c->err == RUNE_OK && i < expr->arg_count; i++) {
@@ -346,7 +356,8 @@ static int compare_places(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static bool sort_names(struct rune_cedar_compiler *c, const struct rune_cedar_path *names, uint64_t *ret_places)
+static bool sort_names(struct rune_cedar_compiler *c, const struct rune_cedar_path *names,
+                       uint64_t *ret_places)
 {
     for (uint32_t i = 0; i < names->count; i++) {
         rune_term name = rune_cedar_intern_string(c, names->names[i]);
@@ -363,8 +374,10 @@ static bool sort_names(struct rune_cedar_compiler *c, const struct rune_cedar_pa
     return c->err == RUNE_OK;
 }
 
-static struct rune_cedar_operand finish_record(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr,
-                                               const struct row *row, uint32_t count, const uint64_t *places)
+static struct rune_cedar_operand finish_record(struct rune_cedar_compiler *c,
+                                               const struct rune_cedar_expr *expr,
+                                               const struct row *row, uint32_t count,
+                                               const uint64_t *places)
 {
     rune_term names_set = RUNE_TERM_NONE;
     rune_term term = RUNE_TERM_NONE;
@@ -378,7 +391,8 @@ static struct rune_cedar_operand finish_record(struct rune_cedar_compiler *c, co
     }
     enum rune_err err;
     if (row->is_constant) {
-        err = rune_dict_record(c->values.dict, names, count > 0 ? c->stack.items + row->stack : NULL, count, &term);
+        err = rune_dict_record(c->values.dict, names,
+                               count > 0 ? c->stack.items + row->stack : NULL, count, &term);
         c->stack.count = row->stack;
     } else {
         err = rune_dict_set(c->values.dict, names, count, &names_set);
@@ -399,7 +413,8 @@ static struct rune_cedar_operand finish_record(struct rune_cedar_compiler *c, co
 }
 
 /* Values are computed in the order of their names' terms, the order that records have. */
-static struct rune_cedar_operand compile_record(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr)
+static struct rune_cedar_operand compile_record(struct rune_cedar_compiler *c,
+                                                const struct rune_cedar_expr *expr)
 {
     uint32_t count = expr->arg_count;
     uint64_t *places = rune_alloc((count + (size_t)(count == 0)) * sizeof *places);
@@ -422,7 +437,8 @@ static struct rune_cedar_operand compile_record(struct rune_cedar_compiler *c, c
     return result;
 }
 
-static struct rune_cedar_operand compile_call(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr)
+static struct rune_cedar_operand compile_call(struct rune_cedar_compiler *c,
+                                              const struct rune_cedar_expr *expr)
 {
     uint32_t function = expr->as.call.function;
     struct row row = begin_row(c);
@@ -434,7 +450,8 @@ static struct rune_cedar_operand compile_call(struct rune_cedar_compiler *c, con
     struct rune_eval_error error;
     rune_term term;
     if (c->err == RUNE_OK && row.is_constant && right_arity &&
-        folded(c, rune_values_call(&c->values, function, c->stack.items + row.stack, &term, &error), &error)) {
+        folded(c, rune_values_call(&c->values, function, c->stack.items + row.stack, &term, &error),
+               &error)) {
         c->stack.count = row.stack;
         return constant(term);
     }
@@ -497,7 +514,8 @@ static bool is_entities(struct rune_cedar_compiler *c, rune_term term)
     return true;
 }
 
-static struct test prepare_in_operands(struct rune_cedar_compiler *c, uint32_t left, struct rune_cedar_operand right)
+static struct test prepare_in_operands(struct rune_cedar_compiler *c, uint32_t left,
+                                       struct rune_cedar_operand right)
 {
     if (right.is_constant && c->err == RUNE_OK && is_entities(c, right.term)) {
         return (struct test){.op = RUNE_OP_IN_CONST, .operands = {left, right.term}};
@@ -522,7 +540,8 @@ static struct test prepare_is(struct rune_cedar_compiler *c, const struct rune_c
     return (struct test){.op = RUNE_OP_IS, .operands = {to_register(c, value), type}};
 }
 
-static struct test prepare_contains(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr)
+static struct test prepare_contains(struct rune_cedar_compiler *c,
+                                    const struct rune_cedar_expr *expr)
 {
     struct rune_cedar_operand set = compile_value(c, expr->args[0]);
     struct rune_cedar_operand element = compile_value(c, expr->args[1]);
@@ -531,7 +550,8 @@ static struct test prepare_contains(struct rune_cedar_compiler *c, const struct 
         return known(term == RUNE_TERM_TRUE);
     }
     if (set.is_constant) {
-        return (struct test){.op = RUNE_OP_CONST_CONTAINS, .operands = {set.term, to_register(c, element)}};
+        return (struct test){.op = RUNE_OP_CONST_CONTAINS,
+                             .operands = {set.term, to_register(c, element)}};
     }
     return (struct test){.op = RUNE_OP_CONTAINS, .operands = {set.reg, to_register(c, element)}};
 }
@@ -577,8 +597,8 @@ static struct test prepare(struct rune_cedar_compiler *c, const struct rune_ceda
     }
 }
 
-static bool emit_test_jump(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr, const struct test *test,
-                           bool sense, struct rune_cedar_label *label)
+static bool emit_test_jump(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr,
+                           const struct test *test, bool sense, struct rune_cedar_label *label)
 {
     if (test->is_constant) {
         if (test->truth == sense) {
@@ -593,7 +613,8 @@ static bool emit_test_jump(struct rune_cedar_compiler *c, const struct rune_ceda
     return true;
 }
 
-static struct rune_cedar_operand compile_test(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr)
+static struct rune_cedar_operand compile_test(struct rune_cedar_compiler *c,
+                                              const struct rune_cedar_expr *expr)
 {
     uint32_t mark = c->next_register;
     struct test test = prepare(c, expr);
@@ -622,8 +643,8 @@ static bool is_lone_jump(const struct rune_cedar_compiler *c, bool goes_on, size
 }
 
 /* `left && right` (`||` with both senses turned): false ends it. */
-static bool jump_and(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr, bool is_or, bool sense,
-                     struct rune_cedar_label *label)
+static bool jump_and(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr, bool is_or,
+                     bool sense, struct rune_cedar_label *label)
 {
     bool ends = is_or; /* the truth of an operand that decides */
     if (sense == ends) {
@@ -640,7 +661,8 @@ static bool jump_and(struct rune_cedar_compiler *c, const struct rune_cedar_expr
         bool last = i + 1 == expr->arg_count;
         struct rune_cedar_label before = skip;
         size_t words = c->program->code.count;
-        goes_on = rune_cedar_compile_jump(c, expr->args[i], last ? sense : ends, last ? label : &skip);
+        goes_on =
+            rune_cedar_compile_jump(c, expr->args[i], last ? sense : ends, last ? label : &skip);
         if (!last && is_lone_jump(c, goes_on, words)) {
             /* The operand decides, and what it skips is not even compiled. */
             c->program->code.count = words;
@@ -691,7 +713,8 @@ static bool jump_has(struct rune_cedar_compiler *c, const struct rune_cedar_expr
     uint32_t mark = c->next_register;
     for (uint32_t i = 0; i < path->count; i++) {
         bool last = i + 1 == path->count;
-        struct test test = {.op = RUNE_OP_HAS, .operands = {object, rune_cedar_intern_string(c, path->names[i])}};
+        struct test test = {.op = RUNE_OP_HAS,
+                            .operands = {object, rune_cedar_intern_string(c, path->names[i])}};
         emit_test_jump(c, expr, &test, last ? sense : false, last || !sense ? label : &skip);
         if (!last) {
             uint32_t reg = reuse(c, mark);
@@ -706,8 +729,8 @@ static bool jump_has(struct rune_cedar_compiler *c, const struct rune_cedar_expr
 }
 
 /* `x is T in y` */
-static bool jump_is_in(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr, bool sense,
-                       struct rune_cedar_label *label)
+static bool jump_is_in(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr,
+                       bool sense, struct rune_cedar_label *label)
 {
     struct rune_cedar_label skip = {0};
     uint32_t value = to_register(c, compile_value(c, expr->args[0]));
@@ -720,8 +743,8 @@ static bool jump_is_in(struct rune_cedar_compiler *c, const struct rune_cedar_ex
     return true;
 }
 
-static bool jump_on_value(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr, bool sense,
-                          struct rune_cedar_label *label)
+static bool jump_on_value(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr,
+                          bool sense, struct rune_cedar_label *label)
 {
     struct rune_cedar_operand value = compile_value(c, expr);
     if (value.is_constant && rune_term_is_bool(value.term)) {
@@ -734,14 +757,15 @@ static bool jump_on_value(struct rune_cedar_compiler *c, const struct rune_cedar
     return true;
 }
 
-bool rune_cedar_compile_jump(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr, bool sense,
-                             struct rune_cedar_label *label)
+bool rune_cedar_compile_jump(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr,
+                             bool sense, struct rune_cedar_label *label)
 {
     uint32_t mark = c->next_register;
     bool goes_on;
     if (is_single_test(expr)) {
         struct test test = prepare(c, expr);
-        goes_on = emit_test_jump(c, expr, &test, expr->kind == RUNE_EXPR_NE ? !sense : sense, label);
+        goes_on =
+            emit_test_jump(c, expr, &test, expr->kind == RUNE_EXPR_NE ? !sense : sense, label);
     } else {
         switch (expr->kind) {
         case RUNE_EXPR_AND:
@@ -768,8 +792,10 @@ bool rune_cedar_compile_jump(struct rune_cedar_compiler *c, const struct rune_ce
     return goes_on;
 }
 
-/* The value of what is compiled as control flow. Where nothing or a lone jump was emitted the truth is known. */
-static struct rune_cedar_operand compile_truth(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr)
+/* The value of what is compiled as control flow. Where nothing or a lone jump was emitted the truth
+ * is known. */
+static struct rune_cedar_operand compile_truth(struct rune_cedar_compiler *c,
+                                               const struct rune_cedar_expr *expr)
 {
     struct rune_vec_u32 *code = &c->program->code;
     struct rune_cedar_label is_false = {0};
@@ -799,7 +825,8 @@ static struct rune_cedar_operand compile_truth(struct rune_cedar_compiler *c, co
     return in_register(reg);
 }
 
-static struct rune_cedar_operand compile_if(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr)
+static struct rune_cedar_operand compile_if(struct rune_cedar_compiler *c,
+                                            const struct rune_cedar_expr *expr)
 {
     struct rune_vec_u32 *code = &c->program->code;
     struct rune_cedar_label otherwise = {0};
@@ -833,7 +860,8 @@ static struct rune_cedar_operand compile_if(struct rune_cedar_compiler *c, const
     return in_register(reg);
 }
 
-static struct rune_cedar_operand compile_value(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr)
+static struct rune_cedar_operand compile_value(struct rune_cedar_compiler *c,
+                                               const struct rune_cedar_expr *expr)
 {
     if (c->err != RUNE_OK) {
         return constant(RUNE_TERM_NONE);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* compile_int: what the files of the compiler share: emitting words, registers, labels. Private to cedar/compile*.c. */
+/* compile_int: what the files of the compiler share: emitting words, registers, labels. Private to
+ * cedar/compile*.c. */
 #pragma once
 
 #include "cedar/compile.h"
@@ -34,15 +35,18 @@ void rune_cedar_emit_op(struct rune_cedar_compiler *compiler, enum rune_op op, u
                         const struct rune_cedar_expr *expr);
 void rune_cedar_emit_word(struct rune_cedar_compiler *compiler, uint32_t word);
 /* A jump to a label; its operands are emitted by the caller. */
-void rune_cedar_emit_jump(struct rune_cedar_compiler *compiler, enum rune_op op, struct rune_cedar_label *label,
-                          const struct rune_cedar_expr *expr);
+void rune_cedar_emit_jump(struct rune_cedar_compiler *compiler, enum rune_op op,
+                          struct rune_cedar_label *label, const struct rune_cedar_expr *expr);
 /* All jumps that wait for the label go to what is emitted next. */
 void rune_cedar_bind(struct rune_cedar_compiler *compiler, struct rune_cedar_label *label);
 void rune_cedar_fail(struct rune_cedar_compiler *compiler, enum rune_err err);
 
-/* Emits what jumps to the label if the expression's truth is `sense`, and goes on else. False: it never goes on. */
-bool rune_cedar_compile_jump(struct rune_cedar_compiler *compiler, const struct rune_cedar_expr *expr, bool sense,
+/* Emits what jumps to the label if the expression's truth is `sense`, and goes on else. False: it
+ * never goes on. */
+bool rune_cedar_compile_jump(struct rune_cedar_compiler *compiler,
+                             const struct rune_cedar_expr *expr, bool sense,
                              struct rune_cedar_label *label);
 
 rune_term rune_cedar_intern_string(struct rune_cedar_compiler *compiler, struct rune_str text);
-rune_term rune_cedar_intern_uid(struct rune_cedar_compiler *compiler, const struct rune_cedar_uid *uid);
+rune_term rune_cedar_intern_uid(struct rune_cedar_compiler *compiler,
+                                const struct rune_cedar_uid *uid);

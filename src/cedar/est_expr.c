@@ -7,7 +7,8 @@
 #include "cedar/est_names.h"
 #include "model/uid.h"
 
-struct rune_cedar_expr *rune_est_make(struct rune_est_reader *reader, enum rune_cedar_expr_kind kind,
+struct rune_cedar_expr *rune_est_make(struct rune_est_reader *reader,
+                                      enum rune_cedar_expr_kind kind,
                                       const struct rune_json_node *node, uint32_t arg_count)
 {
     struct rune_cedar_expr *expr = rune_est_alloc(reader, 1, sizeof *expr);
@@ -44,15 +45,17 @@ static bool read_arg(struct rune_est_reader *reader, struct rune_cedar_expr *exp
     return node != NULL && rune_est_set_arg(expr, index, rune_est_read_expr(reader, node));
 }
 
-static bool expect(struct rune_est_reader *reader, const struct rune_json_node *node, enum rune_json_type type,
-                   const char *what)
+static bool expect(struct rune_est_reader *reader, const struct rune_json_node *node,
+                   enum rune_json_type type, const char *what)
 {
     return node->type == type || rune_est_fail(reader, node, NULL, "expected %s here", what);
 }
 
-typedef struct rune_cedar_expr *(*read_fn)(struct rune_est_reader *reader, const struct rune_json_node *body);
+typedef struct rune_cedar_expr *(*read_fn)(struct rune_est_reader *reader,
+                                           const struct rune_json_node *body);
 
-static struct rune_cedar_expr *read_operator(struct rune_est_reader *reader, const struct rune_json_node *body,
+static struct rune_cedar_expr *read_operator(struct rune_est_reader *reader,
+                                             const struct rune_json_node *body,
                                              const struct rune_est_name *name)
 {
     static const char *const arg[] = {"arg", NULL};
@@ -68,7 +71,8 @@ static struct rune_cedar_expr *read_operator(struct rune_est_reader *reader, con
     return ok ? expr : NULL;
 }
 
-static struct rune_cedar_expr *read_var(struct rune_est_reader *reader, const struct rune_json_node *body)
+static struct rune_cedar_expr *read_var(struct rune_est_reader *reader,
+                                        const struct rune_json_node *body)
 {
     for (uint32_t i = 0; body->type == RUNE_JSON_STRING && i < 4; i++) {
         if (rune_str_equal(rune_est_vars[i], body->as.text)) {
@@ -83,21 +87,25 @@ static struct rune_cedar_expr *read_var(struct rune_est_reader *reader, const st
     return NULL;
 }
 
-static struct rune_cedar_expr *read_slot(struct rune_est_reader *reader, const struct rune_json_node *body)
+static struct rune_cedar_expr *read_slot(struct rune_est_reader *reader,
+                                         const struct rune_json_node *body)
 {
     rune_est_fail(reader, body, "compare it in the scope", "a slot cannot stand in a condition");
     return NULL;
 }
 
-static struct rune_cedar_expr *read_get_attr(struct rune_est_reader *reader, const struct rune_json_node *body)
+static struct rune_cedar_expr *read_get_attr(struct rune_est_reader *reader,
+                                             const struct rune_json_node *body)
 {
     static const char *const names[] = {"left", "attr", NULL};
-    if (!expect(reader, body, RUNE_JSON_OBJECT, "an object") || !rune_est_check_members(reader, body, names)) {
+    if (!expect(reader, body, RUNE_JSON_OBJECT, "an object") ||
+        !rune_est_check_members(reader, body, names)) {
         return NULL;
     }
     const struct rune_json_node *attr = rune_est_require(reader, body, "attr");
     struct rune_cedar_expr *expr = rune_est_make(reader, RUNE_EXPR_GET_ATTR, body, 1);
-    if (attr == NULL || expr == NULL || !expect(reader, attr, RUNE_JSON_STRING, "an attribute name") ||
+    if (attr == NULL || expr == NULL ||
+        !expect(reader, attr, RUNE_JSON_STRING, "an attribute name") ||
         !read_arg(reader, expr, 0, body, "left")) {
         return NULL;
     }
@@ -106,7 +114,8 @@ static struct rune_cedar_expr *read_get_attr(struct rune_est_reader *reader, con
 }
 
 /* One name, or an array of at least one. */
-static bool read_path(struct rune_est_reader *reader, const struct rune_json_node *attr, struct rune_cedar_path *path)
+static bool read_path(struct rune_est_reader *reader, const struct rune_json_node *attr,
+                      struct rune_cedar_path *path)
 {
     bool is_list = attr->type == RUNE_JSON_ARRAY;
     uint32_t count = is_list ? attr->as.array.count : 1;
@@ -129,7 +138,8 @@ static bool read_path(struct rune_est_reader *reader, const struct rune_json_nod
 }
 
 /* As in Cedar, unknown members are ignored here, and here alone. */
-static struct rune_cedar_expr *read_has(struct rune_est_reader *reader, const struct rune_json_node *body)
+static struct rune_cedar_expr *read_has(struct rune_est_reader *reader,
+                                        const struct rune_json_node *body)
 {
     if (!expect(reader, body, RUNE_JSON_OBJECT, "an object")) {
         return NULL;
@@ -155,13 +165,16 @@ static bool read_elements(const struct rune_json_node *list, int32_t *out, uint3
             continue;
         }
         const struct rune_json_node *literal =
-            item->type == RUNE_JSON_OBJECT && item->as.object.count == 1 ? rune_json_find(item, "Literal") : NULL;
+            item->type == RUNE_JSON_OBJECT && item->as.object.count == 1
+                ? rune_json_find(item, "Literal")
+                : NULL;
         if (literal == NULL || literal->type != RUNE_JSON_STRING) {
             return false;
         }
         for (size_t at = 0; at < literal->as.text.length;) {
             size_t size;
-            int32_t c = rune_utf8_decode(literal->as.text.data + at, literal->as.text.length - at, &size);
+            int32_t c =
+                rune_utf8_decode(literal->as.text.data + at, literal->as.text.length - at, &size);
             if (c < 0) {
                 return false;
             }
@@ -176,11 +189,13 @@ static bool read_elements(const struct rune_json_node *list, int32_t *out, uint3
     return true;
 }
 
-static struct rune_cedar_expr *read_like(struct rune_est_reader *reader, const struct rune_json_node *body)
+static struct rune_cedar_expr *read_like(struct rune_est_reader *reader,
+                                         const struct rune_json_node *body)
 {
     static const char *const names[] = {"left", "pattern", NULL};
     uint32_t count = 0;
-    if (!expect(reader, body, RUNE_JSON_OBJECT, "an object") || !rune_est_check_members(reader, body, names)) {
+    if (!expect(reader, body, RUNE_JSON_OBJECT, "an object") ||
+        !rune_est_check_members(reader, body, names)) {
         return NULL;
     }
     const struct rune_json_node *pattern = rune_est_require(reader, body, "pattern");
@@ -188,7 +203,8 @@ static struct rune_cedar_expr *read_like(struct rune_est_reader *reader, const s
         return NULL;
     }
     if (!read_elements(pattern, NULL, &count)) {
-        rune_est_fail(reader, pattern, NULL, "a pattern is made of \"Wildcard\" and {\"Literal\": \"text\"}");
+        rune_est_fail(reader, pattern, NULL,
+                      "a pattern is made of \"Wildcard\" and {\"Literal\": \"text\"}");
         return NULL;
     }
     struct rune_cedar_expr *expr = rune_est_make(reader, RUNE_EXPR_LIKE, body, 1);
@@ -201,10 +217,12 @@ static struct rune_cedar_expr *read_like(struct rune_est_reader *reader, const s
     return expr;
 }
 
-static struct rune_cedar_expr *read_is(struct rune_est_reader *reader, const struct rune_json_node *body)
+static struct rune_cedar_expr *read_is(struct rune_est_reader *reader,
+                                       const struct rune_json_node *body)
 {
     static const char *const names[] = {"left", "entity_type", "in", NULL};
-    if (!expect(reader, body, RUNE_JSON_OBJECT, "an object") || !rune_est_check_members(reader, body, names)) {
+    if (!expect(reader, body, RUNE_JSON_OBJECT, "an object") ||
+        !rune_est_check_members(reader, body, names)) {
         return NULL;
     }
     const struct rune_json_node *type = rune_est_require(reader, body, "entity_type");
@@ -226,19 +244,22 @@ static struct rune_cedar_expr *read_is(struct rune_est_reader *reader, const str
     return expr;
 }
 
-static struct rune_cedar_expr *read_if(struct rune_est_reader *reader, const struct rune_json_node *body)
+static struct rune_cedar_expr *read_if(struct rune_est_reader *reader,
+                                       const struct rune_json_node *body)
 {
     static const char *const names[] = {"if", "then", "else", NULL};
-    if (!expect(reader, body, RUNE_JSON_OBJECT, "an object") || !rune_est_check_members(reader, body, names)) {
+    if (!expect(reader, body, RUNE_JSON_OBJECT, "an object") ||
+        !rune_est_check_members(reader, body, names)) {
         return NULL;
     }
     struct rune_cedar_expr *expr = rune_est_make(reader, RUNE_EXPR_IF, body, 3);
-    bool ok = expr != NULL && read_arg(reader, expr, 0, body, "if") && read_arg(reader, expr, 1, body, "then") &&
-              read_arg(reader, expr, 2, body, "else");
+    bool ok = expr != NULL && read_arg(reader, expr, 0, body, "if") &&
+              read_arg(reader, expr, 1, body, "then") && read_arg(reader, expr, 2, body, "else");
     return ok ? expr : NULL;
 }
 
-static bool read_list(struct rune_est_reader *reader, const struct rune_json_node *body, struct rune_cedar_expr *expr)
+static bool read_list(struct rune_est_reader *reader, const struct rune_json_node *body,
+                      struct rune_cedar_expr *expr)
 {
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         if (!rune_est_set_arg(expr, i, rune_est_read_expr(reader, &body->as.array.items[i]))) {
@@ -248,7 +269,8 @@ static bool read_list(struct rune_est_reader *reader, const struct rune_json_nod
     return true;
 }
 
-static struct rune_cedar_expr *read_set(struct rune_est_reader *reader, const struct rune_json_node *body)
+static struct rune_cedar_expr *read_set(struct rune_est_reader *reader,
+                                        const struct rune_json_node *body)
 {
     if (!expect(reader, body, RUNE_JSON_ARRAY, "an array")) {
         return NULL;
@@ -257,7 +279,8 @@ static struct rune_cedar_expr *read_set(struct rune_est_reader *reader, const st
     return expr != NULL && read_list(reader, body, expr) ? expr : NULL;
 }
 
-static struct rune_cedar_expr *read_record(struct rune_est_reader *reader, const struct rune_json_node *body)
+static struct rune_cedar_expr *read_record(struct rune_est_reader *reader,
+                                           const struct rune_json_node *body)
 {
     if (!expect(reader, body, RUNE_JSON_OBJECT, "an object")) {
         return NULL;
@@ -268,7 +291,8 @@ static struct rune_cedar_expr *read_record(struct rune_est_reader *reader, const
     bool ok = expr != NULL && names != NULL;
     for (uint32_t i = 0; ok && i < count; i++) {
         names[i] = body->as.object.members[i].key;
-        ok = rune_est_set_arg(expr, i, rune_est_read_expr(reader, &body->as.object.members[i].value));
+        ok = rune_est_set_arg(expr, i,
+                              rune_est_read_expr(reader, &body->as.object.members[i].value));
     }
     if (ok) {
         expr->as.path = (struct rune_cedar_path){names, count};
@@ -276,13 +300,14 @@ static struct rune_cedar_expr *read_record(struct rune_est_reader *reader, const
     return ok ? expr : NULL;
 }
 
-static struct rune_cedar_expr *read_call(struct rune_est_reader *reader, const struct rune_json_node *body,
-                                         uint32_t function)
+static struct rune_cedar_expr *read_call(struct rune_est_reader *reader,
+                                         const struct rune_json_node *body, uint32_t function)
 {
     if (!expect(reader, body, RUNE_JSON_ARRAY, "an array of arguments")) {
         return NULL;
     }
-    struct rune_cedar_expr *expr = rune_est_make(reader, RUNE_EXPR_CALL, body, body->as.array.count);
+    struct rune_cedar_expr *expr =
+        rune_est_make(reader, RUNE_EXPR_CALL, body, body->as.array.count);
     if (expr == NULL || !read_list(reader, body, expr)) {
         return NULL;
     }
@@ -307,10 +332,12 @@ static const struct {
     {"Record", read_record},
 };
 
-struct rune_cedar_expr *rune_est_read_expr(struct rune_est_reader *reader, const struct rune_json_node *node)
+struct rune_cedar_expr *rune_est_read_expr(struct rune_est_reader *reader,
+                                           const struct rune_json_node *node)
 {
     if (node->type != RUNE_JSON_OBJECT || node->as.object.count != 1) {
-        rune_est_fail(reader, node, "like {\"Var\": \"principal\"} or {\"==\": {\"left\": .., \"right\": ..}}",
+        rune_est_fail(reader, node,
+                      "like {\"Var\": \"principal\"} or {\"==\": {\"left\": .., \"right\": ..}}",
                       "an expression is an object with one member");
         return NULL;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* est_int: what the readers of the JSON form share. Private to cedar/est_parse.c, est_expr.c and est_value.c. */
+/* est_int: what the readers of the JSON form share. Private to cedar/est_parse.c, est_expr.c and
+ * est_value.c. */
 #pragma once
 
 #include "base/json.h"
@@ -14,8 +15,8 @@ struct rune_est_reader {
 };
 
 /* Reports at a node; always false. */
-bool rune_est_fail(struct rune_est_reader *reader, const struct rune_json_node *node, const char *help, const char *fmt,
-                   ...) RUNE_PRINTF(4, 5);
+bool rune_est_fail(struct rune_est_reader *reader, const struct rune_json_node *node,
+                   const char *help, const char *fmt, ...) RUNE_PRINTF(4, 5);
 
 /* Zeroed memory; NULL: noted. */
 void *rune_est_alloc(struct rune_est_reader *reader, size_t count, size_t size);
@@ -25,19 +26,24 @@ bool rune_est_check_members(struct rune_est_reader *reader, const struct rune_js
                             const char *const *names);
 
 /* The member, or a report that it is missing. */
-const struct rune_json_node *rune_est_require(struct rune_est_reader *reader, const struct rune_json_node *object,
+const struct rune_json_node *rune_est_require(struct rune_est_reader *reader,
+                                              const struct rune_json_node *object,
                                               const char *name);
 
 /* An expression; NULL: reported. Recursion is bounded by the depth of the JSON. */
-struct rune_cedar_expr *rune_est_read_expr(struct rune_est_reader *reader, const struct rune_json_node *node);
+struct rune_cedar_expr *rune_est_read_expr(struct rune_est_reader *reader,
+                                           const struct rune_json_node *node);
 
 /* A Cedar value as an expression, with `__entity` and `__extn`. */
-struct rune_cedar_expr *rune_est_read_value(struct rune_est_reader *reader, const struct rune_json_node *node);
+struct rune_cedar_expr *rune_est_read_value(struct rune_est_reader *reader,
+                                            const struct rune_json_node *node);
 
 /* An entity where nothing else can stand. */
-bool rune_est_read_uid(struct rune_est_reader *reader, const struct rune_json_node *node, struct rune_cedar_uid *uid);
+bool rune_est_read_uid(struct rune_est_reader *reader, const struct rune_json_node *node,
+                       struct rune_cedar_uid *uid);
 
 /* A node without arguments, and one with. Set its depth. */
-struct rune_cedar_expr *rune_est_make(struct rune_est_reader *reader, enum rune_cedar_expr_kind kind,
+struct rune_cedar_expr *rune_est_make(struct rune_est_reader *reader,
+                                      enum rune_cedar_expr_kind kind,
                                       const struct rune_json_node *node, uint32_t arg_count);
 bool rune_est_set_arg(struct rune_cedar_expr *expr, uint32_t index, struct rune_cedar_expr *arg);

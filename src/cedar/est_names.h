@@ -48,11 +48,13 @@ struct rune_est_function {
 };
 
 static const struct rune_est_function rune_est_functions[] = {
-#define RUNE_FUNCTION(name, text, style, arity, result) {{text, sizeof(text) - 1}, #style[0] == 'M'},
+#define RUNE_FUNCTION(name, text, style, arity, result) \
+    {{text, sizeof(text) - 1}, #style[0] == 'M'},
 #include "cedar/functions.def"
 #undef RUNE_FUNCTION
 };
 
 enum { RUNE_EST_FUNCTION_COUNT = sizeof rune_est_functions / sizeof rune_est_functions[0] };
 
-static const struct rune_str rune_est_vars[] = {{"principal", 9}, {"action", 6}, {"resource", 8}, {"context", 7}};
+static const struct rune_str rune_est_vars[] = {
+    {"principal", 9}, {"action", 6}, {"resource", 8}, {"context", 7}};

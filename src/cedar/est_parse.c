@@ -14,16 +14,16 @@
 
 /* ---- shared by the readers ---- */
 
-bool rune_est_fail(struct rune_est_reader *reader, const struct rune_json_node *node, const char *help, const char *fmt,
-                   ...)
+bool rune_est_fail(struct rune_est_reader *reader, const struct rune_json_node *node,
+                   const char *help, const char *fmt, ...)
 {
     char text[300];
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    rune_diag_report(reader->diag, RUNE_ERROR, "RUNE-C0530", (struct rune_span){reader->source, node->offset, 1}, help,
-                     "%s", text);
+    rune_diag_report(reader->diag, RUNE_ERROR, "RUNE-C0530",
+                     (struct rune_span){reader->source, node->offset, 1}, help, "%s", text);
     reader->errors++;
     return false;
 }
@@ -46,14 +46,15 @@ bool rune_est_check_members(struct rune_est_reader *reader, const struct rune_js
             found = rune_str_equal(rune_str_from(names[k]), member->key);
         }
         if (!found) {
-            ok = rune_est_fail(reader, &member->value, NULL, "there is no `%.*s` here", RUNE_STR_ARG(member->key));
+            ok = rune_est_fail(reader, &member->value, NULL, "there is no `%.*s` here",
+                               RUNE_STR_ARG(member->key));
         }
     }
     return ok;
 }
 
-const struct rune_json_node *rune_est_require(struct rune_est_reader *reader, const struct rune_json_node *object,
-                                              const char *name)
+const struct rune_json_node *rune_est_require(struct rune_est_reader *reader,
+                                              const struct rune_json_node *object, const char *name)
 {
     const struct rune_json_node *node = rune_json_find(object, name);
     if (node == NULL) {
@@ -62,8 +63,8 @@ const struct rune_json_node *rune_est_require(struct rune_est_reader *reader, co
     return node;
 }
 
-static bool expect(struct rune_est_reader *reader, const struct rune_json_node *node, enum rune_json_type type,
-                   const char *what)
+static bool expect(struct rune_est_reader *reader, const struct rune_json_node *node,
+                   enum rune_json_type type, const char *what)
 {
     return node->type == type || rune_est_fail(reader, node, NULL, "expected %s here", what);
 }
@@ -76,8 +77,8 @@ static bool text_is(const struct rune_json_node *node, const char *text)
 /* ---- scope ---- */
 
 /* `entity`, else `slot`. Other members are ignored, as in Cedar. */
-static bool read_target(struct rune_est_reader *reader, const struct rune_json_node *node, enum rune_cedar_var var,
-                        struct rune_cedar_scope *scope)
+static bool read_target(struct rune_est_reader *reader, const struct rune_json_node *node,
+                        enum rune_cedar_var var, struct rune_cedar_scope *scope)
 {
     const struct rune_json_node *entity = rune_json_find(node, "entity");
     const struct rune_json_node *slot = rune_json_find(node, "slot");
@@ -96,8 +97,8 @@ static bool read_target(struct rune_est_reader *reader, const struct rune_json_n
            rune_est_fail(reader, slot, NULL, "this slot cannot stand here");
 }
 
-static bool read_is(struct rune_est_reader *reader, const struct rune_json_node *node, enum rune_cedar_var var,
-                    struct rune_cedar_scope *scope)
+static bool read_is(struct rune_est_reader *reader, const struct rune_json_node *node,
+                    enum rune_cedar_var var, struct rune_cedar_scope *scope)
 {
     static const char *const names[] = {"op", "entity_type", "in", NULL};
     const struct rune_json_node *in = rune_json_find(node, "in");
@@ -111,7 +112,8 @@ static bool read_is(struct rune_est_reader *reader, const struct rune_json_node 
     scope->op = RUNE_SCOPE_IS;
     scope->type = type->as.text;
     if (!rune_uid_is_type_name(scope->type)) {
-        return rune_est_fail(reader, type, NULL, "`%.*s` is no entity type", RUNE_STR_ARG(scope->type));
+        return rune_est_fail(reader, type, NULL, "`%.*s` is no entity type",
+                             RUNE_STR_ARG(scope->type));
     }
     if (in == NULL || in->type == RUNE_JSON_NULL) {
         return true;
@@ -143,14 +145,16 @@ static bool check_actions(struct rune_est_reader *reader, const struct rune_json
 {
     for (uint32_t i = 0; i < scope->uid_count; i++) {
         if (!rune_cedar_is_action_type(scope->uids[i].type)) {
-            return rune_est_fail(reader, node, NULL, "`%.*s` is no type of actions", RUNE_STR_ARG(scope->uids[i].type));
+            return rune_est_fail(reader, node, NULL, "`%.*s` is no type of actions",
+                                 RUNE_STR_ARG(scope->uids[i].type));
         }
     }
     return true;
 }
 
 static bool read_relation(struct rune_est_reader *reader, const struct rune_json_node *node,
-                          const struct rune_json_node *op, enum rune_cedar_var var, struct rune_cedar_scope *scope)
+                          const struct rune_json_node *op, enum rune_cedar_var var,
+                          struct rune_cedar_scope *scope)
 {
     if (text_is(op, "All") || text_is(op, "all")) {
         return true;
@@ -162,21 +166,24 @@ static bool read_relation(struct rune_est_reader *reader, const struct rune_json
     if (text_is(op, "in")) {
         const struct rune_json_node *list = rune_json_find(node, "entities");
         scope->op = RUNE_SCOPE_IN;
-        bool is_list = var == RUNE_CEDAR_ACTION && rune_json_find(node, "entity") == NULL && list != NULL;
+        bool is_list =
+            var == RUNE_CEDAR_ACTION && rune_json_find(node, "entity") == NULL && list != NULL;
         return is_list ? read_actions(reader, list, scope) : read_target(reader, node, var, scope);
     }
     if (text_is(op, "is") && var != RUNE_CEDAR_ACTION) {
         return read_is(reader, node, var, scope);
     }
     return rune_est_fail(reader, op, NULL,
-                         var == RUNE_CEDAR_ACTION ? "`op` is All, == or in" : "`op` is All, ==, in or is");
+                         var == RUNE_CEDAR_ACTION ? "`op` is All, == or in"
+                                                  : "`op` is All, ==, in or is");
 }
 
-static bool read_scope(struct rune_est_reader *reader, const struct rune_json_node *policy, const char *name,
-                       enum rune_cedar_var var, struct rune_cedar_scope *scope)
+static bool read_scope(struct rune_est_reader *reader, const struct rune_json_node *policy,
+                       const char *name, enum rune_cedar_var var, struct rune_cedar_scope *scope)
 {
     const struct rune_json_node *node = rune_est_require(reader, policy, name);
-    if (node == NULL || !expect(reader, node, RUNE_JSON_OBJECT, "a scope, like {\"op\": \"All\"}")) {
+    if (node == NULL ||
+        !expect(reader, node, RUNE_JSON_OBJECT, "a scope, like {\"op\": \"All\"}")) {
         return false;
     }
     const struct rune_json_node *op = rune_est_require(reader, node, "op");
@@ -191,7 +198,8 @@ static bool read_condition(struct rune_est_reader *reader, const struct rune_jso
                            struct rune_cedar_condition *condition)
 {
     static const char *const names[] = {"kind", "body", NULL};
-    if (!expect(reader, node, RUNE_JSON_OBJECT, "a condition") || !rune_est_check_members(reader, node, names)) {
+    if (!expect(reader, node, RUNE_JSON_OBJECT, "a condition") ||
+        !rune_est_check_members(reader, node, names)) {
         return false;
     }
     const struct rune_json_node *kind = rune_est_require(reader, node, "kind");
@@ -245,7 +253,8 @@ static bool read_annotations(struct rune_est_reader *reader, const struct rune_j
         items[i].name = member->key;
         items[i].has_value = !is_null;
         items[i].value = is_null ? RUNE_STR("") : member->value.as.text;
-        items[i].span = (struct rune_span){reader->source, member->key_offset, (uint32_t)member->key.length + 2};
+        items[i].span = (struct rune_span){reader->source, member->key_offset,
+                                           (uint32_t)member->key.length + 2};
         ok = (is_null || expect(reader, &member->value, RUNE_JSON_STRING, "a string")) &&
              (rune_cedar_is_ident(member->key) ||
               rune_est_fail(reader, &member->value, NULL, "an annotation's name is an identifier"));
@@ -258,9 +267,11 @@ static bool read_annotations(struct rune_est_reader *reader, const struct rune_j
 static bool read_policy(struct rune_est_reader *reader, const struct rune_json_node *node,
                         struct rune_cedar_policy *policy)
 {
-    static const char *const names[] = {"effect", "principal", "action", "resource", "conditions", "annotations", NULL};
+    static const char *const names[] = {"effect",     "principal",   "action", "resource",
+                                        "conditions", "annotations", NULL};
     memset(policy, 0, sizeof *policy);
-    if (!expect(reader, node, RUNE_JSON_OBJECT, "a policy") || !rune_est_check_members(reader, node, names)) {
+    if (!expect(reader, node, RUNE_JSON_OBJECT, "a policy") ||
+        !rune_est_check_members(reader, node, names)) {
         return false;
     }
     const struct rune_json_node *effect = rune_est_require(reader, node, "effect");
@@ -312,8 +323,9 @@ static enum rune_err result_of(const struct rune_est_reader *reader, bool ok)
     return reader->nomem ? RUNE_E_NOMEM : ok && reader->errors == 0 ? RUNE_OK : RUNE_E_SYNTAX;
 }
 
-enum rune_err rune_est_parse_policy(const struct rune_source *source, enum rune_est_kind kind, struct rune_arena *arena,
-                                    struct rune_cedar_policy *ret_policy, struct rune_diag *diag)
+enum rune_err rune_est_parse_policy(const struct rune_source *source, enum rune_est_kind kind,
+                                    struct rune_arena *arena, struct rune_cedar_policy *ret_policy,
+                                    struct rune_diag *diag)
 {
     struct rune_est_reader reader = {.source = source, .arena = arena, .diag = diag};
     struct rune_cedar_policy policy;
@@ -338,8 +350,8 @@ struct set {
 
 #define LINK UINT32_MAX
 
-static bool add_id(struct rune_est_reader *reader, struct set *set, const struct rune_json_node *node,
-                   struct rune_str id, uint32_t index)
+static bool add_id(struct rune_est_reader *reader, struct set *set,
+                   const struct rune_json_node *node, struct rune_str id, uint32_t index)
 {
     bool added;
     uint32_t value;
@@ -347,18 +359,20 @@ static bool add_id(struct rune_est_reader *reader, struct set *set, const struct
         reader->nomem = true;
         return false;
     }
-    return added || rune_est_fail(reader, node, NULL, "the id `%.*s` is here twice", RUNE_STR_ARG(id));
+    return added ||
+           rune_est_fail(reader, node, NULL, "the id `%.*s` is here twice", RUNE_STR_ARG(id));
 }
 
-static bool read_group(struct rune_est_reader *reader, const struct rune_json_node *group, enum rune_est_kind kind,
-                       struct set *set)
+static bool read_group(struct rune_est_reader *reader, const struct rune_json_node *group,
+                       enum rune_est_kind kind, struct set *set)
 {
     bool ok = true;
     for (uint32_t i = 0; i < group->as.object.count && !reader->nomem; i++) {
         const struct rune_json_member *member = &group->as.object.members[i];
         uint32_t index = set->policies.count;
         struct rune_cedar_policy *policy = &set->policies.items[index];
-        if (!read_policy(reader, &member->value, policy) || !check_kind(reader, &member->value, policy, kind) ||
+        if (!read_policy(reader, &member->value, policy) ||
+            !check_kind(reader, &member->value, policy, kind) ||
             !add_id(reader, set, &member->value, member->key, index)) {
             ok = false;
             continue;
@@ -381,18 +395,20 @@ static bool read_slot_value(struct rune_est_reader *reader, const struct rune_js
     } else if (rune_str_equal(member->key, RUNE_STR("?resource"))) {
         link->resource = uid;
     } else {
-        return rune_est_fail(reader, &member->value, NULL, "the slots are ?principal and ?resource");
+        return rune_est_fail(reader, &member->value, NULL,
+                             "the slots are ?principal and ?resource");
     }
     return true;
 }
 
-static bool check_link(struct rune_est_reader *reader, const struct rune_json_node *node, const struct set *set,
-                       const struct rune_cedar_link *link)
+static bool check_link(struct rune_est_reader *reader, const struct rune_json_node *node,
+                       const struct set *set, const struct rune_cedar_link *link)
 {
     uint32_t index;
     if (!rune_map_find(&set->ids, link->template_id, &index) || index == LINK ||
         !rune_cedar_is_template(&set->policies.items[index])) {
-        return rune_est_fail(reader, node, NULL, "there is no template `%.*s`", RUNE_STR_ARG(link->template_id));
+        return rune_est_fail(reader, node, NULL, "there is no template `%.*s`",
+                             RUNE_STR_ARG(link->template_id));
     }
     const struct rune_cedar_policy *template = &set->policies.items[index];
     return ((link->principal != NULL) == template->has_slot_principal &&
@@ -401,18 +417,20 @@ static bool check_link(struct rune_est_reader *reader, const struct rune_json_no
                          RUNE_STR_ARG(link->template_id));
 }
 
-static bool read_link(struct rune_est_reader *reader, const struct rune_json_node *node, struct set *set,
-                      struct rune_cedar_link *link)
+static bool read_link(struct rune_est_reader *reader, const struct rune_json_node *node,
+                      struct set *set, struct rune_cedar_link *link)
 {
     static const char *const names[] = {"templateId", "newId", "values", NULL};
-    if (!expect(reader, node, RUNE_JSON_OBJECT, "a link") || !rune_est_check_members(reader, node, names)) {
+    if (!expect(reader, node, RUNE_JSON_OBJECT, "a link") ||
+        !rune_est_check_members(reader, node, names)) {
         return false;
     }
     const struct rune_json_node *template_id = rune_est_require(reader, node, "templateId");
     const struct rune_json_node *new_id = rune_est_require(reader, node, "newId");
     const struct rune_json_node *values = rune_est_require(reader, node, "values");
     if (template_id == NULL || new_id == NULL || values == NULL ||
-        !expect(reader, template_id, RUNE_JSON_STRING, "an id") || !expect(reader, new_id, RUNE_JSON_STRING, "an id") ||
+        !expect(reader, template_id, RUNE_JSON_STRING, "an id") ||
+        !expect(reader, new_id, RUNE_JSON_STRING, "an id") ||
         !expect(reader, values, RUNE_JSON_OBJECT, "an object")) {
         return false;
     }
@@ -427,7 +445,8 @@ static bool read_link(struct rune_est_reader *reader, const struct rune_json_nod
     return check_link(reader, node, set, link) && add_id(reader, set, node, link->link_id, LINK);
 }
 
-static bool read_links(struct rune_est_reader *reader, const struct rune_json_node *list, struct set *set)
+static bool read_links(struct rune_est_reader *reader, const struct rune_json_node *list,
+                       struct set *set)
 {
     bool ok = true;
     set->policies.links = rune_est_alloc(reader, list->as.array.count, sizeof *set->policies.links);
@@ -441,10 +460,12 @@ static bool read_links(struct rune_est_reader *reader, const struct rune_json_no
     return ok;
 }
 
-static bool read_set(struct rune_est_reader *reader, const struct rune_json_node *root, struct set *set)
+static bool read_set(struct rune_est_reader *reader, const struct rune_json_node *root,
+                     struct set *set)
 {
     static const char *const names[] = {"templates", "staticPolicies", "templateLinks", NULL};
-    if (!expect(reader, root, RUNE_JSON_OBJECT, "a policy set") || !rune_est_check_members(reader, root, names)) {
+    if (!expect(reader, root, RUNE_JSON_OBJECT, "a policy set") ||
+        !rune_est_check_members(reader, root, names)) {
         return false;
     }
     const struct rune_json_node *templates = rune_est_require(reader, root, "templates");

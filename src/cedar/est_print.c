@@ -181,7 +181,8 @@ static void print_expr(const struct rune_cedar_expr *expr, struct rune_buf *out)
 }
 
 /* `"entity": {..}` or `"slot": ".."`. */
-static void print_target(const struct rune_cedar_scope *scope, const char *slot, struct rune_buf *out)
+static void print_target(const struct rune_cedar_scope *scope, const char *slot,
+                         struct rune_buf *out)
 {
     if (scope->is_slot) {
         rune_buf_printf(out, "\"slot\":\"%s\"", slot);
@@ -201,7 +202,8 @@ static void print_actions(const struct rune_cedar_scope *scope, struct rune_buf 
     rune_buf_append_char(out, ']');
 }
 
-static void print_scope(const struct rune_cedar_scope *scope, const char *name, const char *slot, struct rune_buf *out)
+static void print_scope(const struct rune_cedar_scope *scope, const char *name, const char *slot,
+                        struct rune_buf *out)
 {
     rune_buf_printf(out, ",\"%s\":{\"op\":", name);
     switch (scope->op) {
@@ -269,7 +271,8 @@ enum rune_err rune_est_print_policy(const struct rune_cedar_policy *policy, stru
     return out->failed ? RUNE_E_NOMEM : RUNE_OK;
 }
 
-static void print_policies(const struct rune_cedar_policies *policies, bool templates, struct rune_buf *out)
+static void print_policies(const struct rune_cedar_policies *policies, bool templates,
+                           struct rune_buf *out)
 {
     bool first = true;
     for (uint32_t i = 0; i < policies->count; i++) {

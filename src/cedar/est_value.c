@@ -6,7 +6,8 @@
 #include "cedar/est_names.h"
 #include "model/uid.h"
 
-static bool is_text(const struct rune_json_node *object, const char *name, struct rune_str *ret_text)
+static bool is_text(const struct rune_json_node *object, const char *name,
+                    struct rune_str *ret_text)
 {
     const struct rune_json_node *node = rune_json_find(object, name);
     if (node == NULL || node->type != RUNE_JSON_STRING) {
@@ -25,7 +26,8 @@ static bool has_uid(const struct rune_json_node *node, struct rune_cedar_uid *ui
         return is_text(node, "type", &uid->type) && is_text(node, "id", &uid->id);
     }
     if (node->type != RUNE_JSON_ARRAY || node->as.array.count != 2 ||
-        node->as.array.items[0].type != RUNE_JSON_STRING || node->as.array.items[1].type != RUNE_JSON_STRING) {
+        node->as.array.items[0].type != RUNE_JSON_STRING ||
+        node->as.array.items[1].type != RUNE_JSON_STRING) {
         return false;
     }
     uid->type = node->as.array.items[0].as.text;
@@ -36,23 +38,27 @@ static bool has_uid(const struct rune_json_node *node, struct rune_cedar_uid *ui
 static bool check_type(struct rune_est_reader *reader, const struct rune_json_node *node,
                        const struct rune_cedar_uid *uid)
 {
-    return rune_uid_is_type_name(uid->type) || rune_est_fail(reader, node, "names are joined by `::`, without spaces",
-                                                             "`%.*s` is no entity type", RUNE_STR_ARG(uid->type));
+    return rune_uid_is_type_name(uid->type) ||
+           rune_est_fail(reader, node, "names are joined by `::`, without spaces",
+                         "`%.*s` is no entity type", RUNE_STR_ARG(uid->type));
 }
 
-bool rune_est_read_uid(struct rune_est_reader *reader, const struct rune_json_node *node, struct rune_cedar_uid *uid)
+bool rune_est_read_uid(struct rune_est_reader *reader, const struct rune_json_node *node,
+                       struct rune_cedar_uid *uid)
 {
     struct rune_str ignored;
     bool is_object = node->type == RUNE_JSON_OBJECT;
     bool ok = !(is_object && is_text(node, "__expr", &ignored)) &&
               ((is_object && has_uid(rune_json_find(node, "__entity"), uid)) || has_uid(node, uid));
     if (!ok) {
-        return rune_est_fail(reader, node, NULL, "an entity is written {\"type\": \"User\", \"id\": \"alice\"}");
+        return rune_est_fail(reader, node, NULL,
+                             "an entity is written {\"type\": \"User\", \"id\": \"alice\"}");
     }
     return check_type(reader, node, uid);
 }
 
-static struct rune_cedar_expr *read_record(struct rune_est_reader *reader, const struct rune_json_node *node)
+static struct rune_cedar_expr *read_record(struct rune_est_reader *reader,
+                                           const struct rune_json_node *node)
 {
     uint32_t count = node->as.object.count;
     struct rune_cedar_expr *expr = rune_est_make(reader, RUNE_EXPR_RECORD, node, count);
@@ -60,7 +66,8 @@ static struct rune_cedar_expr *read_record(struct rune_est_reader *reader, const
     bool ok = expr != NULL && names != NULL;
     for (uint32_t i = 0; ok && i < count; i++) {
         names[i] = node->as.object.members[i].key;
-        ok = rune_est_set_arg(expr, i, rune_est_read_value(reader, &node->as.object.members[i].value));
+        ok = rune_est_set_arg(expr, i,
+                              rune_est_read_value(reader, &node->as.object.members[i].value));
     }
     if (ok) {
         expr->as.path = (struct rune_cedar_path){names, count};
@@ -68,7 +75,8 @@ static struct rune_cedar_expr *read_record(struct rune_est_reader *reader, const
     return ok ? expr : NULL;
 }
 
-static struct rune_cedar_expr *read_array(struct rune_est_reader *reader, const struct rune_json_node *node)
+static struct rune_cedar_expr *read_array(struct rune_est_reader *reader,
+                                          const struct rune_json_node *node)
 {
     uint32_t count = node->as.array.count;
     struct rune_cedar_expr *expr = rune_est_make(reader, RUNE_EXPR_SET, node, count);
@@ -79,7 +87,8 @@ static struct rune_cedar_expr *read_array(struct rune_est_reader *reader, const 
     return ok ? expr : NULL;
 }
 
-static struct rune_cedar_expr *read_call(struct rune_est_reader *reader, const struct rune_json_node *node)
+static struct rune_cedar_expr *read_call(struct rune_est_reader *reader,
+                                         const struct rune_json_node *node)
 {
     const struct rune_json_node *name = rune_json_find(node, "fn");
     const struct rune_json_node *arg = rune_json_find(node, "arg");
@@ -92,7 +101,8 @@ static struct rune_cedar_expr *read_call(struct rune_est_reader *reader, const s
         struct rune_cedar_expr *expr = rune_est_make(reader, RUNE_EXPR_CALL, node, count);
         bool ok = expr != NULL;
         for (uint32_t i = 0; ok && i < count; i++) {
-            ok = rune_est_set_arg(expr, i, rune_est_read_value(reader, arg != NULL ? arg : &args->as.array.items[i]));
+            ok = rune_est_set_arg(
+                expr, i, rune_est_read_value(reader, arg != NULL ? arg : &args->as.array.items[i]));
         }
         if (ok) {
             expr->as.call.function = function;
@@ -113,7 +123,8 @@ static bool is_call(const struct rune_json_node *node)
            (rune_json_find(node, "arg") != NULL || (args != NULL && args->type == RUNE_JSON_ARRAY));
 }
 
-static struct rune_cedar_expr *read_object(struct rune_est_reader *reader, const struct rune_json_node *node)
+static struct rune_cedar_expr *read_object(struct rune_est_reader *reader,
+                                           const struct rune_json_node *node)
 {
     if (node->as.object.count == 1) {
         const struct rune_json_member *only = &node->as.object.members[0];
@@ -123,9 +134,11 @@ static struct rune_cedar_expr *read_object(struct rune_est_reader *reader, const
             rune_est_fail(reader, node, NULL, "`__expr` is no longer part of Cedar");
             return NULL;
         }
-        if (is_object && rune_str_equal(only->key, RUNE_STR("__entity")) && has_uid(&only->value, &uid)) {
-            struct rune_cedar_expr *expr =
-                check_type(reader, node, &uid) ? rune_est_make(reader, RUNE_EXPR_ENTITY, node, 0) : NULL;
+        if (is_object && rune_str_equal(only->key, RUNE_STR("__entity")) &&
+            has_uid(&only->value, &uid)) {
+            struct rune_cedar_expr *expr = check_type(reader, node, &uid)
+                                               ? rune_est_make(reader, RUNE_EXPR_ENTITY, node, 0)
+                                               : NULL;
             if (expr != NULL) {
                 expr->as.uid = uid;
             }
@@ -138,7 +151,8 @@ static struct rune_cedar_expr *read_object(struct rune_est_reader *reader, const
     return read_record(reader, node);
 }
 
-struct rune_cedar_expr *rune_est_read_value(struct rune_est_reader *reader, const struct rune_json_node *node)
+struct rune_cedar_expr *rune_est_read_value(struct rune_est_reader *reader,
+                                            const struct rune_json_node *node)
 {
     struct rune_cedar_expr *expr = NULL;
     switch (node->type) {

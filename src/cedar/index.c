@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Three steps. First the groups that actions are tested against are expanded to their stored members. Then each policy
- * offers the keys that it could be filed under, and how many policies offer the same is counted; it takes the offer with
- * the least company. Last, entries are sorted by key, which gives the runs of POLICY_LIST, and hashed into slots. All is
- * done on sorted arrays, so that the same policies give the same bytes. */
+/* Three steps. First the groups that actions are tested against are expanded to their stored
+ * members. Then each policy offers the keys that it could be filed under, and how many policies
+ * offer the same is counted; it takes the offer with the least company. Last, entries are sorted by
+ * key, which gives the runs of POLICY_LIST, and hashed into slots. All is done on sorted arrays, so
+ * that the same policies give the same bytes. */
 #include "cedar/index.h"
 
 #include <stdlib.h>
@@ -71,7 +72,8 @@ static int compare_members(const void *a, const void *b)
 }
 
 /* The entities of an action test: one, or those of a set. */
-static const rune_term *actions_of(const struct builder *builder, const rune_term *action, uint32_t *ret_count)
+static const rune_term *actions_of(const struct builder *builder, const rune_term *action,
+                                   uint32_t *ret_count)
 {
     if (rune_term_kind(*action) != RUNE_KIND_SET) {
         *ret_count = 1;
@@ -101,8 +103,10 @@ static bool mark_groups(const struct builder *builder, uint64_t *groups)
     return any;
 }
 
-/* Whether an ancestor set has a marked entity; `seen` and `hits` remember it by the set's offset. */
-static bool meets(const uint32_t *heap, uint32_t offset, const uint64_t *marked, uint64_t *seen, uint64_t *hits)
+/* Whether an ancestor set has a marked entity; `seen` and `hits` remember it by the set's offset.
+ */
+static bool meets(const uint32_t *heap, uint32_t offset, const uint64_t *marked, uint64_t *seen,
+                  uint64_t *hits)
 {
     if (!test_bit(seen, offset)) {
         set_bit(seen, offset);
@@ -145,7 +149,8 @@ static enum rune_err expand_groups(struct builder *builder)
             }
         }
         if (builder->members.count > 0) {
-            qsort(builder->members.items, builder->members.count, sizeof *builder->members.items, compare_members);
+            qsort(builder->members.items, builder->members.count, sizeof *builder->members.items,
+                  compare_members);
         }
     }
     rune_free(groups);
@@ -155,7 +160,8 @@ static enum rune_err expand_groups(struct builder *builder)
 }
 
 /* The members of a group: *ret_count of them from the result on. */
-static const struct member *find_members(const struct builder *builder, rune_term group, size_t *ret_count)
+static const struct member *find_members(const struct builder *builder, rune_term group,
+                                         size_t *ret_count)
 {
     const struct member *items = builder->members.items;
     if (builder->members.count == 0) {
@@ -197,14 +203,15 @@ static bool list_action(rune_term *actions, uint32_t *count, rune_term action)
 }
 
 /* All actions that pass a policy's test, each once. False: too many to list. */
-static bool list_actions(const struct builder *builder, const struct rune_cedar_key *key, rune_term *ret_actions,
-                         uint32_t *ret_count)
+static bool list_actions(const struct builder *builder, const struct rune_cedar_key *key,
+                         rune_term *ret_actions, uint32_t *ret_count)
 {
     uint32_t named, count = 0;
     const rune_term *names = actions_of(builder, &key->action, &named);
     for (uint32_t i = 0; i < named; i++) {
         size_t members = 0;
-        const struct member *member = key->action_in ? find_members(builder, names[i], &members) : NULL;
+        const struct member *member =
+            key->action_in ? find_members(builder, names[i], &members) : NULL;
         if (!list_action(ret_actions, &count, names[i])) {
             return false;
         }
@@ -262,14 +269,15 @@ struct offer {
     uint32_t company; /* the largest among the policy's actions */
 };
 
-static enum rune_err add_offer(struct vec_entry *entries, uint32_t policy, uint32_t kind, uint32_t a, uint32_t b,
-                               uint32_t c, uint32_t order)
+static enum rune_err add_offer(struct vec_entry *entries, uint32_t policy, uint32_t kind,
+                               uint32_t a, uint32_t b, uint32_t c, uint32_t order)
 {
     struct entry entry = {kind, a, b, c, order, policy};
     return RUNE_VEC_PUSH(entries, entry) ? RUNE_OK : RUNE_E_NOMEM;
 }
 
-/* One offer for each action that the policy allows; one without an action where it allows any, or too many. */
+/* One offer for each action that the policy allows; one without an action where it allows any, or
+ * too many. */
 static enum rune_err add_offers(struct builder *builder, uint32_t policy)
 {
     const struct rune_cedar_key *key = &builder->program->keys.items[policy];
@@ -287,15 +295,16 @@ static enum rune_err add_offers(struct builder *builder, uint32_t policy)
     enum rune_err err = RUNE_OK;
     for (uint32_t i = 0; err == RUNE_OK && i < count; i++) {
         if (key->principal != RUNE_TERM_NONE) {
-            err =
-                add_offer(offers, policy, RUNE_SCOPE_KEY_PRINCIPAL, key->principal, actions[i], 0, !key->principal_in);
+            err = add_offer(offers, policy, RUNE_SCOPE_KEY_PRINCIPAL, key->principal, actions[i], 0,
+                            !key->principal_in);
         }
         if (err == RUNE_OK && key->resource != RUNE_TERM_NONE) {
-            err = add_offer(offers, policy, RUNE_SCOPE_KEY_RESOURCE, key->resource, actions[i], 0, !key->resource_in);
+            err = add_offer(offers, policy, RUNE_SCOPE_KEY_RESOURCE, key->resource, actions[i], 0,
+                            !key->resource_in);
         }
         if (err == RUNE_OK) {
-            err =
-                add_offer(offers, policy, RUNE_SCOPE_KEY_SCOPE, actions[i], key->principal_type, key->resource_type, 0);
+            err = add_offer(offers, policy, RUNE_SCOPE_KEY_SCOPE, actions[i], key->principal_type,
+                            key->resource_type, 0);
         }
     }
     return err;
@@ -312,7 +321,8 @@ static void choose(const struct builder *builder, struct offer *best)
         }
         uint32_t company = (uint32_t)(end - i);
         for (; i < end; i++) {
-            struct offer *offer = &best[3 * (size_t)offers->items[i].policy + offers->items[i].kind - 1];
+            struct offer *offer =
+                &best[3 * (size_t)offers->items[i].policy + offers->items[i].kind - 1];
             offer->kind = offers->items[i].kind;
             offer->company = company > offer->company ? company : offer->company;
         }
@@ -334,7 +344,8 @@ static enum rune_err file_policies(struct builder *builder)
         const struct offer *offers = &best[3 * (size_t)entry->policy];
         const struct offer *chosen = NULL;
         for (int kind = 0; kind < 3; kind++) {
-            if (offers[kind].kind != 0 && (chosen == NULL || offers[kind].company < chosen->company)) {
+            if (offers[kind].kind != 0 &&
+                (chosen == NULL || offers[kind].company < chosen->company)) {
                 chosen = &offers[kind];
             }
         }
@@ -361,15 +372,16 @@ static void put_slot(struct rune_cedar_index *index, const struct rune_image_ind
 {
     uint32_t mask = (uint32_t)index->slots.count - 1;
     bool is_scope = slot->kind == RUNE_SCOPE_KEY_SCOPE;
-    uint32_t at =
-        rune_policy_index_home(slot->kind, slot->a, slot->b, is_scope ? slot->c : 0, (uint32_t)index->slots.count);
+    uint32_t at = rune_policy_index_home(slot->kind, slot->a, slot->b, is_scope ? slot->c : 0,
+                                         (uint32_t)index->slots.count);
     while (index->slots.items[at].kind != 0) {
         at = (at + 1) & mask;
     }
     index->slots.items[at] = *slot;
 }
 
-/* One slot for each run of entries with one key; POLICY_LIST is the entries' policies in their order. */
+/* One slot for each run of entries with one key; POLICY_LIST is the entries' policies in their
+ * order. */
 static enum rune_err build_slots(struct builder *builder)
 {
     const struct vec_entry *entries = &builder->entries;
@@ -382,14 +394,16 @@ static enum rune_err build_slots(struct builder *builder)
         keys += i == 0 || compare_keys(&entries->items[i], &entries->items[i - 1]) != 0;
     }
     uint32_t size = power_of_two(2 * keys + 1);
-    if (!RUNE_VEC_RESERVE(&index->slots, size) || !RUNE_VEC_RESERVE(&index->list, entries->count + 1)) {
+    if (!RUNE_VEC_RESERVE(&index->slots, size) ||
+        !RUNE_VEC_RESERVE(&index->list, entries->count + 1)) {
         return RUNE_E_NOMEM;
     }
     memset(index->slots.items, 0, size * sizeof *index->slots.items);
     index->slots.count = size;
     for (size_t i = 0; i < entries->count;) {
         const struct entry *first = &entries->items[i];
-        struct rune_image_index_slot slot = {first->kind, first->a, first->b, first->c, (uint32_t)i, 0};
+        struct rune_image_index_slot slot = {first->kind, first->a,    first->b,
+                                             first->c,    (uint32_t)i, 0};
         for (; i < entries->count && compare_keys(&entries->items[i], first) == 0; i++) {
             slot.count++;
             slot.c += first->kind != RUNE_SCOPE_KEY_SCOPE && entries->items[i].order == 0;
@@ -405,9 +419,11 @@ static enum rune_err build_slots(struct builder *builder)
 static uint32_t flags_of_slot(const struct rune_image_index_slot *slot)
 {
     if (slot->kind == RUNE_SCOPE_KEY_SCOPE) {
-        return 1u << ((uint32_t)(slot->a != 0) | (uint32_t)(slot->b != 0) << 1 | (uint32_t)(slot->c != 0) << 2);
+        return 1u << ((uint32_t)(slot->a != 0) | (uint32_t)(slot->b != 0) << 1 |
+                      (uint32_t)(slot->c != 0) << 2);
     }
-    uint32_t flags = slot->b != 0 ? RUNE_POLICY_INDEX_PRINCIPAL_ACTION : RUNE_POLICY_INDEX_PRINCIPAL_ANY;
+    uint32_t flags =
+        slot->b != 0 ? RUNE_POLICY_INDEX_PRINCIPAL_ACTION : RUNE_POLICY_INDEX_PRINCIPAL_ANY;
     flags |= slot->c > 0 ? (uint32_t)RUNE_POLICY_INDEX_PRINCIPAL_IN : 0;
     return slot->kind == RUNE_SCOPE_KEY_RESOURCE ? flags << 3 : flags;
 }
@@ -428,11 +444,13 @@ static bool push(struct rune_vec_u32 *words, uint32_t word)
     return RUNE_VEC_PUSH(words, word);
 }
 
-static void mark_keys(const struct rune_cedar_index *index, uint32_t *bitmaps, uint32_t bitmap_words)
+static void mark_keys(const struct rune_cedar_index *index, uint32_t *bitmaps,
+                      uint32_t bitmap_words)
 {
     for (size_t i = 0; i < index->slots.count; i++) {
         const struct rune_image_index_slot *slot = &index->slots.items[i];
-        if ((slot->kind == RUNE_SCOPE_KEY_PRINCIPAL || slot->kind == RUNE_SCOPE_KEY_RESOURCE) && slot->c > 0) {
+        if ((slot->kind == RUNE_SCOPE_KEY_PRINCIPAL || slot->kind == RUNE_SCOPE_KEY_RESOURCE) &&
+            slot->c > 0) {
             uint32_t *bitmap = bitmaps + (slot->kind == RUNE_SCOPE_KEY_RESOURCE ? bitmap_words : 0);
             uint32_t entity = rune_term_index(slot->a);
             bitmap[entity / 32] |= 1u << entity % 32;
@@ -440,8 +458,10 @@ static void mark_keys(const struct rune_cedar_index *index, uint32_t *bitmaps, u
     }
 }
 
-/* [n, entities...]: the keys of one kind in an ancestor set; *ret_found tells whether there are any. */
-static enum rune_err list_keys(const uint32_t *run, const uint32_t *bitmap, struct rune_vec_u32 *lists, bool *ret_found)
+/* [n, entities...]: the keys of one kind in an ancestor set; *ret_found tells whether there are
+ * any. */
+static enum rune_err list_keys(const uint32_t *run, const uint32_t *bitmap,
+                               struct rune_vec_u32 *lists, bool *ret_found)
 {
     size_t head = lists->count;
     if (!push(lists, 0)) {
@@ -468,8 +488,9 @@ struct long_set {
 RUNE_VEC(vec_long_set, struct long_set);
 
 /* Both lists of each distinct long ancestor set that meets a key. */
-static enum rune_err list_long_sets(struct builder *builder, const uint32_t *bitmaps, uint32_t bitmap_words,
-                                    struct vec_long_set *sets, struct rune_vec_u32 *lists)
+static enum rune_err list_long_sets(struct builder *builder, const uint32_t *bitmaps,
+                                    uint32_t bitmap_words, struct vec_long_set *sets,
+                                    struct rune_vec_u32 *lists)
 {
     const uint32_t *heap = builder->terms->heap;
     for (uint32_t i = 0; i < builder->terms->entity_count; i++) {
@@ -500,12 +521,13 @@ static enum rune_err list_long_sets(struct builder *builder, const uint32_t *bit
 }
 
 /* Header, bitmaps, map and lists into the section. */
-static enum rune_err write_scopes(struct rune_vec_u32 *words, uint32_t flags, const uint32_t *bitmaps,
-                                  uint32_t bitmap_words, const struct vec_long_set *sets,
-                                  const struct rune_vec_u32 *lists)
+static enum rune_err write_scopes(struct rune_vec_u32 *words, uint32_t flags,
+                                  const uint32_t *bitmaps, uint32_t bitmap_words,
+                                  const struct vec_long_set *sets, const struct rune_vec_u32 *lists)
 {
     uint32_t slots = sets->count == 0 ? 0 : power_of_two(2 * sets->count);
-    size_t total = RUNE_POLICY_INDEX_HEADER + 2 * (size_t)bitmap_words + 2 * (size_t)slots + lists->count;
+    size_t total =
+        RUNE_POLICY_INDEX_HEADER + 2 * (size_t)bitmap_words + 2 * (size_t)slots + lists->count;
     if (!RUNE_VEC_RESERVE(words, total)) {
         return RUNE_E_NOMEM;
     }
@@ -550,7 +572,8 @@ static enum rune_err build_scopes(struct builder *builder)
         err = list_long_sets(builder, bitmaps, bitmap_words, &sets, &lists);
     }
     if (err == RUNE_OK) {
-        err = write_scopes(&builder->index->ancestor_scopes, flags, bitmaps, bitmap_words, &sets, &lists);
+        err = write_scopes(&builder->index->ancestor_scopes, flags, bitmaps, bitmap_words, &sets,
+                           &lists);
     }
     rune_free(bitmaps);
     rune_free(builder->seen_sets);
@@ -568,17 +591,21 @@ static enum rune_err build(struct builder *builder)
         err = add_offers(builder, i);
     }
     if (err == RUNE_OK && builder->offers.count > 0) {
-        qsort(builder->offers.items, builder->offers.count, sizeof *builder->offers.items, compare_entries);
+        qsort(builder->offers.items, builder->offers.count, sizeof *builder->offers.items,
+              compare_entries);
     }
     err = err == RUNE_OK ? file_policies(builder) : err;
     err = err == RUNE_OK ? build_slots(builder) : err;
     return err == RUNE_OK ? build_scopes(builder) : err;
 }
 
-enum rune_err rune_cedar_index_build(const struct rune_cedar_program *program, const struct rune_terms *terms,
-                                     const uint32_t *entity_ancestors, struct rune_cedar_index *index)
+enum rune_err rune_cedar_index_build(const struct rune_cedar_program *program,
+                                     const struct rune_terms *terms,
+                                     const uint32_t *entity_ancestors,
+                                     struct rune_cedar_index *index)
 {
-    struct builder builder = {.program = program, .terms = terms, .entity_ancestors = entity_ancestors, .index = index};
+    struct builder builder = {
+        .program = program, .terms = terms, .entity_ancestors = entity_ancestors, .index = index};
     enum rune_err err = build(&builder);
     RUNE_VEC_FINI(&builder.members);
     RUNE_VEC_FINI(&builder.offers);

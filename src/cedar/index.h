@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* index: the scopes of compiled policies -> POLICY_INDEX, POLICY_LIST and ANCESTOR_SCOPE (eval/policy_index.h).
+/* index: the scopes of compiled policies -> POLICY_INDEX, POLICY_LIST and ANCESTOR_SCOPE
+ * (eval/policy_index.h).
  *
- * Owns: the choice of the key under which each policy is filed: the one that it shares with the fewest others. Runs when
- * the hierarchy is final. Used by: engine/build. */
+ * Owns: the choice of the key under which each policy is filed: the one that it shares with the
+ * fewest others. Runs when the hierarchy is final. Used by: engine/build. */
 #pragma once
 
 #include "base/vec.h"
@@ -20,10 +21,12 @@ struct rune_cedar_index {
     struct rune_vec_u32 ancestor_scopes;
 };
 
-/* `entity_ancestors` has the heap offset of the ancestor set of each of terms->entity_count entities, as the image will.
- * The index is zeroed before and must be finished in any case. RUNE_E_NOMEM, RUNE_E_LIMIT.
- * Cost: O(policies log policies + entities + words of distinct ancestor sets), the latter only for policies with `in`. */
+/* `entity_ancestors` has the heap offset of the ancestor set of each of terms->entity_count
+ * entities, as the image will. The index is zeroed before and must be finished in any case.
+ * RUNE_E_NOMEM, RUNE_E_LIMIT. Cost: O(policies log policies + entities + words of distinct ancestor
+ * sets), the latter only for policies with `in`. */
 RUNE_MUST_USE enum rune_err rune_cedar_index_build(const struct rune_cedar_program *program,
-                                                   const struct rune_terms *terms, const uint32_t *entity_ancestors,
+                                                   const struct rune_terms *terms,
+                                                   const uint32_t *entity_ancestors,
                                                    struct rune_cedar_index *index);
 void rune_cedar_index_fini(struct rune_cedar_index *index);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One table says what each byte may begin; the rest is a switch. ASCII never leaves the fast path. */
+/* One table says what each byte may begin; the rest is a switch. ASCII never leaves the fast path.
+ */
 #include "cedar/lexer.h"
 
 #include <string.h>
@@ -9,20 +10,24 @@
 enum { CLASS_OTHER, CLASS_SPACE, CLASS_IDENT, CLASS_DIGIT };
 
 static const uint8_t classes[256] = {
-    ['\t'] = CLASS_SPACE, ['\n'] = CLASS_SPACE, ['\v'] = CLASS_SPACE, ['\f'] = CLASS_SPACE, ['\r'] = CLASS_SPACE,
-    [' '] = CLASS_SPACE,  ['_'] = CLASS_IDENT,  ['a'] = CLASS_IDENT,  ['b'] = CLASS_IDENT,  ['c'] = CLASS_IDENT,
-    ['d'] = CLASS_IDENT,  ['e'] = CLASS_IDENT,  ['f'] = CLASS_IDENT,  ['g'] = CLASS_IDENT,  ['h'] = CLASS_IDENT,
-    ['i'] = CLASS_IDENT,  ['j'] = CLASS_IDENT,  ['k'] = CLASS_IDENT,  ['l'] = CLASS_IDENT,  ['m'] = CLASS_IDENT,
-    ['n'] = CLASS_IDENT,  ['o'] = CLASS_IDENT,  ['p'] = CLASS_IDENT,  ['q'] = CLASS_IDENT,  ['r'] = CLASS_IDENT,
-    ['s'] = CLASS_IDENT,  ['t'] = CLASS_IDENT,  ['u'] = CLASS_IDENT,  ['v'] = CLASS_IDENT,  ['w'] = CLASS_IDENT,
-    ['x'] = CLASS_IDENT,  ['y'] = CLASS_IDENT,  ['z'] = CLASS_IDENT,  ['A'] = CLASS_IDENT,  ['B'] = CLASS_IDENT,
-    ['C'] = CLASS_IDENT,  ['D'] = CLASS_IDENT,  ['E'] = CLASS_IDENT,  ['F'] = CLASS_IDENT,  ['G'] = CLASS_IDENT,
-    ['H'] = CLASS_IDENT,  ['I'] = CLASS_IDENT,  ['J'] = CLASS_IDENT,  ['K'] = CLASS_IDENT,  ['L'] = CLASS_IDENT,
-    ['M'] = CLASS_IDENT,  ['N'] = CLASS_IDENT,  ['O'] = CLASS_IDENT,  ['P'] = CLASS_IDENT,  ['Q'] = CLASS_IDENT,
-    ['R'] = CLASS_IDENT,  ['S'] = CLASS_IDENT,  ['T'] = CLASS_IDENT,  ['U'] = CLASS_IDENT,  ['V'] = CLASS_IDENT,
-    ['W'] = CLASS_IDENT,  ['X'] = CLASS_IDENT,  ['Y'] = CLASS_IDENT,  ['Z'] = CLASS_IDENT,  ['0'] = CLASS_DIGIT,
-    ['1'] = CLASS_DIGIT,  ['2'] = CLASS_DIGIT,  ['3'] = CLASS_DIGIT,  ['4'] = CLASS_DIGIT,  ['5'] = CLASS_DIGIT,
-    ['6'] = CLASS_DIGIT,  ['7'] = CLASS_DIGIT,  ['8'] = CLASS_DIGIT,  ['9'] = CLASS_DIGIT,
+    ['\t'] = CLASS_SPACE, ['\n'] = CLASS_SPACE, ['\v'] = CLASS_SPACE, ['\f'] = CLASS_SPACE,
+    ['\r'] = CLASS_SPACE, [' '] = CLASS_SPACE,  ['_'] = CLASS_IDENT,  ['a'] = CLASS_IDENT,
+    ['b'] = CLASS_IDENT,  ['c'] = CLASS_IDENT,  ['d'] = CLASS_IDENT,  ['e'] = CLASS_IDENT,
+    ['f'] = CLASS_IDENT,  ['g'] = CLASS_IDENT,  ['h'] = CLASS_IDENT,  ['i'] = CLASS_IDENT,
+    ['j'] = CLASS_IDENT,  ['k'] = CLASS_IDENT,  ['l'] = CLASS_IDENT,  ['m'] = CLASS_IDENT,
+    ['n'] = CLASS_IDENT,  ['o'] = CLASS_IDENT,  ['p'] = CLASS_IDENT,  ['q'] = CLASS_IDENT,
+    ['r'] = CLASS_IDENT,  ['s'] = CLASS_IDENT,  ['t'] = CLASS_IDENT,  ['u'] = CLASS_IDENT,
+    ['v'] = CLASS_IDENT,  ['w'] = CLASS_IDENT,  ['x'] = CLASS_IDENT,  ['y'] = CLASS_IDENT,
+    ['z'] = CLASS_IDENT,  ['A'] = CLASS_IDENT,  ['B'] = CLASS_IDENT,  ['C'] = CLASS_IDENT,
+    ['D'] = CLASS_IDENT,  ['E'] = CLASS_IDENT,  ['F'] = CLASS_IDENT,  ['G'] = CLASS_IDENT,
+    ['H'] = CLASS_IDENT,  ['I'] = CLASS_IDENT,  ['J'] = CLASS_IDENT,  ['K'] = CLASS_IDENT,
+    ['L'] = CLASS_IDENT,  ['M'] = CLASS_IDENT,  ['N'] = CLASS_IDENT,  ['O'] = CLASS_IDENT,
+    ['P'] = CLASS_IDENT,  ['Q'] = CLASS_IDENT,  ['R'] = CLASS_IDENT,  ['S'] = CLASS_IDENT,
+    ['T'] = CLASS_IDENT,  ['U'] = CLASS_IDENT,  ['V'] = CLASS_IDENT,  ['W'] = CLASS_IDENT,
+    ['X'] = CLASS_IDENT,  ['Y'] = CLASS_IDENT,  ['Z'] = CLASS_IDENT,  ['0'] = CLASS_DIGIT,
+    ['1'] = CLASS_DIGIT,  ['2'] = CLASS_DIGIT,  ['3'] = CLASS_DIGIT,  ['4'] = CLASS_DIGIT,
+    ['5'] = CLASS_DIGIT,  ['6'] = CLASS_DIGIT,  ['7'] = CLASS_DIGIT,  ['8'] = CLASS_DIGIT,
+    ['9'] = CLASS_DIGIT,
 };
 
 static inline uint8_t class_of(char c)
@@ -159,7 +164,8 @@ static const char *lex_invalid(struct rune_cedar_token *token, const char *p, co
     return rune_utf8_decode(p, (size_t)(end - p), &size) < 0 ? p + 1 : p + size;
 }
 
-static const char *lex_slot(struct rune_cedar_token *token, const struct rune_cedar_lexer *lexer, const char *p)
+static const char *lex_slot(struct rune_cedar_token *token, const struct rune_cedar_lexer *lexer,
+                            const char *p)
 {
     if (lexer->mode == RUNE_LEX_SCHEMA) {
         token->kind = RUNE_TOKEN_QUESTION;
@@ -173,15 +179,17 @@ static const char *lex_slot(struct rune_cedar_token *token, const struct rune_ce
 }
 
 /* One byte, or two if the second is `second`. */
-static const char *lex_pair(struct rune_cedar_token *token, const struct rune_cedar_lexer *lexer, const char *p,
-                            char second, uint8_t one, uint8_t two)
+static const char *lex_pair(struct rune_cedar_token *token, const struct rune_cedar_lexer *lexer,
+                            const char *p, char second, uint8_t one, uint8_t two)
 {
-    bool pair = lexer->end - p >= 2 && p[1] == second && (second == ':' || lexer->mode == RUNE_LEX_POLICY);
+    bool pair =
+        lexer->end - p >= 2 && p[1] == second && (second == ':' || lexer->mode == RUNE_LEX_POLICY);
     token->kind = pair ? two : one;
     return p + (pair ? 2 : 1);
 }
 
-static const char *lex_punctuation(struct rune_cedar_token *token, const struct rune_cedar_lexer *lexer, const char *p)
+static const char *lex_punctuation(struct rune_cedar_token *token,
+                                   const struct rune_cedar_lexer *lexer, const char *p)
 {
     static const uint8_t single[128] = {
         ['@'] = RUNE_TOKEN_AT,        ['.'] = RUNE_TOKEN_DOT,     [','] = RUNE_TOKEN_COMMA,
@@ -240,7 +248,8 @@ struct rune_cedar_token rune_cedar_lexer_next(struct rune_cedar_lexer *lexer)
         case CLASS_IDENT:
             p = skip_ident(p, end);
             token.kind = RUNE_TOKEN_IDENT;
-            token.word = (uint8_t)rune_cedar_word_find((struct rune_str){start, (size_t)(p - start)});
+            token.word =
+                (uint8_t)rune_cedar_word_find((struct rune_str){start, (size_t)(p - start)});
             break;
         case CLASS_DIGIT:
             while (p < end && class_of(*p) == CLASS_DIGIT) {
@@ -265,7 +274,8 @@ struct rune_cedar_token rune_cedar_lexer_next(struct rune_cedar_lexer *lexer)
 bool rune_cedar_is_ident(struct rune_str text)
 {
     const char *end = text.data + text.length;
-    return text.length > 0 && class_of(text.data[0]) == CLASS_IDENT && skip_ident(text.data, end) == end;
+    return text.length > 0 && class_of(text.data[0]) == CLASS_IDENT &&
+           skip_ident(text.data, end) == end;
 }
 
 bool rune_cedar_is_name(struct rune_str text)
@@ -277,7 +287,8 @@ bool rune_cedar_is_name(struct rune_str text)
             return false;
         }
         const char *next = skip_ident(p, end);
-        if (rune_cedar_word_is_reserved(rune_cedar_word_find((struct rune_str){p, (size_t)(next - p)}))) {
+        if (rune_cedar_word_is_reserved(
+                rune_cedar_word_find((struct rune_str){p, (size_t)(next - p)}))) {
             return false;
         }
         if (next == end) {
@@ -290,23 +301,27 @@ bool rune_cedar_is_name(struct rune_str text)
     }
 }
 
-static void report_character(const struct rune_cedar_lexer *lexer, struct rune_span span, struct rune_diag *diag)
+static void report_character(const struct rune_cedar_lexer *lexer, struct rune_span span,
+                             struct rune_diag *diag)
 {
     const char *text = lexer->source->text + span.offset;
     size_t size;
     int32_t c = rune_utf8_decode(text, span.length, &size);
     if (c == 0xfeff) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0101", span, "save the file as UTF-8 without a byte order mark",
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0101", span,
+                         "save the file as UTF-8 without a byte order mark",
                          "a byte order mark cannot stand here");
     } else if (c == 0x201c || c == 0x201d) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0101", span, "write strings in straight quotes: \"",
-                         "a typographic quote is no token");
-    } else if (c >= 0x20 && c < 0x7f) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0101", span, NULL, "`%c` is no token of Cedar", (char)c);
-    } else {
         rune_diag_report(diag, RUNE_ERROR, "RUNE-C0101", span,
-                         "identifiers are ASCII letters, digits and `_`; other names go into quotes: [\"...\"]",
-                         "the character U+%04X is no token of Cedar", (unsigned)(c < 0 ? 0xfffd : c));
+                         "write strings in straight quotes: \"", "a typographic quote is no token");
+    } else if (c >= 0x20 && c < 0x7f) {
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0101", span, NULL, "`%c` is no token of Cedar",
+                         (char)c);
+    } else {
+        rune_diag_report(
+            diag, RUNE_ERROR, "RUNE-C0101", span,
+            "identifiers are ASCII letters, digits and `_`; other names go into quotes: [\"...\"]",
+            "the character U+%04X is no token of Cedar", (unsigned)(c < 0 ? 0xfffd : c));
     }
 }
 
@@ -317,7 +332,8 @@ void rune_cedar_token_report(const struct rune_cedar_lexer *lexer, struct rune_c
     switch ((enum rune_cedar_token_flaw)token.flaw) {
     case RUNE_FLAW_STRING:
         span.length = 1;
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0102", span, "close it with `\"`", "this string has no end");
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0102", span, "close it with `\"`",
+                         "this string has no end");
         break;
     case RUNE_FLAW_NEWLINE:
         rune_diag_report(diag, RUNE_ERROR, "RUNE-C0103", span,
@@ -331,10 +347,12 @@ void rune_cedar_token_report(const struct rune_cedar_lexer *lexer, struct rune_c
         rune_diag_report(diag, RUNE_ERROR, "RUNE-C0101", span, "write `||`", "`|` is no operator");
         break;
     case RUNE_FLAW_QUOTE:
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0101", span, "strings stand in double quotes: \"", "`'` is no token");
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0101", span, "strings stand in double quotes: \"",
+                         "`'` is no token");
         break;
     case RUNE_FLAW_COMMENT:
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0101", span, "begin each line of the comment with `//`",
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0101", span,
+                         "begin each line of the comment with `//`",
                          "there are no block comments in Cedar");
         break;
     case RUNE_FLAW_NONE:

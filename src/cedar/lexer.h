@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lexer: Cedar text -> tokens, one at a time, for policies and for schemas.
  *
- * Owns: nothing; a token is a place in the text. Knows: white space (Unicode's), `//` comments, words. Does not know:
- * what is reserved where; escapes (cedar/unescape). Never fails: what is no token is INVALID with the reason.
- * Used by: parser, schema parser, formatter. Thread: one a lexer. */
+ * Owns: nothing; a token is a place in the text. Knows: white space (Unicode's), `//` comments,
+ * words. Does not know: what is reserved where; escapes (cedar/unescape). Never fails: what is no
+ * token is INVALID with the reason. Used by: parser, schema parser, formatter. Thread: one a lexer.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -93,10 +94,12 @@ static inline bool rune_cedar_word_is_reserved(enum rune_cedar_word word)
 /* True for a text that is one identifier token, reserved or not. */
 bool rune_cedar_is_ident(struct rune_str text);
 
-/* True for identifiers joined by `::` without spaces, none reserved: a name in normalized spelling. */
+/* True for identifiers joined by `::` without spaces, none reserved: a name in normalized spelling.
+ */
 bool rune_cedar_is_name(struct rune_str text);
 
-static inline struct rune_str rune_cedar_token_str(const struct rune_cedar_lexer *lexer, struct rune_cedar_token token)
+static inline struct rune_str rune_cedar_token_str(const struct rune_cedar_lexer *lexer,
+                                                   struct rune_cedar_token token)
 {
     return (struct rune_str){lexer->source->text + token.offset, token.length};
 }

@@ -16,20 +16,22 @@ struct reader {
 
 static bool fail(struct reader *reader, uint32_t offset, const char *help, const char *what)
 {
-    rune_diag_report(reader->diag, RUNE_ERROR, "RUNE-C0520", (struct rune_span){reader->source, offset, 1}, help, "%s",
-                     what);
+    rune_diag_report(reader->diag, RUNE_ERROR, "RUNE-C0520",
+                     (struct rune_span){reader->source, offset, 1}, help, "%s", what);
     reader->errors++;
     return false;
 }
 
-static bool read_id(struct reader *reader, const struct rune_json_node *link, const char *name, struct rune_str *ret_id)
+static bool read_id(struct reader *reader, const struct rune_json_node *link, const char *name,
+                    struct rune_str *ret_id)
 {
     const struct rune_json_node *node = rune_json_find(link, name);
     if (node == NULL || node->type != RUNE_JSON_STRING) {
-        return fail(reader, node == NULL ? link->offset : node->offset,
-                    "a link is {\"template_id\": .., \"link_id\": .., \"args\": {\"?principal\": ..}}",
-                    strcmp(name, "link_id") == 0 ? "a link needs a string `link_id`"
-                                                 : "a link needs a string `template_id`");
+        return fail(
+            reader, node == NULL ? link->offset : node->offset,
+            "a link is {\"template_id\": .., \"link_id\": .., \"args\": {\"?principal\": ..}}",
+            strcmp(name, "link_id") == 0 ? "a link needs a string `link_id`"
+                                         : "a link needs a string `template_id`");
     }
     *ret_id = node->as.text;
     return true;
@@ -52,7 +54,8 @@ static bool read_arg(struct reader *reader, const struct rune_json_member *membe
     const struct rune_json_node *node = &member->value;
     if (node->type != RUNE_JSON_STRING || !is_normalized(node->as.text) ||
         rune_uid_parse(node->as.text, reader->arena, &uid, &message) != RUNE_OK) {
-        return fail(reader, node->offset, "write it without spaces: \"User::\\\"alice\\\"\"", message);
+        return fail(reader, node->offset, "write it without spaces: \"User::\\\"alice\\\"\"",
+                    message);
     }
     struct rune_cedar_uid *copy = RUNE_ARENA_NEW(reader->arena, struct rune_cedar_uid);
     if (copy == NULL) {
@@ -65,17 +68,20 @@ static bool read_arg(struct reader *reader, const struct rune_json_member *membe
     return true;
 }
 
-static bool read_link(struct reader *reader, const struct rune_json_node *node, struct rune_cedar_link *link)
+static bool read_link(struct reader *reader, const struct rune_json_node *node,
+                      struct rune_cedar_link *link)
 {
     if (node->type != RUNE_JSON_OBJECT) {
         return fail(reader, node->offset, NULL, "a link is an object");
     }
     bool ok = read_id(reader, node, "template_id", &link->template_id);
-    ok = read_id(reader, node, "link_id", &link->link_id) && ok; /* both are checked, and both reported */
+    /* both are checked, and both reported */
+    ok = read_id(reader, node, "link_id", &link->link_id) && ok;
     const struct rune_json_node *args = rune_json_find(node, "args");
     link->span = (struct rune_span){reader->source, node->offset, node->length};
     if (args == NULL || args->type != RUNE_JSON_OBJECT) {
-        return fail(reader, args == NULL ? node->offset : args->offset, NULL, "a link needs an object `args`");
+        return fail(reader, args == NULL ? node->offset : args->offset, NULL,
+                    "a link needs an object `args`");
     }
     for (uint32_t i = 0; i < args->as.object.count; i++) {
         const struct rune_json_member *member = &args->as.object.members[i];
@@ -84,19 +90,22 @@ static bool read_link(struct reader *reader, const struct rune_json_node *node, 
         } else if (rune_str_equal(member->key, RUNE_STR("?resource"))) {
             ok &= read_arg(reader, member, &link->resource);
         } else {
-            ok = fail(reader, member->key_offset, "the slots are ?principal and ?resource", "there is no such slot");
+            ok = fail(reader, member->key_offset, "the slots are ?principal and ?resource",
+                      "there is no such slot");
         }
     }
     return ok;
 }
 
 enum rune_err rune_cedar_links_parse(const struct rune_source *source, struct rune_arena *arena,
-                                     struct rune_cedar_link **ret_links, uint32_t *ret_count, struct rune_diag *diag)
+                                     struct rune_cedar_link **ret_links, uint32_t *ret_count,
+                                     struct rune_diag *diag)
 {
     struct reader reader = {.source = source, .arena = arena, .diag = diag};
     struct rune_json_node root;
     struct rune_json_error error;
-    enum rune_err err = rune_json_parse((struct rune_str){source->text, source->length}, 0, arena, &root, &error);
+    enum rune_err err =
+        rune_json_parse((struct rune_str){source->text, source->length}, 0, arena, &root, &error);
     if (err == RUNE_E_NOMEM) {
         return err;
     }

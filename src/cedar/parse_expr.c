@@ -19,7 +19,8 @@ static struct rune_cedar_expr *read_add(struct rune_cedar_parser *parser);
 
 /* ---- making nodes ---- */
 
-static struct rune_cedar_expr *make(struct rune_cedar_parser *parser, enum rune_cedar_expr_kind kind, uint32_t start)
+static struct rune_cedar_expr *make(struct rune_cedar_parser *parser,
+                                    enum rune_cedar_expr_kind kind, uint32_t start)
 {
     struct rune_cedar_expr *expr = RUNE_ARENA_NEW(parser->arena, struct rune_cedar_expr);
     if (expr == NULL) {
@@ -32,8 +33,9 @@ static struct rune_cedar_expr *make(struct rune_cedar_parser *parser, enum rune_
     return expr;
 }
 
-static struct rune_cedar_expr *make_args(struct rune_cedar_parser *parser, enum rune_cedar_expr_kind kind,
-                                         uint32_t start, struct rune_cedar_expr *const *args, uint32_t count)
+static struct rune_cedar_expr *make_args(struct rune_cedar_parser *parser,
+                                         enum rune_cedar_expr_kind kind, uint32_t start,
+                                         struct rune_cedar_expr *const *args, uint32_t count)
 {
     struct rune_cedar_expr *expr = make(parser, kind, start);
     if (expr == NULL) {
@@ -62,14 +64,17 @@ static struct rune_cedar_expr *make_args(struct rune_cedar_parser *parser, enum 
     return expr;
 }
 
-static struct rune_cedar_expr *make_unary(struct rune_cedar_parser *parser, enum rune_cedar_expr_kind kind,
-                                          uint32_t start, struct rune_cedar_expr *operand)
+static struct rune_cedar_expr *make_unary(struct rune_cedar_parser *parser,
+                                          enum rune_cedar_expr_kind kind, uint32_t start,
+                                          struct rune_cedar_expr *operand)
 {
     return make_args(parser, kind, start, &operand, 1);
 }
 
-static struct rune_cedar_expr *make_binary(struct rune_cedar_parser *parser, enum rune_cedar_expr_kind kind,
-                                           uint32_t start, struct rune_cedar_expr *left, struct rune_cedar_expr *right)
+static struct rune_cedar_expr *make_binary(struct rune_cedar_parser *parser,
+                                           enum rune_cedar_expr_kind kind, uint32_t start,
+                                           struct rune_cedar_expr *left,
+                                           struct rune_cedar_expr *right)
 {
     return make_args(parser, kind, start, (struct rune_cedar_expr *[]){left, right}, 2);
 }
@@ -82,8 +87,10 @@ static struct rune_cedar_expr *stand_in(struct rune_cedar_parser *parser, uint32
 
 /* ---- lists ---- */
 
-/* `expr, expr, ... close` pushed on parser->exprs; the opening bracket, at `open`, has been read. */
-static bool read_list(struct rune_cedar_parser *parser, enum rune_cedar_token_kind close, uint32_t open)
+/* `expr, expr, ... close` pushed on parser->exprs; the opening bracket, at `open`, has been read.
+ */
+static bool read_list(struct rune_cedar_parser *parser, enum rune_cedar_token_kind close,
+                      uint32_t open)
 {
     while (!rune_cedar_at(parser, close)) {
         struct rune_cedar_expr *item = rune_cedar_read_expr(parser);
@@ -135,7 +142,8 @@ static int compare_keys(const void *a, const void *b)
 }
 
 /* Keys must be distinct. Cost: O(n log n). */
-static bool check_keys(struct rune_cedar_parser *parser, const struct rune_str *keys, uint32_t count, uint32_t start)
+static bool check_keys(struct rune_cedar_parser *parser, const struct rune_str *keys,
+                       uint32_t count, uint32_t start)
 {
     if (count < 2) {
         return true;
@@ -151,8 +159,9 @@ static bool check_keys(struct rune_cedar_parser *parser, const struct rune_str *
     qsort(places, count, sizeof *places, compare_keys);
     for (uint32_t i = 1; i < count; i++) {
         if (rune_str_equal(places[i - 1].key, places[i].key)) {
-            rune_cedar_error(parser, "RUNE-C0412", rune_cedar_span_from(parser, start), "keep one of them",
-                             "this record has the key `%.*s` twice", RUNE_STR_ARG(places[i].key));
+            rune_cedar_error(parser, "RUNE-C0412", rune_cedar_span_from(parser, start),
+                             "keep one of them", "this record has the key `%.*s` twice",
+                             RUNE_STR_ARG(places[i].key));
             break;
         }
     }
@@ -231,7 +240,8 @@ struct function {
 };
 
 static const struct function functions[] = {
-#define RUNE_FUNCTION(name, text, style, arity, result) {{text, sizeof(text) - 1}, #style[0] == 'M'},
+#define RUNE_FUNCTION(name, text, style, arity, result) \
+    {{text, sizeof(text) - 1}, #style[0] == 'M'},
 #include "cedar/functions.def"
 #undef RUNE_FUNCTION
 };
@@ -276,7 +286,8 @@ static int find_method(struct rune_str name)
 enum call_style { CALL_FUNCTION, CALL_METHOD };
 
 /* "did you mean `x`?", or a list of all, in the arena. */
-static const char *suggest(struct rune_cedar_parser *parser, struct rune_str name, enum call_style style)
+static const char *suggest(struct rune_cedar_parser *parser, struct rune_str name,
+                           enum call_style style)
 {
     struct rune_str candidates[FUNCTION_COUNT + METHOD_COUNT];
     size_t count = 0;
@@ -290,36 +301,40 @@ static const char *suggest(struct rune_cedar_parser *parser, struct rune_str nam
     }
     struct rune_str nearest = rune_str_nearest(name, candidates, count);
     if (nearest.length > 0) {
-        const char *text = rune_arena_printf(parser->arena, "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
+        const char *text =
+            rune_arena_printf(parser->arena, "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
         return text; /* NULL: no advice then */
     }
-    return style == CALL_FUNCTION
-               ? "the functions are ip, decimal, datetime and duration"
-               : "sets have contains, containsAll, containsAny and isEmpty; entities hasTag and getTag";
+    return style == CALL_FUNCTION ? "the functions are ip, decimal, datetime and duration"
+                                  : "sets have contains, containsAll, containsAny and isEmpty; "
+                                    "entities hasTag and getTag";
 }
 
 /* Arguments follow; the name at `name_span` was read. Receiver NULL: a function. */
-static struct rune_cedar_expr *finish_extension(struct rune_cedar_parser *parser, struct rune_str name,
-                                                struct rune_span name_span, uint32_t start, size_t first,
-                                                enum call_style style)
+static struct rune_cedar_expr *finish_extension(struct rune_cedar_parser *parser,
+                                                struct rune_str name, struct rune_span name_span,
+                                                uint32_t start, size_t first, enum call_style style)
 {
     int function = find_function(name);
     int method = find_method(name);
     bool is_method = method >= 0 || (function >= 0 && functions[function].is_method);
     if (style == CALL_FUNCTION && is_method) {
-        const char *help =
-            rune_arena_printf(parser->arena, "write it behind its object: x.%.*s(..)", RUNE_STR_ARG(name));
-        rune_cedar_error(parser, "RUNE-C0405", name_span, help, "`%.*s` is a method, no function", RUNE_STR_ARG(name));
+        const char *help = rune_arena_printf(
+            parser->arena, "write it behind its object: x.%.*s(..)", RUNE_STR_ARG(name));
+        rune_cedar_error(parser, "RUNE-C0405", name_span, help, "`%.*s` is a method, no function",
+                         RUNE_STR_ARG(name));
     } else if (style == CALL_METHOD && function >= 0 && !functions[function].is_method) {
         const char *help = rune_arena_printf(parser->arena, "write %.*s(..)", RUNE_STR_ARG(name));
-        rune_cedar_error(parser, "RUNE-C0404", name_span, help, "`%.*s` is a function, no method", RUNE_STR_ARG(name));
+        rune_cedar_error(parser, "RUNE-C0404", name_span, help, "`%.*s` is a function, no method",
+                         RUNE_STR_ARG(name));
     } else if (function < 0) {
         rune_cedar_error(parser, style == CALL_FUNCTION ? "RUNE-C0402" : "RUNE-C0403", name_span,
                          suggest(parser, name, style), "there is no %s `%.*s`",
                          style == CALL_FUNCTION ? "function" : "method", RUNE_STR_ARG(name));
     } else {
-        struct rune_cedar_expr *call = make_args(parser, RUNE_EXPR_CALL, start, parser->exprs.items + first,
-                                                 (uint32_t)(parser->exprs.count - first));
+        struct rune_cedar_expr *call =
+            make_args(parser, RUNE_EXPR_CALL, start, parser->exprs.items + first,
+                      (uint32_t)(parser->exprs.count - first));
         if (call != NULL) {
             call->as.call.function = (uint32_t)function;
             call->as.call.is_method = style == CALL_METHOD;
@@ -330,14 +345,16 @@ static struct rune_cedar_expr *finish_extension(struct rune_cedar_parser *parser
 }
 
 /* `name(` was seen: the current token is the bracket. */
-static struct rune_cedar_expr *read_function(struct rune_cedar_parser *parser, const struct rune_cedar_name *name)
+static struct rune_cedar_expr *read_function(struct rune_cedar_parser *parser,
+                                             const struct rune_cedar_name *name)
 {
     size_t first = parser->exprs.count;
     uint32_t open = parser->token.offset;
     struct rune_cedar_expr *call = NULL;
     rune_cedar_advance(parser);
     if (read_list(parser, RUNE_TOKEN_RPAREN, open)) {
-        call = finish_extension(parser, name->uid.type, name->span, name->span.offset, first, CALL_FUNCTION);
+        call = finish_extension(parser, name->uid.type, name->span, name->span.offset, first,
+                                CALL_FUNCTION);
     }
     parser->exprs.count = first;
     return call;
@@ -345,7 +362,8 @@ static struct rune_cedar_expr *read_function(struct rune_cedar_parser *parser, c
 
 /* The receiver is on the stack at `first`, its arguments behind it. */
 static struct rune_cedar_expr *finish_method(struct rune_cedar_parser *parser, struct rune_str name,
-                                             struct rune_span name_span, uint32_t start, size_t first)
+                                             struct rune_span name_span, uint32_t start,
+                                             size_t first)
 {
     int method = find_method(name);
     if (method < 0) {
@@ -353,15 +371,18 @@ static struct rune_cedar_expr *finish_method(struct rune_cedar_parser *parser, s
     }
     uint32_t count = (uint32_t)(parser->exprs.count - first);
     if (count != methods[method].arguments + 1u) {
-        rune_cedar_error(parser, "RUNE-C0406", name_span, NULL, "`%.*s` takes %s, but here are %u", RUNE_STR_ARG(name),
-                         methods[method].arguments == 0 ? "no argument" : "one argument", count - 1);
+        rune_cedar_error(parser, "RUNE-C0406", name_span, NULL, "`%.*s` takes %s, but here are %u",
+                         RUNE_STR_ARG(name),
+                         methods[method].arguments == 0 ? "no argument" : "one argument",
+                         count - 1);
         return stand_in(parser, start);
     }
     return make_args(parser, methods[method].kind, start, parser->exprs.items + first, count);
 }
 
-static struct rune_cedar_expr *read_method(struct rune_cedar_parser *parser, struct rune_cedar_expr *receiver,
-                                           struct rune_str name, struct rune_span name_span, uint32_t start)
+static struct rune_cedar_expr *read_method(struct rune_cedar_parser *parser,
+                                           struct rune_cedar_expr *receiver, struct rune_str name,
+                                           struct rune_span name_span, uint32_t start)
 {
     size_t first = parser->exprs.count;
     uint32_t open = parser->token.offset;
@@ -394,18 +415,23 @@ static struct rune_cedar_expr *read_string_literal(struct rune_cedar_parser *par
     return expr;
 }
 
-static struct rune_cedar_expr *report_unknown_name(struct rune_cedar_parser *parser, const struct rune_cedar_name *name)
+static struct rune_cedar_expr *report_unknown_name(struct rune_cedar_parser *parser,
+                                                   const struct rune_cedar_name *name)
 {
-    static const struct rune_str variables[] = {{"principal", 9}, {"action", 6}, {"resource", 8}, {"context", 7}};
+    static const struct rune_str variables[] = {
+        {"principal", 9}, {"action", 6}, {"resource", 8}, {"context", 7}};
     struct rune_str nearest = rune_str_nearest(name->uid.type, variables, 4);
-    const char *help = "the variables are principal, action, resource and context; strings stand in quotes";
+    const char *help =
+        "the variables are principal, action, resource and context; strings stand in quotes";
     if (nearest.length > 0) {
         help = rune_arena_printf(parser->arena, "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
     } else if (name->is_qualified) {
-        help = rune_arena_printf(parser->arena, "an entity needs its id: %.*s::\"...\"; a type is tested with `is`",
-                                 RUNE_STR_ARG(name->uid.type));
+        help = rune_arena_printf(
+            parser->arena, "an entity needs its id: %.*s::\"...\"; a type is tested with `is`",
+            RUNE_STR_ARG(name->uid.type));
     }
-    rune_cedar_error(parser, "RUNE-C0401", name->span, help, "`%.*s` is no variable", RUNE_STR_ARG(name->uid.type));
+    rune_cedar_error(parser, "RUNE-C0401", name->span, help, "`%.*s` is no variable",
+                     RUNE_STR_ARG(name->uid.type));
     return stand_in(parser, name->span.offset);
 }
 
@@ -423,7 +449,8 @@ static struct rune_cedar_expr *read_name_primary(struct rune_cedar_parser *parse
         }
         return expr;
     }
-    bool is_variable = !name.is_qualified && name.word >= RUNE_WORD_PRINCIPAL && name.word <= RUNE_WORD_CONTEXT;
+    bool is_variable =
+        !name.is_qualified && name.word >= RUNE_WORD_PRINCIPAL && name.word <= RUNE_WORD_CONTEXT;
     if (is_variable) {
         struct rune_cedar_expr *expr = make(parser, RUNE_EXPR_VAR, start);
         if (expr != NULL) {
@@ -447,8 +474,10 @@ static struct rune_cedar_expr *read_bool(struct rune_cedar_parser *parser)
     struct rune_cedar_token word = parser->token;
     rune_cedar_advance(parser);
     if (rune_cedar_at(parser, RUNE_TOKEN_PATH)) {
-        rune_cedar_error(parser, "RUNE-C0202", (struct rune_span){parser->lexer.source, word.offset, word.length}, NULL,
-                         "`%s` is a reserved word and cannot be part of a name", value ? "true" : "false");
+        rune_cedar_error(parser, "RUNE-C0202",
+                         (struct rune_span){parser->lexer.source, word.offset, word.length}, NULL,
+                         "`%s` is a reserved word and cannot be part of a name",
+                         value ? "true" : "false");
         return NULL;
     }
     struct rune_cedar_expr *expr = make(parser, RUNE_EXPR_BOOL, start);
@@ -481,7 +510,8 @@ static struct rune_cedar_expr *read_number(struct rune_cedar_parser *parser, uin
     bool fits = number_value(parser, &value) && value <= (uint64_t)INT64_MAX + is_negative;
     if (!fits) {
         rune_cedar_error(parser, "RUNE-C0104", rune_cedar_token_span(parser),
-                         "integers go from -9223372036854775808 to 9223372036854775807", "this integer is too large");
+                         "integers go from -9223372036854775808 to 9223372036854775807",
+                         "this integer is too large");
         value = 0;
     }
     rune_cedar_advance(parser);
@@ -547,8 +577,9 @@ static struct rune_cedar_expr *read_primary(struct rune_cedar_parser *parser)
 
 /* ---- members ---- */
 
-static struct rune_cedar_expr *make_attr(struct rune_cedar_parser *parser, struct rune_cedar_expr *object,
-                                         struct rune_str name, uint32_t start)
+static struct rune_cedar_expr *make_attr(struct rune_cedar_parser *parser,
+                                         struct rune_cedar_expr *object, struct rune_str name,
+                                         uint32_t start)
 {
     struct rune_cedar_expr *expr = make_unary(parser, RUNE_EXPR_GET_ATTR, start, object);
     if (expr != NULL) {
@@ -557,8 +588,8 @@ static struct rune_cedar_expr *make_attr(struct rune_cedar_parser *parser, struc
     return expr;
 }
 
-static struct rune_cedar_expr *read_index(struct rune_cedar_parser *parser, struct rune_cedar_expr *object,
-                                          uint32_t start)
+static struct rune_cedar_expr *read_index(struct rune_cedar_parser *parser,
+                                          struct rune_cedar_expr *object, uint32_t start)
 {
     uint32_t open = parser->token.offset;
     struct rune_str name = RUNE_STR("");
@@ -573,9 +604,10 @@ static struct rune_cedar_expr *read_index(struct rune_cedar_parser *parser, stru
         if (index == NULL) {
             return NULL;
         }
-        rune_cedar_error(parser, "RUNE-C0411", rune_cedar_span_from(parser, from),
-                         "write the name as a string: x[\"name\"]; tags with computed keys: x.getTag(key)",
-                         "only a string literal can stand in [ ]");
+        rune_cedar_error(
+            parser, "RUNE-C0411", rune_cedar_span_from(parser, from),
+            "write the name as a string: x[\"name\"]; tags with computed keys: x.getTag(key)",
+            "only a string literal can stand in [ ]");
     }
     if (!rune_cedar_expect_close(parser, RUNE_TOKEN_RBRACKET, open)) {
         return NULL;
@@ -594,13 +626,15 @@ static struct rune_cedar_expr *read_member(struct rune_cedar_parser *parser)
             if (!rune_cedar_read_ident(parser, "an attribute name", &name)) {
                 return NULL;
             }
-            expr = rune_cedar_at(parser, RUNE_TOKEN_LPAREN) ? read_method(parser, expr, name, span, start)
-                                                            : make_attr(parser, expr, name, start);
+            expr = rune_cedar_at(parser, RUNE_TOKEN_LPAREN)
+                       ? read_method(parser, expr, name, span, start)
+                       : make_attr(parser, expr, name, start);
         } else if (rune_cedar_at(parser, RUNE_TOKEN_LBRACKET)) {
             expr = read_index(parser, expr, start);
         } else if (rune_cedar_at(parser, RUNE_TOKEN_LPAREN)) {
             rune_cedar_error(parser, "RUNE-C0413", rune_cedar_span_from(parser, start),
-                             "functions are called by name: ip(\"10.0.0.1\")", "this cannot be called");
+                             "functions are called by name: ip(\"10.0.0.1\")",
+                             "this cannot be called");
             return NULL;
         } else {
             break;
@@ -621,8 +655,10 @@ static struct rune_cedar_expr *read_unary(struct rune_cedar_parser *parser)
     uint32_t count = 0;
     while (parser->token.kind == kind) {
         if (count == 4) {
-            rune_cedar_error(parser, "RUNE-C0206", rune_cedar_token_span(parser), "an even number of them says nothing",
-                             "at most four `%c` can follow each other", kind == RUNE_TOKEN_BANG ? '!' : '-');
+            rune_cedar_error(parser, "RUNE-C0206", rune_cedar_token_span(parser),
+                             "an even number of them says nothing",
+                             "at most four `%c` can follow each other",
+                             kind == RUNE_TOKEN_BANG ? '!' : '-');
             return NULL;
         }
         places[count++] = parser->token.offset;
@@ -633,7 +669,8 @@ static struct rune_cedar_expr *read_unary(struct rune_cedar_parser *parser)
         /* `-1` is a literal, unless the number has members: `-1.a` negates `1.a`. */
         struct rune_cedar_parser saved = *parser;
         rune_cedar_advance(parser);
-        bool has_members = rune_cedar_at(parser, RUNE_TOKEN_DOT) || rune_cedar_at(parser, RUNE_TOKEN_LBRACKET) ||
+        bool has_members = rune_cedar_at(parser, RUNE_TOKEN_DOT) ||
+                           rune_cedar_at(parser, RUNE_TOKEN_LBRACKET) ||
                            rune_cedar_at(parser, RUNE_TOKEN_LPAREN);
         parser->lexer = saved.lexer;
         parser->token = saved.token;
@@ -643,7 +680,8 @@ static struct rune_cedar_expr *read_unary(struct rune_cedar_parser *parser)
         expr = read_member(parser);
     }
     while (expr != NULL && count > 0) {
-        expr = make_unary(parser, kind == RUNE_TOKEN_BANG ? RUNE_EXPR_NOT : RUNE_EXPR_NEG, places[--count], expr);
+        expr = make_unary(parser, kind == RUNE_TOKEN_BANG ? RUNE_EXPR_NOT : RUNE_EXPR_NEG,
+                          places[--count], expr);
     }
     return expr;
 }
@@ -654,8 +692,9 @@ static struct rune_cedar_expr *read_mult(struct rune_cedar_parser *parser)
     struct rune_cedar_expr *expr = read_unary(parser);
     while (expr != NULL) {
         if (rune_cedar_at(parser, RUNE_TOKEN_SLASH) || rune_cedar_at(parser, RUNE_TOKEN_PERCENT)) {
-            rune_cedar_error(parser, "RUNE-C0207", rune_cedar_token_span(parser), "multiply the other side instead",
-                             "Cedar has no %s", rune_cedar_at(parser, RUNE_TOKEN_SLASH) ? "division" : "remainder");
+            rune_cedar_error(parser, "RUNE-C0207", rune_cedar_token_span(parser),
+                             "multiply the other side instead", "Cedar has no %s",
+                             rune_cedar_at(parser, RUNE_TOKEN_SLASH) ? "division" : "remainder");
         } else if (!rune_cedar_at(parser, RUNE_TOKEN_STAR)) {
             break;
         }
@@ -670,8 +709,10 @@ static struct rune_cedar_expr *read_add(struct rune_cedar_parser *parser)
 {
     uint32_t start = parser->token.offset;
     struct rune_cedar_expr *expr = read_mult(parser);
-    while (expr != NULL && (rune_cedar_at(parser, RUNE_TOKEN_PLUS) || rune_cedar_at(parser, RUNE_TOKEN_MINUS))) {
-        enum rune_cedar_expr_kind kind = rune_cedar_at(parser, RUNE_TOKEN_PLUS) ? RUNE_EXPR_ADD : RUNE_EXPR_SUB;
+    while (expr != NULL &&
+           (rune_cedar_at(parser, RUNE_TOKEN_PLUS) || rune_cedar_at(parser, RUNE_TOKEN_MINUS))) {
+        enum rune_cedar_expr_kind kind =
+            rune_cedar_at(parser, RUNE_TOKEN_PLUS) ? RUNE_EXPR_ADD : RUNE_EXPR_SUB;
         rune_cedar_advance(parser);
         struct rune_cedar_expr *right = read_mult(parser);
         expr = right == NULL ? NULL : make_binary(parser, kind, start, expr, right);
@@ -681,7 +722,8 @@ static struct rune_cedar_expr *read_add(struct rune_cedar_parser *parser)
 
 /* ---- relations ---- */
 
-static bool relation_kind(const struct rune_cedar_parser *parser, enum rune_cedar_expr_kind *ret_kind)
+static bool relation_kind(const struct rune_cedar_parser *parser,
+                          enum rune_cedar_expr_kind *ret_kind)
 {
     switch ((enum rune_cedar_token_kind)parser->token.kind) {
     case RUNE_TOKEN_EQ:
@@ -718,7 +760,8 @@ static bool read_has_path(struct rune_cedar_parser *parser, struct rune_cedar_pa
     struct rune_str name;
     bool is_string = rune_cedar_at(parser, RUNE_TOKEN_STRING);
     if (!is_string && !rune_cedar_at(parser, RUNE_TOKEN_IDENT)) {
-        rune_cedar_expected(parser, "an attribute name", "after `has` stands a name, names joined by `.`, or a string");
+        rune_cedar_expected(parser, "an attribute name",
+                            "after `has` stands a name, names joined by `.`, or a string");
         return false;
     }
     bool more = true;
@@ -735,13 +778,14 @@ static bool read_has_path(struct rune_cedar_parser *parser, struct rune_cedar_pa
         more = !is_string && rune_cedar_accept(parser, RUNE_TOKEN_DOT);
     }
     ret_path->count = (uint32_t)(parser->names.count - first);
-    ret_path->names = rune_arena_memdup(parser->arena, parser->names.items + first, ret_path->count * sizeof name);
+    ret_path->names = rune_arena_memdup(parser->arena, parser->names.items + first,
+                                        ret_path->count * sizeof name);
     parser->names.count = first;
     return ret_path->names != NULL || rune_cedar_nomem(parser);
 }
 
-static struct rune_cedar_expr *read_has(struct rune_cedar_parser *parser, struct rune_cedar_expr *object,
-                                        uint32_t start)
+static struct rune_cedar_expr *read_has(struct rune_cedar_parser *parser,
+                                        struct rune_cedar_expr *object, uint32_t start)
 {
     struct rune_cedar_path path;
     rune_cedar_advance(parser);
@@ -755,13 +799,14 @@ static struct rune_cedar_expr *read_has(struct rune_cedar_parser *parser, struct
     return expr;
 }
 
-static struct rune_cedar_expr *read_like(struct rune_cedar_parser *parser, struct rune_cedar_expr *text, uint32_t start)
+static struct rune_cedar_expr *read_like(struct rune_cedar_parser *parser,
+                                         struct rune_cedar_expr *text, uint32_t start)
 {
     struct rune_cedar_pattern pattern = {NULL, 0};
     rune_cedar_advance(parser);
     if (rune_cedar_at(parser, RUNE_TOKEN_STRING)) {
-        enum rune_err err =
-            rune_cedar_unescape_pattern(rune_cedar_token_span(parser), parser->arena, &pattern, parser->diag);
+        enum rune_err err = rune_cedar_unescape_pattern(rune_cedar_token_span(parser),
+                                                        parser->arena, &pattern, parser->diag);
         if (err == RUNE_E_NOMEM) {
             rune_cedar_nomem(parser);
             return NULL;
@@ -784,7 +829,8 @@ static struct rune_cedar_expr *read_like(struct rune_cedar_parser *parser, struc
     return expr;
 }
 
-static struct rune_cedar_expr *read_is(struct rune_cedar_parser *parser, struct rune_cedar_expr *entity, uint32_t start)
+static struct rune_cedar_expr *read_is(struct rune_cedar_parser *parser,
+                                       struct rune_cedar_expr *entity, uint32_t start)
 {
     struct rune_cedar_expr *args[2] = {entity, NULL};
     struct rune_str type;
@@ -807,7 +853,8 @@ static struct rune_cedar_expr *read_is(struct rune_cedar_parser *parser, struct 
     return expr;
 }
 
-static struct rune_cedar_expr *read_comparison(struct rune_cedar_parser *parser, enum rune_cedar_expr_kind kind,
+static struct rune_cedar_expr *read_comparison(struct rune_cedar_parser *parser,
+                                               enum rune_cedar_expr_kind kind,
                                                struct rune_cedar_expr *left, uint32_t start)
 {
     if (rune_cedar_at(parser, RUNE_TOKEN_ASSIGN)) {
@@ -844,9 +891,10 @@ static struct rune_cedar_expr *read_relation(struct rune_cedar_parser *parser)
         expr = read_is(parser, expr, start);
     }
     if (expr != NULL && at_relation(parser)) {
-        rune_cedar_error(parser, "RUNE-C0205", rune_cedar_token_span(parser),
-                         "say with parentheses what is meant: (a == b) == c, or join the tests with `&&`",
-                         "relations do not chain");
+        rune_cedar_error(
+            parser, "RUNE-C0205", rune_cedar_token_span(parser),
+            "say with parentheses what is meant: (a == b) == c, or join the tests with `&&`",
+            "relations do not chain");
         return NULL;
     }
     return expr;
@@ -874,10 +922,12 @@ static struct rune_cedar_expr *read_or(struct rune_cedar_parser *parser)
     return expr;
 }
 
-static bool expect_word(struct rune_cedar_parser *parser, enum rune_cedar_word word, const char *what)
+static bool expect_word(struct rune_cedar_parser *parser, enum rune_cedar_word word,
+                        const char *what)
 {
     if (!rune_cedar_at_word(parser, word)) {
-        rune_cedar_expected(parser, what, "a condition is written `if .. then .. else ..`, with all three parts");
+        rune_cedar_expected(parser, what,
+                            "a condition is written `if .. then .. else ..`, with all three parts");
         return false;
     }
     rune_cedar_advance(parser);
@@ -894,8 +944,10 @@ static struct rune_cedar_expr *read_if(struct rune_cedar_parser *parser)
                          "`if` is a reserved word and cannot be part of a name");
         return NULL;
     }
-    bool ok = (args[0] = rune_cedar_read_expr(parser)) != NULL && expect_word(parser, RUNE_WORD_THEN, "`then`") &&
-              (args[1] = rune_cedar_read_expr(parser)) != NULL && expect_word(parser, RUNE_WORD_ELSE, "`else`") &&
+    bool ok = (args[0] = rune_cedar_read_expr(parser)) != NULL &&
+              expect_word(parser, RUNE_WORD_THEN, "`then`") &&
+              (args[1] = rune_cedar_read_expr(parser)) != NULL &&
+              expect_word(parser, RUNE_WORD_ELSE, "`else`") &&
               (args[2] = rune_cedar_read_expr(parser)) != NULL;
     return ok ? make_args(parser, RUNE_EXPR_IF, start, args, 3) : NULL;
 }
@@ -909,7 +961,8 @@ struct rune_cedar_expr *rune_cedar_read_expr(struct rune_cedar_parser *parser)
         return NULL;
     }
     parser->nesting++;
-    struct rune_cedar_expr *expr = rune_cedar_at_word(parser, RUNE_WORD_IF) ? read_if(parser) : read_or(parser);
+    struct rune_cedar_expr *expr =
+        rune_cedar_at_word(parser, RUNE_WORD_IF) ? read_if(parser) : read_or(parser);
     parser->nesting--;
     return expr;
 }

@@ -23,12 +23,14 @@ bool rune_cedar_read_string(struct rune_cedar_parser *parser, struct rune_str *r
     return true;
 }
 
-static void report_reserved(struct rune_cedar_parser *parser, struct rune_cedar_token token, const char *what)
+static void report_reserved(struct rune_cedar_parser *parser, struct rune_cedar_token token,
+                            const char *what)
 {
     struct rune_span span = {parser->lexer.source, token.offset, token.length};
     struct rune_str text = rune_cedar_text(parser, token);
     if (token.word == RUNE_WORD_CEDAR) {
-        rune_cedar_error(parser, "RUNE-C0202", span, "choose another name", "`__cedar` is reserved for Cedar itself");
+        rune_cedar_error(parser, "RUNE-C0202", span, "choose another name",
+                         "`__cedar` is reserved for Cedar itself");
     } else {
         rune_cedar_error(parser, "RUNE-C0202", span,
                          "a reserved word in quotes is fine: x[\"if\"], {\"if\": 1}, x has \"if\"",
@@ -36,7 +38,8 @@ static void report_reserved(struct rune_cedar_parser *parser, struct rune_cedar_
     }
 }
 
-bool rune_cedar_read_ident(struct rune_cedar_parser *parser, const char *what, struct rune_str *ret_name)
+bool rune_cedar_read_ident(struct rune_cedar_parser *parser, const char *what,
+                           struct rune_str *ret_name)
 {
     struct rune_cedar_token token = parser->token;
     if (token.kind != RUNE_TOKEN_IDENT) {
@@ -51,7 +54,8 @@ bool rune_cedar_read_ident(struct rune_cedar_parser *parser, const char *what, s
     return true;
 }
 
-/* The parts pushed on parser->names since `first`, joined by "::". Borrowed from the text when it is written so. */
+/* The parts pushed on parser->names since `first`, joined by "::". Borrowed from the text when it
+ * is written so. */
 static bool join_name(struct rune_cedar_parser *parser, size_t first, uint32_t start, uint32_t end,
                       struct rune_str *ret_name)
 {
@@ -150,7 +154,8 @@ bool rune_cedar_read_type(struct rune_cedar_parser *parser, struct rune_str *ret
         return false;
     }
     if (name.kind == RUNE_CEDAR_UID) {
-        rune_cedar_error(parser, "RUNE-C0410", name.span, "test for one entity with `==`, for a type with `is`",
+        rune_cedar_error(parser, "RUNE-C0410", name.span,
+                         "test for one entity with `==`, for a type with `is`",
                          "`is` wants an entity type, this is one entity");
     }
     *ret_name = name.uid.type;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Policies: annotations, effect, scope, conditions.
  *
- *     policy := {'@' name ['(' string ')']} ('permit' | 'forbid') '(' scope ')' {('when' | 'unless') '{' expr '}'} ';'
+ *     policy := {'@' name ['(' string ')']} ('permit' | 'forbid') '(' scope ')' {('when' |
+ *     'unless') '{' expr '}'} ';'
  *
- * Recovery: after a mistake of grammar everything is skipped to behind the next `;`, or to the next `permit (` or
- * `forbid (`, should the `;` be what was forgotten. */
+ * Recovery: after a mistake of grammar everything is skipped to behind the next `;`, or to the next
+ * `permit (` or `forbid (`, should the `;` be what was forgotten. */
 #include "cedar/parser.h"
 
 #include <stdio.h>
@@ -18,7 +19,8 @@ RUNE_VEC(rune_vec_condition, struct rune_cedar_condition);
 RUNE_VEC(rune_vec_policies, struct rune_cedar_policy);
 RUNE_VEC(rune_vec_uid, struct rune_cedar_uid);
 
-static const char scope_help[] = "a scope names the three in this order: permit(principal, action, resource)";
+static const char scope_help[] =
+    "a scope names the three in this order: permit(principal, action, resource)";
 static const char uid_help[] = "write an entity like User::\"alice\"";
 
 /* ---- shared by the parser's files ---- */
@@ -40,13 +42,14 @@ struct rune_span rune_cedar_token_span(const struct rune_cedar_parser *parser)
     return (struct rune_span){parser->lexer.source, parser->token.offset, parser->token.length};
 }
 
-struct rune_str rune_cedar_text(const struct rune_cedar_parser *parser, struct rune_cedar_token token)
+struct rune_str rune_cedar_text(const struct rune_cedar_parser *parser,
+                                struct rune_cedar_token token)
 {
     return rune_cedar_token_str(&parser->lexer, token);
 }
 
-void rune_cedar_error(struct rune_cedar_parser *parser, const char *code, struct rune_span span, const char *help,
-                      const char *fmt, ...)
+void rune_cedar_error(struct rune_cedar_parser *parser, const char *code, struct rune_span span,
+                      const char *help, const char *fmt, ...)
 {
     char text[512];
     va_list args;
@@ -71,8 +74,9 @@ void rune_cedar_expected(struct rune_cedar_parser *parser, const char *what, con
                          "expected %s, but the text ends here", what);
     } else {
         bool is_long = text.length > 40;
-        rune_cedar_error(parser, "RUNE-C0201", rune_cedar_token_span(parser), help, "expected %s, found `%.*s%s`", what,
-                         is_long ? 36 : (int)text.length, text.data, is_long ? ".." : "");
+        rune_cedar_error(parser, "RUNE-C0201", rune_cedar_token_span(parser), help,
+                         "expected %s, found `%.*s%s`", what, is_long ? 36 : (int)text.length,
+                         text.data, is_long ? ".." : "");
     }
 }
 
@@ -82,7 +86,8 @@ bool rune_cedar_nomem(struct rune_cedar_parser *parser)
     return false;
 }
 
-bool rune_cedar_expect(struct rune_cedar_parser *parser, enum rune_cedar_token_kind kind, const char *help)
+bool rune_cedar_expect(struct rune_cedar_parser *parser, enum rune_cedar_token_kind kind,
+                       const char *help)
 {
     if (rune_cedar_accept(parser, kind)) {
         return true;
@@ -91,7 +96,8 @@ bool rune_cedar_expect(struct rune_cedar_parser *parser, enum rune_cedar_token_k
     return false;
 }
 
-bool rune_cedar_expect_close(struct rune_cedar_parser *parser, enum rune_cedar_token_kind kind, uint32_t open)
+bool rune_cedar_expect_close(struct rune_cedar_parser *parser, enum rune_cedar_token_kind kind,
+                             uint32_t open)
 {
     if (rune_cedar_accept(parser, kind)) {
         return true;
@@ -99,20 +105,23 @@ bool rune_cedar_expect_close(struct rune_cedar_parser *parser, enum rune_cedar_t
     bool is_invalid = rune_cedar_at(parser, RUNE_TOKEN_INVALID);
     rune_cedar_expected(parser, rune_cedar_token_text(kind), NULL);
     if (!is_invalid) {
-        rune_diag_note(parser->diag, (struct rune_span){parser->lexer.source, open, 1}, "to close this");
+        rune_diag_note(parser->diag, (struct rune_span){parser->lexer.source, open, 1},
+                       "to close this");
     }
     return false;
 }
 
 /* ---- annotations ---- */
 
-static bool read_annotation(struct rune_cedar_parser *parser, struct rune_cedar_annotation *ret_annotation)
+static bool read_annotation(struct rune_cedar_parser *parser,
+                            struct rune_cedar_annotation *ret_annotation)
 {
     uint32_t start = parser->token.offset;
     struct rune_cedar_annotation annotation = {.value = RUNE_STR("")};
     rune_cedar_advance(parser);
     if (!rune_cedar_at(parser, RUNE_TOKEN_IDENT)) {
-        rune_cedar_expected(parser, "an annotation's name", "an annotation is written @name(\"value\")");
+        rune_cedar_expected(parser, "an annotation's name",
+                            "an annotation is written @name(\"value\")");
         return false;
     }
     annotation.name = rune_cedar_text(parser, parser->token); /* reserved words are fine here */
@@ -149,15 +158,16 @@ static bool read_annotations(struct rune_cedar_parser *parser, struct rune_cedar
         for (size_t i = 0; i < list.count; i++) {
             if (rune_str_equal(list.items[i].name, annotation.name)) {
                 rune_cedar_error(parser, "RUNE-C0311", annotation.span, "keep one of them",
-                                 "this policy has two annotations @%.*s", RUNE_STR_ARG(annotation.name));
+                                 "this policy has two annotations @%.*s",
+                                 RUNE_STR_ARG(annotation.name));
                 rune_diag_note(parser->diag, list.items[i].span, "the first is here");
                 break;
             }
         }
         if (list.count == MAX_ANNOTATIONS) {
             parser->limit = true;
-            rune_cedar_error(parser, "RUNE-C0105", annotation.span, NULL, "a policy can have %u annotations",
-                             MAX_ANNOTATIONS);
+            rune_cedar_error(parser, "RUNE-C0105", annotation.span, NULL,
+                             "a policy can have %u annotations", MAX_ANNOTATIONS);
             goto out;
         }
         if (!RUNE_VEC_PUSH(&list, annotation)) {
@@ -166,7 +176,8 @@ static bool read_annotations(struct rune_cedar_parser *parser, struct rune_cedar
         }
     }
     if (list.count > 0) {
-        policy->annotations = rune_arena_memdup(parser->arena, list.items, list.count * sizeof *list.items);
+        policy->annotations =
+            rune_arena_memdup(parser->arena, list.items, list.count * sizeof *list.items);
         policy->annotation_count = (uint32_t)list.count;
         if (policy->annotations == NULL) {
             rune_cedar_nomem(parser);
@@ -188,7 +199,8 @@ static const char *operand_text(enum operand operand, enum rune_cedar_var var)
 {
     switch (operand) {
     case OPERAND_UID_OR_SLOT:
-        return var == RUNE_CEDAR_PRINCIPAL ? "an entity or the slot ?principal" : "an entity or the slot ?resource";
+        return var == RUNE_CEDAR_PRINCIPAL ? "an entity or the slot ?principal"
+                                           : "an entity or the slot ?resource";
     case OPERAND_UID_OR_LIST:
         return "an action or a list of actions";
     case OPERAND_UID:
@@ -197,9 +209,11 @@ static const char *operand_text(enum operand operand, enum rune_cedar_var var)
     return var == RUNE_CEDAR_ACTION ? "an action" : "an entity";
 }
 
-static void report_operand(struct rune_cedar_parser *parser, enum operand operand, enum rune_cedar_var var)
+static void report_operand(struct rune_cedar_parser *parser, enum operand operand,
+                           enum rune_cedar_var var)
 {
-    const char *help = var == RUNE_CEDAR_ACTION ? "write an action like Action::\"view\"" : uid_help;
+    const char *help =
+        var == RUNE_CEDAR_ACTION ? "write an action like Action::\"view\"" : uid_help;
     if (rune_cedar_at(parser, RUNE_TOKEN_LBRACKET) && var != RUNE_CEDAR_ACTION) {
         help = "only actions can be `in` a list; move the test into a `when` condition";
     } else if (rune_cedar_at(parser, RUNE_TOKEN_LBRACKET)) {
@@ -208,14 +222,16 @@ static void report_operand(struct rune_cedar_parser *parser, enum operand operan
         help = var == RUNE_CEDAR_ACTION ? "an action's type is missing: Action::\"...\""
                                         : "its type is missing: User::\"...\"";
     } else if (rune_cedar_at(parser, RUNE_TOKEN_SLOT)) {
-        help = var == RUNE_CEDAR_ACTION ? "there are no slots for actions"
-                                        : "there are ?principal and ?resource, each for its own variable";
+        help = var == RUNE_CEDAR_ACTION
+                   ? "there are no slots for actions"
+                   : "there are ?principal and ?resource, each for its own variable";
     }
     rune_cedar_expected(parser, operand_text(operand, var), help);
 }
 
-static bool read_operand(struct rune_cedar_parser *parser, enum operand operand, enum rune_cedar_var var,
-                         struct rune_cedar_scope *scope, struct rune_vec_uid *uids);
+static bool read_operand(struct rune_cedar_parser *parser, enum operand operand,
+                         enum rune_cedar_var var, struct rune_cedar_scope *scope,
+                         struct rune_vec_uid *uids);
 
 static bool read_action_list(struct rune_cedar_parser *parser, struct rune_cedar_scope *scope,
                              struct rune_vec_uid *uids)
@@ -237,48 +253,55 @@ static bool read_action_list(struct rune_cedar_parser *parser, struct rune_cedar
 static bool slot_fits(const struct rune_cedar_parser *parser, enum rune_cedar_var var)
 {
     struct rune_str text = rune_cedar_text(parser, parser->token);
-    return rune_str_equal(text, var == RUNE_CEDAR_PRINCIPAL ? RUNE_STR("?principal") : RUNE_STR("?resource"));
+    return rune_str_equal(text, var == RUNE_CEDAR_PRINCIPAL ? RUNE_STR("?principal")
+                                                            : RUNE_STR("?resource"));
 }
 
 static bool is_action_type(struct rune_str type)
 {
     struct rune_str last = RUNE_STR("Action");
-    if (type.length < last.length || memcmp(type.data + type.length - last.length, last.data, last.length) != 0) {
+    if (type.length < last.length ||
+        memcmp(type.data + type.length - last.length, last.data, last.length) != 0) {
         return false;
     }
     return type.length == last.length || type.data[type.length - last.length - 1] == ':';
 }
 
-static bool read_uid_operand(struct rune_cedar_parser *parser, enum operand operand, enum rune_cedar_var var,
-                             struct rune_vec_uid *uids)
+static bool read_uid_operand(struct rune_cedar_parser *parser, enum operand operand,
+                             enum rune_cedar_var var, struct rune_vec_uid *uids)
 {
     struct rune_cedar_name name;
     if (!rune_cedar_read_name(parser, &name)) {
         return false;
     }
     if (name.kind != RUNE_CEDAR_UID) {
-        const char *help = var == RUNE_CEDAR_ACTION
-                               ? "an action is written like Action::\"view\""
-                               : "test for a type with `is`; an entity needs its id: User::\"alice\"";
-        rune_cedar_error(parser, "RUNE-C0307", name.span, help, "expected %s, found the name `%.*s`",
-                         operand_text(operand, var), RUNE_STR_ARG(name.uid.type));
+        const char *help =
+            var == RUNE_CEDAR_ACTION
+                ? "an action is written like Action::\"view\""
+                : "test for a type with `is`; an entity needs its id: User::\"alice\"";
+        rune_cedar_error(parser, "RUNE-C0307", name.span, help,
+                         "expected %s, found the name `%.*s`", operand_text(operand, var),
+                         RUNE_STR_ARG(name.uid.type));
     } else if (var == RUNE_CEDAR_ACTION && !is_action_type(name.uid.type)) {
-        rune_cedar_error(parser, "RUNE-C0309", name.span,
-                         "an action's type is `Action`, perhaps in a namespace: App::Action::\"view\"",
-                         "`%.*s` is no type of actions", RUNE_STR_ARG(name.uid.type));
+        rune_cedar_error(
+            parser, "RUNE-C0309", name.span,
+            "an action's type is `Action`, perhaps in a namespace: App::Action::\"view\"",
+            "`%.*s` is no type of actions", RUNE_STR_ARG(name.uid.type));
     }
     return RUNE_VEC_PUSH(uids, name.uid) || rune_cedar_nomem(parser);
 }
 
-static bool read_operand(struct rune_cedar_parser *parser, enum operand operand, enum rune_cedar_var var,
-                         struct rune_cedar_scope *scope, struct rune_vec_uid *uids)
+static bool read_operand(struct rune_cedar_parser *parser, enum operand operand,
+                         enum rune_cedar_var var, struct rune_cedar_scope *scope,
+                         struct rune_vec_uid *uids)
 {
     if (rune_cedar_at(parser, RUNE_TOKEN_LPAREN)) { /* as deep as one likes, says Cedar's grammar */
         uint32_t open = parser->token.offset;
         if (parser->nesting == RUNE_CEDAR_MAX_NESTING) {
             parser->limit = true;
-            rune_cedar_error(parser, "RUNE-C0105", rune_cedar_token_span(parser), "drop the parentheses",
-                             "this is nested deeper than %u levels", RUNE_CEDAR_MAX_NESTING);
+            rune_cedar_error(parser, "RUNE-C0105", rune_cedar_token_span(parser),
+                             "drop the parentheses", "this is nested deeper than %u levels",
+                             RUNE_CEDAR_MAX_NESTING);
             return false;
         }
         rune_cedar_advance(parser);
@@ -290,7 +313,8 @@ static bool read_operand(struct rune_cedar_parser *parser, enum operand operand,
     if (rune_cedar_at(parser, RUNE_TOKEN_LBRACKET) && operand == OPERAND_UID_OR_LIST) {
         return read_action_list(parser, scope, uids);
     }
-    if (rune_cedar_at(parser, RUNE_TOKEN_SLOT) && operand == OPERAND_UID_OR_SLOT && slot_fits(parser, var)) {
+    if (rune_cedar_at(parser, RUNE_TOKEN_SLOT) && operand == OPERAND_UID_OR_SLOT &&
+        slot_fits(parser, var)) {
         scope->is_slot = true;
         rune_cedar_advance(parser);
         return true;
@@ -303,13 +327,15 @@ static bool read_operand(struct rune_cedar_parser *parser, enum operand operand,
 }
 
 /* `is T` of a scope. */
-static bool read_scope_type(struct rune_cedar_parser *parser, enum rune_cedar_var var, struct rune_cedar_scope *scope)
+static bool read_scope_type(struct rune_cedar_parser *parser, enum rune_cedar_var var,
+                            struct rune_cedar_scope *scope)
 {
     if (!rune_cedar_at_word(parser, RUNE_WORD_IS)) {
         return true;
     }
     if (var == RUNE_CEDAR_ACTION) {
-        rune_cedar_error(parser, "RUNE-C0306", rune_cedar_token_span(parser), "move it into a `when` condition",
+        rune_cedar_error(parser, "RUNE-C0306", rune_cedar_token_span(parser),
+                         "move it into a `when` condition",
                          "`is` cannot test the action in the scope");
     }
     rune_cedar_advance(parser);
@@ -330,15 +356,18 @@ static bool read_scope_relation(struct rune_cedar_parser *parser, enum rune_ceda
         scope->op = RUNE_SCOPE_EQ;
         if (has_type) {
             rune_cedar_error(parser, "RUNE-C0305", rune_cedar_token_span(parser),
-                             "the entity has its type: drop the `is`", "`is` and `==` do not go together");
+                             "the entity has its type: drop the `is`",
+                             "`is` and `==` do not go together");
         }
     } else if (rune_cedar_at(parser, RUNE_TOKEN_ASSIGN)) {
         rune_cedar_error(parser, "RUNE-C0204", rune_cedar_token_span(parser), "compare with `==`",
                          "`=` is no operator");
     } else if (parser->token.kind >= RUNE_TOKEN_NE && parser->token.kind <= RUNE_TOKEN_GE) {
         struct rune_str text = rune_cedar_text(parser, parser->token);
-        rune_cedar_error(parser, "RUNE-C0304", rune_cedar_token_span(parser), "move the test into a `when` condition",
-                         "a scope compares with `==`, `in` and `is`, not with `%.*s`", RUNE_STR_ARG(text));
+        rune_cedar_error(parser, "RUNE-C0304", rune_cedar_token_span(parser),
+                         "move the test into a `when` condition",
+                         "a scope compares with `==`, `in` and `is`, not with `%.*s`",
+                         RUNE_STR_ARG(text));
     } else {
         return true;
     }
@@ -348,13 +377,15 @@ static bool read_scope_relation(struct rune_cedar_parser *parser, enum rune_ceda
     }
     if (rune_cedar_at_word(parser, RUNE_WORD_IS)) {
         rune_cedar_error(parser, "RUNE-C0304", rune_cedar_token_span(parser),
-                         "write `is` first: principal is User in Group::\"g\"", "`is` stands before `in`");
+                         "write `is` first: principal is User in Group::\"g\"",
+                         "`is` stands before `in`");
         return false;
     }
     if (rune_cedar_at(parser, RUNE_TOKEN_AND) || rune_cedar_at(parser, RUNE_TOKEN_OR)) {
         rune_cedar_error(parser, "RUNE-C0304", rune_cedar_token_span(parser),
-                         rune_cedar_at(parser, RUNE_TOKEN_AND) ? "move the second test into a `when` condition"
-                                                               : "write a second policy, or a `when` condition",
+                         rune_cedar_at(parser, RUNE_TOKEN_AND)
+                             ? "move the second test into a `when` condition"
+                             : "write a second policy, or a `when` condition",
                          "a scope has one test for each variable");
         return false;
     }
@@ -363,7 +394,8 @@ static bool read_scope_relation(struct rune_cedar_parser *parser, enum rune_ceda
 
 static const char *const var_names[] = {"principal", "action", "resource"};
 
-static bool read_scope_var(struct rune_cedar_parser *parser, enum rune_cedar_var var, struct rune_cedar_scope *scope)
+static bool read_scope_var(struct rune_cedar_parser *parser, enum rune_cedar_var var,
+                           struct rune_cedar_scope *scope)
 {
     struct rune_vec_uid uids = {0};
     uint32_t start = parser->token.offset;
@@ -379,8 +411,8 @@ static bool read_scope_var(struct rune_cedar_parser *parser, enum rune_cedar_var
     }
     rune_cedar_advance(parser);
     if (rune_cedar_at(parser, RUNE_TOKEN_COLON)) {
-        rune_cedar_error(parser, "RUNE-C0310", rune_cedar_token_span(parser), "test for a type with `is`",
-                         "types are not declared with `:`");
+        rune_cedar_error(parser, "RUNE-C0310", rune_cedar_token_span(parser),
+                         "test for a type with `is`", "types are not declared with `:`");
         return false;
     }
     if (!read_scope_type(parser, var, scope) || !read_scope_relation(parser, var, scope, &uids)) {
@@ -403,7 +435,8 @@ out:
 
 static bool read_scope(struct rune_cedar_parser *parser, struct rune_cedar_policy *policy)
 {
-    struct rune_cedar_scope *const scopes[] = {&policy->principal, &policy->action, &policy->resource};
+    struct rune_cedar_scope *const scopes[] = {&policy->principal, &policy->action,
+                                               &policy->resource};
     uint32_t open = parser->token.offset;
     if (!rune_cedar_expect(parser, RUNE_TOKEN_LPAREN, scope_help)) {
         return false;
@@ -418,12 +451,14 @@ static bool read_scope(struct rune_cedar_parser *parser, struct rune_cedar_polic
         if (!read_scope_var(parser, (enum rune_cedar_var)var, scopes[var])) {
             return false;
         }
-        if (!rune_cedar_at(parser, RUNE_TOKEN_RPAREN) && !rune_cedar_expect(parser, RUNE_TOKEN_COMMA, NULL)) {
+        if (!rune_cedar_at(parser, RUNE_TOKEN_RPAREN) &&
+            !rune_cedar_expect(parser, RUNE_TOKEN_COMMA, NULL)) {
             return false;
         }
     }
     if (rune_cedar_at(parser, RUNE_TOKEN_IDENT)) {
-        rune_cedar_error(parser, "RUNE-C0303", rune_cedar_token_span(parser), "test it in a `when` condition",
+        rune_cedar_error(parser, "RUNE-C0303", rune_cedar_token_span(parser),
+                         "test it in a `when` condition",
                          "a scope has three variables, this is a fourth");
         return false;
     }
@@ -437,14 +472,16 @@ static bool read_scope(struct rune_cedar_parser *parser, struct rune_cedar_polic
 /* `permit (` or `forbid (`: here a policy begins. */
 static bool at_effect(const struct rune_cedar_parser *parser)
 {
-    if (!rune_cedar_at_word(parser, RUNE_WORD_PERMIT) && !rune_cedar_at_word(parser, RUNE_WORD_FORBID)) {
+    if (!rune_cedar_at_word(parser, RUNE_WORD_PERMIT) &&
+        !rune_cedar_at_word(parser, RUNE_WORD_FORBID)) {
         return false;
     }
     struct rune_cedar_lexer ahead = parser->lexer;
     return rune_cedar_lexer_next(&ahead).kind == RUNE_TOKEN_LPAREN;
 }
 
-static bool read_condition(struct rune_cedar_parser *parser, struct rune_cedar_condition *ret_condition)
+static bool read_condition(struct rune_cedar_parser *parser,
+                           struct rune_cedar_condition *ret_condition)
 {
     struct rune_cedar_token word = parser->token;
     ret_condition->is_unless = word.word == RUNE_WORD_UNLESS;
@@ -457,17 +494,19 @@ static bool read_condition(struct rune_cedar_parser *parser, struct rune_cedar_c
     }
     rune_cedar_advance(parser);
     uint32_t open = parser->token.offset;
-    if (!rune_cedar_expect(parser, RUNE_TOKEN_LBRACE, "a condition stands in braces: when { .. }")) {
+    if (!rune_cedar_expect(parser, RUNE_TOKEN_LBRACE,
+                           "a condition stands in braces: when { .. }")) {
         return false;
     }
     if (rune_cedar_at(parser, RUNE_TOKEN_RBRACE)) {
-        rune_cedar_error(parser, "RUNE-C0208", rune_cedar_token_span(parser), "write `true`, or drop the condition",
-                         "this condition is empty");
+        rune_cedar_error(parser, "RUNE-C0208", rune_cedar_token_span(parser),
+                         "write `true`, or drop the condition", "this condition is empty");
         rune_cedar_advance(parser);
         ret_condition->body = NULL;
     } else {
         ret_condition->body = rune_cedar_read_expr(parser);
-        if (ret_condition->body == NULL || !rune_cedar_expect_close(parser, RUNE_TOKEN_RBRACE, open)) {
+        if (ret_condition->body == NULL ||
+            !rune_cedar_expect_close(parser, RUNE_TOKEN_RBRACE, open)) {
             return false;
         }
     }
@@ -490,7 +529,8 @@ static bool read_conditions(struct rune_cedar_parser *parser, struct rune_cedar_
         }
     }
     if (list.count > 0) {
-        policy->conditions = rune_arena_memdup(parser->arena, list.items, list.count * sizeof *list.items);
+        policy->conditions =
+            rune_arena_memdup(parser->arena, list.items, list.count * sizeof *list.items);
         policy->condition_count = (uint32_t)list.count;
         if (policy->conditions == NULL) {
             rune_cedar_nomem(parser);
@@ -510,7 +550,8 @@ static bool read_policy(struct rune_cedar_parser *parser, struct rune_cedar_poli
         return false;
     }
     if (!rune_cedar_at(parser, RUNE_TOKEN_IDENT)) {
-        rune_cedar_expected(parser, "`permit` or `forbid`", "a policy begins: permit(principal, action, resource)");
+        rune_cedar_expected(parser, "`permit` or `forbid`",
+                            "a policy begins: permit(principal, action, resource)");
         return false;
     }
     policy->is_forbid = rune_cedar_at_word(parser, RUNE_WORD_FORBID);
@@ -535,20 +576,23 @@ static bool read_policy(struct rune_cedar_parser *parser, struct rune_cedar_poli
             rune_cedar_expected(parser, "`;`", NULL);
             return false;
         }
-        rune_cedar_error(parser, "RUNE-C0203", span, "every policy ends with `;`", "expected `;` behind this policy");
+        rune_cedar_error(parser, "RUNE-C0203", span, "every policy ends with `;`",
+                         "expected `;` behind this policy");
         return false;
     }
     policy->span = rune_cedar_span_from(parser, start);
     return true;
 }
 
-/* To where the next policy may begin. A `;` that nothing follows with which a policy begins was a slip itself. */
+/* To where the next policy may begin. A `;` that nothing follows with which a policy begins was a
+ * slip itself. */
 static void skip_policy(struct rune_cedar_parser *parser)
 {
     while (!rune_cedar_at(parser, RUNE_TOKEN_END) && !at_effect(parser)) {
         bool is_end = rune_cedar_accept(parser, RUNE_TOKEN_SEMICOLON);
-        if (is_end && (rune_cedar_at(parser, RUNE_TOKEN_AT) || rune_cedar_at_word(parser, RUNE_WORD_PERMIT) ||
-                       rune_cedar_at_word(parser, RUNE_WORD_FORBID))) {
+        if (is_end &&
+            (rune_cedar_at(parser, RUNE_TOKEN_AT) || rune_cedar_at_word(parser, RUNE_WORD_PERMIT) ||
+             rune_cedar_at_word(parser, RUNE_WORD_FORBID))) {
             return;
         }
         if (!is_end) {
@@ -569,8 +613,9 @@ static enum rune_err parser_init(struct rune_cedar_parser *parser, const struct 
     memset(parser, 0, sizeof *parser);
     size_t valid = rune_utf8_valid_prefix(source->text, source->length);
     if (valid < source->length) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0001", (struct rune_span){source, (uint32_t)valid, 1},
-                         "save the file as UTF-8", "this byte is not UTF-8");
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0001",
+                         (struct rune_span){source, (uint32_t)valid, 1}, "save the file as UTF-8",
+                         "this byte is not UTF-8");
         return RUNE_E_SYNTAX;
     }
     parser->arena = arena;

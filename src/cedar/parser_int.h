@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* parser_int: what the files of the policy parser share. Private to cedar/parser.c, parse_name.c and parse_expr.c.
+/* parser_int: what the files of the policy parser share. Private to cedar/parser.c, parse_name.c
+ * and parse_expr.c.
  *
- * Two kinds of mistakes. After a mistake of grammar the parser no longer knows where it is: functions return false or
- * NULL up to the policy, which is skipped to its end. A mistake of meaning (an unknown method, a reserved name) is
- * reported and parsing goes on: the tree has a stand-in there and is thrown away at the end. */
+ * Two kinds of mistakes. After a mistake of grammar the parser no longer knows where it is:
+ * functions return false or NULL up to the policy, which is skipped to its end. A mistake of
+ * meaning (an unknown method, a reserved name) is reported and parsing goes on: the tree has a
+ * stand-in there and is thrown away at the end. */
 #pragma once
 
 #include "base/vec.h"
@@ -36,24 +38,28 @@ struct rune_span rune_cedar_span_from(const struct rune_cedar_parser *parser, ui
 struct rune_span rune_cedar_token_span(const struct rune_cedar_parser *parser);
 
 /* Reports at a span; counts. */
-void rune_cedar_error(struct rune_cedar_parser *parser, const char *code, struct rune_span span, const char *help,
-                      const char *fmt, ...) RUNE_PRINTF(5, 6);
-/* Reports the current token as not what was expected (or what is wrong with it, if it is no token at all). */
+void rune_cedar_error(struct rune_cedar_parser *parser, const char *code, struct rune_span span,
+                      const char *help, const char *fmt, ...) RUNE_PRINTF(5, 6);
+/* Reports the current token as not what was expected (or what is wrong with it, if it is no token
+ * at all). */
 void rune_cedar_expected(struct rune_cedar_parser *parser, const char *what, const char *help);
 /* Out of memory: everything ends. Always false. */
 bool rune_cedar_nomem(struct rune_cedar_parser *parser);
 
-static inline bool rune_cedar_at(const struct rune_cedar_parser *parser, enum rune_cedar_token_kind kind)
+static inline bool rune_cedar_at(const struct rune_cedar_parser *parser,
+                                 enum rune_cedar_token_kind kind)
 {
     return parser->token.kind == kind;
 }
 
-static inline bool rune_cedar_at_word(const struct rune_cedar_parser *parser, enum rune_cedar_word word)
+static inline bool rune_cedar_at_word(const struct rune_cedar_parser *parser,
+                                      enum rune_cedar_word word)
 {
     return parser->token.word == word && parser->token.kind == RUNE_TOKEN_IDENT;
 }
 
-static inline bool rune_cedar_accept(struct rune_cedar_parser *parser, enum rune_cedar_token_kind kind)
+static inline bool rune_cedar_accept(struct rune_cedar_parser *parser,
+                                     enum rune_cedar_token_kind kind)
 {
     if (parser->token.kind != kind) {
         return false;
@@ -63,21 +69,26 @@ static inline bool rune_cedar_accept(struct rune_cedar_parser *parser, enum rune
 }
 
 /* Accepts, or reports that `kind` was expected. */
-bool rune_cedar_expect(struct rune_cedar_parser *parser, enum rune_cedar_token_kind kind, const char *help);
+bool rune_cedar_expect(struct rune_cedar_parser *parser, enum rune_cedar_token_kind kind,
+                       const char *help);
 
 /* A closing bracket; `open` is the place of its partner, which the message shows. */
-bool rune_cedar_expect_close(struct rune_cedar_parser *parser, enum rune_cedar_token_kind kind, uint32_t open);
+bool rune_cedar_expect_close(struct rune_cedar_parser *parser, enum rune_cedar_token_kind kind,
+                             uint32_t open);
 
-struct rune_str rune_cedar_text(const struct rune_cedar_parser *parser, struct rune_cedar_token token);
+struct rune_str rune_cedar_text(const struct rune_cedar_parser *parser,
+                                struct rune_cedar_token token);
 
 /* ---- parse_name.c ---- */
 
-/* A string token's text. False: not a string, or no memory; flaws in escapes are reported and give "". */
+/* A string token's text. False: not a string, or no memory; flaws in escapes are reported and give
+ * "". */
 bool rune_cedar_read_string(struct rune_cedar_parser *parser, struct rune_str *ret_text);
 
-/* An identifier that is not reserved; a reserved one is reported and read. False if there is none. `what` names what
- * it is for: "an attribute name". */
-bool rune_cedar_read_ident(struct rune_cedar_parser *parser, const char *what, struct rune_str *ret_name);
+/* An identifier that is not reserved; a reserved one is reported and read. False if there is none.
+ * `what` names what it is for: "an attribute name". */
+bool rune_cedar_read_ident(struct rune_cedar_parser *parser, const char *what,
+                           struct rune_str *ret_name);
 
 /* `A::B::C`, or an entity `A::B::"id"`. */
 enum rune_cedar_name_kind { RUNE_CEDAR_NAME, RUNE_CEDAR_UID };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Policies as text. Each operator knows how tightly it binds; an operand that binds less stands in parentheses. */
+/* Policies as text. Each operator knows how tightly it binds; an operand that binds less stands in
+ * parentheses. */
 #include "cedar/print.h"
 
 #include <inttypes.h>
@@ -99,7 +100,8 @@ static const struct infix {
 
 static const struct infix *infix_of(const struct rune_cedar_expr *expr)
 {
-    bool is_infix = expr->kind < sizeof infixes / sizeof infixes[0] && infixes[expr->kind].text != NULL;
+    bool is_infix =
+        expr->kind < sizeof infixes / sizeof infixes[0] && infixes[expr->kind].text != NULL;
     return is_infix ? &infixes[expr->kind] : NULL;
 }
 
@@ -157,7 +159,8 @@ static void print_access(const struct rune_cedar_expr *expr, uint32_t count, str
     }
 }
 
-/* A path of names that are no identifiers exists in JSON only: `x has "a" && x["a"] has "b"` means the same. */
+/* A path of names that are no identifiers exists in JSON only: `x has "a" && x["a"] has "b"` means
+ * the same. */
 static void print_has(const struct rune_cedar_expr *expr, struct rune_buf *out)
 {
     const struct rune_cedar_path *path = &expr->as.path;
@@ -206,7 +209,8 @@ static void print_is(const struct rune_cedar_expr *expr, struct rune_buf *out)
     }
 }
 
-static void print_list(const struct rune_cedar_expr *expr, uint32_t from, char open, char close, struct rune_buf *out)
+static void print_list(const struct rune_cedar_expr *expr, uint32_t from, char open, char close,
+                       struct rune_buf *out)
 {
     rune_buf_append_char(out, open);
     for (uint32_t i = from; i < expr->arg_count; i++) {
@@ -358,7 +362,8 @@ static void print_uids(const struct rune_cedar_scope *scope, struct rune_buf *ou
     rune_buf_append_char(out, ']');
 }
 
-static void print_scope(const struct rune_cedar_scope *scope, enum rune_cedar_var var, struct rune_buf *out)
+static void print_scope(const struct rune_cedar_scope *scope, enum rune_cedar_var var,
+                        struct rune_buf *out)
 {
     rune_buf_append_str(out, rune_est_vars[var]);
     if (scope->op == RUNE_SCOPE_IS || scope->op == RUNE_SCOPE_IS_IN) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* schema: Cedar schemas: fragments as they are written, and the one schema that they make together.
  *
- * A fragment is one document, human syntax (schema_parser.c) or JSON (schema_json.c), names as written. Resolving
- * (schema_resolve.c) merges fragments, finds what every name means, closes hierarchies. All nodes live in the build
- * arena. Used by: validator, schema_image (the form requests are checked against), translation, the CLI.
- * Specification: Cedar 4.6, crate 4.14.1. */
+ * A fragment is one document, human syntax (schema_parser.c) or JSON (schema_json.c), names as
+ * written. Resolving (schema_resolve.c) merges fragments, finds what every name means, closes
+ * hierarchies. All nodes live in the build arena. Used by: validator, schema_image (the form
+ * requests are checked against), translation, the CLI. Specification: Cedar 4.6, crate 4.14.1. */
 #pragma once
 
 #include <stdbool.h>
@@ -125,23 +125,29 @@ struct rune_schema_fragment {
     uint32_t namespace_count;
 };
 
-/* Parses human syntax. Reports all mistakes. RUNE_E_SYNTAX, RUNE_E_LIMIT (nesting), RUNE_E_NOMEM. Cost: linear. */
-RUNE_MUST_USE enum rune_err rune_schema_parse(const struct rune_source *source, struct rune_arena *arena,
-                                              struct rune_schema_fragment *ret_fragment, struct rune_diag *diag);
+/* Parses human syntax. Reports all mistakes. RUNE_E_SYNTAX, RUNE_E_LIMIT (nesting), RUNE_E_NOMEM.
+ * Cost: linear. */
+RUNE_MUST_USE enum rune_err rune_schema_parse(const struct rune_source *source,
+                                              struct rune_arena *arena,
+                                              struct rune_schema_fragment *ret_fragment,
+                                              struct rune_diag *diag);
 
 /* Reads the JSON form. As rune_schema_parse. */
-RUNE_MUST_USE enum rune_err rune_schema_parse_json(const struct rune_source *source, struct rune_arena *arena,
-                                                   struct rune_schema_fragment *ret_fragment, struct rune_diag *diag);
+RUNE_MUST_USE enum rune_err rune_schema_parse_json(const struct rune_source *source,
+                                                   struct rune_arena *arena,
+                                                   struct rune_schema_fragment *ret_fragment,
+                                                   struct rune_diag *diag);
 
 /* The JSON form of a fragment, two spaces a level. RUNE_E_NOMEM. */
 struct rune_buf;
-RUNE_MUST_USE enum rune_err rune_schema_print_json(const struct rune_schema_fragment *fragment, struct rune_buf *out);
+RUNE_MUST_USE enum rune_err rune_schema_print_json(const struct rune_schema_fragment *fragment,
+                                                   struct rune_buf *out);
 
-/* A fragment in human syntax. RUNE_E_INVALID: what JSON can say and the human syntax cannot (a named type as an entity
- * type's shape, additionalAttributes, attributes of actions, an entity type that a common type of its name hides) is
- * reported at its place; RUNE_E_NOMEM. */
-RUNE_MUST_USE enum rune_err rune_schema_print_text(const struct rune_schema_fragment *fragment, struct rune_buf *out,
-                                                   struct rune_diag *diag);
+/* A fragment in human syntax. RUNE_E_INVALID: what JSON can say and the human syntax cannot (a
+ * named type as an entity type's shape, additionalAttributes, attributes of actions, an entity type
+ * that a common type of its name hides) is reported at its place; RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_schema_print_text(const struct rune_schema_fragment *fragment,
+                                                   struct rune_buf *out, struct rune_diag *diag);
 
 /* ---- the schema: resolved ---- */
 
@@ -181,7 +187,7 @@ struct rune_schema_indexes {
 struct rune_cedar_entity_type {
     struct rune_str name; /* full */
     bool is_enum;
-    bool is_external; /* RFC 116: not defined by any fragment */
+    bool is_external;                    /* RFC 116: not defined by any fragment */
     const struct rune_cedar_type *attrs; /* a record */
     const struct rune_cedar_type *tags;  /* NULL: none */
     const struct rune_str *ids;
@@ -209,17 +215,19 @@ struct rune_cedar_schema {
     uint32_t action_count;
 };
 
-/* Merges fragments into one schema. Reports everything that does not resolve. RUNE_E_BUNDLE, RUNE_E_LIMIT (types nested
- * deeper than RUNE_SCHEMA_MAX_DEPTH), RUNE_E_NOMEM. */
-RUNE_MUST_USE enum rune_err rune_schema_resolve(const struct rune_schema_fragment *fragments, uint32_t count,
-                                                struct rune_arena *arena, struct rune_cedar_schema *ret_schema,
+/* Merges fragments into one schema. Reports everything that does not resolve. RUNE_E_BUNDLE,
+ * RUNE_E_LIMIT (types nested deeper than RUNE_SCHEMA_MAX_DEPTH), RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_schema_resolve(const struct rune_schema_fragment *fragments,
+                                                uint32_t count, struct rune_arena *arena,
+                                                struct rune_cedar_schema *ret_schema,
                                                 struct rune_diag *diag);
 
 /* Lookups. NULL: unknown. Cost: O(log n). */
-const struct rune_cedar_entity_type *rune_cedar_schema_find_type(const struct rune_cedar_schema *schema,
-                                                                 struct rune_str name);
-const struct rune_cedar_action *rune_cedar_schema_find_action(const struct rune_cedar_schema *schema,
-                                                              const struct rune_cedar_uid *uid);
+const struct rune_cedar_entity_type *
+rune_cedar_schema_find_type(const struct rune_cedar_schema *schema, struct rune_str name);
+const struct rune_cedar_action *
+rune_cedar_schema_find_action(const struct rune_cedar_schema *schema,
+                              const struct rune_cedar_uid *uid);
 const struct rune_cedar_type_attr *rune_cedar_type_find_attr(const struct rune_cedar_type *record,
                                                              struct rune_str name);
 /* True for `Action` and `NS::Action`. */

@@ -71,7 +71,8 @@ static bool grow_slots(struct writer *writer)
 }
 
 /* The offset of these words, found or appended. */
-static enum rune_err intern(struct writer *writer, const uint32_t *type, uint32_t size, rune_schema_type *ret_type)
+static enum rune_err intern(struct writer *writer, const uint32_t *type, uint32_t size,
+                            rune_schema_type *ret_type)
 {
     if (writer->used * 2 >= writer->slot_count && !grow_slots(writer)) {
         return RUNE_E_NOMEM;
@@ -99,7 +100,8 @@ static enum rune_err intern(struct writer *writer, const uint32_t *type, uint32_
 
 /* ---- types ---- */
 
-static enum rune_err write_type(struct writer *writer, const struct rune_cedar_type *type, rune_schema_type *ret_type);
+static enum rune_err write_type(struct writer *writer, const struct rune_cedar_type *type,
+                                rune_schema_type *ret_type);
 
 struct attr_words {
     uint32_t name, type, required;
@@ -112,7 +114,8 @@ static int compare_attrs(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static enum rune_err write_record(struct writer *writer, const struct rune_cedar_type *type, rune_schema_type *ret_type)
+static enum rune_err write_record(struct writer *writer, const struct rune_cedar_type *type,
+                                  rune_schema_type *ret_type)
 {
     size_t bottom = writer->scratch.count;
     enum rune_err err = put(&writer->scratch, RUNE_SCHEMA_RECORD);
@@ -183,7 +186,8 @@ static enum rune_err write_shallow(struct writer *writer, const struct rune_ceda
     return err == RUNE_OK ? intern(writer, words, 2, ret_type) : err;
 }
 
-static enum rune_err write_type(struct writer *writer, const struct rune_cedar_type *type, rune_schema_type *ret_type)
+static enum rune_err write_type(struct writer *writer, const struct rune_cedar_type *type,
+                                rune_schema_type *ret_type)
 {
     if (writer->depth == RUNE_SCHEMA_MAX_DEPTH) {
         return RUNE_E_LIMIT;
@@ -240,7 +244,8 @@ static enum rune_err write_indexes(struct writer *writer, const struct rune_sche
 }
 
 /* An enumeration always has a run, so that "none" means any id. */
-static enum rune_err write_ids(struct writer *writer, const struct rune_cedar_entity_type *type, uint32_t *ret_run)
+static enum rune_err write_ids(struct writer *writer, const struct rune_cedar_entity_type *type,
+                               uint32_t *ret_run)
 {
     size_t bottom = writer->scratch.count;
     enum rune_err err = RUNE_OK;
@@ -264,7 +269,8 @@ static enum rune_err intern_names(struct writer *writer)
         rune_term type, id;
         err = rune_dict_string(writer->dict, schema->actions[i].uid.type, &type);
         err = err == RUNE_OK ? rune_dict_string(writer->dict, schema->actions[i].uid.id, &id) : err;
-        err = err == RUNE_OK ? rune_dict_entity(writer->dict, type, id, &writer->action_uids[i]) : err;
+        err = err == RUNE_OK ? rune_dict_entity(writer->dict, type, id, &writer->action_uids[i])
+                             : err;
     }
     return err;
 }
@@ -294,23 +300,30 @@ static enum rune_err write_runs(struct writer *writer, struct rune_schema_entity
     const struct rune_cedar_schema *schema = writer->schema;
     enum rune_err err = RUNE_OK;
     for (uint32_t i = 0; err == RUNE_OK && i < schema->entity_type_count; i++) {
-        err = write_indexes(writer, &schema->entity_types[i].ancestors, writer->type_names, &types[i].ancestors);
+        err = write_indexes(writer, &schema->entity_types[i].ancestors, writer->type_names,
+                            &types[i].ancestors);
         err = err == RUNE_OK ? write_ids(writer, &schema->entity_types[i], &types[i].ids) : err;
     }
     for (uint32_t i = 0; err == RUNE_OK && i < schema->action_count; i++) {
         const struct rune_cedar_action *action = &schema->actions[i];
-        err = write_indexes(writer, &action->principals, writer->type_names, &actions[i].principals);
         err =
-            err == RUNE_OK ? write_indexes(writer, &action->resources, writer->type_names, &actions[i].resources) : err;
-        err = err == RUNE_OK ? write_indexes(writer, &action->parents, writer->action_uids, &actions[i].parents) : err;
-        err = err == RUNE_OK ? write_indexes(writer, &action->ancestors, writer->action_uids, &actions[i].ancestors)
+            write_indexes(writer, &action->principals, writer->type_names, &actions[i].principals);
+        err = err == RUNE_OK ? write_indexes(writer, &action->resources, writer->type_names,
+                                             &actions[i].resources)
+                             : err;
+        err = err == RUNE_OK ? write_indexes(writer, &action->parents, writer->action_uids,
+                                             &actions[i].parents)
+                             : err;
+        err = err == RUNE_OK ? write_indexes(writer, &action->ancestors, writer->action_uids,
+                                             &actions[i].ancestors)
                              : err;
     }
     return err;
 }
 
 /* A table of rows, sorted by their first word. */
-static enum rune_err write_table(struct writer *writer, void *rows, size_t count, size_t size, uint32_t *ret_offset)
+static enum rune_err write_table(struct writer *writer, void *rows, size_t count, size_t size,
+                                 uint32_t *ret_offset)
 {
     if (count > 1) {
         qsort(rows, count, size, compare_u32);
@@ -333,11 +346,16 @@ static enum rune_err write_all(struct writer *writer, struct rune_schema_entity_
     err = err == RUNE_OK ? write_types(writer, types, actions) : err;
     types_end = (uint32_t)writer->words->count;
     err = err == RUNE_OK ? write_runs(writer, types, actions) : err;
-    err = err == RUNE_OK ? write_table(writer, types, schema->entity_type_count, sizeof *types, &type_table) : err;
-    err = err == RUNE_OK ? write_table(writer, actions, schema->action_count, sizeof *actions, &action_table) : err;
+    err = err == RUNE_OK
+              ? write_table(writer, types, schema->entity_type_count, sizeof *types, &type_table)
+              : err;
+    err = err == RUNE_OK
+              ? write_table(writer, actions, schema->action_count, sizeof *actions, &action_table)
+              : err;
     if (err == RUNE_OK) {
-        const uint32_t header[] = {
-            RUNE_SCHEMA_VERSION, schema->entity_type_count, type_table, schema->action_count, action_table, types_end};
+        const uint32_t header[] = {RUNE_SCHEMA_VERSION, schema->entity_type_count,
+                                   type_table,          schema->action_count,
+                                   action_table,        types_end};
         memcpy(writer->words->items, header, sizeof header);
     }
     return err;
@@ -354,7 +372,8 @@ enum rune_err rune_schema_write(const struct rune_cedar_schema *schema, struct r
     writer.type_names = rune_calloc(types_count, sizeof *writer.type_names);
     writer.action_uids = rune_calloc(actions_count, sizeof *writer.action_uids);
     enum rune_err err = RUNE_OK;
-    if (types == NULL || actions == NULL || writer.type_names == NULL || writer.action_uids == NULL) {
+    if (types == NULL || actions == NULL || writer.type_names == NULL ||
+        writer.action_uids == NULL) {
         err = RUNE_E_NOMEM;
     }
     for (int i = 0; err == RUNE_OK && i < 6; i++) {

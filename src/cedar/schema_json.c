@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Schemas in JSON. Strict as Cedar's: no unknown member, no null but where the format has it. Members are looked at one
- * by one against a table of what an object may have. */
+/* Schemas in JSON. Strict as Cedar's: no unknown member, no null but where the format has it.
+ * Members are looked at one by one against a table of what an object may have. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,19 +21,20 @@ struct reader {
 
 /* ---- errors ---- */
 
-static bool fail(struct reader *reader, uint32_t offset, uint32_t length, const char *help, const char *fmt, ...)
-    RUNE_PRINTF(5, 6);
+static bool fail(struct reader *reader, uint32_t offset, uint32_t length, const char *help,
+                 const char *fmt, ...) RUNE_PRINTF(5, 6);
 
 /* Always false. */
-static bool fail(struct reader *reader, uint32_t offset, uint32_t length, const char *help, const char *fmt, ...)
+static bool fail(struct reader *reader, uint32_t offset, uint32_t length, const char *help,
+                 const char *fmt, ...)
 {
     char text[300];
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    rune_diag_report(reader->diag, RUNE_ERROR, "RUNE-C0510", (struct rune_span){reader->source, offset, length}, help,
-                     "%s", text);
+    rune_diag_report(reader->diag, RUNE_ERROR, "RUNE-C0510",
+                     (struct rune_span){reader->source, offset, length}, help, "%s", text);
     reader->errors++;
     return false;
 }
@@ -60,7 +61,8 @@ static struct rune_span key_span(const struct reader *reader, const struct rune_
 }
 
 /* Whether the object has only members of the list (NULL at its end). */
-static bool check_members(struct reader *reader, const struct rune_json_node *object, const char *const *names)
+static bool check_members(struct reader *reader, const struct rune_json_node *object,
+                          const char *const *names)
 {
     bool ok = true;
     for (uint32_t i = 0; i < object->as.object.count; i++) {
@@ -76,7 +78,8 @@ static bool check_members(struct reader *reader, const struct rune_json_node *ob
             struct rune_str nearest = rune_str_nearest(member->key, known, count);
             const char *help = nearest.length == 0
                                    ? NULL
-                                   : rune_arena_printf(reader->arena, "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
+                                   : rune_arena_printf(reader->arena, "did you mean `%.*s`?",
+                                                       RUNE_STR_ARG(nearest));
             ok = fail(reader, member->key_offset, (uint32_t)member->key.length + 2, help,
                       "there is no `%.*s` in a schema here", RUNE_STR_ARG(member->key));
         }
@@ -84,8 +87,8 @@ static bool check_members(struct reader *reader, const struct rune_json_node *ob
     return ok;
 }
 
-static bool is_type(struct reader *reader, const struct rune_json_node *node, enum rune_json_type type,
-                    const char *what)
+static bool is_type(struct reader *reader, const struct rune_json_node *node,
+                    enum rune_json_type type, const char *what)
 {
     return node->type == type || expected(reader, node, what);
 }
@@ -106,9 +109,11 @@ static bool is_reference(struct rune_str text)
 {
     for (;;) {
         const char *colon = memchr(text.data, ':', text.length);
-        struct rune_str part = {text.data, colon != NULL ? (size_t)(colon - text.data) : text.length};
+        struct rune_str part = {text.data,
+                                colon != NULL ? (size_t)(colon - text.data) : text.length};
         enum rune_cedar_word word = rune_cedar_word_find(part);
-        if (!rune_cedar_is_ident(part) || (rune_cedar_word_is_reserved(word) && word != RUNE_WORD_CEDAR)) {
+        if (!rune_cedar_is_ident(part) ||
+            (rune_cedar_word_is_reserved(word) && word != RUNE_WORD_CEDAR)) {
             return false;
         }
         if (colon == NULL) {
@@ -121,14 +126,16 @@ static bool is_reference(struct rune_str text)
     }
 }
 
-static bool read_reference(struct reader *reader, const struct rune_json_node *node, struct rune_schema_ast_ref *ref)
+static bool read_reference(struct reader *reader, const struct rune_json_node *node,
+                           struct rune_schema_ast_ref *ref)
 {
     if (!is_type(reader, node, RUNE_JSON_STRING, "a type's name")) {
         return false;
     }
     ref->name = node->as.text;
     ref->span = span_of(reader, node);
-    return is_reference(ref->name) || expected(reader, node, "a type's name, like \"User\" or \"App::User\"");
+    return is_reference(ref->name) ||
+           expected(reader, node, "a type's name, like \"User\" or \"App::User\"");
 }
 
 static bool read_references(struct reader *reader, const struct rune_json_node *node,
@@ -177,7 +184,8 @@ static bool read_annotations(struct reader *reader, const struct rune_json_node 
 
 /* ---- types ---- */
 
-static struct rune_schema_ast_type *read_type(struct reader *reader, const struct rune_json_node *node, bool is_attr);
+static struct rune_schema_ast_type *read_type(struct reader *reader,
+                                              const struct rune_json_node *node, bool is_attr);
 
 static int compare_attrs(const void *a, const void *b)
 {
@@ -185,7 +193,8 @@ static int compare_attrs(const void *a, const void *b)
                             ((const struct rune_schema_ast_attr *)b)->name);
 }
 
-static bool read_attrs(struct reader *reader, const struct rune_json_node *node, struct rune_schema_ast_type *type)
+static bool read_attrs(struct reader *reader, const struct rune_json_node *node,
+                       struct rune_schema_ast_type *type)
 {
     if (!is_type(reader, node, RUNE_JSON_OBJECT, "an object of types")) {
         return false;
@@ -222,8 +231,8 @@ static bool read_attrs(struct reader *reader, const struct rune_json_node *node,
     return ok;
 }
 
-static const struct rune_json_node *require(struct reader *reader, const struct rune_json_node *object,
-                                            const char *name)
+static const struct rune_json_node *require(struct reader *reader,
+                                            const struct rune_json_node *object, const char *name)
 {
     const struct rune_json_node *node = rune_json_find(object, name);
     if (node == NULL) {
@@ -233,8 +242,8 @@ static const struct rune_json_node *require(struct reader *reader, const struct 
 }
 
 /* Which members go with which kind. */
-static bool check_type_members(struct reader *reader, const struct rune_json_node *node, const char *const *allowed,
-                               bool is_attr)
+static bool check_type_members(struct reader *reader, const struct rune_json_node *node,
+                               const char *const *allowed, bool is_attr)
 {
     static const char *const around[] = {"type", "annotations", "required"};
     const char *names[8];
@@ -249,7 +258,8 @@ static bool check_type_members(struct reader *reader, const struct rune_json_nod
     return check_members(reader, node, names);
 }
 
-static bool read_named(struct reader *reader, const struct rune_json_node *node, struct rune_schema_ast_type *type)
+static bool read_named(struct reader *reader, const struct rune_json_node *node,
+                       struct rune_schema_ast_type *type)
 {
     const struct rune_json_node *name = require(reader, node, "name");
     struct rune_schema_ast_ref ref;
@@ -264,7 +274,8 @@ static bool read_named(struct reader *reader, const struct rune_json_node *node,
     return true;
 }
 
-static bool read_record(struct reader *reader, const struct rune_json_node *node, struct rune_schema_ast_type *type)
+static bool read_record(struct reader *reader, const struct rune_json_node *node,
+                        struct rune_schema_ast_type *type)
 {
     const struct rune_json_node *attrs = require(reader, node, "attributes");
     const struct rune_json_node *open = rune_json_find(node, "additionalAttributes");
@@ -275,8 +286,8 @@ static bool read_record(struct reader *reader, const struct rune_json_node *node
     return attrs != NULL && read_attrs(reader, attrs, type);
 }
 
-static bool read_type_body(struct reader *reader, const struct rune_json_node *node, struct rune_str kind,
-                           struct rune_schema_ast_type *type, bool is_attr)
+static bool read_type_body(struct reader *reader, const struct rune_json_node *node,
+                           struct rune_str kind, struct rune_schema_ast_type *type, bool is_attr)
 {
     static const char *const none[] = {NULL};
     static const char *const element[] = {"element", NULL};
@@ -317,9 +328,10 @@ static bool read_type_body(struct reader *reader, const struct rune_json_node *n
     return check_type_members(reader, node, none, is_attr);
 }
 
-/* An attribute's type has `required` beside it; `annotations` may be beside attributes and common types. NULL: reported.
- * Recursion is bounded by the depth of the JSON. */
-static struct rune_schema_ast_type *read_type(struct reader *reader, const struct rune_json_node *node, bool is_attr)
+/* An attribute's type has `required` beside it; `annotations` may be beside attributes and common
+ * types. NULL: reported. Recursion is bounded by the depth of the JSON. */
+static struct rune_schema_ast_type *read_type(struct reader *reader,
+                                              const struct rune_json_node *node, bool is_attr)
 {
     if (!is_type(reader, node, RUNE_JSON_OBJECT, "a type, like {\"type\": \"String\"}")) {
         return NULL;
@@ -344,7 +356,8 @@ static struct rune_schema_ast_type *read_type(struct reader *reader, const struc
 }
 
 /* A type that has neither `required` nor `annotations` beside it. */
-static struct rune_schema_ast_type *read_plain_type(struct reader *reader, const struct rune_json_node *node)
+static struct rune_schema_ast_type *read_plain_type(struct reader *reader,
+                                                    const struct rune_json_node *node)
 {
     if (node->type == RUNE_JSON_OBJECT && rune_json_find(node, "annotations") != NULL) {
         fail(reader, node->offset, 1, NULL, "there is no `annotations` in a schema here");
@@ -356,8 +369,8 @@ static struct rune_schema_ast_type *read_plain_type(struct reader *reader, const
 /* ---- declarations ---- */
 
 /* As in Cedar an action may say null for false, an entity type may not. */
-static bool read_external(struct reader *reader, const struct rune_json_node *node, bool may_be_null,
-                          bool *ret_external)
+static bool read_external(struct reader *reader, const struct rune_json_node *node,
+                          bool may_be_null, bool *ret_external)
 {
     const struct rune_json_node *external = rune_json_find(node, "external");
     if (external == NULL || (may_be_null && external->type == RUNE_JSON_NULL)) {
@@ -368,7 +381,8 @@ static bool read_external(struct reader *reader, const struct rune_json_node *no
            expected(reader, external, "true or false");
 }
 
-static bool read_ids(struct reader *reader, const struct rune_json_node *node, struct rune_schema_ast_entity *entity)
+static bool read_ids(struct reader *reader, const struct rune_json_node *node,
+                     struct rune_schema_ast_entity *entity)
 {
     if (!is_type(reader, node, RUNE_JSON_ARRAY, "an array of ids")) {
         return false;
@@ -389,7 +403,8 @@ static bool read_ids(struct reader *reader, const struct rune_json_node *node, s
 static bool read_entity(struct reader *reader, const struct rune_json_member *member,
                         struct rune_schema_ast_entity *entity)
 {
-    static const char *const names[] = {"memberOfTypes", "shape", "tags", "enum", "external", "annotations", NULL};
+    static const char *const names[] = {"memberOfTypes", "shape",       "tags", "enum",
+                                        "external",      "annotations", NULL};
     static const char *const enum_names[] = {"enum", "external", "annotations", NULL};
     static const char *const external_names[] = {"external", "memberOfTypes", "annotations", NULL};
     const struct rune_json_node *node = &member->value;
@@ -397,9 +412,11 @@ static bool read_entity(struct reader *reader, const struct rune_json_member *me
     entity->span = key_span(reader, member);
     if (!rune_uid_is_identifier(member->key)) {
         return fail(reader, member->key_offset, (uint32_t)member->key.length + 2,
-                    "the namespace stands above, around the entity types", "an entity type's name is one identifier");
+                    "the namespace stands above, around the entity types",
+                    "an entity type's name is one identifier");
     }
-    if (!is_type(reader, node, RUNE_JSON_OBJECT, "an entity type") || !check_members(reader, node, names) ||
+    if (!is_type(reader, node, RUNE_JSON_OBJECT, "an entity type") ||
+        !check_members(reader, node, names) ||
         !read_annotations(reader, node, &entity->annotations) ||
         !read_external(reader, node, false, &entity->is_external)) {
         return false;
@@ -457,7 +474,8 @@ static bool read_applies_to(struct reader *reader, const struct rune_json_node *
                             struct rune_schema_ast_action *action)
 {
     static const char *const names[] = {"principalTypes", "resourceTypes", "context", NULL};
-    if (!is_type(reader, node, RUNE_JSON_OBJECT, "an object") || !check_members(reader, node, names)) {
+    if (!is_type(reader, node, RUNE_JSON_OBJECT, "an object") ||
+        !check_members(reader, node, names)) {
         return false;
     }
     action->has_applies_to = true;
@@ -467,8 +485,10 @@ static bool read_applies_to(struct reader *reader, const struct rune_json_node *
     if (context != NULL) {
         action->context = read_plain_type(reader, context);
     }
-    return principals != NULL && resources != NULL && read_references(reader, principals, &action->principals) &&
-           read_references(reader, resources, &action->resources) && (context == NULL || action->context != NULL);
+    return principals != NULL && resources != NULL &&
+           read_references(reader, principals, &action->principals) &&
+           read_references(reader, resources, &action->resources) &&
+           (context == NULL || action->context != NULL);
 }
 
 static bool is_given(const struct rune_json_node *node)
@@ -479,11 +499,13 @@ static bool is_given(const struct rune_json_node *node)
 static bool read_action(struct reader *reader, const struct rune_json_member *member,
                         struct rune_schema_ast_action *action)
 {
-    static const char *const names[] = {"attributes", "appliesTo", "memberOf", "external", "annotations", NULL};
+    static const char *const names[] = {"attributes", "appliesTo",   "memberOf",
+                                        "external",   "annotations", NULL};
     const struct rune_json_node *node = &member->value;
     action->id = member->key;
     action->span = key_span(reader, member);
-    if (!is_type(reader, node, RUNE_JSON_OBJECT, "an action") || !check_members(reader, node, names) ||
+    if (!is_type(reader, node, RUNE_JSON_OBJECT, "an action") ||
+        !check_members(reader, node, names) ||
         !read_annotations(reader, node, &action->annotations) ||
         !read_external(reader, node, true, &action->is_external)) {
         return false;
@@ -516,8 +538,9 @@ static bool read_action(struct reader *reader, const struct rune_json_member *me
 static bool read_common(struct reader *reader, const struct rune_json_member *member,
                         struct rune_schema_ast_common *common)
 {
-    static const struct rune_str words[] = {{"Bool", 4}, {"Boolean", 7}, {"Entity", 6}, {"Extension", 9},
-                                            {"Long", 4}, {"Record", 6},  {"Set", 3},    {"String", 6}};
+    static const struct rune_str words[] = {{"Bool", 4},      {"Boolean", 7}, {"Entity", 6},
+                                            {"Extension", 9}, {"Long", 4},    {"Record", 6},
+                                            {"Set", 3},       {"String", 6}};
     common->name = member->key;
     common->span = key_span(reader, member);
     bool ok = rune_uid_is_identifier(member->key);
@@ -525,8 +548,8 @@ static bool read_common(struct reader *reader, const struct rune_json_member *me
         ok = !rune_str_equal(words[i], member->key);
     }
     if (!ok) {
-        return fail(reader, member->key_offset, (uint32_t)member->key.length + 2, "choose another name",
-                    "`%.*s` cannot name a type", RUNE_STR_ARG(member->key));
+        return fail(reader, member->key_offset, (uint32_t)member->key.length + 2,
+                    "choose another name", "`%.*s` cannot name a type", RUNE_STR_ARG(member->key));
     }
     common->type = read_type(reader, &member->value, false);
     return common->type != NULL && read_annotations(reader, &member->value, &common->annotations);
@@ -535,24 +558,29 @@ static bool read_common(struct reader *reader, const struct rune_json_member *me
 static bool read_namespace(struct reader *reader, const struct rune_json_member *member,
                            struct rune_schema_ast_namespace *namespace)
 {
-    static const char *const names[] = {"commonTypes", "entityTypes", "actions", "annotations", NULL};
+    static const char *const names[] = {"commonTypes", "entityTypes", "actions", "annotations",
+                                        NULL};
     const struct rune_json_node *node = &member->value;
     namespace->name = member->key;
     namespace->span = key_span(reader, member);
     if (member->key.length > 0 && !rune_uid_is_type_name(member->key)) {
-        return fail(reader, member->key_offset, (uint32_t)member->key.length + 2, NULL, "this is no namespace's name");
+        return fail(reader, member->key_offset, (uint32_t)member->key.length + 2, NULL,
+                    "this is no namespace's name");
     }
-    if (!is_type(reader, node, RUNE_JSON_OBJECT, "a namespace") || !check_members(reader, node, names) ||
+    if (!is_type(reader, node, RUNE_JSON_OBJECT, "a namespace") ||
+        !check_members(reader, node, names) ||
         !read_annotations(reader, node, &namespace->annotations)) {
         return false;
     }
     if (member->key.length == 0 && namespace->annotations.count > 0) {
-        return fail(reader, member->key_offset, 2, NULL, "the empty namespace cannot have annotations");
+        return fail(reader, member->key_offset, 2, NULL,
+                    "the empty namespace cannot have annotations");
     }
     const struct rune_json_node *commons = rune_json_find(node, "commonTypes");
     const struct rune_json_node *entities = require(reader, node, "entityTypes");
     const struct rune_json_node *actions = require(reader, node, "actions");
-    if (entities == NULL || actions == NULL || !is_type(reader, entities, RUNE_JSON_OBJECT, "an object") ||
+    if (entities == NULL || actions == NULL ||
+        !is_type(reader, entities, RUNE_JSON_OBJECT, "an object") ||
         !is_type(reader, actions, RUNE_JSON_OBJECT, "an object") ||
         (commons != NULL && !is_type(reader, commons, RUNE_JSON_OBJECT, "an object"))) {
         return false;
@@ -577,12 +605,14 @@ static bool read_namespace(struct reader *reader, const struct rune_json_member 
 }
 
 enum rune_err rune_schema_parse_json(const struct rune_source *source, struct rune_arena *arena,
-                                     struct rune_schema_fragment *ret_fragment, struct rune_diag *diag)
+                                     struct rune_schema_fragment *ret_fragment,
+                                     struct rune_diag *diag)
 {
     struct reader reader = {.source = source, .arena = arena, .diag = diag};
     struct rune_json_node root;
     struct rune_json_error error;
-    enum rune_err err = rune_json_parse((struct rune_str){source->text, source->length}, 127, arena, &root, &error);
+    enum rune_err err =
+        rune_json_parse((struct rune_str){source->text, source->length}, 127, arena, &root, &error);
     if (err == RUNE_E_SYNTAX || err == RUNE_E_LIMIT) {
         fail(&reader, (uint32_t)error.offset, 0, NULL, "%s", error.message);
     }

@@ -4,10 +4,12 @@
  *     schema    := {{annotation} (namespace | decl)}
  *     namespace := 'namespace' path '{' {{annotation} decl} '}'
  *     decl      := entity | action | type
- *                | 'external' 'entity' idents ['in' paths] ';' | 'external' 'action' names ['in' qualnames] ';'
+ *                | 'external' 'entity' idents ['in' paths] ';' | 'external' 'action' names ['in'
+ *                qualnames] ';'
  *     entity    := 'entity' idents ['in' paths] [['='] '{' attrs '}'] ['tags' type] ';'
  *                | 'entity' idents 'enum' '[' strings ']' ';'
- *     action    := 'action' names ['in' qualnames] ['appliesTo' '{' apps '}'] ['attributes' '{' '}'] ';'
+ *     action    := 'action' names ['in' qualnames] ['appliesTo' '{' apps '}'] ['attributes' '{'
+ *               '}'] ';'
  *     type      := 'type' ident '=' type ';'
  *
  * No word but Cedar's own is reserved; what a word means follows from where it stands. */
@@ -39,7 +41,8 @@ struct scope {
 
 static bool at_keyword(const struct rune_cedar_parser *parser, struct rune_str word)
 {
-    return rune_cedar_at(parser, RUNE_TOKEN_IDENT) && rune_str_equal(rune_cedar_text(parser, parser->token), word);
+    return rune_cedar_at(parser, RUNE_TOKEN_IDENT) &&
+           rune_str_equal(rune_cedar_text(parser, parser->token), word);
 }
 
 static bool accept_keyword(struct rune_cedar_parser *parser, struct rune_str word)
@@ -52,7 +55,8 @@ static bool accept_keyword(struct rune_cedar_parser *parser, struct rune_str wor
 }
 
 /* The items of a vector into the arena. */
-static bool keep(struct rune_cedar_parser *parser, const void *items, size_t count, size_t size, void *ret_items)
+static bool keep(struct rune_cedar_parser *parser, const void *items, size_t count, size_t size,
+                 void *ret_items)
 {
     void *copy = NULL;
     if (count > 0) {
@@ -68,8 +72,8 @@ static bool keep(struct rune_cedar_parser *parser, const void *items, size_t cou
 /* ---- names ---- */
 
 /* A reference `A::B` (`__cedar` may lead it). */
-static bool read_path(struct rune_cedar_parser *parser, const char *what, struct rune_schema_ast_ref *ret_ref,
-                      bool *ret_string_follows)
+static bool read_path(struct rune_cedar_parser *parser, const char *what,
+                      struct rune_schema_ast_ref *ret_ref, bool *ret_string_follows)
 {
     uint32_t start = parser->token.offset;
     struct rune_buf text = RUNE_BUF_INIT;
@@ -84,7 +88,8 @@ static bool read_path(struct rune_cedar_parser *parser, const char *what, struct
             parser->token.word != RUNE_WORD_CEDAR) {
             struct rune_str word = rune_cedar_text(parser, parser->token);
             rune_cedar_error(parser, "RUNE-C0202", rune_cedar_token_span(parser), NULL,
-                             "`%.*s` is a reserved word and cannot be part of a name", RUNE_STR_ARG(word));
+                             "`%.*s` is a reserved word and cannot be part of a name",
+                             RUNE_STR_ARG(word));
         }
         rune_buf_append_str(&text, rune_cedar_text(parser, parser->token));
         rune_cedar_advance(parser);
@@ -130,12 +135,14 @@ static bool read_type_refs(struct rune_cedar_parser *parser, struct rune_schema_
     uint32_t open = parser->token.offset;
     bool ok = false;
     if (!rune_cedar_accept(parser, RUNE_TOKEN_LBRACKET)) {
-        if (!read_type_ref(parser, &ref) || (!RUNE_VEC_PUSH(&list, ref) && !rune_cedar_nomem(parser))) {
+        if (!read_type_ref(parser, &ref) ||
+            (!RUNE_VEC_PUSH(&list, ref) && !rune_cedar_nomem(parser))) {
             goto out;
         }
     } else if (!rune_cedar_accept(parser, RUNE_TOKEN_RBRACKET)) {
         do {
-            if (!read_type_ref(parser, &ref) || (!RUNE_VEC_PUSH(&list, ref) && !rune_cedar_nomem(parser))) {
+            if (!read_type_ref(parser, &ref) ||
+                (!RUNE_VEC_PUSH(&list, ref) && !rune_cedar_nomem(parser))) {
                 goto out;
             }
         } while (rune_cedar_accept(parser, RUNE_TOKEN_COMMA));
@@ -156,7 +163,8 @@ static bool read_name(struct rune_cedar_parser *parser, const char *what, struct
     if (rune_cedar_at(parser, RUNE_TOKEN_STRING)) {
         return rune_cedar_read_string(parser, ret_name);
     }
-    if (rune_cedar_at_word(parser, RUNE_WORD_CEDAR)) { /* fine as a name of an attribute or an action */
+    /* fine as a name of an attribute or an action */
+    if (rune_cedar_at_word(parser, RUNE_WORD_CEDAR)) {
         *ret_name = rune_cedar_text(parser, parser->token);
         rune_cedar_advance(parser);
         return true;
@@ -166,7 +174,8 @@ static bool read_name(struct rune_cedar_parser *parser, const char *what, struct
 
 /* ---- annotations ---- */
 
-static bool read_annotations(struct rune_cedar_parser *parser, struct rune_schema_ast_annotations *ret_annotations)
+static bool read_annotations(struct rune_cedar_parser *parser,
+                             struct rune_schema_ast_annotations *ret_annotations)
 {
     struct vec_annotation list = {0};
     bool ok = false;
@@ -175,7 +184,8 @@ static bool read_annotations(struct rune_cedar_parser *parser, struct rune_schem
         struct rune_cedar_annotation annotation = {.value = RUNE_STR("")};
         rune_cedar_advance(parser);
         if (!rune_cedar_at(parser, RUNE_TOKEN_IDENT)) {
-            rune_cedar_expected(parser, "an annotation's name", "an annotation is written @name(\"value\")");
+            rune_cedar_expected(parser, "an annotation's name",
+                                "an annotation is written @name(\"value\")");
             goto out;
         }
         annotation.name = rune_cedar_text(parser, parser->token);
@@ -184,7 +194,8 @@ static bool read_annotations(struct rune_cedar_parser *parser, struct rune_schem
         if (rune_cedar_accept(parser, RUNE_TOKEN_LPAREN)) {
             annotation.has_value = true;
             if (!rune_cedar_at(parser, RUNE_TOKEN_STRING)) {
-                rune_cedar_expected(parser, "a string", "an annotation is written @name(\"value\")");
+                rune_cedar_expected(parser, "a string",
+                                    "an annotation is written @name(\"value\")");
                 goto out;
             }
             if (!rune_cedar_read_string(parser, &annotation.value) ||
@@ -222,7 +233,8 @@ static int compare_attrs(const void *a, const void *b)
     const struct rune_schema_ast_attr *x = a;
     const struct rune_schema_ast_attr *y = b;
     int order = rune_str_compare(x->name, y->name);
-    return order != 0 ? order : (x->span.offset > y->span.offset) - (x->span.offset < y->span.offset);
+    return order != 0 ? order
+                      : (x->span.offset > y->span.offset) - (x->span.offset < y->span.offset);
 }
 
 /* Sorted; of two with one name the later one holds, as in Cedar. */
@@ -234,7 +246,8 @@ static void sort_attrs(struct vec_attr *attrs)
     qsort(attrs->items, attrs->count, sizeof *attrs->items, compare_attrs);
     size_t kept = 0;
     for (size_t i = 0; i < attrs->count; i++) {
-        bool is_again = kept > 0 && rune_str_equal(attrs->items[kept - 1].name, attrs->items[i].name);
+        bool is_again =
+            kept > 0 && rune_str_equal(attrs->items[kept - 1].name, attrs->items[i].name);
         attrs->items[is_again ? kept - 1 : kept++] = attrs->items[i];
     }
     attrs->count = kept;
@@ -268,7 +281,8 @@ static struct rune_schema_ast_type *read_record(struct rune_cedar_parser *parser
     rune_cedar_advance(parser);
     while (!rune_cedar_at(parser, RUNE_TOKEN_RBRACE)) {
         struct rune_schema_ast_attr attr = {0};
-        if (!read_attr(parser, &attr) || (!RUNE_VEC_PUSH(&list, attr) && !rune_cedar_nomem(parser))) {
+        if (!read_attr(parser, &attr) ||
+            (!RUNE_VEC_PUSH(&list, attr) && !rune_cedar_nomem(parser))) {
             goto out;
         }
         if (!rune_cedar_accept(parser, RUNE_TOKEN_COMMA)) {
@@ -296,7 +310,8 @@ out:
 static struct rune_schema_ast_type *read_set(struct rune_cedar_parser *parser, uint32_t start)
 {
     struct rune_schema_ast_type *element = read_type(parser);
-    if (element == NULL || !rune_cedar_expect(parser, RUNE_TOKEN_GT, "a set is written Set<Type>")) {
+    if (element == NULL ||
+        !rune_cedar_expect(parser, RUNE_TOKEN_GT, "a set is written Set<Type>")) {
         return NULL;
     }
     struct rune_schema_ast_type *type = RUNE_ARENA_NEW(parser->arena, struct rune_schema_ast_type);
@@ -322,7 +337,8 @@ static struct rune_schema_ast_type *read_named_type(struct rune_cedar_parser *pa
     if (!read_type_ref(parser, &ref)) {
         return NULL;
     }
-    if (may_be_set && rune_str_equal(ref.name, RUNE_STR("Set")) && rune_cedar_accept(parser, RUNE_TOKEN_LT)) {
+    if (may_be_set && rune_str_equal(ref.name, RUNE_STR("Set")) &&
+        rune_cedar_accept(parser, RUNE_TOKEN_LT)) {
         return read_set(parser, start);
     }
     struct rune_schema_ast_type *type = RUNE_ARENA_NEW(parser->arena, struct rune_schema_ast_type);
@@ -340,7 +356,8 @@ static struct rune_schema_ast_type *read_type(struct rune_cedar_parser *parser)
 {
     if (parser->nesting == MAX_TYPE_NESTING) {
         parser->limit = true;
-        rune_cedar_error(parser, "RUNE-C0105", rune_cedar_token_span(parser), "name the inner types with `type`",
+        rune_cedar_error(parser, "RUNE-C0105", rune_cedar_token_span(parser),
+                         "name the inner types with `type`",
                          "this type is nested deeper than %u levels", MAX_TYPE_NESTING);
         return NULL;
     }
@@ -354,8 +371,8 @@ static struct rune_schema_ast_type *read_type(struct rune_cedar_parser *parser)
 /* ---- declarations ---- */
 
 /* The name of something declared. */
-static bool read_declared(struct rune_cedar_parser *parser, const char *what, struct rune_str *ret_name,
-                          struct rune_span *ret_span)
+static bool read_declared(struct rune_cedar_parser *parser, const char *what,
+                          struct rune_str *ret_name, struct rune_span *ret_span)
 {
     *ret_span = rune_cedar_token_span(parser);
     return rune_cedar_read_ident(parser, what, ret_name);
@@ -373,10 +390,12 @@ static bool read_ids(struct rune_cedar_parser *parser, struct rune_schema_ast_en
     do {
         struct rune_str id;
         if (!rune_cedar_at(parser, RUNE_TOKEN_STRING)) {
-            rune_cedar_expected(parser, "a string", "an enumeration lists its ids: [\"red\", \"green\"]");
+            rune_cedar_expected(parser, "a string",
+                                "an enumeration lists its ids: [\"red\", \"green\"]");
             goto out;
         }
-        if (!rune_cedar_read_string(parser, &id) || (!RUNE_VEC_PUSH(&parser->names, id) && !rune_cedar_nomem(parser))) {
+        if (!rune_cedar_read_string(parser, &id) ||
+            (!RUNE_VEC_PUSH(&parser->names, id) && !rune_cedar_nomem(parser))) {
             goto out;
         }
     } while (rune_cedar_accept(parser, RUNE_TOKEN_COMMA));
@@ -385,13 +404,15 @@ static bool read_ids(struct rune_cedar_parser *parser, struct rune_schema_ast_en
     }
     entity->is_enum = true;
     entity->id_count = (uint32_t)(parser->names.count - first);
-    ok = keep(parser, parser->names.items + first, entity->id_count, sizeof(struct rune_str), &entity->ids);
+    ok = keep(parser, parser->names.items + first, entity->id_count, sizeof(struct rune_str),
+              &entity->ids);
 out:
     parser->names.count = first;
     return ok;
 }
 
-static bool read_entity_body(struct rune_cedar_parser *parser, struct rune_schema_ast_entity *entity)
+static bool read_entity_body(struct rune_cedar_parser *parser,
+                             struct rune_schema_ast_entity *entity)
 {
     if (!entity->is_external && accept_keyword(parser, RUNE_STR("enum"))) {
         return read_ids(parser, entity);
@@ -407,7 +428,8 @@ static bool read_entity_body(struct rune_cedar_parser *parser, struct rune_schem
     }
     bool has_equal = rune_cedar_accept(parser, RUNE_TOKEN_ASSIGN);
     if (has_equal && !rune_cedar_at(parser, RUNE_TOKEN_LBRACE)) {
-        rune_cedar_expected(parser, "`{`", "the attributes of an entity type are a record: {name: Type}");
+        rune_cedar_expected(parser, "`{`",
+                            "the attributes of an entity type are a record: {name: Type}");
         return false;
     }
     if (rune_cedar_at(parser, RUNE_TOKEN_LBRACE)) {
@@ -449,7 +471,8 @@ static bool read_entity(struct rune_cedar_parser *parser, struct scope *scope,
 }
 
 /* name | path::"id" */
-static bool read_action_ref(struct rune_cedar_parser *parser, struct rune_schema_ast_action_ref *ret_ref)
+static bool read_action_ref(struct rune_cedar_parser *parser,
+                            struct rune_schema_ast_action_ref *ret_ref)
 {
     uint32_t start = parser->token.offset;
     struct rune_schema_ast_ref path;
@@ -464,7 +487,8 @@ static bool read_action_ref(struct rune_cedar_parser *parser, struct rune_schema
             return false;
         }
         if (!string_follows && memchr(path.name.data, ':', path.name.length) != NULL) {
-            rune_cedar_expected(parser, "`::\"id\"`", "an action of another namespace is written NS::Action::\"id\"");
+            rune_cedar_expected(parser, "`::\"id\"`",
+                                "an action of another namespace is written NS::Action::\"id\"");
             return false;
         }
         if (string_follows) {
@@ -480,7 +504,8 @@ static bool read_action_ref(struct rune_cedar_parser *parser, struct rune_schema
     return true;
 }
 
-static bool read_action_parents(struct rune_cedar_parser *parser, struct rune_schema_ast_action *action)
+static bool read_action_parents(struct rune_cedar_parser *parser,
+                                struct rune_schema_ast_action *action)
 {
     struct vec_action_ref list = {0};
     struct rune_schema_ast_action_ref ref;
@@ -488,7 +513,8 @@ static bool read_action_parents(struct rune_cedar_parser *parser, struct rune_sc
     bool is_list = rune_cedar_accept(parser, RUNE_TOKEN_LBRACKET);
     bool ok = false;
     do {
-        if (!read_action_ref(parser, &ref) || (!RUNE_VEC_PUSH(&list, ref) && !rune_cedar_nomem(parser))) {
+        if (!read_action_ref(parser, &ref) ||
+            (!RUNE_VEC_PUSH(&list, ref) && !rune_cedar_nomem(parser))) {
             goto out;
         }
     } while (is_list && rune_cedar_accept(parser, RUNE_TOKEN_COMMA));
@@ -526,7 +552,8 @@ static bool read_context(struct rune_cedar_parser *parser, struct rune_schema_as
 }
 
 /* One of `principal:`, `resource:`, `context:`. */
-static bool read_application(struct rune_cedar_parser *parser, struct rune_schema_ast_action *action, unsigned *seen)
+static bool read_application(struct rune_cedar_parser *parser,
+                             struct rune_schema_ast_action *action, unsigned *seen)
 {
     struct rune_span span = rune_cedar_token_span(parser);
     unsigned which = rune_cedar_at_word(parser, RUNE_WORD_PRINCIPAL)  ? SEEN_PRINCIPAL
@@ -552,12 +579,14 @@ static bool read_application(struct rune_cedar_parser *parser, struct rune_schem
     if (which == SEEN_CONTEXT) {
         return read_context(parser, action);
     }
-    struct rune_schema_ast_refs *refs = which == SEEN_PRINCIPAL ? &action->principals : &action->resources;
+    struct rune_schema_ast_refs *refs =
+        which == SEEN_PRINCIPAL ? &action->principals : &action->resources;
     if (!read_type_refs(parser, refs)) {
         return false;
     }
     if (refs->count == 0) {
-        rune_cedar_error(parser, "RUNE-C0503", span, "drop the whole `appliesTo` if the action is only a group",
+        rune_cedar_error(parser, "RUNE-C0503", span,
+                         "drop the whole `appliesTo` if the action is only a group",
                          "this list of types is empty: the action would apply to nothing");
     }
     return true;
@@ -583,13 +612,15 @@ static bool read_applies_to(struct rune_cedar_parser *parser, struct rune_schema
     }
     action->has_applies_to = true;
     if ((seen & SEEN_PRINCIPAL) == 0 || (seen & SEEN_RESOURCE) == 0) {
-        rune_cedar_error(parser, "RUNE-C0503", rune_cedar_span_from(parser, open), NULL, "`appliesTo` needs `%s`",
+        rune_cedar_error(parser, "RUNE-C0503", rune_cedar_span_from(parser, open), NULL,
+                         "`appliesTo` needs `%s`",
                          (seen & SEEN_PRINCIPAL) == 0 ? "principal" : "resource");
     }
     return true;
 }
 
-static bool read_action_body(struct rune_cedar_parser *parser, struct rune_schema_ast_action *action)
+static bool read_action_body(struct rune_cedar_parser *parser,
+                             struct rune_schema_ast_action *action)
 {
     if (rune_cedar_at_word(parser, RUNE_WORD_IN)) {
         rune_cedar_advance(parser);
@@ -641,8 +672,9 @@ static bool read_action(struct rune_cedar_parser *parser, struct scope *scope,
 
 static bool is_schema_keyword(struct rune_str name)
 {
-    static const struct rune_str words[] = {{"Bool", 4}, {"Boolean", 7}, {"Entity", 6}, {"Extension", 9},
-                                            {"Long", 4}, {"Record", 6},  {"Set", 3},    {"String", 6}};
+    static const struct rune_str words[] = {{"Bool", 4},      {"Boolean", 7}, {"Entity", 6},
+                                            {"Extension", 9}, {"Long", 4},    {"Record", 6},
+                                            {"Set", 3},       {"String", 6}};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (rune_str_equal(words[i], name)) {
             return true;
@@ -660,7 +692,8 @@ static bool read_common(struct rune_cedar_parser *parser, struct scope *scope,
     }
     if (is_schema_keyword(common.name)) {
         rune_cedar_error(parser, "RUNE-C0501", common.span, "choose another name",
-                         "`%.*s` cannot name a type: it is a word of schemas", RUNE_STR_ARG(common.name));
+                         "`%.*s` cannot name a type: it is a word of schemas",
+                         RUNE_STR_ARG(common.name));
     }
     if (!rune_cedar_expect(parser, RUNE_TOKEN_ASSIGN, "a type is declared type Name = Type;")) {
         return false;
@@ -688,8 +721,9 @@ static bool read_declaration(struct rune_cedar_parser *parser, struct scope *sco
     if (!is_external && accept_keyword(parser, RUNE_STR("type"))) {
         return read_common(parser, scope, annotations);
     }
-    rune_cedar_expected(parser, is_external ? "`entity` or `action`" : "`entity`, `action`, `type` or `namespace`",
-                        NULL);
+    rune_cedar_expected(
+        parser, is_external ? "`entity` or `action`" : "`entity`, `action`, `type` or `namespace`",
+        NULL);
     return false;
 }
 
@@ -721,11 +755,12 @@ static bool close_scope(struct rune_cedar_parser *parser, struct scope *scope,
     namespace->common_count = (uint32_t)scope->commons.count;
     namespace->entity_count = (uint32_t)scope->entities.count;
     namespace->action_count = (uint32_t)scope->actions.count;
-    bool ok =
-        keep(parser, scope->commons.items, scope->commons.count, sizeof *scope->commons.items, &namespace->commons) &&
-        keep(parser, scope->entities.items, scope->entities.count, sizeof *scope->entities.items,
-             &namespace->entities) &&
-        keep(parser, scope->actions.items, scope->actions.count, sizeof *scope->actions.items, &namespace->actions);
+    bool ok = keep(parser, scope->commons.items, scope->commons.count, sizeof *scope->commons.items,
+                   &namespace->commons) &&
+              keep(parser, scope->entities.items, scope->entities.count,
+                   sizeof *scope->entities.items, &namespace->entities) &&
+              keep(parser, scope->actions.items, scope->actions.count, sizeof *scope->actions.items,
+                   &namespace->actions);
     RUNE_VEC_FINI(&scope->commons);
     RUNE_VEC_FINI(&scope->entities);
     RUNE_VEC_FINI(&scope->actions);
@@ -749,7 +784,8 @@ static bool read_namespace(struct rune_cedar_parser *parser, struct vec_namespac
         rune_cedar_expected(parser, "`{`", "a namespace is written namespace Name { .. }");
         return false;
     }
-    if (!rune_uid_is_type_name(namespace.name)) { /* other reserved words were reported by read_path */
+    /* other reserved words were reported by read_path */
+    if (!rune_uid_is_type_name(namespace.name)) {
         rune_cedar_error(parser, "RUNE-C0202", path.span, "choose another name",
                          "`__cedar` is reserved for Cedar itself");
     }
@@ -772,8 +808,9 @@ static void read_schema(struct rune_cedar_parser *parser, struct vec_namespace *
         struct rune_schema_ast_annotations annotations = {0};
         bool ok = read_annotations(parser, &annotations);
         if (ok) {
-            ok = accept_keyword(parser, RUNE_STR("namespace")) ? read_namespace(parser, namespaces, annotations)
-                                                               : read_declaration(parser, &scope, annotations);
+            ok = accept_keyword(parser, RUNE_STR("namespace"))
+                     ? read_namespace(parser, namespaces, annotations)
+                     : read_declaration(parser, &scope, annotations);
         }
         if (!ok) {
             skip_declaration(parser);
@@ -782,26 +819,28 @@ static void read_schema(struct rune_cedar_parser *parser, struct vec_namespace *
     }
     struct rune_schema_ast_namespace namespace = {.name = RUNE_STR("")};
     bool is_empty = scope.commons.count + scope.entities.count + scope.actions.count == 0;
-    if (close_scope(parser, &scope, &namespace) && !is_empty && !RUNE_VEC_PUSH(namespaces, namespace)) {
+    if (close_scope(parser, &scope, &namespace) && !is_empty &&
+        !RUNE_VEC_PUSH(namespaces, namespace)) {
         rune_cedar_nomem(parser);
     }
 }
 
 /* ---- what is declared twice ---- */
 
-static void check_twice(struct rune_cedar_parser *parser, struct rune_map *seen, struct rune_str name,
-                        struct rune_span span, const char *what)
+static void check_twice(struct rune_cedar_parser *parser, struct rune_map *seen,
+                        struct rune_str name, struct rune_span span, const char *what)
 {
     bool added;
     if (rune_map_intern(seen, name, 0, &(uint32_t){0}, &added) != RUNE_OK) {
         rune_cedar_nomem(parser);
     } else if (!added) {
-        rune_cedar_error(parser, "RUNE-C0504", span, "keep one of them", "%s `%.*s` is declared twice", what,
-                         RUNE_STR_ARG(name));
+        rune_cedar_error(parser, "RUNE-C0504", span, "keep one of them",
+                         "%s `%.*s` is declared twice", what, RUNE_STR_ARG(name));
     }
 }
 
-static void check_declarations(struct rune_cedar_parser *parser, const struct vec_namespace *namespaces)
+static void check_declarations(struct rune_cedar_parser *parser,
+                               const struct vec_namespace *namespaces)
 {
     struct rune_map names = RUNE_MAP_INIT;
     for (size_t i = 0; i < namespaces->count; i++) {
@@ -811,17 +850,21 @@ static void check_declarations(struct rune_cedar_parser *parser, const struct ve
         struct rune_map actions = RUNE_MAP_INIT;
         check_twice(parser, &names, namespace->name, namespace->span, "the namespace");
         for (uint32_t k = 0; k < namespace->entity_count; k++) {
-            check_twice(parser, &entities, namespace->entities[k].name, namespace->entities[k].span, "the entity type");
+            check_twice(parser, &entities, namespace->entities[k].name, namespace->entities[k].span,
+                        "the entity type");
             if (rune_str_equal(namespace->entities[k].name, RUNE_STR("Action"))) {
                 rune_cedar_error(parser, "RUNE-C0505", namespace->entities[k].span,
-                                 "actions are declared with `action`", "an entity type cannot be named `Action`");
+                                 "actions are declared with `action`",
+                                 "an entity type cannot be named `Action`");
             }
         }
         for (uint32_t k = 0; k < namespace->common_count; k++) {
-            check_twice(parser, &commons, namespace->commons[k].name, namespace->commons[k].span, "the type");
+            check_twice(parser, &commons, namespace->commons[k].name, namespace->commons[k].span,
+                        "the type");
         }
         for (uint32_t k = 0; k < namespace->action_count; k++) {
-            check_twice(parser, &actions, namespace->actions[k].id, namespace->actions[k].span, "the action");
+            check_twice(parser, &actions, namespace->actions[k].id, namespace->actions[k].span,
+                        "the action");
         }
         rune_map_fini(&entities);
         rune_map_fini(&commons);
@@ -837,8 +880,9 @@ enum rune_err rune_schema_parse(const struct rune_source *source, struct rune_ar
     struct vec_namespace namespaces = {0};
     size_t valid = rune_utf8_valid_prefix(source->text, source->length);
     if (valid < source->length) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0001", (struct rune_span){source, (uint32_t)valid, 1},
-                         "save the file as UTF-8", "this byte is not UTF-8");
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0001",
+                         (struct rune_span){source, (uint32_t)valid, 1}, "save the file as UTF-8",
+                         "this byte is not UTF-8");
         return RUNE_E_SYNTAX;
     }
     rune_cedar_lexer_init(&parser.lexer, source, RUNE_LEX_SCHEMA);
@@ -846,7 +890,8 @@ enum rune_err rune_schema_parse(const struct rune_source *source, struct rune_ar
     read_schema(&parser, &namespaces);
     check_declarations(&parser, &namespaces);
     struct rune_schema_fragment fragment = {.namespace_count = (uint32_t)namespaces.count};
-    keep(&parser, namespaces.items, namespaces.count, sizeof *namespaces.items, &fragment.namespaces);
+    keep(&parser, namespaces.items, namespaces.count, sizeof *namespaces.items,
+         &fragment.namespaces);
     RUNE_VEC_FINI(&namespaces);
     RUNE_VEC_FINI(&parser.exprs);
     RUNE_VEC_FINI(&parser.names);

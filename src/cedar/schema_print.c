@@ -55,7 +55,8 @@ static void word_member(struct printer *printer, const char *name, const char *w
     rune_buf_append_cstr(printer->out, word);
 }
 
-static void print_annotations(struct printer *printer, const struct rune_schema_ast_annotations *annotations)
+static void print_annotations(struct printer *printer,
+                              const struct rune_schema_ast_annotations *annotations)
 {
     if (annotations->count == 0) {
         return;
@@ -94,7 +95,9 @@ static void print_type_members(struct printer *printer, const struct rune_schema
 {
     static const char *const kinds[] = {"Boolean", "Long",           "String", "Set",      "Record",
                                         "Entity",  "EntityOrCommon", "",       "Extension"};
-    text_member(printer, "type", type->kind == RUNE_SCHEMA_AST_COMMON ? type->name : rune_str_from(kinds[type->kind]));
+    text_member(printer, "type",
+                type->kind == RUNE_SCHEMA_AST_COMMON ? type->name
+                                                     : rune_str_from(kinds[type->kind]));
     switch (type->kind) {
     case RUNE_SCHEMA_AST_SET:
         key(printer, RUNE_STR("element"));
@@ -118,7 +121,8 @@ static void print_type_members(struct printer *printer, const struct rune_schema
     }
 }
 
-static void print_type(struct printer *printer, const char *name, const struct rune_schema_ast_type *type)
+static void print_type(struct printer *printer, const char *name,
+                       const struct rune_schema_ast_type *type)
 {
     key(printer, rune_str_from(name));
     open(printer, '{');
@@ -127,14 +131,17 @@ static void print_type(struct printer *printer, const char *name, const struct r
 }
 
 /* The empty record is left out. */
-static void print_shape(struct printer *printer, const char *name, const struct rune_schema_ast_type *type)
+static void print_shape(struct printer *printer, const char *name,
+                        const struct rune_schema_ast_type *type)
 {
-    if (type != NULL && (type->kind != RUNE_SCHEMA_AST_RECORD || type->attr_count > 0 || type->is_open)) {
+    if (type != NULL &&
+        (type->kind != RUNE_SCHEMA_AST_RECORD || type->attr_count > 0 || type->is_open)) {
         print_type(printer, name, type);
     }
 }
 
-static void print_refs(struct printer *printer, const char *name, const struct rune_schema_ast_refs *refs)
+static void print_refs(struct printer *printer, const char *name,
+                       const struct rune_schema_ast_refs *refs)
 {
     key(printer, rune_str_from(name));
     open(printer, '[');
@@ -214,7 +221,8 @@ static void print_action(struct printer *printer, const struct rune_schema_ast_a
     close(printer, '}');
 }
 
-static void print_namespace(struct printer *printer, const struct rune_schema_ast_namespace *namespace)
+static void print_namespace(struct printer *printer,
+                            const struct rune_schema_ast_namespace *namespace)
 {
     key(printer, namespace->name);
     open(printer, '{');
@@ -242,7 +250,8 @@ static void print_namespace(struct printer *printer, const struct rune_schema_as
     close(printer, '}');
 }
 
-enum rune_err rune_schema_print_json(const struct rune_schema_fragment *fragment, struct rune_buf *out)
+enum rune_err rune_schema_print_json(const struct rune_schema_fragment *fragment,
+                                     struct rune_buf *out)
 {
     struct printer printer = {.out = out, .first = true};
     open(&printer, '{');

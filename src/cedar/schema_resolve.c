@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fragments -> the schema. Four steps, each over all fragments: what is declared (and what must not be declared
- * twice, or shadow); what names mean; types; hierarchies.
+/* Fragments -> the schema. Four steps, each over all fragments: what is declared (and what must not
+ * be declared twice, or shadow); what names mean; types; hierarchies.
  *
- * A name without a namespace means something of its own namespace, else of the empty one; a common type goes before an
- * entity type. The primitive and extension types are common types of `__cedar`, with an alias in the empty namespace
- * unless that name is declared there. */
+ * A name without a namespace means something of its own namespace, else of the empty one; a common
+ * type goes before an entity type. The primitive and extension types are common types of `__cedar`,
+ * with an alias in the empty namespace unless that name is declared there. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,11 +62,11 @@ struct resolver {
 
 /* ---- errors ---- */
 
-static void report(struct resolver *resolver, const char *code, struct rune_span span, const char *help,
-                   const char *fmt, ...) RUNE_PRINTF(5, 6);
+static void report(struct resolver *resolver, const char *code, struct rune_span span,
+                   const char *help, const char *fmt, ...) RUNE_PRINTF(5, 6);
 
-static void report(struct resolver *resolver, const char *code, struct rune_span span, const char *help,
-                   const char *fmt, ...)
+static void report(struct resolver *resolver, const char *code, struct rune_span span,
+                   const char *help, const char *fmt, ...)
 {
     char text[400];
     va_list args;
@@ -89,7 +89,8 @@ static void *make(struct resolver *resolver, size_t count, size_t size)
 bool rune_cedar_is_action_type(struct rune_str type)
 {
     struct rune_str last = RUNE_STR("Action");
-    return type.length >= last.length && memcmp(type.data + type.length - last.length, last.data, last.length) == 0 &&
+    return type.length >= last.length &&
+           memcmp(type.data + type.length - last.length, last.data, last.length) == 0 &&
            (type.length == last.length || type.data[type.length - last.length - 1] == ':');
 }
 
@@ -108,7 +109,8 @@ static struct rune_str basename_of(struct rune_str name)
 }
 
 /* `namespace::name`. */
-static struct rune_str qualify(struct resolver *resolver, struct rune_str namespace, struct rune_str name)
+static struct rune_str qualify(struct resolver *resolver, struct rune_str namespace,
+                               struct rune_str name)
 {
     if (namespace.length == 0) {
         return name;
@@ -126,7 +128,8 @@ static struct rune_str qualify(struct resolver *resolver, struct rune_str namesp
 }
 
 /* Type, a byte that no name has, id. */
-static struct rune_str action_key(struct resolver *resolver, struct rune_str type, struct rune_str id)
+static struct rune_str action_key(struct resolver *resolver, struct rune_str type,
+                                  struct rune_str id)
 {
     size_t length = type.length + 1 + id.length;
     char *text = rune_arena_alloc_aligned(resolver->arena, length, 1);
@@ -142,8 +145,8 @@ static struct rune_str action_key(struct resolver *resolver, struct rune_str typ
 
 /* ---- declarations ---- */
 
-static bool map_add(struct resolver *resolver, struct rune_map *map, struct rune_str name, size_t value,
-                    bool *ret_added)
+static bool map_add(struct resolver *resolver, struct rune_map *map, struct rune_str name,
+                    size_t value, bool *ret_added)
 {
     if (rune_map_intern(map, name, (uint32_t)value, &(uint32_t){0}, ret_added) != RUNE_OK) {
         resolver->nomem = true;
@@ -155,14 +158,15 @@ static bool map_add(struct resolver *resolver, struct rune_map *map, struct rune
 static void declare_common(struct resolver *resolver, struct rune_str namespace,
                            const struct rune_schema_ast_common *ast)
 {
-    struct common common = {.name = qualify(resolver, namespace, ast->name), .namespace = namespace, .ast = ast};
+    struct common common = {
+        .name = qualify(resolver, namespace, ast->name), .namespace = namespace, .ast = ast};
     bool added;
     if (!map_add(resolver, &resolver->commons, common.name, resolver->common_list.count, &added)) {
         return;
     }
     if (!added) {
-        report(resolver, "RUNE-C0504", ast->span, "keep one of them", "the type `%.*s` is declared twice",
-               RUNE_STR_ARG(common.name));
+        report(resolver, "RUNE-C0504", ast->span, "keep one of them",
+               "the type `%.*s` is declared twice", RUNE_STR_ARG(common.name));
     } else if (!RUNE_VEC_PUSH(&resolver->common_list, common)) {
         resolver->nomem = true;
     }
@@ -171,7 +175,8 @@ static void declare_common(struct resolver *resolver, struct rune_str namespace,
 static void declare_entity(struct resolver *resolver, struct rune_str namespace,
                            const struct rune_schema_ast_entity *ast)
 {
-    struct rune_cedar_entity_type type = {.name = qualify(resolver, namespace, ast->name), .span = ast->span};
+    struct rune_cedar_entity_type type = {.name = qualify(resolver, namespace, ast->name),
+                                          .span = ast->span};
     bool added;
     if (rune_str_equal(ast->name, RUNE_STR("Action"))) {
         report(resolver, "RUNE-C0505", ast->span, "actions are declared with `action`",
@@ -189,14 +194,15 @@ static void declare_entity(struct resolver *resolver, struct rune_str namespace,
             resolver->entity_list.items[index].span = ast->span;
             return;
         }
-        report(resolver, "RUNE-C0504", ast->span, "keep one of them", "the entity type `%.*s` is declared twice",
-               RUNE_STR_ARG(type.name));
+        report(resolver, "RUNE-C0504", ast->span, "keep one of them",
+               "the entity type `%.*s` is declared twice", RUNE_STR_ARG(type.name));
         rune_diag_note(resolver->diag, old->entity->span, "the first is here");
         return;
     }
     struct origin origin = {.namespace = namespace, .entity = ast};
     if (map_add(resolver, &resolver->entities, type.name, resolver->entity_list.count, &added) &&
-        (!RUNE_VEC_PUSH(&resolver->entity_list, type) || !RUNE_VEC_PUSH(&resolver->entity_origins, origin))) {
+        (!RUNE_VEC_PUSH(&resolver->entity_list, type) ||
+         !RUNE_VEC_PUSH(&resolver->entity_origins, origin))) {
         resolver->nomem = true;
     }
 }
@@ -209,7 +215,8 @@ static void declare_action(struct resolver *resolver, struct rune_str namespace,
     action.uid.type = qualify(resolver, namespace, RUNE_STR("Action"));
     action.uid.id = ast->id;
     if (ast->has_attributes) {
-        report(resolver, "RUNE-C0506", ast->span, "leave `attributes` out", "actions cannot have attributes");
+        report(resolver, "RUNE-C0506", ast->span, "leave `attributes` out",
+               "actions cannot have attributes");
     }
     struct rune_str key = action_key(resolver, action.uid.type, ast->id);
     uint32_t index;
@@ -223,15 +230,16 @@ static void declare_action(struct resolver *resolver, struct rune_str namespace,
             resolver->action_list.items[index].span = ast->span;
             return;
         }
-        report(resolver, "RUNE-C0504", ast->span, "keep one of them", "the action `%.*s` is declared twice",
-               RUNE_STR_ARG(ast->id));
+        report(resolver, "RUNE-C0504", ast->span, "keep one of them",
+               "the action `%.*s` is declared twice", RUNE_STR_ARG(ast->id));
         rune_diag_note(resolver->diag, old->action->span, "the first is here");
         return;
     }
     struct origin origin = {.namespace = namespace, .action = ast};
     if (map_add(resolver, &resolver->actions, key, resolver->action_list.count, &added) &&
         map_add(resolver, &resolver->action_types, action.uid.type, 0, &added) &&
-        (!RUNE_VEC_PUSH(&resolver->action_list, action) || !RUNE_VEC_PUSH(&resolver->action_origins, origin))) {
+        (!RUNE_VEC_PUSH(&resolver->action_list, action) ||
+         !RUNE_VEC_PUSH(&resolver->action_origins, origin))) {
         resolver->nomem = true;
     }
 }
@@ -255,11 +263,14 @@ static void check_shadowing(struct resolver *resolver)
     for (size_t i = 0; i < resolver->entity_list.count + resolver->common_list.count; i++) {
         bool is_entity = i < resolver->entity_list.count;
         size_t k = is_entity ? i : i - resolver->entity_list.count;
-        struct rune_str name = is_entity ? resolver->entity_list.items[k].name : resolver->common_list.items[k].name;
+        struct rune_str name =
+            is_entity ? resolver->entity_list.items[k].name : resolver->common_list.items[k].name;
         if (is_qualified(name) && rune_map_find(&plain, basename_of(name), NULL)) {
             report(resolver, "RUNE-C0507",
-                   is_entity ? resolver->entity_list.items[k].span : resolver->common_list.items[k].ast->span,
-                   "rename one of them", "`%.*s` would hide the type of that name without a namespace",
+                   is_entity ? resolver->entity_list.items[k].span
+                             : resolver->common_list.items[k].ast->span,
+                   "rename one of them",
+                   "`%.*s` would hide the type of that name without a namespace",
                    RUNE_STR_ARG(name));
         }
     }
@@ -267,9 +278,11 @@ static void check_shadowing(struct resolver *resolver)
     for (size_t i = 0; i < resolver->action_list.count; i++) {
         const struct rune_cedar_action *action = &resolver->action_list.items[i];
         if (is_qualified(action->uid.type) &&
-            rune_map_find(&resolver->actions, action_key(resolver, RUNE_STR("Action"), action->uid.id), NULL)) {
+            rune_map_find(&resolver->actions,
+                          action_key(resolver, RUNE_STR("Action"), action->uid.id), NULL)) {
             report(resolver, "RUNE-C0507", action->span, "rename one of them",
-                   "`%.*s` would hide the action of that name without a namespace", RUNE_STR_ARG(action->uid.id));
+                   "`%.*s` would hide the action of that name without a namespace",
+                   RUNE_STR_ARG(action->uid.id));
         }
     }
 }
@@ -318,8 +331,9 @@ static void declare_builtins(struct resolver *resolver)
             if (alias && rune_map_find(&resolver->entities, common.name, NULL)) {
                 continue;
             }
-            if (map_add(resolver, &resolver->commons, common.name, resolver->common_list.count, &added) && added &&
-                !RUNE_VEC_PUSH(&resolver->common_list, common)) {
+            if (map_add(resolver, &resolver->commons, common.name, resolver->common_list.count,
+                        &added) &&
+                added && !RUNE_VEC_PUSH(&resolver->common_list, common)) {
                 resolver->nomem = true;
             }
         }
@@ -336,7 +350,8 @@ struct found {
     struct rune_str full_name; /* of an entity type */
 };
 
-static bool look_up(struct resolver *resolver, struct rune_str name, unsigned may_be, struct found *ret_found)
+static bool look_up(struct resolver *resolver, struct rune_str name, unsigned may_be,
+                    struct found *ret_found)
 {
     uint32_t index;
     if ((may_be & MAY_BE_COMMON) != 0 && rune_map_find(&resolver->commons, name, &index)) {
@@ -347,7 +362,8 @@ static bool look_up(struct resolver *resolver, struct rune_str name, unsigned ma
         return false;
     }
     if (rune_map_find(&resolver->entities, name, &index)) {
-        *ret_found = (struct found){.index = index, .full_name = resolver->entity_list.items[index].name};
+        *ret_found =
+            (struct found){.index = index, .full_name = resolver->entity_list.items[index].name};
         return true;
     }
     if (rune_map_find(&resolver->action_types, name, NULL)) {
@@ -362,21 +378,26 @@ static const char *suggest(struct resolver *resolver, struct rune_str name, unsi
     enum { CANDIDATES = 200 };
     struct rune_str names[CANDIDATES];
     size_t count = 0;
-    for (size_t i = 0; (may_be & MAY_BE_ENTITY) != 0 && i < resolver->entity_list.count && count < CANDIDATES; i++) {
+    for (size_t i = 0;
+         (may_be & MAY_BE_ENTITY) != 0 && i < resolver->entity_list.count && count < CANDIDATES;
+         i++) {
         names[count++] = resolver->entity_list.items[i].name;
     }
-    for (size_t i = 0; (may_be & MAY_BE_COMMON) != 0 && i < resolver->common_list.count && count < CANDIDATES; i++) {
+    for (size_t i = 0;
+         (may_be & MAY_BE_COMMON) != 0 && i < resolver->common_list.count && count < CANDIDATES;
+         i++) {
         names[count++] = resolver->common_list.items[i].name;
     }
     struct rune_str nearest = rune_str_nearest(name, names, count);
     if (nearest.length == 0) {
-        return (may_be & MAY_BE_ENTITY) != 0 ? "declare it: entity Name;" : "declare it: type Name = { .. };";
+        return (may_be & MAY_BE_ENTITY) != 0 ? "declare it: entity Name;"
+                                             : "declare it: type Name = { .. };";
     }
     return rune_arena_printf(resolver->arena, "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
 }
 
-static bool resolve(struct resolver *resolver, struct rune_str namespace, struct rune_str name, struct rune_span span,
-                    unsigned may_be, struct found *ret_found)
+static bool resolve(struct resolver *resolver, struct rune_str namespace, struct rune_str name,
+                    struct rune_span span, unsigned may_be, struct found *ret_found)
 {
     if (!is_qualified(name) && namespace.length > 0 &&
         look_up(resolver, qualify(resolver, namespace, name), may_be, ret_found)) {
@@ -395,10 +416,12 @@ static bool resolve(struct resolver *resolver, struct rune_str namespace, struct
 
 /* ---- types ---- */
 
-static const struct rune_cedar_type *resolve_type(struct resolver *resolver, struct rune_str namespace,
+static const struct rune_cedar_type *resolve_type(struct resolver *resolver,
+                                                  struct rune_str namespace,
                                                   const struct rune_schema_ast_type *ast);
 
-static const struct rune_cedar_type *resolve_common(struct resolver *resolver, uint32_t index, struct rune_span span)
+static const struct rune_cedar_type *resolve_common(struct resolver *resolver, uint32_t index,
+                                                    struct rune_span span)
 {
     struct common *common = &resolver->common_list.items[index];
     if (common->state == COMMON_OPEN) {
@@ -408,7 +431,8 @@ static const struct rune_cedar_type *resolve_common(struct resolver *resolver, u
     }
     if (common->state == COMMON_NEW) {
         common->state = COMMON_OPEN;
-        const struct rune_cedar_type *type = resolve_type(resolver, common->namespace, common->ast->type);
+        const struct rune_cedar_type *type =
+            resolve_type(resolver, common->namespace, common->ast->type);
         common = &resolver->common_list.items[index];
         common->type = type;
         common->state = type != NULL ? COMMON_DONE : COMMON_BAD;
@@ -416,7 +440,8 @@ static const struct rune_cedar_type *resolve_common(struct resolver *resolver, u
     return common->type;
 }
 
-static const struct rune_cedar_type *resolve_name(struct resolver *resolver, struct rune_str namespace,
+static const struct rune_cedar_type *resolve_name(struct resolver *resolver,
+                                                  struct rune_str namespace,
                                                   const struct rune_schema_ast_type *ast)
 {
     unsigned may_be = ast->kind == RUNE_SCHEMA_AST_ENTITY   ? MAY_BE_ENTITY
@@ -437,7 +462,8 @@ static const struct rune_cedar_type *resolve_name(struct resolver *resolver, str
     return type;
 }
 
-static const struct rune_cedar_type *resolve_record(struct resolver *resolver, struct rune_str namespace,
+static const struct rune_cedar_type *resolve_record(struct resolver *resolver,
+                                                    struct rune_str namespace,
                                                     const struct rune_schema_ast_type *ast)
 {
     struct rune_cedar_type *type = make(resolver, 1, sizeof *type);
@@ -463,7 +489,8 @@ static const struct rune_cedar_type *resolve_record(struct resolver *resolver, s
     return type;
 }
 
-static const struct rune_cedar_type *resolve_shallow(struct resolver *resolver, struct rune_str namespace,
+static const struct rune_cedar_type *resolve_shallow(struct resolver *resolver,
+                                                     struct rune_str namespace,
                                                      const struct rune_schema_ast_type *ast)
 {
     switch (ast->kind) {
@@ -485,7 +512,8 @@ static const struct rune_cedar_type *resolve_shallow(struct resolver *resolver, 
                 return &builtin_types[i];
             }
         }
-        report(resolver, "RUNE-C0508", ast->span, "there are ipaddr, decimal, datetime and duration",
+        report(resolver, "RUNE-C0508", ast->span,
+               "there are ipaddr, decimal, datetime and duration",
                "there is no extension type `%.*s`", RUNE_STR_ARG(ast->name));
         return NULL;
     case RUNE_SCHEMA_AST_SET:
@@ -501,7 +529,8 @@ static const struct rune_cedar_type *resolve_shallow(struct resolver *resolver, 
 }
 
 /* NULL: reported. Recursion is counted: common types may be stacked high. */
-static const struct rune_cedar_type *resolve_type(struct resolver *resolver, struct rune_str namespace,
+static const struct rune_cedar_type *resolve_type(struct resolver *resolver,
+                                                  struct rune_str namespace,
                                                   const struct rune_schema_ast_type *ast)
 {
     if (resolver->depth == RUNE_SCHEMA_MAX_DEPTH * 4) {
@@ -516,8 +545,10 @@ static const struct rune_cedar_type *resolve_type(struct resolver *resolver, str
 }
 
 /* A record: the shape of an entity type, a context. */
-static const struct rune_cedar_type *resolve_shape(struct resolver *resolver, struct rune_str namespace,
-                                                   const struct rune_schema_ast_type *ast, const char *what)
+static const struct rune_cedar_type *resolve_shape(struct resolver *resolver,
+                                                   struct rune_str namespace,
+                                                   const struct rune_schema_ast_type *ast,
+                                                   const char *what)
 {
     static const struct rune_cedar_type empty = {.kind = RUNE_CEDAR_TYPE_RECORD};
     if (ast == NULL) {
@@ -525,7 +556,8 @@ static const struct rune_cedar_type *resolve_shape(struct resolver *resolver, st
     }
     const struct rune_cedar_type *type = resolve_type(resolver, namespace, ast);
     if (type != NULL && type->kind != RUNE_CEDAR_TYPE_RECORD) {
-        report(resolver, "RUNE-C0512", ast->span, "write it as a record: {name: Type}", "%s must be a record", what);
+        report(resolver, "RUNE-C0512", ast->span, "write it as a record: {name: Type}",
+               "%s must be a record", what);
         return NULL;
     }
     return type;
@@ -563,17 +595,20 @@ static void keep_indexes(struct resolver *resolver, uint32_t *items, size_t coun
 }
 
 static void resolve_entity_refs(struct resolver *resolver, struct rune_str namespace,
-                                const struct rune_schema_ast_refs *refs, struct rune_schema_indexes *ret_indexes)
+                                const struct rune_schema_ast_refs *refs,
+                                struct rune_schema_indexes *ret_indexes)
 {
     struct rune_vec_u32 list = {0};
     for (uint32_t i = 0; i < refs->count; i++) {
         struct found found;
-        if (!resolve(resolver, namespace, refs->items[i].name, refs->items[i].span, MAY_BE_ENTITY, &found)) {
+        if (!resolve(resolver, namespace, refs->items[i].name, refs->items[i].span, MAY_BE_ENTITY,
+                     &found)) {
             continue;
         }
         if (found.index == NO_INDEX) {
             report(resolver, "RUNE-C0508", refs->items[i].span, NULL,
-                   "`%.*s` is a type of actions, which cannot stand here", RUNE_STR_ARG(found.full_name));
+                   "`%.*s` is a type of actions, which cannot stand here",
+                   RUNE_STR_ARG(found.full_name));
         } else if (!RUNE_VEC_PUSH(&list, found.index)) {
             resolver->nomem = true;
         }
@@ -582,25 +617,27 @@ static void resolve_entity_refs(struct resolver *resolver, struct rune_str names
     RUNE_VEC_FINI(&list);
 }
 
-static bool find_action(struct resolver *resolver, struct rune_str type, struct rune_str id, uint32_t *ret_index)
+static bool find_action(struct resolver *resolver, struct rune_str type, struct rune_str id,
+                        uint32_t *ret_index)
 {
     return rune_map_find(&resolver->actions, action_key(resolver, type, id), ret_index);
 }
 
 static void resolve_action_refs(struct resolver *resolver, struct rune_str namespace,
-                                const struct rune_schema_ast_action *ast, struct rune_schema_indexes *ret_indexes)
+                                const struct rune_schema_ast_action *ast,
+                                struct rune_schema_indexes *ret_indexes)
 {
     struct rune_vec_u32 list = {0};
     for (uint32_t i = 0; i < ast->parent_count; i++) {
         const struct rune_schema_ast_action_ref *ref = &ast->parents[i];
         struct rune_str type = ref->type.length > 0 ? ref->type : RUNE_STR("Action");
         uint32_t index = 0;
-        bool found =
-            (!is_qualified(type) && find_action(resolver, qualify(resolver, namespace, type), ref->id, &index)) ||
-            find_action(resolver, type, ref->id, &index);
+        bool found = (!is_qualified(type) &&
+                      find_action(resolver, qualify(resolver, namespace, type), ref->id, &index)) ||
+                     find_action(resolver, type, ref->id, &index);
         if (!found) {
-            report(resolver, "RUNE-C0508", ref->span, "declare it: action \"..\";", "there is no action %.*s::\"%.*s\"",
-                   RUNE_STR_ARG(type), RUNE_STR_ARG(ref->id));
+            report(resolver, "RUNE-C0508", ref->span, "declare it: action \"..\";",
+                   "there is no action %.*s::\"%.*s\"", RUNE_STR_ARG(type), RUNE_STR_ARG(ref->id));
         } else if (!RUNE_VEC_PUSH(&list, index)) {
             resolver->nomem = true;
         }
@@ -609,27 +646,31 @@ static void resolve_action_refs(struct resolver *resolver, struct rune_str names
     RUNE_VEC_FINI(&list);
 }
 
-typedef const struct rune_schema_indexes *(*parents_fn)(const struct resolver *resolver, uint32_t index);
+typedef const struct rune_schema_indexes *(*parents_fn)(const struct resolver *resolver,
+                                                        uint32_t index);
 
-static const struct rune_schema_indexes *entity_parents(const struct resolver *resolver, uint32_t index)
+static const struct rune_schema_indexes *entity_parents(const struct resolver *resolver,
+                                                        uint32_t index)
 {
     return &resolver->entity_list.items[index].parents;
 }
 
-static const struct rune_schema_indexes *action_parents(const struct resolver *resolver, uint32_t index)
+static const struct rune_schema_indexes *action_parents(const struct resolver *resolver,
+                                                        uint32_t index)
 {
     return &resolver->action_list.items[index].parents;
 }
 
-/* All that can be reached from `from` by one or more steps. Cost: O(edges) each, O(n * edges) in all, which is fine for
- * types and actions. */
-static void close_over(struct resolver *resolver, uint32_t from, uint32_t count, parents_fn parents, uint8_t *seen,
-                       struct rune_schema_indexes *ret_indexes)
+/* All that can be reached from `from` by one or more steps. Cost: O(edges) each, O(n * edges) in
+ * all, which is fine for types and actions. */
+static void close_over(struct resolver *resolver, uint32_t from, uint32_t count, parents_fn parents,
+                       uint8_t *seen, struct rune_schema_indexes *ret_indexes)
 {
     struct rune_vec_u32 reached = {0};
     memset(seen, 0, count);
     for (size_t next = 0; next <= reached.count; next++) {
-        const struct rune_schema_indexes *step = parents(resolver, next == 0 ? from : reached.items[next - 1]);
+        const struct rune_schema_indexes *step =
+            parents(resolver, next == 0 ? from : reached.items[next - 1]);
         for (uint32_t i = 0; i < step->count; i++) {
             uint32_t parent = step->items[i];
             if (seen[parent] == 0) {
@@ -648,9 +689,11 @@ static void close_over(struct resolver *resolver, uint32_t from, uint32_t count,
 static void check_external(struct resolver *resolver, const struct rune_cedar_entity_type *type)
 {
     for (uint32_t i = 0; type->is_external && i < type->ancestors.count; i++) {
-        const struct rune_cedar_entity_type *ancestor = &resolver->entity_list.items[type->ancestors.items[i]];
+        const struct rune_cedar_entity_type *ancestor =
+            &resolver->entity_list.items[type->ancestors.items[i]];
         if (ancestor->is_enum) {
-            report(resolver, "RUNE-C0511", type->span, "only what is defined here can be below an enumeration",
+            report(resolver, "RUNE-C0511", type->span,
+                   "only what is defined here can be below an enumeration",
                    "the external entity type `%.*s` has the enumeration `%.*s` among its ancestors",
                    RUNE_STR_ARG(type->name), RUNE_STR_ARG(ancestor->name));
         }
@@ -666,7 +709,8 @@ static void close_hierarchies(struct resolver *resolver)
         return;
     }
     for (uint32_t i = 0; i < types; i++) {
-        close_over(resolver, i, types, entity_parents, seen, &resolver->entity_list.items[i].ancestors);
+        close_over(resolver, i, types, entity_parents, seen,
+                   &resolver->entity_list.items[i].ancestors);
     }
     for (uint32_t i = 0; i < types && !resolver->nomem; i++) {
         check_external(resolver, &resolver->entity_list.items[i]);
@@ -675,8 +719,8 @@ static void close_hierarchies(struct resolver *resolver)
         struct rune_cedar_action *action = &resolver->action_list.items[i];
         close_over(resolver, i, actions, action_parents, seen, &action->ancestors);
         if (seen[i] != 0) {
-            report(resolver, "RUNE-C0509", action->span, "break the cycle", "the action `%.*s` is its own ancestor",
-                   RUNE_STR_ARG(action->uid.id));
+            report(resolver, "RUNE-C0509", action->span, "break the cycle",
+                   "the action `%.*s` is its own ancestor", RUNE_STR_ARG(action->uid.id));
         }
     }
 }
@@ -697,7 +741,8 @@ static int compare_uids(const struct rune_cedar_uid *a, const struct rune_cedar_
 
 static int compare_actions(const void *a, const void *b)
 {
-    return compare_uids(&((const struct rune_cedar_action *)a)->uid, &((const struct rune_cedar_action *)b)->uid);
+    return compare_uids(&((const struct rune_cedar_action *)a)->uid,
+                        &((const struct rune_cedar_action *)b)->uid);
 }
 
 /* Sorts the tables while every entry still has its origin beside it. */
@@ -725,7 +770,8 @@ static void sort_tables(struct resolver *resolver)
     for (size_t i = 0; i < types->count; i++) {
         entity_origins[i] = resolver->entity_origins.items[types->items[i].id_count];
         types->items[i].id_count = 0;
-        resolver->nomem |= rune_map_set(&resolver->entities, types->items[i].name, (uint32_t)i) != RUNE_OK;
+        resolver->nomem |=
+            rune_map_set(&resolver->entities, types->items[i].name, (uint32_t)i) != RUNE_OK;
     }
     for (size_t i = 0; i < actions->count; i++) {
         struct rune_cedar_action *action = &actions->items[i];
@@ -735,16 +781,19 @@ static void sort_tables(struct resolver *resolver)
         resolver->nomem |= rune_map_set(&resolver->actions, key, (uint32_t)i) != RUNE_OK;
     }
     if (types->count > 0) {
-        memcpy(resolver->entity_origins.items, entity_origins, types->count * sizeof *entity_origins);
+        memcpy(resolver->entity_origins.items, entity_origins,
+               types->count * sizeof *entity_origins);
     }
     if (actions->count > 0) {
-        memcpy(resolver->action_origins.items, action_origins, actions->count * sizeof *action_origins);
+        memcpy(resolver->action_origins.items, action_origins,
+               actions->count * sizeof *action_origins);
     }
 }
 
 /* ---- all of it ---- */
 
-static void declare_all(struct resolver *resolver, const struct rune_schema_fragment *fragments, uint32_t count)
+static void declare_all(struct resolver *resolver, const struct rune_schema_fragment *fragments,
+                        uint32_t count)
 {
     for (uint32_t f = 0; f < count; f++) {
         for (uint32_t n = 0; n < fragments[f].namespace_count; n++) {
@@ -773,8 +822,10 @@ static void resolve_entities(struct resolver *resolver)
         type->ids = ast->ids;
         type->id_count = ast->id_count;
         resolve_entity_refs(resolver, origin->namespace, &ast->member_of, &type->parents);
-        type->attrs = resolve_shape(resolver, origin->namespace, ast->shape, "the shape of an entity type");
-        type->tags = ast->tags != NULL ? resolve_type(resolver, origin->namespace, ast->tags) : NULL;
+        type->attrs =
+            resolve_shape(resolver, origin->namespace, ast->shape, "the shape of an entity type");
+        type->tags =
+            ast->tags != NULL ? resolve_type(resolver, origin->namespace, ast->tags) : NULL;
     }
 }
 
@@ -807,7 +858,8 @@ static void finish(struct resolver *resolver, struct rune_cedar_schema *schema)
                schema->entity_type_count * sizeof *schema->entity_types);
     }
     if (schema->action_count > 0) {
-        memcpy(schema->actions, resolver->action_list.items, schema->action_count * sizeof *schema->actions);
+        memcpy(schema->actions, resolver->action_list.items,
+               schema->action_count * sizeof *schema->actions);
     }
 }
 
@@ -861,17 +913,19 @@ enum rune_err rune_schema_resolve(const struct rune_schema_fragment *fragments, 
 
 /* ---- lookups ---- */
 
-const struct rune_cedar_entity_type *rune_cedar_schema_find_type(const struct rune_cedar_schema *schema,
-                                                                 struct rune_str name)
+const struct rune_cedar_entity_type *
+rune_cedar_schema_find_type(const struct rune_cedar_schema *schema, struct rune_str name)
 {
     struct rune_cedar_entity_type key = {.name = name};
     return schema->entity_type_count == 0
                ? NULL
-               : bsearch(&key, schema->entity_types, schema->entity_type_count, sizeof key, compare_types);
+               : bsearch(&key, schema->entity_types, schema->entity_type_count, sizeof key,
+                         compare_types);
 }
 
-const struct rune_cedar_action *rune_cedar_schema_find_action(const struct rune_cedar_schema *schema,
-                                                              const struct rune_cedar_uid *uid)
+const struct rune_cedar_action *
+rune_cedar_schema_find_action(const struct rune_cedar_schema *schema,
+                              const struct rune_cedar_uid *uid)
 {
     struct rune_cedar_action key = {.uid = *uid};
     return schema->action_count == 0
@@ -879,7 +933,8 @@ const struct rune_cedar_action *rune_cedar_schema_find_action(const struct rune_
                : bsearch(&key, schema->actions, schema->action_count, sizeof key, compare_actions);
 }
 
-const struct rune_cedar_type_attr *rune_cedar_type_find_attr(const struct rune_cedar_type *record, struct rune_str name)
+const struct rune_cedar_type_attr *rune_cedar_type_find_attr(const struct rune_cedar_type *record,
+                                                             struct rune_str name)
 {
     size_t low = 0;
     size_t high = record->attr_count;

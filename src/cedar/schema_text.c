@@ -12,10 +12,11 @@ struct printer {
     uint32_t errors;
 };
 
-static void refuse(struct printer *printer, struct rune_span span, const char *help, const char *what,
-                   struct rune_str name)
+static void refuse(struct printer *printer, struct rune_span span, const char *help,
+                   const char *what, struct rune_str name)
 {
-    rune_diag_report(printer->diag, RUNE_ERROR, "RUNE-C0530", span, help, "%s: `%.*s`", what, RUNE_STR_ARG(name));
+    rune_diag_report(printer->diag, RUNE_ERROR, "RUNE-C0530", span, help, "%s: `%.*s`", what,
+                     RUNE_STR_ARG(name));
     printer->errors++;
 }
 
@@ -26,8 +27,8 @@ static void indent(struct printer *printer, unsigned depth)
     }
 }
 
-static void print_annotations(struct printer *printer, const struct rune_schema_ast_annotations *annotations,
-                              unsigned depth)
+static void print_annotations(struct printer *printer,
+                              const struct rune_schema_ast_annotations *annotations, unsigned depth)
 {
     for (uint32_t i = 0; i < annotations->count; i++) {
         const struct rune_cedar_annotation *annotation = &annotations->items[i];
@@ -45,9 +46,11 @@ static void print_annotations(struct printer *printer, const struct rune_schema_
 
 /* ---- types ---- */
 
-static void print_type(struct printer *printer, const struct rune_schema_ast_type *type, unsigned depth);
+static void print_type(struct printer *printer, const struct rune_schema_ast_type *type,
+                       unsigned depth);
 
-static void print_record(struct printer *printer, const struct rune_schema_ast_type *type, unsigned depth)
+static void print_record(struct printer *printer, const struct rune_schema_ast_type *type,
+                         unsigned depth)
 {
     if (type->is_open) {
         refuse(printer, type->span, "leave it out", "the human syntax has no such thing",
@@ -78,16 +81,19 @@ static void print_entity_name(struct printer *printer, const struct rune_schema_
     while (at > 0 && type->name.data[at - 1] != ':') {
         at--;
     }
-    if (rune_map_find(&printer->commons, (struct rune_str){type->name.data + at, type->name.length - at}, NULL)) {
+    if (rune_map_find(&printer->commons,
+                      (struct rune_str){type->name.data + at, type->name.length - at}, NULL)) {
         refuse(printer, type->span, "give the common type another name",
-               "in the human syntax this entity type would be the common type of that name", type->name);
+               "in the human syntax this entity type would be the common type of that name",
+               type->name);
     }
     rune_buf_append_str(printer->out, type->name);
 }
 
-/* Recursion is bounded by the parsers. Cedar's own types are written with their namespace, which no one else can
- * declare anything in. */
-static void print_type(struct printer *printer, const struct rune_schema_ast_type *type, unsigned depth)
+/* Recursion is bounded by the parsers. Cedar's own types are written with their namespace, which no
+ * one else can declare anything in. */
+static void print_type(struct printer *printer, const struct rune_schema_ast_type *type,
+                       unsigned depth)
 {
     struct rune_buf *out = printer->out;
     switch (type->kind) {
@@ -124,7 +130,8 @@ static void print_type(struct printer *printer, const struct rune_schema_ast_typ
 
 static bool is_empty(const struct rune_schema_ast_type *type)
 {
-    return type == NULL || (type->kind == RUNE_SCHEMA_AST_RECORD && type->attr_count == 0 && !type->is_open);
+    return type == NULL ||
+           (type->kind == RUNE_SCHEMA_AST_RECORD && type->attr_count == 0 && !type->is_open);
 }
 
 /* ---- declarations ---- */
@@ -139,7 +146,8 @@ static void print_refs(struct printer *printer, const struct rune_schema_ast_ref
     rune_buf_append_char(printer->out, ']');
 }
 
-static void print_common(struct printer *printer, const struct rune_schema_ast_common *common, unsigned depth)
+static void print_common(struct printer *printer, const struct rune_schema_ast_common *common,
+                         unsigned depth)
 {
     print_annotations(printer, &common->annotations, depth);
     indent(printer, depth);
@@ -160,7 +168,8 @@ static void print_enum(struct printer *printer, const struct rune_schema_ast_ent
     rune_buf_append_char(printer->out, ']');
 }
 
-static void print_entity(struct printer *printer, const struct rune_schema_ast_entity *entity, unsigned depth)
+static void print_entity(struct printer *printer, const struct rune_schema_ast_entity *entity,
+                         unsigned depth)
 {
     print_annotations(printer, &entity->annotations, depth);
     indent(printer, depth);
@@ -175,7 +184,8 @@ static void print_entity(struct printer *printer, const struct rune_schema_ast_e
     }
     if (entity->shape != NULL && entity->shape->kind != RUNE_SCHEMA_AST_RECORD) {
         refuse(printer, entity->shape->span, "write the record itself as the shape",
-               "in the human syntax the attributes of an entity type cannot be a named type", entity->name);
+               "in the human syntax the attributes of an entity type cannot be a named type",
+               entity->name);
     } else if (!is_empty(entity->shape)) {
         rune_buf_append_cstr(printer->out, " = ");
         print_type(printer, entity->shape, depth);
@@ -202,7 +212,8 @@ static void print_parents(struct printer *printer, const struct rune_schema_ast_
     rune_buf_append_char(printer->out, ']');
 }
 
-static void print_applies_to(struct printer *printer, const struct rune_schema_ast_action *action, unsigned depth)
+static void print_applies_to(struct printer *printer, const struct rune_schema_ast_action *action,
+                             unsigned depth)
 {
     struct rune_buf *out = printer->out;
     rune_buf_append_cstr(out, " appliesTo {\n");
@@ -226,11 +237,12 @@ static void print_applies_to(struct printer *printer, const struct rune_schema_a
     rune_buf_append_char(out, '}');
 }
 
-static void print_action(struct printer *printer, const struct rune_schema_ast_action *action, unsigned depth)
+static void print_action(struct printer *printer, const struct rune_schema_ast_action *action,
+                         unsigned depth)
 {
     if (action->has_attributes) {
-        refuse(printer, action->span, "leave `attributes` out", "the human syntax has no attributes of actions",
-               action->id);
+        refuse(printer, action->span, "leave `attributes` out",
+               "the human syntax has no attributes of actions", action->id);
     }
     print_annotations(printer, &action->annotations, depth);
     indent(printer, depth);
@@ -239,7 +251,8 @@ static void print_action(struct printer *printer, const struct rune_schema_ast_a
     if (action->parent_count > 0) {
         print_parents(printer, action);
     }
-    if (action->principals.count > 0 && action->resources.count > 0) { /* else it applies to nothing */
+    /* else it applies to nothing */
+    if (action->principals.count > 0 && action->resources.count > 0) {
         print_applies_to(printer, action, depth);
     }
     rune_buf_append_cstr(printer->out, ";\n");
@@ -251,7 +264,8 @@ static void separate(struct printer *printer, bool *first)
     *first = false;
 }
 
-static void print_namespace(struct printer *printer, const struct rune_schema_ast_namespace *namespace)
+static void print_namespace(struct printer *printer,
+                            const struct rune_schema_ast_namespace *namespace)
 {
     unsigned depth = namespace->name.length > 0 ? 1 : 0;
     bool first = true;
@@ -276,7 +290,8 @@ static void print_namespace(struct printer *printer, const struct rune_schema_as
     rune_buf_append_cstr(printer->out, depth > 0 ? "}\n" : "");
 }
 
-static enum rune_err note_commons(struct printer *printer, const struct rune_schema_fragment *fragment)
+static enum rune_err note_commons(struct printer *printer,
+                                  const struct rune_schema_fragment *fragment)
 {
     for (uint32_t i = 0; i < fragment->namespace_count; i++) {
         const struct rune_schema_ast_namespace *namespace = &fragment->namespaces[i];
@@ -289,8 +304,8 @@ static enum rune_err note_commons(struct printer *printer, const struct rune_sch
     return RUNE_OK;
 }
 
-enum rune_err rune_schema_print_text(const struct rune_schema_fragment *fragment, struct rune_buf *out,
-                                     struct rune_diag *diag)
+enum rune_err rune_schema_print_text(const struct rune_schema_fragment *fragment,
+                                     struct rune_buf *out, struct rune_diag *diag)
 {
     struct printer printer = {.out = out, .diag = diag, .commons = RUNE_MAP_INIT};
     enum rune_err err = note_commons(&printer, fragment);

@@ -41,13 +41,15 @@ static int32_t read_hex(struct reader *reader, const char *start)
     for (int i = 0; i < 2; i++) {
         int digit = reader->cursor < reader->end ? hex_digit(*reader->cursor) : -1;
         if (digit < 0) {
-            return flaw(reader, start, "write two hex digits, like \\x41", "this escape is incomplete");
+            return flaw(reader, start, "write two hex digits, like \\x41",
+                        "this escape is incomplete");
         }
         value = value * 16 + digit;
         reader->cursor++;
     }
     return value <= 0x7f ? value
-                         : flaw(reader, start, "write \\u{..} for characters beyond ASCII", "\\x goes up to \\x7F");
+                         : flaw(reader, start, "write \\u{..} for characters beyond ASCII",
+                                "\\x goes up to \\x7F");
 }
 
 /* After `\u`. */
@@ -72,7 +74,8 @@ static int32_t read_unicode(struct reader *reader, const char *start)
         }
         int digit = hex_digit(c);
         if (digit < 0) {
-            return flaw(reader, start, "only hex digits, with `_` between them, can stand in \\u{..}",
+            return flaw(reader, start,
+                        "only hex digits, with `_` between them, can stand in \\u{..}",
                         "this escape is not valid");
         }
         digits++;
@@ -84,7 +87,8 @@ static int32_t read_unicode(struct reader *reader, const char *start)
         return flaw(reader, start, "write 1 to 6 hex digits", "this escape is not valid");
     }
     if (value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) {
-        return flaw(reader, start, "scalar values are 0 to D7FF and E000 to 10FFFF", "this is no Unicode character");
+        return flaw(reader, start, "scalar values are 0 to D7FF and E000 to 10FFFF",
+                    "this is no Unicode character");
     }
     return value;
 }
@@ -119,9 +123,10 @@ static int32_t read_escape(struct reader *reader)
         while (reader->cursor < reader->end && ((unsigned char)*reader->cursor & 0xc0) == 0x80) {
             reader->cursor++;
         }
-        return flaw(reader, start,
-                    "the escapes are \\n \\r \\t \\\\ \\0 \\' \\\" \\x41 \\u{1F600}, and \\* after `like`",
-                    "there is no such escape");
+        return flaw(
+            reader, start,
+            "the escapes are \\n \\r \\t \\\\ \\0 \\' \\\" \\x41 \\u{1F600}, and \\* after `like`",
+            "there is no such escape");
     }
 }
 
@@ -139,7 +144,9 @@ static int32_t read_char(struct reader *reader)
         return flaw(reader, start, NULL, "this is not UTF-8");
     }
     reader->cursor += size;
-    return c == '\r' ? flaw(reader, start, "write \\r", "a bare carriage return cannot stand in a string") : c;
+    return c == '\r'
+               ? flaw(reader, start, "write \\r", "a bare carriage return cannot stand in a string")
+               : c;
 }
 
 static struct reader open_literal(struct rune_span span, struct rune_diag *diag)
@@ -148,8 +155,8 @@ static struct reader open_literal(struct rune_span span, struct rune_diag *diag)
     return (struct reader){span.source, text + 1, text + span.length - 1, diag, false};
 }
 
-enum rune_err rune_cedar_unescape(struct rune_span span, struct rune_arena *arena, struct rune_str *ret_text,
-                                  struct rune_diag *diag)
+enum rune_err rune_cedar_unescape(struct rune_span span, struct rune_arena *arena,
+                                  struct rune_str *ret_text, struct rune_diag *diag)
 {
     struct reader reader = open_literal(span, diag);
     size_t size = (size_t)(reader.end - reader.cursor);
@@ -166,7 +173,8 @@ enum rune_err rune_cedar_unescape(struct rune_span span, struct rune_arena *aren
         const char *start = reader.cursor;
         int32_t c = read_char(&reader);
         if (c == STAR) {
-            c = flaw(&reader, start, "`*` needs no backslash here; `\\*` is for patterns after `like`",
+            c = flaw(&reader, start,
+                     "`*` needs no backslash here; `\\*` is for patterns after `like`",
                      "there is no such escape outside a pattern");
         }
         if (c >= 0) {
@@ -181,10 +189,12 @@ enum rune_err rune_cedar_unescape(struct rune_span span, struct rune_arena *aren
 }
 
 enum rune_err rune_cedar_unescape_pattern(struct rune_span span, struct rune_arena *arena,
-                                          struct rune_cedar_pattern *ret_pattern, struct rune_diag *diag)
+                                          struct rune_cedar_pattern *ret_pattern,
+                                          struct rune_diag *diag)
 {
     struct reader reader = open_literal(span, diag);
-    int32_t *elements = rune_arena_calloc(arena, (size_t)(reader.end - reader.cursor), sizeof *elements);
+    int32_t *elements =
+        rune_arena_calloc(arena, (size_t)(reader.end - reader.cursor), sizeof *elements);
     if (elements == NULL) {
         return RUNE_E_NOMEM;
     }

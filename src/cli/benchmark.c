@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rune benchmark: how long a decision takes, in process.
  *
- * Each thread has its own decider and its own decoded requests and shares the image, as workers do. Before the clock
- * starts every request is decoded, interned, decided once, and compared with what is expected. Then each decision is
- * timed by two reads of the clock; what two reads take with nothing between them (the median) is subtracted. */
+ * Each thread has its own decider and its own decoded requests and shares the image, as workers do.
+ * Before the clock starts every request is decoded, interned, decided once, and compared with what
+ * is expected. Then each decision is timed by two reads of the clock; what two reads take with
+ * nothing between them (the median) is subtracted. */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -16,11 +17,11 @@
 #include "cli/requests.h"
 #include "cli/subject.h"
 
-#define MAX_THREADS 256u
-#define FINE_NS 65536u       /* latencies below are counted by the nanosecond */
-#define COARSE_BUCKETS 4096u /* those above by 64 microseconds, the last takes the rest */
-#define COARSE_NS 65536u
-#define CLOCK_SAMPLES 20001u
+#define MAX_THREADS      256u
+#define FINE_NS          65536u /* latencies below are counted by the nanosecond */
+#define COARSE_BUCKETS   4096u  /* those above by 64 microseconds, the last takes the rest */
+#define COARSE_NS        65536u
+#define CLOCK_SAMPLES    20001u
 #define SHOWN_MISMATCHES 10u
 
 struct arguments {
@@ -31,8 +32,10 @@ struct arguments {
 };
 
 static const struct cli_option options[] = {
-    CLI_OPTION(arguments, requests, "requests", 0, CLI_TEXT, "FILE", "requests, one JSON object a line (required)"),
-    CLI_OPTION(arguments, threads, "threads", 0, CLI_NUMBER, "N", "threads that decide at once (1)"),
+    CLI_OPTION(arguments, requests, "requests", 0, CLI_TEXT, "FILE",
+               "requests, one JSON object a line (required)"),
+    CLI_OPTION(arguments, threads, "threads", 0, CLI_NUMBER, "N",
+               "threads that decide at once (1)"),
     CLI_OPTION(arguments, seconds, "seconds", 0, CLI_NUMBER, "S", "how long to measure (3)"),
     CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json", "how to print"),
 };
@@ -155,12 +158,14 @@ static void show_mismatch(const struct cli_request_line *line, const struct rune
         fprintf(stderr, " %.*s", RUNE_STR_ARG(decision->reasons[i]));
     }
     for (uint32_t i = 0; i < decision->error_count; i++) {
-        fprintf(stderr, " error %.*s %s", RUNE_STR_ARG(decision->errors[i].id), decision->errors[i].code);
+        fprintf(stderr, " error %.*s %s", RUNE_STR_ARG(decision->errors[i].id),
+                decision->errors[i].code);
     }
     fputc('\n', stderr);
 }
 
-static void compare(struct thread *thread, const struct cli_request_line *line, const struct rune_decision *decision)
+static void compare(struct thread *thread, const struct cli_request_line *line,
+                    const struct rune_decision *decision)
 {
     bool right = (!line->has_decision || line->decision == decision->outcome) &&
                  (!line->has_reasons || same_reasons(line, decision));
@@ -192,7 +197,8 @@ static enum cli_exit prepare(struct thread *thread)
                     error.at[0] != '\0' ? ": " : "", error.message);
             return cli_exit_for(err);
         }
-        rune_decider_decide(thread->decider, bench->image, thread->requests[i], RUNE_ANSWER_PLAIN, &decision);
+        rune_decider_decide(thread->decider, bench->image, thread->requests[i], RUNE_ANSWER_PLAIN,
+                            &decision);
         compare(thread, &file->lines[i], &decision);
     }
     return CLI_OK;
@@ -206,8 +212,8 @@ static void time_decoding(struct thread *thread)
     struct rune_request_error error;
     uint64_t began_ns = now_ns();
     for (uint32_t i = 0; i < file->count; i++) {
-        if (rune_decider_decode(thread->decider, thread->bench->image, file->lines[i].body, &request, &error) !=
-            RUNE_OK) {
+        if (rune_decider_decode(thread->decider, thread->bench->image, file->lines[i].body,
+                                &request, &error) != RUNE_OK) {
             return;
         }
     }
@@ -223,7 +229,8 @@ static void time_deciding(struct thread *thread)
         for (uint32_t i = 0; i < bench->file->count; i++) {
             struct rune_decision decision;
             uint64_t began_ns = now_ns();
-            rune_decider_decide(thread->decider, bench->image, thread->requests[i], RUNE_ANSWER_PLAIN, &decision);
+            rune_decider_decide(thread->decider, bench->image, thread->requests[i],
+                                RUNE_ANSWER_PLAIN, &decision);
             stop_ns = now_ns();
             uint64_t took_ns = stop_ns - began_ns;
             observe(thread->latencies, took_ns > bench->clock_ns ? took_ns - bench->clock_ns : 0);
@@ -273,7 +280,8 @@ static enum cli_exit run_threads(struct thread *threads, uint32_t count)
     return code;
 }
 
-static void print(const struct thread *threads, uint32_t count, uint32_t request_count, enum cli_format format)
+static void print(const struct thread *threads, uint32_t count, uint32_t request_count,
+                  enum cli_format format)
 {
     struct latencies *sum = rune_calloc(1, sizeof(*sum));
     if (sum == NULL) {
@@ -284,13 +292,15 @@ static void print(const struct thread *threads, uint32_t count, uint32_t request
     for (uint32_t i = 0; i < count; i++) {
         const struct latencies *latencies = threads[i].latencies;
         add_latencies(sum, latencies);
-        per_second += (double)latencies->count * 1e9 / (double)(latencies->total_ns > 0 ? latencies->total_ns : 1);
+        per_second += (double)latencies->count * 1e9 /
+                      (double)(latencies->total_ns > 0 ? latencies->total_ns : 1);
     }
-    const char *pattern = format == CLI_AS_JSON
-                              ? "{\"decisions_per_s\":%.0f,\"median_ns\":%" PRIu64 ",\"p99_ns\":%" PRIu64
-                                ",\"p999_ns\":%" PRIu64 ",\"decode_ns\":%" PRIu64 ",\"mismatches\":%" PRIu64 "}\n"
-                              : "decisions_per_s=%.0f median_ns=%" PRIu64 " p99_ns=%" PRIu64 " p999_ns=%" PRIu64
-                                " decode_ns=%" PRIu64 " mismatches=%" PRIu64 "\n";
+    const char *pattern =
+        format == CLI_AS_JSON
+            ? "{\"decisions_per_s\":%.0f,\"median_ns\":%" PRIu64 ",\"p99_ns\":%" PRIu64
+              ",\"p999_ns\":%" PRIu64 ",\"decode_ns\":%" PRIu64 ",\"mismatches\":%" PRIu64 "}\n"
+            : "decisions_per_s=%.0f median_ns=%" PRIu64 " p99_ns=%" PRIu64 " p999_ns=%" PRIu64
+              " decode_ns=%" PRIu64 " mismatches=%" PRIu64 "\n";
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     printf(pattern, per_second, quantile(sum, 0.5), quantile(sum, 0.99), quantile(sum, 0.999),
@@ -360,10 +370,12 @@ const struct cli_command cli_command_benchmark = {
     .name = "benchmark",
     .operands = "BUNDLE|IMAGE",
     .summary = "measure decisions in process, and check them",
-    .details =
-        "A line of FILE is a request as the server takes it, with `decision` and `reasons` beside it where they are to\n"
-        "be checked. Prints decisions_per_s median_ns p99_ns p999_ns (the clock's own cost subtracted), decode_ns (mean\n"
-        "time from bytes to a request) and mismatches. Exit code 1 if any decision or reason differs.\n",
+    .details = "A line of FILE is a request as the server takes it, with `decision` and `reasons` "
+               "beside it where they are to\n"
+               "be checked. Prints decisions_per_s median_ns p99_ns p999_ns (the clock's own cost "
+               "subtracted), decode_ns (mean\n"
+               "time from bytes to a request) and mismatches. Exit code 1 if any decision or "
+               "reason differs.\n",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .arguments_size = sizeof(struct arguments),

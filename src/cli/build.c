@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rune build: a bundle into an image file. The file appears under its name only when it is whole. */
+/* rune build: a bundle into an image file. The file appears under its name only when it is whole.
+ */
 #include "rune/build.h"
 
 #include <errno.h>
@@ -23,9 +24,12 @@ struct arguments {
 };
 
 static const struct cli_option options[] = {
-    CLI_OPTION(arguments, output, "output", 'o', CLI_TEXT, "IMAGE", "where to write the image (required)"),
-    CLI_OPTION(arguments, stats, "stats", 0, CLI_FLAG, NULL, "also print what it took: CPU time by phase, memory"),
-    CLI_OPTION(arguments, max_bytes, "max-bytes", 0, CLI_NUMBER, "N", "refuse to write a larger image"),
+    CLI_OPTION(arguments, output, "output", 'o', CLI_TEXT, "IMAGE",
+               "where to write the image (required)"),
+    CLI_OPTION(arguments, stats, "stats", 0, CLI_FLAG, NULL,
+               "also print what it took: CPU time by phase, memory"),
+    CLI_OPTION(arguments, max_bytes, "max-bytes", 0, CLI_NUMBER, "N",
+               "refuse to write a larger image"),
     CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json", "how to print the result"),
 };
 
@@ -51,12 +55,15 @@ static void print_json(const struct rune_build_result *result)
 {
     char name[65];
     hex(result->sha256, name);
-    printf("{\"image\":\"%s\",\"bytes\":%" PRIu64 ",\"policies\":%u,\"templates\":%u,\"rules\":%u,\"entities\":%u,"
-           "\"baseFacts\":%" PRIu64 ",\"derivedFacts\":%" PRIu64 ",\"cpuMs\":{\"read\":%.3f,\"policies\":%.3f,"
+    printf("{\"image\":\"%s\",\"bytes\":%" PRIu64
+           ",\"policies\":%u,\"templates\":%u,\"rules\":%u,\"entities\":%u,"
+           "\"baseFacts\":%" PRIu64 ",\"derivedFacts\":%" PRIu64
+           ",\"cpuMs\":{\"read\":%.3f,\"policies\":%.3f,"
            "\"rules\":%.3f,\"write\":%.3f,\"total\":%.3f},\"peakKib\":%" PRIu64 "}\n",
-           name, result->image_bytes, result->policies, result->templates, result->rules, result->entities,
-           result->base_facts, result->derived_facts, milliseconds(result->read_ns),
-           milliseconds(result->policies_ns), milliseconds(result->rules_ns), milliseconds(result->write_ns),
+           name, result->image_bytes, result->policies, result->templates, result->rules,
+           result->entities, result->base_facts, result->derived_facts,
+           milliseconds(result->read_ns), milliseconds(result->policies_ns),
+           milliseconds(result->rules_ns), milliseconds(result->write_ns),
            milliseconds(result->total_ns), peak_kib());
 }
 
@@ -64,14 +71,17 @@ static void print_text(const struct rune_build_result *result, bool stats)
 {
     char name[65];
     hex(result->sha256, name);
-    printf("image     %s\nsize      %" PRIu64 " bytes\npolicies  %u (%u templates)\nrules     %u\nentities  %u\n"
+    printf("image     %s\nsize      %" PRIu64
+           " bytes\npolicies  %u (%u templates)\nrules     %u\nentities  %u\n"
            "facts     %" PRIu64 " given, %" PRIu64 " derived\n",
-           name, result->image_bytes, result->policies, result->templates, result->rules, result->entities,
-           result->base_facts, result->derived_facts);
+           name, result->image_bytes, result->policies, result->templates, result->rules,
+           result->entities, result->base_facts, result->derived_facts);
     if (stats) {
-        printf("cpu       %.1f ms: read %.1f, policies %.1f, rules %.1f, write %.1f\npeak      %.1f MiB\n",
-               milliseconds(result->total_ns), milliseconds(result->read_ns), milliseconds(result->policies_ns),
-               milliseconds(result->rules_ns), milliseconds(result->write_ns), (double)peak_kib() / 1024.0);
+        printf("cpu       %.1f ms: read %.1f, policies %.1f, rules %.1f, write %.1f\npeak      "
+               "%.1f MiB\n",
+               milliseconds(result->total_ns), milliseconds(result->read_ns),
+               milliseconds(result->policies_ns), milliseconds(result->rules_ns),
+               milliseconds(result->write_ns), (double)peak_kib() / 1024.0);
     }
 }
 
@@ -121,7 +131,8 @@ static enum cli_exit run(const struct cli_call *call)
     char path[4096];
     int fd = open_beside(arguments->output, path, sizeof(path));
     if (fd < 0) {
-        fprintf(stderr, "rune build: cannot write beside %s: %s\n", arguments->output, strerror(errno));
+        fprintf(stderr, "rune build: cannot write beside %s: %s\n", arguments->output,
+                strerror(errno));
         return CLI_ENVIRONMENT;
     }
     struct rune_build_result result;
@@ -147,7 +158,8 @@ const struct cli_command cli_command_build = {
     .name = "build",
     .operands = "BUNDLE",
     .summary = "make an image of a bundle",
-    .details = "The same bundle gives the same bytes; the image's name is their SHA-256. A bundle with errors writes\n"
+    .details = "The same bundle gives the same bytes; the image's name is their SHA-256. A bundle "
+               "with errors writes\n"
                "nothing and lists all of them.\n\n"
                "  rune build examples/docshare -o docshare.image --stats\n",
     .options = options,

@@ -10,18 +10,22 @@ struct arguments {
 };
 
 static const struct cli_option options[] = {
-    CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json", "how to print the messages"),
+    CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json",
+               "how to print the messages"),
 };
 
-static void print_result(struct rune_diag *diag, enum rune_err err, const struct rune_build_result *result)
+static void print_result(struct rune_diag *diag, enum rune_err err,
+                         const struct rune_build_result *result)
 {
     size_t errors = rune_diag_count(diag, RUNE_ERROR);
     size_t warnings = rune_diag_count(diag, RUNE_WARNING) - errors;
     if (err == RUNE_OK) {
-        printf("fine: %u policies, %u templates, %u rules, %u entities; %zu warning%s\n", result->policies,
-               result->templates, result->rules, result->entities, warnings, warnings == 1 ? "" : "s");
+        printf("fine: %u policies, %u templates, %u rules, %u entities; %zu warning%s\n",
+               result->policies, result->templates, result->rules, result->entities, warnings,
+               warnings == 1 ? "" : "s");
     } else if (cli_exit_for(err) == CLI_INVALID) {
-        printf("%zu error%s, %zu warning%s\n", errors, errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
+        printf("%zu error%s, %zu warning%s\n", errors, errors == 1 ? "" : "s", warnings,
+               warnings == 1 ? "" : "s");
     }
 }
 
@@ -34,13 +38,15 @@ static enum cli_exit run(const struct cli_call *call)
     if (diag == NULL) {
         return CLI_ENVIRONMENT;
     }
-    enum rune_err err = rune_build_check_files((const char *const *)call->operands, (size_t)call->operand_count,
-                                               &build_options, &result, diag);
+    enum rune_err err =
+        rune_build_check_files((const char *const *)call->operands, (size_t)call->operand_count,
+                               &build_options, &result, diag);
     cli_progress_end();
     if (arguments->format == CLI_AS_JSON) {
         size_t errors = rune_diag_count(diag, RUNE_ERROR);
-        printf("{\"ok\":%s,\"errors\":%zu,\"warnings\":%zu,\"diagnostics\":%s}\n", err == RUNE_OK ? "true" : "false",
-               errors, rune_diag_count(diag, RUNE_WARNING) - errors, rune_diag_json(diag));
+        printf("{\"ok\":%s,\"errors\":%zu,\"warnings\":%zu,\"diagnostics\":%s}\n",
+               err == RUNE_OK ? "true" : "false", errors,
+               rune_diag_count(diag, RUNE_WARNING) - errors, rune_diag_json(diag));
     } else {
         cli_print_diag(diag, err, call->operands[0]);
         print_result(diag, err, &result);
@@ -54,12 +60,17 @@ const struct cli_command cli_command_check = {
     .operands = "FILE|DIR...",
     .summary = "check files of a bundle, without needing all of it",
     .details =
-        "Each file is what its name says: *.cedar policies, *.cedarschema and *.cedarschema.json schemas,\n"
-        "*.entities.json entities, *.links.json links of templates, *.dl rules, *.rune all of these. A directory\n"
-        "stands for all of them below it. Everything given is held against everything else: policies and\n"
-        "entities against the schemas, links against the templates. Rules are checked one by one, and\n"
+        "Each file is what its name says: *.cedar policies, *.cedarschema and *.cedarschema.json "
+        "schemas,\n"
+        "*.entities.json entities, *.links.json links of templates, *.dl rules, *.rune all of "
+        "these. A directory\n"
+        "stands for all of them below it. Everything given is held against everything else: "
+        "policies and\n"
+        "entities against the schemas, links against the templates. Rules are checked one by one, "
+        "and\n"
         "against each other where a directory is given. `rune validate` checks a whole bundle.\n\n"
-        "Prints each problem with its place. Exit code 3 if there is an error; warnings alone are no error.\n\n"
+        "Prints each problem with its place. Exit code 3 if there is an error; warnings alone are "
+        "no error.\n\n"
         "  rune check app.cedarschema policies/\n"
         "  git diff --cached --name-only '*.cedar' | xargs rune check app.cedarschema\n",
     .options = options,

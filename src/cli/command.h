@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* command: what a command of `rune` is: its options as a table, its help, its function.
  *
- * A command is one file of this folder that defines one struct cli_command; commands.def lists them all. Options are
- * parsed into a struct of the command's own (options.h), help is printed from the same table.
- * Everything here is about the terminal: what is decided is librune's. */
+ * A command is one file of this folder that defines one struct cli_command; commands.def lists them
+ * all. Options are parsed into a struct of the command's own (options.h), help is printed from the
+ * same table. Everything here is about the terminal: what is decided is librune's. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +12,8 @@
 /* What a shell sees. docs/operations.md has the same table. */
 enum cli_exit {
     CLI_OK = 0,
-    CLI_NO = 1,          /* the answer is no: denied, a test failed, a mismatch, the server is not ready */
+    /* the answer is no: denied, a test failed, a mismatch, the server is not ready */
+    CLI_NO = 1,
     CLI_USAGE = 2,       /* unknown command or option, a missing or malformed operand */
     CLI_INVALID = 3,     /* the bundle, image, request or query is wrong: the messages say where */
     CLI_ENVIRONMENT = 4, /* a file, the memory or the server is not there, or failed */
@@ -28,8 +29,8 @@ enum cli_option_kind {
 enum cli_format { CLI_AS_TEXT, CLI_AS_JSON };
 
 struct cli_option {
-    const char *name;    /* without the dashes */
-    char letter;         /* short form, or 0 */
+    const char *name; /* without the dashes */
+    char letter;      /* short form, or 0 */
     enum cli_option_kind kind;
     size_t offset;       /* of its value in the command's arguments */
     const char *operand; /* "FILE" in help; NULL for flags */
@@ -54,8 +55,10 @@ struct cli_command {
     enum cli_exit (*run)(const struct cli_call *call);
 };
 
-#define CLI_OPTION(type, member, name, letter, kind, operand, text) \
-    {name, letter, kind, offsetof(struct type, member), operand, text}
+#define CLI_OPTION(type, member, name, letter, kind, operand, text)      \
+    {                                                                    \
+        name, letter, kind, offsetof(struct type, member), operand, text \
+    }
 
 #define CLI_COMMAND(name) extern const struct cli_command cli_command_##name;
 #include "cli/commands.def"

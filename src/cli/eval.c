@@ -9,7 +9,7 @@
 #include "cli/subject.h"
 
 #define MAX_FILE_BYTES ((size_t)16 << 20)
-#define BLOCK_BYTES ((size_t)1 << 16)
+#define BLOCK_BYTES    ((size_t)1 << 16)
 
 struct arguments {
     const char *principal, *action, *resource;
@@ -20,14 +20,20 @@ struct arguments {
 };
 
 static const struct cli_option options[] = {
-    CLI_OPTION(arguments, principal, "principal", 'p', CLI_TEXT, "ENTITY", "who: User::\"alice\", User:alice, or alice"),
+    CLI_OPTION(arguments, principal, "principal", 'p', CLI_TEXT, "ENTITY",
+               "who: User::\"alice\", User:alice, or alice"),
     CLI_OPTION(arguments, action, "action", 'a', CLI_TEXT, "ENTITY", "does what"),
     CLI_OPTION(arguments, resource, "resource", 'r', CLI_TEXT, "ENTITY", "on what"),
-    CLI_OPTION(arguments, context, "context", 'c', CLI_TEXT, "FILE", "the context, a JSON object ('-': standard input)"),
-    CLI_OPTION(arguments, entities, "entities", 0, CLI_TEXT, "FILE", "entities of the request, a JSON array"),
-    CLI_OPTION(arguments, request, "request", 0, CLI_TEXT, "FILE", "a whole request in JSON instead of the options above"),
-    CLI_OPTION(arguments, debug, "debug", 0, CLI_FLAG, NULL, "also tell what was evaluated and what matched"),
-    CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json", "how to print; json: the server's answer"),
+    CLI_OPTION(arguments, context, "context", 'c', CLI_TEXT, "FILE",
+               "the context, a JSON object ('-': standard input)"),
+    CLI_OPTION(arguments, entities, "entities", 0, CLI_TEXT, "FILE",
+               "entities of the request, a JSON array"),
+    CLI_OPTION(arguments, request, "request", 0, CLI_TEXT, "FILE",
+               "a whole request in JSON instead of the options above"),
+    CLI_OPTION(arguments, debug, "debug", 0, CLI_FLAG, NULL,
+               "also tell what was evaluated and what matched"),
+    CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json",
+               "how to print; json: the server's answer"),
 };
 
 /* Appends a file's bytes, "-" being standard input; pipes are fine. */
@@ -77,7 +83,8 @@ static enum cli_exit make_body(const struct arguments *arguments, struct rune_bu
         return append_file(body, arguments->request) ? CLI_OK : CLI_ENVIRONMENT;
     }
     if (arguments->principal == NULL || arguments->action == NULL || arguments->resource == NULL) {
-        fprintf(stderr, "rune eval: --principal, --action and --resource are needed (or --request FILE)\n");
+        fprintf(stderr,
+                "rune eval: --principal, --action and --resource are needed (or --request FILE)\n");
         return CLI_USAGE;
     }
     rune_buf_append_char(body, '{');
@@ -107,8 +114,8 @@ static void print_text(const struct rune_decision *decision, bool debug)
     print_list("reasons", decision->reasons, decision->reason_count);
     for (uint32_t i = 0; i < decision->error_count; i++) {
         const struct rune_decision_error *error = &decision->errors[i];
-        printf("%-9s %.*s%s%s: %.*s\n", i == 0 ? "errors" : "", RUNE_STR_ARG(error->id), error->id.length > 0 ? ": " : "",
-               error->code, RUNE_STR_ARG(error->message));
+        printf("%-9s %.*s%s%s: %.*s\n", i == 0 ? "errors" : "", RUNE_STR_ARG(error->id),
+               error->id.length > 0 ? ": " : "", error->code, RUNE_STR_ARG(error->message));
     }
     if (debug) {
         printf("evaluated %u policies, %u rules\n", decision->stats.policies_evaluated,
@@ -118,26 +125,29 @@ static void print_text(const struct rune_decision *decision, bool debug)
     }
 }
 
-static enum cli_exit decide_text(const struct cli_subject *subject, struct rune_str body, bool debug)
+static enum cli_exit decide_text(const struct cli_subject *subject, struct rune_str body,
+                                 bool debug)
 {
     const struct rune_request *request;
     struct rune_request_error error;
     if (rune_decider_decode(subject->decider, subject->image, body, &request, &error) != RUNE_OK) {
-        fprintf(stderr, "rune eval: %s%s%s\n", error.at, error.at[0] != '\0' ? ": " : "", error.message);
+        fprintf(stderr, "rune eval: %s%s%s\n", error.at, error.at[0] != '\0' ? ": " : "",
+                error.message);
         return CLI_INVALID;
     }
     struct rune_decision decision;
-    rune_decider_decide(subject->decider, subject->image, request, debug ? RUNE_ANSWER_DEBUG : RUNE_ANSWER_PLAIN,
-                        &decision);
+    rune_decider_decide(subject->decider, subject->image, request,
+                        debug ? RUNE_ANSWER_DEBUG : RUNE_ANSWER_PLAIN, &decision);
     print_text(&decision, debug);
     return decision.outcome == RUNE_PERMIT ? CLI_OK : CLI_NO;
 }
 
-static enum cli_exit decide_json(const struct cli_subject *subject, struct rune_str body, bool debug)
+static enum cli_exit decide_json(const struct cli_subject *subject, struct rune_str body,
+                                 bool debug)
 {
     struct rune_answer answer;
-    rune_decider_authorize(subject->decider, subject->image, 0, body, debug ? RUNE_ANSWER_DEBUG : RUNE_ANSWER_PLAIN,
-                           &answer);
+    rune_decider_authorize(subject->decider, subject->image, 0, body,
+                           debug ? RUNE_ANSWER_DEBUG : RUNE_ANSWER_PLAIN, &answer);
     printf("%.*s\n", RUNE_STR_ARG(answer.body));
     if (answer.status != 200) {
         return CLI_INVALID;
@@ -168,8 +178,9 @@ const struct cli_command cli_command_eval = {
     .name = "eval",
     .operands = "BUNDLE|IMAGE",
     .summary = "decide one request",
-    .details = "Exit code 0: PERMIT; 1: DENY or FORBID; 3: the request or the bundle has errors.\n\n"
-               "  rune eval examples/docshare -p User:gwen -a view -r roadmap -c context.json\n",
+    .details =
+        "Exit code 0: PERMIT; 1: DENY or FORBID; 3: the request or the bundle has errors.\n\n"
+        "  rune eval examples/docshare -p User:gwen -a view -r roadmap -c context.json\n",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .arguments_size = sizeof(struct arguments),

@@ -12,15 +12,16 @@ static void print_option(const struct cli_option *option)
     if (option->letter != 0) {
         snprintf(letter, sizeof(letter), "-%c, ", option->letter);
     }
-    snprintf(left, sizeof(left), "%s--%s%s%s", letter, option->name, option->operand != NULL ? " " : "",
-             option->operand != NULL ? option->operand : "");
+    snprintf(left, sizeof(left), "%s--%s%s%s", letter, option->name,
+             option->operand != NULL ? " " : "", option->operand != NULL ? option->operand : "");
     printf("  %-30s %s\n", left, option->text);
 }
 
 static void print_command(const struct cli_command *command)
 {
-    printf("%s\n\nusage: rune %s%s%s%s\n", command->summary, command->name, command->operands[0] != '\0' ? " " : "",
-           command->operands, command->option_count > 0 ? " [options]" : "");
+    printf("%s\n\nusage: rune %s%s%s%s\n", command->summary, command->name,
+           command->operands[0] != '\0' ? " " : "", command->operands,
+           command->option_count > 0 ? " [options]" : "");
     if (command->option_count > 0) {
         printf("\noptions:\n");
         for (size_t i = 0; i < command->option_count; i++) {
@@ -39,11 +40,13 @@ static void print_all(void)
     for (size_t i = 0; i < cli_command_count; i++) {
         printf("  %-12s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
     }
-    printf("\nA BUNDLE is a directory of policies, rules, entities and facts, or one .rune file; an IMAGE is what\n"
+    printf("\nA BUNDLE is a directory of policies, rules, entities and facts, or one .rune file; "
+           "an IMAGE is what\n"
            "`rune build` makes of it.\n\n"
            "exit codes:\n"
            "  0  done; for eval: PERMIT\n"
-           "  1  the answer is no: DENY or FORBID, a failed test, a mismatch, a server that is not ready\n"
+           "  1  the answer is no: DENY or FORBID, a failed test, a mismatch, a server that is not "
+           "ready\n"
            "  2  usage: unknown command or option, a missing operand\n"
            "  3  the bundle, image, request or query has errors: messages say where\n"
            "  4  a file, the memory or the server is not there, or failed\n\n"

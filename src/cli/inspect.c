@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rune inspect: what is in an image file: header, sections, relations, policies, rules. The file is verified first, so
- * that everything printed can be trusted to be there. */
+/* rune inspect: what is in an image file: header, sections, relations, policies, rules. The file is
+ * verified first, so that everything printed can be trusted to be there. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -50,8 +50,9 @@ static void put_flags(struct rune_buf *out, uint32_t flags)
         uint32_t flag;
         const char *name;
     } names[] = {
-        {RUNE_RELATION_BASE, "base"},       {RUNE_RELATION_DERIVED, "derived"}, {RUNE_RELATION_STORED, "stored"},
-        {RUNE_RELATION_REQUEST, "request"}, {RUNE_RELATION_PARTIAL, "partial"},
+        {RUNE_RELATION_BASE, "base"},       {RUNE_RELATION_DERIVED, "derived"},
+        {RUNE_RELATION_STORED, "stored"},   {RUNE_RELATION_REQUEST, "request"},
+        {RUNE_RELATION_PARTIAL, "partial"},
     };
     const char *between = "";
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -75,9 +76,11 @@ static void json_sections(struct rune_buf *out, const struct rune_image_map *map
     rune_buf_append_cstr(out, ",\"sections\":[");
     for (size_t i = 0; i < SECTION_COUNT; i++) {
         const struct rune_image_section *section = map->sections[section_texts[i].id];
-        rune_buf_printf(out, "%s{\"name\":\"%s\",\"id\":%u,\"offset\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"entries\":%" PRIu64 "}",
-                        i > 0 ? "," : "", section_texts[i].name, section->id, section->offset, section->size,
-                        section->count);
+        rune_buf_printf(out,
+                        "%s{\"name\":\"%s\",\"id\":%u,\"offset\":%" PRIu64 ",\"bytes\":%" PRIu64
+                        ",\"entries\":%" PRIu64 "}",
+                        i > 0 ? "," : "", section_texts[i].name, section->id, section->offset,
+                        section->size, section->count);
     }
     rune_buf_append_char(out, ']');
 }
@@ -85,14 +88,16 @@ static void json_sections(struct rune_buf *out, const struct rune_image_map *map
 static void json_relations(struct rune_buf *out, const struct rune_image_map *map)
 {
     uint64_t count;
-    const struct rune_image_relation *relations = rune_image_section(map, RUNE_SECTION_RELATION, &count);
+    const struct rune_image_relation *relations =
+        rune_image_section(map, RUNE_SECTION_RELATION, &count);
     rune_buf_append_cstr(out, ",\"relations\":[");
     for (uint64_t i = 0; i < count; i++) {
         rune_buf_append_cstr(out, i > 0 ? ",{" : "{");
         put_json_text(out, "name", text_at(map, relations[i].name));
-        rune_buf_printf(out, ",\"arity\":%u,\"tuples\":%" PRIu64 ",\"orders\":%u,\"rules\":%u,\"flags\":\"",
-                        relations[i].arity, relations[i].tuple_count, relations[i].order_count,
-                        relations[i].rule_count);
+        rune_buf_printf(
+            out, ",\"arity\":%u,\"tuples\":%" PRIu64 ",\"orders\":%u,\"rules\":%u,\"flags\":\"",
+            relations[i].arity, relations[i].tuple_count, relations[i].order_count,
+            relations[i].rule_count);
         put_flags(out, relations[i].flags);
         rune_buf_append_cstr(out, "\"}");
     }
@@ -107,7 +112,8 @@ static void json_policies(struct rune_buf *out, const struct rune_image_map *map
     for (uint64_t i = 0; i < count; i++) {
         rune_buf_append_cstr(out, i > 0 ? ",{" : "{");
         put_json_text(out, "id", text_at(map, policies[i].id));
-        rune_buf_printf(out, ",\"effect\":\"%s\"}", policies[i].effect == RUNE_EFFECT_FORBID ? "forbid" : "permit");
+        rune_buf_printf(out, ",\"effect\":\"%s\"}",
+                        policies[i].effect == RUNE_EFFECT_FORBID ? "forbid" : "permit");
     }
     const struct rune_image_rule *rules = rune_image_section(map, RUNE_SECTION_RULE, &count);
     rune_buf_append_cstr(out, "],\"ruleList\":[");
@@ -119,19 +125,20 @@ static void json_policies(struct rune_buf *out, const struct rune_image_map *map
     rune_buf_append_char(out, ']');
 }
 
-static void print_json(struct rune_buf *out, const struct rune_image_map *map, const struct rune_image_info *info,
-                       const struct arguments *arguments)
+static void print_json(struct rune_buf *out, const struct rune_image_map *map,
+                       const struct rune_image_info *info, const struct arguments *arguments)
 {
-    rune_buf_printf(out, "{\"image\":\"%s\",\"version\":%u,\"bytes\":%" PRIu64 ",", info->name, map->header->version,
-                    info->bytes);
+    rune_buf_printf(out, "{\"image\":\"%s\",\"version\":%u,\"bytes\":%" PRIu64 ",", info->name,
+                    map->header->version, info->bytes);
     put_json_text(out, "bundle", info->bundle_name);
     rune_buf_append_char(out, ',');
     put_json_text(out, "bundleVersion", info->bundle_version);
-    rune_buf_printf(out,
-                    ",\"policies\":%u,\"templates\":%u,\"rules\":%u,\"entities\":%u,\"baseFacts\":%" PRIu64
-                    ",\"derivedFacts\":%" PRIu64 ",\"schema\":%s",
-                    info->policies, info->templates, info->rules, info->entities, info->base_facts,
-                    info->derived_facts, info->has_schema ? "true" : "false");
+    rune_buf_printf(
+        out,
+        ",\"policies\":%u,\"templates\":%u,\"rules\":%u,\"entities\":%u,\"baseFacts\":%" PRIu64
+        ",\"derivedFacts\":%" PRIu64 ",\"schema\":%s",
+        info->policies, info->templates, info->rules, info->entities, info->base_facts,
+        info->derived_facts, info->has_schema ? "true" : "false");
     json_sections(out, map);
     json_relations(out, map);
     if (arguments->policies) {
@@ -148,8 +155,8 @@ static void text_sections(struct rune_buf *out, const struct rune_image_map *map
     for (size_t i = 0; i < SECTION_COUNT; i++) {
         const struct rune_image_section *section = map->sections[section_texts[i].id];
         if (section->count > 0) {
-            rune_buf_printf(out, "%-17s %12" PRIu64 " %12" PRIu64 "  %s\n", section_texts[i].name, section->count,
-                            section->size, section_texts[i].meaning);
+            rune_buf_printf(out, "%-17s %12" PRIu64 " %12" PRIu64 "  %s\n", section_texts[i].name,
+                            section->count, section->size, section_texts[i].meaning);
         }
     }
 }
@@ -157,15 +164,17 @@ static void text_sections(struct rune_buf *out, const struct rune_image_map *map
 static void text_relations(struct rune_buf *out, const struct rune_image_map *map)
 {
     uint64_t count;
-    const struct rune_image_relation *relations = rune_image_section(map, RUNE_SECTION_RELATION, &count);
+    const struct rune_image_relation *relations =
+        rune_image_section(map, RUNE_SECTION_RELATION, &count);
     if (count == 0) {
         return;
     }
     rune_buf_printf(out, "\n%12s %7s %6s  %s\n", "tuples", "orders", "rules", "relation");
     for (uint64_t i = 0; i < count; i++) {
         struct rune_str name = text_at(map, relations[i].name);
-        rune_buf_printf(out, "%12" PRIu64 " %7u %6u  %.*s/%u (", relations[i].tuple_count, relations[i].order_count,
-                        relations[i].rule_count, RUNE_STR_ARG(name), relations[i].arity);
+        rune_buf_printf(out, "%12" PRIu64 " %7u %6u  %.*s/%u (", relations[i].tuple_count,
+                        relations[i].order_count, relations[i].rule_count, RUNE_STR_ARG(name),
+                        relations[i].arity);
         put_flags(out, relations[i].flags);
         rune_buf_append_cstr(out, ")\n");
     }
@@ -178,11 +187,13 @@ static void text_policies(struct rune_buf *out, const struct rune_image_map *map
     rune_buf_printf(out, "\npolicies\n");
     for (uint64_t i = 0; i < count; i++) {
         struct rune_str id = text_at(map, policies[i].id);
-        rune_buf_printf(out, "  %s %.*s\n", policies[i].effect == RUNE_EFFECT_FORBID ? "forbid" : "permit",
+        rune_buf_printf(out, "  %s %.*s\n",
+                        policies[i].effect == RUNE_EFFECT_FORBID ? "forbid" : "permit",
                         RUNE_STR_ARG(id));
     }
     const struct rune_image_rule *rules = rune_image_section(map, RUNE_SECTION_RULE, &count);
-    const struct rune_image_relation *relations = rune_image_section(map, RUNE_SECTION_RELATION, &(uint64_t){0});
+    const struct rune_image_relation *relations =
+        rune_image_section(map, RUNE_SECTION_RELATION, &(uint64_t){0});
     rune_buf_printf(out, "\nrules\n");
     for (uint64_t i = 0; i < count; i++) {
         struct rune_str id = text_at(map, rules[i].id);
@@ -191,20 +202,23 @@ static void text_policies(struct rune_buf *out, const struct rune_image_map *map
     }
 }
 
-static void print_text(struct rune_buf *out, const struct rune_image_map *map, const struct rune_image_info *info,
-                       const struct arguments *arguments)
+static void print_text(struct rune_buf *out, const struct rune_image_map *map,
+                       const struct rune_image_info *info, const struct arguments *arguments)
 {
-    rune_buf_printf(out, "image      %s\nformat     %u, built by %u.%u\nsize       %" PRIu64 " bytes\n", info->name,
-                    map->header->version, map->header->engine_major, map->header->engine_minor, info->bytes);
+    rune_buf_printf(out,
+                    "image      %s\nformat     %u, built by %u.%u\nsize       %" PRIu64 " bytes\n",
+                    info->name, map->header->version, map->header->engine_major,
+                    map->header->engine_minor, info->bytes);
     if (info->bundle_name.length > 0) {
         rune_buf_printf(out, "bundle     %.*s %.*s\n", RUNE_STR_ARG(info->bundle_name),
                         RUNE_STR_ARG(info->bundle_version));
     }
-    rune_buf_printf(out,
-                    "policies   %u, from %u templates and static ones\nrules      %u\nentities   %u\n"
-                    "facts      %" PRIu64 " given, %" PRIu64 " derived\nschema     %s\n",
-                    info->policies, info->templates, info->rules, info->entities, info->base_facts,
-                    info->derived_facts, info->has_schema ? "yes" : "no");
+    rune_buf_printf(
+        out,
+        "policies   %u, from %u templates and static ones\nrules      %u\nentities   %u\n"
+        "facts      %" PRIu64 " given, %" PRIu64 " derived\nschema     %s\n",
+        info->policies, info->templates, info->rules, info->entities, info->base_facts,
+        info->derived_facts, info->has_schema ? "yes" : "no");
     text_sections(out, map);
     text_relations(out, map);
     if (arguments->policies) {
@@ -212,8 +226,8 @@ static void print_text(struct rune_buf *out, const struct rune_image_map *map, c
     }
 }
 
-static enum cli_exit inspect(const char *path, const struct rune_image *image, struct rune_diag *diag,
-                             const struct arguments *arguments)
+static enum cli_exit inspect(const char *path, const struct rune_image *image,
+                             struct rune_diag *diag, const struct arguments *arguments)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct rune_image_map map;
@@ -262,7 +276,8 @@ const struct cli_command cli_command_inspect = {
     .name = "inspect",
     .operands = "IMAGE",
     .summary = "verify an image and show what is in it",
-    .details = "Shows the header, the sections with their sizes, and the relations. Exit code 3 for a damaged image.\n",
+    .details = "Shows the header, the sections with their sizes, and the relations. Exit code 3 "
+               "for a damaged image.\n",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .arguments_size = sizeof(struct arguments),

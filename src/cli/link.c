@@ -19,9 +19,12 @@ struct arguments {
 };
 
 static const struct cli_option options[] = {
-    CLI_OPTION(arguments, principal, "principal", 'p', CLI_TEXT, "ENTITY", "what ?principal stands for"),
-    CLI_OPTION(arguments, resource, "resource", 'r', CLI_TEXT, "ENTITY", "what ?resource stands for"),
-    CLI_OPTION(arguments, write, "write", 'w', CLI_TEXT, "FILE", "add the entry to this *.links.json file"),
+    CLI_OPTION(arguments, principal, "principal", 'p', CLI_TEXT, "ENTITY",
+               "what ?principal stands for"),
+    CLI_OPTION(arguments, resource, "resource", 'r', CLI_TEXT, "ENTITY",
+               "what ?resource stands for"),
+    CLI_OPTION(arguments, write, "write", 'w', CLI_TEXT, "FILE",
+               "add the entry to this *.links.json file"),
 };
 
 static void put_slot(struct rune_buf *out, const char *slot, const char *entity, bool *first)
@@ -74,7 +77,8 @@ static bool put_array(struct rune_buf *out, struct rune_str old, struct rune_str
         return false;
     }
     rune_buf_append(out, old.data, end);
-    rune_buf_printf(out, "%s\n  %.*s\n]\n", old.data[end - 1] == '[' ? "" : ",", RUNE_STR_ARG(entry));
+    rune_buf_printf(out, "%s\n  %.*s\n]\n", old.data[end - 1] == '[' ? "" : ",",
+                    RUNE_STR_ARG(entry));
     return true;
 }
 
@@ -108,9 +112,10 @@ static enum cli_exit add(const char *path, struct rune_str entry)
     enum cli_exit status = CLI_OK;
     struct rune_diag *diag = rune_diag_create();
     rune_arena_init(&arena, 0);
-    enum rune_err err = diag == NULL              ? RUNE_E_NOMEM
-                        : access(path, F_OK) == 0 ? rune_fs_read(path, MAX_BYTES, &arena, &old, diag)
-                                                  : RUNE_OK; /* a new file */
+    enum rune_err err = diag == NULL ? RUNE_E_NOMEM
+                        : access(path, F_OK) == 0
+                            ? rune_fs_read(path, MAX_BYTES, &arena, &old, diag)
+                            : RUNE_OK; /* a new file */
     if (err != RUNE_OK) {
         cli_print_diag(diag, err, path);
         status = cli_exit_for(err);
@@ -118,7 +123,8 @@ static enum cli_exit add(const char *path, struct rune_str entry)
         fprintf(stderr, "rune link: %s is not an array of links\n", path);
         status = CLI_INVALID;
     } else {
-        status = out.failed ? CLI_ENVIRONMENT : replace(path, (struct rune_str){out.data, out.length});
+        status =
+            out.failed ? CLI_ENVIRONMENT : replace(path, (struct rune_str){out.data, out.length});
     }
     rune_diag_destroy(diag);
     rune_arena_fini(&arena);
@@ -136,8 +142,8 @@ static enum rune_err check(const struct cli_call *call, struct rune_str entry)
     enum rune_err err = diag == NULL || array.failed ? RUNE_E_NOMEM : RUNE_OK;
     if (err == RUNE_OK) {
         struct rune_build_options build_options = cli_build_options();
-        err = rune_build_check_links(paths, 1, (struct rune_str){array.data, array.length}, &build_options, &result,
-                                     diag);
+        err = rune_build_check_links(paths, 1, (struct rune_str){array.data, array.length},
+                                     &build_options, &result, diag);
         cli_progress_end();
     }
     cli_print_diag(diag, err, call->operands[0]);
@@ -166,11 +172,15 @@ const struct cli_command cli_command_link = {
     .name = "link",
     .operands = "FILE|DIR TEMPLATE LINK",
     .summary = "make a policy of a template by filling its slots",
-    .details = "Checks the link against everything in FILE or DIR: the template must be there with just these slots,\n"
-               "LINK must be an id that nothing else has. Prints what a *.links.json file holds, or adds the entry to\n"
-               "one; an entity is written as in policies. Decisions name the link in their reasons.\n\n"
-               "  rune link policies/ can_view alice_plan -p 'User::\"alice\"' -r 'Document::\"plan\"' \\\n"
-               "      --write policies/team.links.json\n",
+    .details =
+        "Checks the link against everything in FILE or DIR: the template must be there with just "
+        "these slots,\n"
+        "LINK must be an id that nothing else has. Prints what a *.links.json file holds, or adds "
+        "the entry to\n"
+        "one; an entity is written as in policies. Decisions name the link in their reasons.\n\n"
+        "  rune link policies/ can_view alice_plan -p 'User::\"alice\"' -r 'Document::\"plan\"' "
+        "\\\n"
+        "      --write policies/team.links.json\n",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .arguments_size = sizeof(struct arguments),

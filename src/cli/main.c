@@ -33,7 +33,8 @@ static enum cli_exit unknown_command(const char *name)
     }
     struct rune_str nearest = rune_str_nearest(rune_str_from(name), names, cli_command_count);
     if (nearest.length > 0) {
-        fprintf(stderr, "rune: unknown command '%s': did you mean '%.*s'?\n", name, RUNE_STR_ARG(nearest));
+        fprintf(stderr, "rune: unknown command '%s': did you mean '%.*s'?\n", name,
+                RUNE_STR_ARG(nearest));
     } else {
         fprintf(stderr, "rune: unknown command '%s'\ntry: rune help\n", name);
     }

@@ -26,15 +26,16 @@ static bool unknown_option(const struct cli_command *command, const char *name)
     }
     struct rune_str nearest = rune_str_nearest(rune_str_from(name), names, count);
     if (nearest.length > 0) {
-        fprintf(stderr, "rune %s: unknown option '--%s': did you mean '--%.*s'?\n", command->name, name,
-                RUNE_STR_ARG(nearest));
+        fprintf(stderr, "rune %s: unknown option '--%s': did you mean '--%.*s'?\n", command->name,
+                name, RUNE_STR_ARG(nearest));
         return false;
     }
     return usage_error(command, "unknown option", name);
 }
 
 /* The option named by `text` up to `length` bytes, or NULL. */
-static const struct cli_option *find_long(const struct cli_command *command, const char *text, size_t length)
+static const struct cli_option *find_long(const struct cli_command *command, const char *text,
+                                          size_t length)
 {
     for (size_t i = 0; i < command->option_count; i++) {
         const char *name = command->options[i].name;
@@ -71,8 +72,8 @@ static bool parse_number(const char *text, uint64_t *ret_value)
     return true;
 }
 
-static bool store(const struct cli_command *command, const struct cli_option *option, const char *value,
-                  void *arguments)
+static bool store(const struct cli_command *command, const struct cli_option *option,
+                  const char *value, void *arguments)
 {
     void *at = (char *)arguments + option->offset;
     switch (option->kind) {
@@ -106,12 +107,14 @@ struct parser {
 static bool take(struct parser *parser, const struct cli_option *option, const char *attached)
 {
     if (option->kind == CLI_FLAG) {
-        return attached == NULL ? store(parser->command, option, NULL, parser->arguments)
-                                : usage_error(parser->command, "this option takes no value:", option->name);
+        return attached == NULL
+                   ? store(parser->command, option, NULL, parser->arguments)
+                   : usage_error(parser->command, "this option takes no value:", option->name);
     }
     if (attached == NULL) {
         if (parser->at + 1 >= parser->argc) {
-            return usage_error(parser->command, "a value is missing after", parser->argv[parser->at]);
+            return usage_error(parser->command, "a value is missing after",
+                               parser->argv[parser->at]);
         }
         attached = parser->argv[++parser->at];
     }

@@ -17,9 +17,11 @@ struct arguments {
 };
 
 static const struct cli_option options[] = {
-    CLI_OPTION(arguments, count, "count", 0, CLI_FLAG, NULL, "print how many tuples match, and nothing else"),
+    CLI_OPTION(arguments, count, "count", 0, CLI_FLAG, NULL,
+               "print how many tuples match, and nothing else"),
     CLI_OPTION(arguments, limit, "limit", 'n', CLI_NUMBER, "N", "stop after N tuples"),
-    CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json", "text: a tuple a line, fields separated by tabs"),
+    CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json",
+               "text: a tuple a line, fields separated by tabs"),
 };
 
 struct printer {
@@ -134,13 +136,15 @@ static bool print_tuple(void *context, const struct rune_field *fields, uint32_t
     return !out->failed && --printer->left > 0;
 }
 
-static enum rune_err query(const struct cli_subject *subject, const struct arguments *arguments, const char *pattern)
+static enum rune_err query(const struct cli_subject *subject, const struct arguments *arguments,
+                           const char *pattern)
 {
-    rune_decider_set_max_steps(subject->decider, UINT64_MAX); /* a person waits, and may interrupt */
+    /* a person waits, and may interrupt */
+    rune_decider_set_max_steps(subject->decider, UINT64_MAX);
     if (arguments->count) {
         uint64_t count;
-        enum rune_err err =
-            rune_query_count(subject->decider, subject->image, NULL, pattern, &count, subject->diag);
+        enum rune_err err = rune_query_count(subject->decider, subject->image, NULL, pattern,
+                                             &count, subject->diag);
         if (err == RUNE_OK) {
             printf("%" PRIu64 "\n", count);
         }
@@ -151,8 +155,8 @@ static enum rune_err query(const struct cli_subject *subject, const struct argum
         .left = arguments->limit != 0 ? arguments->limit : UINT64_MAX,
         .json = arguments->format == CLI_AS_JSON,
     };
-    enum rune_err err =
-        rune_query_run(subject->decider, subject->image, NULL, pattern, print_tuple, &printer, subject->diag);
+    enum rune_err err = rune_query_run(subject->decider, subject->image, NULL, pattern, print_tuple,
+                                       &printer, subject->diag);
     flush(&printer);
     if (printer.out.failed) {
         err = RUNE_E_NOMEM;
@@ -181,9 +185,10 @@ const struct cli_command cli_command_query = {
     .name = "query",
     .operands = "BUNDLE|IMAGE PATTERN",
     .summary = "list or count the tuples of a relation",
-    .details = "PATTERN is one atom: variables match anything, `_` too, constants only themselves.\n\n"
-               "  rune query examples/docshare 'has_role(U, Document::\"roadmap\", R)'\n"
-               "  rune query roles.image 'member(U, G)' --count\n",
+    .details =
+        "PATTERN is one atom: variables match anything, `_` too, constants only themselves.\n\n"
+        "  rune query examples/docshare 'has_role(U, Document::\"roadmap\", R)'\n"
+        "  rune query roles.image 'member(U, G)' --count\n",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .arguments_size = sizeof(struct arguments),

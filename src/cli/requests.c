@@ -59,7 +59,8 @@ static const char *take_reasons(struct rune_arena *arena, struct cli_request_lin
 }
 
 /* The object without its expectations, as bytes. */
-static const char *parse_line(struct rune_arena *arena, struct rune_str text, struct cli_request_line *line)
+static const char *parse_line(struct rune_arena *arena, struct rune_str text,
+                              struct cli_request_line *line)
 {
     struct rune_json_node root;
     struct rune_json_error error;
@@ -108,7 +109,8 @@ static uint32_t count_lines(struct rune_str text)
     return count;
 }
 
-static enum cli_exit parse_lines(const char *path, struct rune_str text, struct cli_request_file *file)
+static enum cli_exit parse_lines(const char *path, struct rune_str text,
+                                 struct cli_request_file *file)
 {
     file->lines = rune_arena_calloc(&file->arena, count_lines(text), sizeof(*file->lines));
     if (file->lines == NULL) {

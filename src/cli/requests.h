@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* requests: files of requests, one JSON object a line: the wire form, and beside it the expected `decision` and
- * `reasons`. Used by: benchmark. */
+/* requests: files of requests, one JSON object a line: the wire form, and beside it the expected
+ * `decision` and `reasons`. Used by: benchmark. */
 #pragma once
 
 #include <stdint.h>

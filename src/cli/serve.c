@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rune serve: becomes runed, in the same process: the pid stays, signals and exit code are runed's. */
+/* rune serve: becomes runed, in the same process: the pid stays, signals and exit code are runed's.
+ */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -14,12 +15,18 @@ struct arguments {
 };
 
 static const struct cli_option options[] = {
-    CLI_OPTION(arguments, listen, "listen", 'l', CLI_TEXT, "HOST:PORT", "where to answer decisions"),
-    CLI_OPTION(arguments, admin, "admin", 0, CLI_TEXT, "ADDRESS", "the admin listener: unix:PATH or a loopback HOST:PORT"),
-    CLI_OPTION(arguments, workers, "workers", 'w', CLI_TEXT, "N", "worker processes (one a processor)"),
-    CLI_OPTION(arguments, config, "config", 'c', CLI_TEXT, "FILE", "configuration; flags win over it"),
-    CLI_OPTION(arguments, runtime_dir, "runtime-dir", 0, CLI_TEXT, "DIR", "where the control socket and the lock live"),
-    CLI_OPTION(arguments, log_level, "log-level", 0, CLI_TEXT, "LEVEL", "debug, info, warn or error"),
+    CLI_OPTION(arguments, listen, "listen", 'l', CLI_TEXT, "HOST:PORT",
+               "where to answer decisions"),
+    CLI_OPTION(arguments, admin, "admin", 0, CLI_TEXT, "ADDRESS",
+               "the admin listener: unix:PATH or a loopback HOST:PORT"),
+    CLI_OPTION(arguments, workers, "workers", 'w', CLI_TEXT, "N",
+               "worker processes (one a processor)"),
+    CLI_OPTION(arguments, config, "config", 'c', CLI_TEXT, "FILE",
+               "configuration; flags win over it"),
+    CLI_OPTION(arguments, runtime_dir, "runtime-dir", 0, CLI_TEXT, "DIR",
+               "where the control socket and the lock live"),
+    CLI_OPTION(arguments, log_level, "log-level", 0, CLI_TEXT, "LEVEL",
+               "debug, info, warn or error"),
 };
 
 #define MAX_ARGUMENTS 24
@@ -79,7 +86,8 @@ static enum cli_exit run(const struct cli_call *call)
     } else {
         execvp("runed", argv);
     }
-    fprintf(stderr, "rune serve: cannot start runed: %s\nis it installed beside rune?\n", strerror(errno));
+    fprintf(stderr, "rune serve: cannot start runed: %s\nis it installed beside rune?\n",
+            strerror(errno));
     return CLI_ENVIRONMENT;
 }
 
@@ -87,8 +95,9 @@ const struct cli_command cli_command_serve = {
     .name = "serve",
     .operands = "BUNDLE|IMAGE",
     .summary = "answer decisions over HTTP, in the foreground",
-    .details = "Becomes runed with the same process id; Ctrl-C stops it, SIGHUP reloads the bundle.\n\n"
-               "  rune serve examples/docshare --listen 127.0.0.1:8080\n",
+    .details =
+        "Becomes runed with the same process id; Ctrl-C stops it, SIGHUP reloads the bundle.\n\n"
+        "  rune serve examples/docshare --listen 127.0.0.1:8080\n",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .arguments_size = sizeof(struct arguments),

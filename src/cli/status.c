@@ -17,7 +17,8 @@ struct arguments {
 };
 
 static const struct cli_option options[] = {
-    CLI_OPTION(arguments, runtime_dir, "runtime-dir", 0, CLI_TEXT, "DIR", "of the server, if several run"),
+    CLI_OPTION(arguments, runtime_dir, "runtime-dir", 0, CLI_TEXT, "DIR",
+               "of the server, if several run"),
     CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json", "how to print"),
 };
 
@@ -75,12 +76,13 @@ static void print_text(const struct rune_control *control, const struct rune_con
     struct rune_str message = bounded(state->reload_message, sizeof(state->reload_message));
     printf("server      pid %d, %s\n", control->supervisor_pid, phase_text(state->phase));
     format_time(state->published_at_ms, at);
-    printf("generation  %" PRIu64 ", published %s\nimage       %s, %" PRIu64 " bytes\n", state->generation, at, image,
-           state->image_bytes);
+    printf("generation  %" PRIu64 ", published %s\nimage       %s, %" PRIu64 " bytes\n",
+           state->generation, at, image, state->image_bytes);
     if (name.length > 0) {
         printf("bundle      %.*s %.*s\n", RUNE_STR_ARG(name), RUNE_STR_ARG(version));
     }
-    printf("holds       %u policies, %u rules, %u entities, %" PRIu64 " facts given, %" PRIu64 " derived\n",
+    printf("holds       %u policies, %u rules, %u entities, %" PRIu64 " facts given, %" PRIu64
+           " derived\n",
            state->policies, state->rules, state->entities, state->base_facts, state->derived_facts);
     format_time(state->reload_at_ms, at);
     printf("last reload %s %s, %.1f ms\n", result_text(state->reload_result), at,
@@ -91,9 +93,10 @@ static void print_text(const struct rune_control *control, const struct rune_con
     printf("\n%-8s %8s %-6s %20s %9s\n", "process", "pid", "ready", "generation", "restarts");
     for (uint32_t i = 0; i < control->slot_count; i++) {
         const struct rune_control_slot *slot = rune_control_slot_get(map, i);
-        printf("%-8s %8d %-6s %20" PRIu64 " %9u\n", slot->kind == RUNE_SLOT_ADMIN ? "admin" : "worker",
-               atomic_load(&slot->pid), atomic_load(&slot->ready) != 0 ? "yes" : "no",
-               rune_control_slot_generation(slot), atomic_load(&slot->restarts));
+        printf("%-8s %8d %-6s %20" PRIu64 " %9u\n",
+               slot->kind == RUNE_SLOT_ADMIN ? "admin" : "worker", atomic_load(&slot->pid),
+               atomic_load(&slot->ready) != 0 ? "yes" : "no", rune_control_slot_generation(slot),
+               atomic_load(&slot->restarts));
     }
 }
 
@@ -110,25 +113,31 @@ static void print_json(const struct rune_control *control, const struct rune_con
     char image[65];
     char at[32];
     rune_hex(state->image_sha256, 32, image);
-    rune_buf_printf(&out, "{\"pid\":%d,\"phase\":\"%s\",\"ready\":%s,\"generation\":%" PRIu64 ",\"image\":\"%s\"",
-                    control->supervisor_pid, phase_text(state->phase), is_ready(control, map, state) ? "true" : "false",
-                    state->generation, image);
+    rune_buf_printf(&out,
+                    "{\"pid\":%d,\"phase\":\"%s\",\"ready\":%s,\"generation\":%" PRIu64
+                    ",\"image\":\"%s\"",
+                    control->supervisor_pid, phase_text(state->phase),
+                    is_ready(control, map, state) ? "true" : "false", state->generation, image);
     put_text(&out, "bundle", bounded(state->bundle_name, sizeof(state->bundle_name)));
     put_text(&out, "bundleVersion", bounded(state->bundle_version, sizeof(state->bundle_version)));
     format_time(state->reload_at_ms, at);
     rune_buf_printf(&out,
-                    ",\"policies\":%u,\"rules\":%u,\"entities\":%u,\"baseFacts\":%" PRIu64 ",\"derivedFacts\":%" PRIu64
+                    ",\"policies\":%u,\"rules\":%u,\"entities\":%u,\"baseFacts\":%" PRIu64
+                    ",\"derivedFacts\":%" PRIu64
                     ",\"lastReload\":{\"result\":\"%s\",\"at\":\"%s\",\"errors\":%u",
-                    state->policies, state->rules, state->entities, state->base_facts, state->derived_facts,
-                    result_text(state->reload_result), at, state->reload_errors);
+                    state->policies, state->rules, state->entities, state->base_facts,
+                    state->derived_facts, result_text(state->reload_result), at,
+                    state->reload_errors);
     put_text(&out, "message", bounded(state->reload_message, sizeof(state->reload_message)));
     rune_buf_append_cstr(&out, "},\"processes\":[");
     for (uint32_t i = 0; i < control->slot_count; i++) {
         const struct rune_control_slot *slot = rune_control_slot_get(map, i);
-        rune_buf_printf(&out, "%s{\"kind\":\"%s\",\"pid\":%d,\"ready\":%s,\"generation\":%" PRIu64 ",\"restarts\":%u}",
-                        i > 0 ? "," : "", slot->kind == RUNE_SLOT_ADMIN ? "admin" : "worker", atomic_load(&slot->pid),
-                        atomic_load(&slot->ready) != 0 ? "true" : "false", rune_control_slot_generation(slot),
-                        atomic_load(&slot->restarts));
+        rune_buf_printf(&out,
+                        "%s{\"kind\":\"%s\",\"pid\":%d,\"ready\":%s,\"generation\":%" PRIu64
+                        ",\"restarts\":%u}",
+                        i > 0 ? "," : "", slot->kind == RUNE_SLOT_ADMIN ? "admin" : "worker",
+                        atomic_load(&slot->pid), atomic_load(&slot->ready) != 0 ? "true" : "false",
+                        rune_control_slot_generation(slot), atomic_load(&slot->restarts));
     }
     rune_buf_append_cstr(&out, "]}\n");
     fwrite(out.data, 1, out.length, stdout);
@@ -168,7 +177,8 @@ const struct cli_command cli_command_status = {
     .name = "status",
     .operands = "",
     .summary = "show what a running server is doing",
-    .details = "Exit code 0: all workers are ready and decide by the published image; 1: not yet; 4: no server.\n",
+    .details = "Exit code 0: all workers are ready and decide by the published image; 1: not yet; "
+               "4: no server.\n",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .arguments_size = sizeof(struct arguments),

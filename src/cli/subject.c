@@ -82,12 +82,14 @@ enum cli_exit cli_subject_open(const char *path, struct cli_subject *ret_subject
     struct cli_subject subject = {.diag = rune_diag_create()};
     enum rune_err err = subject.diag != NULL ? RUNE_OK : RUNE_E_NOMEM;
     if (err == RUNE_OK) {
-        err = rune_image_is_image_file(path) ? rune_image_open_path(path, &subject.image, subject.diag)
-                                             : build_and_open(path, &subject);
+        err = rune_image_is_image_file(path)
+                  ? rune_image_open_path(path, &subject.image, subject.diag)
+                  : build_and_open(path, &subject);
     }
     if (err == RUNE_OK) {
         /* Queries may need more than a decision; what is not used is not touched. */
-        const struct rune_decider_options roomy = {.version = RUNE_DECIDER_OPTIONS_VERSION, .arena_bytes = (size_t)64 << 20};
+        const struct rune_decider_options roomy = {.version = RUNE_DECIDER_OPTIONS_VERSION,
+                                                   .arena_bytes = (size_t)64 << 20};
         err = rune_decider_create(&roomy, &subject.decider);
     }
     if (err != RUNE_OK) {

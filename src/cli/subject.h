@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* subject: the BUNDLE|IMAGE that most commands are about, opened for deciding: an image is verified and mapped, a
- * bundle is built into memory first, with progress on a terminal and messages on standard error. */
+/* subject: the BUNDLE|IMAGE that most commands are about, opened for deciding: an image is verified
+ * and mapped, a bundle is built into memory first, with progress on a terminal and messages on
+ * standard error. */
 #pragma once
 
 #include "cli/command.h"
@@ -22,6 +23,7 @@ enum cli_exit cli_exit_for(enum rune_err err);
 /* Prints all messages of the diag; where there is none, `what` failed with the code's text. */
 void cli_print_diag(struct rune_diag *diag, enum rune_err err, const char *what);
 
-/* Build options whose progress shows on standard error if that is a terminal. cli_progress_end clears the line. */
+/* Build options whose progress shows on standard error if that is a terminal. cli_progress_end
+ * clears the line. */
 struct rune_build_options cli_build_options(void);
 void cli_progress_end(void);

@@ -13,7 +13,8 @@ struct arguments {
 };
 
 static const struct cli_option options[] = {
-    CLI_OPTION(arguments, verbose, "verbose", 'v', CLI_FLAG, NULL, "also list the tests that passed"),
+    CLI_OPTION(arguments, verbose, "verbose", 'v', CLI_FLAG, NULL,
+               "also list the tests that passed"),
     CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json", "json: an object a line"),
 };
 
@@ -35,7 +36,8 @@ static bool same_reasons(const struct rune_test_case *test, const struct rune_de
     return true;
 }
 
-static void put_outcome(struct rune_buf *out, enum rune_outcome outcome, const struct rune_str *reasons, uint32_t count)
+static void put_outcome(struct rune_buf *out, enum rune_outcome outcome,
+                        const struct rune_str *reasons, uint32_t count)
 {
     rune_buf_append_cstr(out, rune_outcome_text(outcome));
     for (uint32_t i = 0; i < count; i++) {
@@ -44,9 +46,11 @@ static void put_outcome(struct rune_buf *out, enum rune_outcome outcome, const s
 }
 
 /* What came instead, "" if the test passed. */
-static void judge(const struct rune_test_case *test, const struct rune_decision *decision, struct rune_buf *out)
+static void judge(const struct rune_test_case *test, const struct rune_decision *decision,
+                  struct rune_buf *out)
 {
-    if (decision->outcome == test->decision && (!test->has_reasons || same_reasons(test, decision))) {
+    if (decision->outcome == test->decision &&
+        (!test->has_reasons || same_reasons(test, decision))) {
         return;
     }
     rune_buf_append_cstr(out, "expected ");
@@ -59,17 +63,20 @@ static void judge(const struct rune_test_case *test, const struct rune_decision 
     }
 }
 
-static void run_case(const struct cli_subject *subject, const struct rune_test_case *test, struct tally *tally)
+static void run_case(const struct cli_subject *subject, const struct rune_test_case *test,
+                     struct tally *tally)
 {
     const struct rune_request *request;
     struct rune_request_error error;
     struct rune_buf wrong = RUNE_BUF_INIT;
-    if (rune_decider_decode(subject->decider, subject->image, test->request, &request, &error) != RUNE_OK) {
-        rune_buf_printf(&wrong, "the request was refused: %s%s%s", error.at, error.at[0] != '\0' ? ": " : "",
-                        error.message);
+    if (rune_decider_decode(subject->decider, subject->image, test->request, &request, &error) !=
+        RUNE_OK) {
+        rune_buf_printf(&wrong, "the request was refused: %s%s%s", error.at,
+                        error.at[0] != '\0' ? ": " : "", error.message);
     } else {
         struct rune_decision decision;
-        rune_decider_decide(subject->decider, subject->image, request, RUNE_ANSWER_PLAIN, &decision);
+        rune_decider_decide(subject->decider, subject->image, request, RUNE_ANSWER_PLAIN,
+                            &decision);
         judge(test, &decision, &wrong);
     }
     bool passed = wrong.length == 0;
@@ -80,7 +87,8 @@ static void run_case(const struct cli_subject *subject, const struct rune_test_c
         rune_buf_append_cstr(&line, "{\"test\":");
         rune_buf_append_json(&line, test->name);
         rune_buf_printf(&line, ",\"passed\":%s,\"message\":", passed ? "true" : "false");
-        rune_buf_append_json(&line, (struct rune_str){wrong.data != NULL ? wrong.data : "", wrong.length});
+        rune_buf_append_json(&line,
+                             (struct rune_str){wrong.data != NULL ? wrong.data : "", wrong.length});
         printf("%s}\n", rune_buf_cstr(&line));
         rune_buf_fini(&line);
     } else if (!passed) {
@@ -91,7 +99,8 @@ static void run_case(const struct cli_subject *subject, const struct rune_test_c
     rune_buf_fini(&wrong);
 }
 
-static enum cli_exit run_all(const struct cli_subject *subject, const char *bundle, const struct arguments *arguments)
+static enum cli_exit run_all(const struct cli_subject *subject, const char *bundle,
+                             const struct arguments *arguments)
 {
     struct rune_tests *tests;
     enum rune_err err = rune_tests_read(bundle, &tests, subject->diag);
@@ -129,7 +138,8 @@ const struct cli_command cli_command_test = {
     .name = "test",
     .operands = "BUNDLE",
     .summary = "run the test cases of a bundle",
-    .details = "Cases are [tests.NAME] tables in *.tests.toml (or the same in *.tests.json, or in a .rune file):\n\n"
+    .details = "Cases are [tests.NAME] tables in *.tests.toml (or the same in *.tests.json, or in "
+               "a .rune file):\n\n"
                "  [tests.owner-edits]\n"
                "  principal = \"alice\"\n"
                "  action = \"edit\"\n"

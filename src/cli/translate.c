@@ -22,8 +22,10 @@ struct arguments {
 static const struct cli_option options[] = {
     CLI_OPTION(arguments, kind, "kind", 'k', CLI_TEXT, "KIND",
                "policies or schema; default: what the file's name says"),
-    CLI_OPTION(arguments, to, "to", 't', CLI_TEXT, "FORM", "text or json; default: the form it is not in"),
-    CLI_OPTION(arguments, output, "output", 'o', CLI_TEXT, "FILE", "write there instead of standard output"),
+    CLI_OPTION(arguments, to, "to", 't', CLI_TEXT, "FORM",
+               "text or json; default: the form it is not in"),
+    CLI_OPTION(arguments, output, "output", 'o', CLI_TEXT, "FILE",
+               "write there instead of standard output"),
 };
 
 struct work {
@@ -41,13 +43,14 @@ static void deliver(void *context, struct rune_str text)
         ok = fclose(file) == 0 && ok;
     }
     if (!ok) {
-        fprintf(stderr, "rune translate: %s: %s\n", path != NULL ? path : "standard output", strerror(errno));
+        fprintf(stderr, "rune translate: %s: %s\n", path != NULL ? path : "standard output",
+                strerror(errno));
         work->exit = CLI_ENVIRONMENT;
     }
 }
 
-static enum rune_err read_input(const char *path, struct rune_arena *arena, struct rune_buf *buf, struct rune_str *text,
-                                struct rune_diag *diag)
+static enum rune_err read_input(const char *path, struct rune_arena *arena, struct rune_buf *buf,
+                                struct rune_str *text, struct rune_diag *diag)
 {
     if (strcmp(path, "-") != 0) {
         return rune_fs_read(path, MAX_BYTES, arena, text, diag);
@@ -61,11 +64,15 @@ static enum rune_err read_input(const char *path, struct rune_arena *arena, stru
         buf->length += got;
     }
     *text = (struct rune_str){buf->data, buf->length};
-    return buf->failed ? RUNE_E_NOMEM : ferror(stdin) ? RUNE_E_IO : buf->length > MAX_BYTES ? RUNE_E_LIMIT : RUNE_OK;
+    return buf->failed               ? RUNE_E_NOMEM
+           : ferror(stdin)           ? RUNE_E_IO
+           : buf->length > MAX_BYTES ? RUNE_E_LIMIT
+                                     : RUNE_OK;
 }
 
 /* False: a message was printed. */
-static bool choose(const char *option, const char *text, const char *a, const char *b, bool *ret_is_b)
+static bool choose(const char *option, const char *text, const char *a, const char *b,
+                   bool *ret_is_b)
 {
     *ret_is_b = strcmp(text, b) == 0;
     if (*ret_is_b || strcmp(text, a) == 0) {
@@ -101,7 +108,8 @@ static enum cli_exit run(const struct cli_call *call)
     const char *path = call->operand_count > 0 ? call->operands[0] : "-";
     bool is_schema = strstr(path, ".cedarschema") != NULL;
     bool is_json = false;
-    if (work.arguments->kind != NULL && !choose("kind", work.arguments->kind, "policies", "schema", &is_schema)) {
+    if (work.arguments->kind != NULL &&
+        !choose("kind", work.arguments->kind, "policies", "schema", &is_schema)) {
         return CLI_USAGE;
     }
     if (work.arguments->to != NULL && !choose("to", work.arguments->to, "text", "json", &is_json)) {
@@ -117,14 +125,19 @@ const struct cli_command cli_command_translate = {
     .name = "translate",
     .operands = "[FILE]",
     .summary = "turn policies or a schema from text into JSON, or back",
-    .details = "Reads FILE, or standard input without one or with `-`. What begins with a brace is JSON, all else is\n"
-               "Cedar text; *.cedarschema and *.cedarschema.json are schemas, anything else is policies.\n\n"
-               "Policies become a policy set with the ids of a bundle: @id, else policyN by position. On the way back\n"
-               "each policy gets its id as @id, and the text is laid out as `rune fmt` does. Comments have no place\n"
-               "in JSON, links of templates none in text: keep those in a file *.links.json.\n\n"
-               "  rune translate docshare.cedar > docshare.json\n"
-               "  rune translate docshare.cedarschema.json -o docshare.cedarschema\n"
-               "  curl -s https://example.org/policies | rune translate --kind policies --to text\n",
+    .details =
+        "Reads FILE, or standard input without one or with `-`. What begins with a brace is JSON, "
+        "all else is\n"
+        "Cedar text; *.cedarschema and *.cedarschema.json are schemas, anything else is "
+        "policies.\n\n"
+        "Policies become a policy set with the ids of a bundle: @id, else policyN by position. On "
+        "the way back\n"
+        "each policy gets its id as @id, and the text is laid out as `rune fmt` does. Comments "
+        "have no place\n"
+        "in JSON, links of templates none in text: keep those in a file *.links.json.\n\n"
+        "  rune translate docshare.cedar > docshare.json\n"
+        "  rune translate docshare.cedarschema.json -o docshare.cedarschema\n"
+        "  curl -s https://example.org/policies | rune translate --kind policies --to text\n",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .arguments_size = sizeof(struct arguments),

@@ -10,23 +10,26 @@ struct arguments {
 };
 
 static const struct cli_option options[] = {
-    CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json", "how to print the messages"),
+    CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json",
+               "how to print the messages"),
 };
 
 static void print_json(struct rune_diag *diag, enum rune_err err)
 {
-    printf("{\"valid\":%s,\"errors\":%zu,\"warnings\":%zu,\"diagnostics\":%s}\n", err == RUNE_OK ? "true" : "false",
-           rune_diag_count(diag, RUNE_ERROR), rune_diag_count(diag, RUNE_WARNING) - rune_diag_count(diag, RUNE_ERROR),
+    printf("{\"valid\":%s,\"errors\":%zu,\"warnings\":%zu,\"diagnostics\":%s}\n",
+           err == RUNE_OK ? "true" : "false", rune_diag_count(diag, RUNE_ERROR),
+           rune_diag_count(diag, RUNE_WARNING) - rune_diag_count(diag, RUNE_ERROR),
            rune_diag_json(diag));
 }
 
-static void print_text(struct rune_diag *diag, enum rune_err err, const struct rune_build_result *result)
+static void print_text(struct rune_diag *diag, enum rune_err err,
+                       const struct rune_build_result *result)
 {
     size_t errors = rune_diag_count(diag, RUNE_ERROR);
     size_t warnings = rune_diag_count(diag, RUNE_WARNING) - errors;
     if (err == RUNE_OK) {
-        printf("valid: %u policies, %u rules, %u entities; %zu warning%s\n", result->policies, result->rules,
-               result->entities, warnings, warnings == 1 ? "" : "s");
+        printf("valid: %u policies, %u rules, %u entities; %zu warning%s\n", result->policies,
+               result->rules, result->entities, warnings, warnings == 1 ? "" : "s");
     } else if (cli_exit_for(err) == CLI_INVALID && errors > 0) {
         printf("not valid: %zu error%s, %zu warning%s\n", errors, errors == 1 ? "" : "s", warnings,
                warnings == 1 ? "" : "s");
@@ -58,7 +61,8 @@ const struct cli_command cli_command_validate = {
     .name = "validate",
     .operands = "BUNDLE",
     .summary = "check a bundle and list everything wrong with it",
-    .details = "Prints each problem with its place. Exit code 3 if there is an error; warnings alone are no error.\n",
+    .details = "Prints each problem with its place. Exit code 3 if there is an error; warnings "
+               "alone are no error.\n",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .arguments_size = sizeof(struct arguments),

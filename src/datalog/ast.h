@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ast: rules as trees, with a place on every node.
  *
- * Owns: the types, for the whole rule language (LANGUAGE: docs/language.md). Nodes live in the build arena and borrow
- * texts from it or from the source. Made by datalog/parser; resolved and annotated by datalog/check; read by the
- * planner and the reference evaluator in tests. */
+ * Owns: the types, for the whole rule language (LANGUAGE: docs/language.md). Nodes live in the
+ * build arena and borrow texts from it or from the source. Made by datalog/parser; resolved and
+ * annotated by datalog/check; read by the planner and the reference evaluator in tests. */
 #pragma once
 
 #include <stdbool.h>
@@ -20,17 +20,19 @@ enum rune_dl_expr_kind {
     RUNE_DL_LONG,     /* as.integer */
     RUNE_DL_FLOAT,    /* as.floating */
     RUNE_DL_STRING,   /* as.string; bare lower-case names too */
-    RUNE_DL_BOOL,     /* as.boolean: `true`, `false` (bundles; in the bare language they are strings) */
-    RUNE_DL_ENTITY,   /* as.uid */
-    RUNE_DL_LIST,     /* args: elements: `[a, b]` */
-    RUNE_DL_NEG,      /* args: operand */
-    RUNE_DL_ADD,      /* args: left, right */
+    /* as.boolean: `true`, `false` (bundles; in the bare language they are strings) */
+    RUNE_DL_BOOL,
+    RUNE_DL_ENTITY, /* as.uid */
+    RUNE_DL_LIST,   /* args: elements: `[a, b]` */
+    RUNE_DL_NEG,    /* args: operand */
+    RUNE_DL_ADD,    /* args: left, right */
     RUNE_DL_SUB,
     RUNE_DL_MUL,
     RUNE_DL_DIV,
     RUNE_DL_MOD,
-    RUNE_DL_INDEX,    /* args: record; as.string is the key: `R["k"]` */
-    RUNE_DL_CALL,     /* args; as.function: concat, length, Cedar methods and constructors that yield values */
+    RUNE_DL_INDEX, /* args: record; as.string is the key: `R["k"]` */
+    /* args; as.function: concat, length, Cedar methods and constructors that yield values */
+    RUNE_DL_CALL,
 };
 
 struct rune_dl_uid {
@@ -57,11 +59,12 @@ struct rune_dl_expr {
 /* ---- body literals ---- */
 
 enum rune_dl_literal_kind {
-    RUNE_DL_ATOM,        /* relation(args), maybe negated */
-    RUNE_DL_COMPARE,     /* left op right */
-    RUNE_DL_IN,          /* left in right, Cedar's; right may be a list; maybe negated */
-    RUNE_DL_IS,          /* left is type; maybe negated */
-    RUNE_DL_TEST,        /* a method used as a test: X.starts_with("a"), S.contains(X), X.lessThan(Y); maybe negated */
+    RUNE_DL_ATOM,    /* relation(args), maybe negated */
+    RUNE_DL_COMPARE, /* left op right */
+    RUNE_DL_IN,      /* left in right, Cedar's; right may be a list; maybe negated */
+    RUNE_DL_IS,      /* left is type; maybe negated */
+    /* a method used as a test: X.starts_with("a"), S.contains(X), X.lessThan(Y); maybe negated */
+    RUNE_DL_TEST,
     RUNE_DL_AGGREGATE,   /* result = op { value : body } */
     RUNE_DL_DISJUNCTION, /* ( body ; body ... ) */
 };
@@ -78,13 +81,14 @@ struct rune_dl_literal {
     enum rune_dl_literal_kind kind;
     bool is_negated;
     struct rune_span span;
-    struct rune_str name;       /* ATOM: relation; IS: type; TEST: method */
-    uint32_t relation;          /* ATOM: index into rune_dl_program.relations, set by check */
-    uint32_t function;          /* TEST: enum rune_dl_function */
+    struct rune_str name; /* ATOM: relation; IS: type; TEST: method */
+    uint32_t relation;    /* ATOM: index into rune_dl_program.relations, set by check */
+    uint32_t function;    /* TEST: enum rune_dl_function */
     enum rune_dl_compare compare;
     enum rune_dl_aggregate aggregate;
-    struct rune_dl_expr **args; /* ATOM: arguments; COMPARE, IN: left, right; IS: left; TEST: receiver first;
-                                   AGGREGATE: result, then the value if there is one */
+    struct rune_dl_expr *
+        *args; /* ATOM: arguments; COMPARE, IN: left, right; IS: left; TEST: receiver first;
+                  AGGREGATE: result, then the value if there is one */
     uint32_t arg_count;
     struct rune_dl_body *bodies; /* AGGREGATE: one; DISJUNCTION: the branches */
     uint32_t body_count;
@@ -104,59 +108,61 @@ struct rune_dl_annotation {
 
 /* A rule, or a fact (no body). */
 struct rune_dl_rule {
-    struct rune_str id;        /* @id, else FILE:LINE */
+    struct rune_str id; /* @id, else FILE:LINE */
     struct rune_str head_name;
     struct rune_span head_span;
-    uint32_t head;             /* relation index, set by check */
+    uint32_t head; /* relation index, set by check */
     struct rune_dl_expr **args;
     uint32_t arg_count;
-    struct rune_dl_body body;  /* normalised by check: no disjunction is left (one rule a branch, same id) */
+    /* normalised by check: no disjunction is left (one rule a branch, same id) */
+    struct rune_dl_body body;
     struct rune_dl_variable *variables;
     uint32_t variable_count;
     struct rune_dl_annotation *annotations;
     uint32_t annotation_count;
     struct rune_span span;
-    uint32_t branch;           /* 0, or which branch of the rule as written */
+    uint32_t branch; /* 0, or which branch of the rule as written */
 };
 
 /* ---- a whole program, after check ---- */
 
 enum rune_dl_builtin {
     RUNE_DL_NOT_BUILTIN,
-    RUNE_DL_PRINCIPAL,      /* principal(P) */
+    RUNE_DL_PRINCIPAL, /* principal(P) */
     RUNE_DL_ACTION,
     RUNE_DL_RESOURCE,
-    RUNE_DL_CONTEXT,        /* context("k", V): one relation a key, see `literal` */
-    RUNE_DL_ENTITY_EXISTS,  /* entity(E) */
-    RUNE_DL_ENTITY_PARENT,  /* entity.parent(E, F) */
-    RUNE_DL_ENTITY_ATTR,    /* entity.attr(E, "n", V): one relation a name */
+    RUNE_DL_CONTEXT,       /* context("k", V): one relation a key, see `literal` */
+    RUNE_DL_ENTITY_EXISTS, /* entity(E) */
+    RUNE_DL_ENTITY_PARENT, /* entity.parent(E, F) */
+    RUNE_DL_ENTITY_ATTR,   /* entity.attr(E, "n", V): one relation a name */
     RUNE_DL_ENTITY_TAG,
     RUNE_DL_ENTITY_ELEMENT,
-    RUNE_DL_ENTITY_ID,      /* entity.id(E, T, I) */
-    RUNE_DL_PERMIT,         /* permit(P, A, R), forbid(P, A, R): heads only */
+    RUNE_DL_ENTITY_ID, /* entity.id(E, T, I) */
+    RUNE_DL_PERMIT,    /* permit(P, A, R), forbid(P, A, R): heads only */
     RUNE_DL_FORBID,
 };
 
 struct rune_dl_relation {
     struct rune_str name;
-    struct rune_str literal;  /* CONTEXT, ENTITY_ATTR, ENTITY_TAG, ENTITY_ELEMENT with a literal name: that name */
+    /* CONTEXT, ENTITY_ATTR, ENTITY_TAG, ENTITY_ELEMENT with a literal name: that name */
+    struct rune_str literal;
     uint32_t arity;
     enum rune_dl_builtin builtin;
-    bool has_facts;           /* facts from outside or in the program */
-    bool is_head;             /* of a rule with a body */
-    bool is_declared;         /* in the manifest, or in a case's `types` */
-    bool depends_on_request;  /* reaches principal, action, resource or context */
+    bool has_facts;          /* facts from outside or in the program */
+    bool is_head;            /* of a rule with a body */
+    bool is_declared;        /* in the manifest, or in a case's `types` */
+    bool depends_on_request; /* reaches principal, action, resource or context */
     uint32_t stratum;
-    uint32_t component;       /* strongly connected component, in evaluation order */
-    bool is_recursive;        /* its component has a cycle */
-    struct rune_span first;   /* where it was first seen */
+    uint32_t component;     /* strongly connected component, in evaluation order */
+    bool is_recursive;      /* its component has a cycle */
+    struct rune_span first; /* where it was first seen */
 };
 
 struct rune_dl_program {
     struct rune_dl_relation *relations;
     uint32_t relation_count;
-    struct rune_dl_rule *rules; /* with bodies, disjunctions expanded; and facts of built-ins (permit, forbid, context,
-                                   entity.*), whose bodies are empty */
+    struct rune_dl_rule *rules; /* with bodies, disjunctions expanded; and facts of built-ins
+                                   (permit, forbid, context, entity.*), whose bodies are empty */
     uint32_t rule_count;
     struct rune_dl_rule *facts; /* ground, arguments folded to constants, in order of the text */
     uint32_t fact_count;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check: the passes in order. Each reports all it finds; a pass that needs the results of an earlier one runs only if
- * that had no errors, so that one mistake is not reported twice in other words. */
+/* check: the passes in order. Each reports all it finds; a pass that needs the results of an
+ * earlier one runs only if that had no errors, so that one mistake is not reported twice in other
+ * words. */
 #include "datalog/check.h"
 
 #include <stdarg.h>
@@ -8,8 +9,8 @@
 
 #include "datalog/check_int.h"
 
-void rune_dl_check_fail(struct rune_dl_checker *checker, struct rune_span span, const char *code, const char *help,
-                        const char *fmt, ...)
+void rune_dl_check_fail(struct rune_dl_checker *checker, struct rune_span span, const char *code,
+                        const char *help, const char *fmt, ...)
 {
     struct rune_buf text = RUNE_BUF_INIT;
     va_list args;
@@ -33,10 +34,12 @@ static void warn_singletons(struct rune_dl_checker *checker, const struct rune_d
     }
 }
 
-/* Facts of built-in relations are rules without a body: they decide or derive, and are not stored as they stand. */
+/* Facts of built-in relations are rules without a body: they decide or derive, and are not stored
+ * as they stand. */
 static bool is_fact(const struct rune_dl_checker *checker, const struct rune_dl_rule *clause)
 {
-    return clause->body.count == 0 && checker->relations.items[clause->head].builtin == RUNE_DL_NOT_BUILTIN;
+    return clause->body.count == 0 &&
+           checker->relations.items[clause->head].builtin == RUNE_DL_NOT_BUILTIN;
 }
 
 static void check_clause(struct rune_dl_checker *checker, struct rune_dl_rule *clause)
@@ -102,18 +105,21 @@ static void finish_program(struct rune_dl_checker *checker, struct rune_dl_progr
 {
     for (size_t i = 0; i < checker->relations.count; i++) {
         struct rune_dl_relation *relation = &checker->relations.items[i];
-        relation->arity = relation->arity == RUNE_DL_ARITY_UNKNOWN ? 0 : relation->arity; /* empty and never used */
+        /* empty and never used */
+        relation->arity = relation->arity == RUNE_DL_ARITY_UNKNOWN ? 0 : relation->arity;
     }
     program->relation_count = (uint32_t)checker->relations.count;
-    program->relations = rune_arena_memdup(checker->arena, checker->relations.items,
-                                           checker->relations.count * sizeof(checker->relations.items[0]));
+    program->relations =
+        rune_arena_memdup(checker->arena, checker->relations.items,
+                          checker->relations.count * sizeof(checker->relations.items[0]));
     program->rule_count = (uint32_t)checker->rules.count;
-    program->rules =
-        rune_arena_memdup(checker->arena, checker->rules.items, checker->rules.count * sizeof(checker->rules.items[0]));
+    program->rules = rune_arena_memdup(checker->arena, checker->rules.items,
+                                       checker->rules.count * sizeof(checker->rules.items[0]));
     program->fact_count = (uint32_t)checker->facts.count;
-    program->facts =
-        rune_arena_memdup(checker->arena, checker->facts.items, checker->facts.count * sizeof(checker->facts.items[0]));
-    checker->nomem = checker->nomem || program->relations == NULL || program->rules == NULL || program->facts == NULL;
+    program->facts = rune_arena_memdup(checker->arena, checker->facts.items,
+                                       checker->facts.count * sizeof(checker->facts.items[0]));
+    checker->nomem = checker->nomem || program->relations == NULL || program->rules == NULL ||
+                     program->facts == NULL;
 }
 
 static enum rune_err verdict(const struct rune_dl_checker *checker)
@@ -127,9 +133,11 @@ static enum rune_err verdict(const struct rune_dl_checker *checker)
     return checker->errors > 0 ? RUNE_E_BUNDLE : RUNE_OK;
 }
 
-enum rune_err rune_dl_check(const struct rune_vec_dl_rule *clauses, const struct rune_dl_declaration *declarations,
-                            uint32_t declaration_count, enum rune_dl_dialect dialect, struct rune_arena *arena,
-                            struct rune_dl_program *ret_program, struct rune_diag *diag)
+enum rune_err rune_dl_check(const struct rune_vec_dl_rule *clauses,
+                            const struct rune_dl_declaration *declarations,
+                            uint32_t declaration_count, enum rune_dl_dialect dialect,
+                            struct rune_arena *arena, struct rune_dl_program *ret_program,
+                            struct rune_diag *diag)
 {
     struct rune_dl_checker checker = {.dialect = dialect, .arena = arena, .diag = diag};
     struct rune_dl_program program = {0};

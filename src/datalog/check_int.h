@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check_int: what the passes of the checker share. In order: resolve (names, arities), expand (disjunctions and local
- * variables), safety, constants (facts), stratify, firing (warnings). Private to datalog/check. */
+/* check_int: what the passes of the checker share. In order: resolve (names, arities), expand
+ * (disjunctions and local variables), safety, constants (facts), stratify, firing (warnings).
+ * Private to datalog/check. */
 #pragma once
 
 #include "base/map.h"
@@ -14,7 +15,8 @@ RUNE_VEC(rune_vec_dl_relation, struct rune_dl_relation);
 struct rune_dl_edge {
     uint32_t head;
     uint32_t body;
-    bool is_negative;                      /* through `not` or an aggregate, or by the collecting of a set */
+    /* through `not` or an aggregate, or by the collecting of a set */
+    bool is_negative;
     const struct rune_dl_literal *literal; /* NULL: implied by a built-in */
 };
 
@@ -37,18 +39,19 @@ struct rune_dl_checker {
 };
 
 /* Reports an error and counts it. */
-void rune_dl_check_fail(struct rune_dl_checker *checker, struct rune_span span, const char *code, const char *help,
-                        const char *fmt, ...) RUNE_PRINTF(5, 6);
+void rune_dl_check_fail(struct rune_dl_checker *checker, struct rune_span span, const char *code,
+                        const char *help, const char *fmt, ...) RUNE_PRINTF(5, 6);
 
 /* ---- resolve.c ---- */
 
 /* Sets relation indexes in the clause, checks arities and what built-ins allow. */
 void rune_dl_resolve(struct rune_dl_checker *checker, struct rune_dl_rule *clause);
-void rune_dl_resolve_declaration(struct rune_dl_checker *checker, const struct rune_dl_declaration *declaration);
+void rune_dl_resolve_declaration(struct rune_dl_checker *checker,
+                                 const struct rune_dl_declaration *declaration);
 /* Relations that nothing defines. */
 void rune_dl_resolve_finish(struct rune_dl_checker *checker);
-uint32_t rune_dl_intern_relation(struct rune_dl_checker *checker, struct rune_str name, struct rune_str literal,
-                                 uint32_t arity, struct rune_span span);
+uint32_t rune_dl_intern_relation(struct rune_dl_checker *checker, struct rune_str name,
+                                 struct rune_str literal, uint32_t arity, struct rune_span span);
 
 /* ---- expand.c ---- */
 
@@ -65,8 +68,8 @@ void rune_dl_safety_check(struct rune_dl_safety *safety, const struct rune_dl_ru
 
 /* ---- constants.c ---- */
 
-/* A clause without body: ground? Its arguments are folded to constants. False: it is no fact (reported), or its
- * calculation failed (a warning). */
+/* A clause without body: ground? Its arguments are folded to constants. False: it is no fact
+ * (reported), or its calculation failed (a warning). */
 bool rune_dl_fold_fact(struct rune_dl_checker *checker, struct rune_dl_rule *clause);
 /* Constructors over literals: is the text one? */
 void rune_dl_check_constants(struct rune_dl_checker *checker, const struct rune_dl_rule *clause);

@@ -7,11 +7,12 @@
  *     p(X, Z) :- ..X..Y.., p(Y, Z)        right: Z passes through
  *     p(X, Z) :- p(X, Y), p(Y, Z)         both: the closure of the exits, which are then the steps
  *
- * falls into rows, one for each value that passes through, that know nothing of each other: a row is what is reached
- * from the exit's row by steps. Each is searched breadth first with a bitmap of values already there, sorted (by reading
- * the bitmap where it is dense) and appended; nothing is ever looked up among all tuples, and four bytes a tuple are all
- * that is written. A right recursion whose exit and step are the same tuples is a left one; any other is searched over
- * the reversed steps and gives the order sorted by Z. */
+ * falls into rows, one for each value that passes through, that know nothing of each other: a row
+ * is what is reached from the exit's row by steps. Each is searched breadth first with a bitmap of
+ * values already there, sorted (by reading the bitmap where it is dense) and appended; nothing is
+ * ever looked up among all tuples, and four bytes a tuple are all that is written. A right
+ * recursion whose exit and step are the same tuples is a left one; any other is searched over the
+ * reversed steps and gives the order sorted by Z. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,8 +54,8 @@ static uint32_t count_self(const struct rune_dl_plan_rule *rule, uint32_t *ret_g
 }
 
 /* A rule of its own for exit or step: the goals but `skipped`, the head (first, second). */
-static bool part_of(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule, uint32_t skipped, uint32_t first,
-                    uint32_t second, struct rune_dl_plan_rule *ret_part)
+static bool part_of(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule, uint32_t skipped,
+                    uint32_t first, uint32_t second, struct rune_dl_plan_rule *ret_part)
 {
     struct rune_dl_plan_rule part = *rule;
     part.head_vars = RUNE_ARENA_ARRAY(&ctx->arena, uint32_t, 2);
@@ -75,7 +76,8 @@ static bool part_of(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rul
 }
 
 /* Whether a rule with p in its body is a step, and in which direction. */
-static bool recognise_rule(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule, enum direction *ret_direction)
+static bool recognise_rule(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
+                           enum direction *ret_direction)
 {
     uint32_t self = 0, count = count_self(rule, &self);
     uint32_t x = rule->head_vars[0], z = rule->head_vars[1];
@@ -91,9 +93,9 @@ static bool recognise_rule(struct rune_dl_ctx *ctx, const struct rune_dl_plan_ru
             second = swap;
         }
         *ret_direction = BOTH;
-        return first[0] == x && second[1] == z && first[1] == second[0] && first[1] != x && first[1] != z &&
-               !rule->vars[first[1]].is_constant && occurrences(rule, x) == 2 && occurrences(rule, z) == 2 &&
-               occurrences(rule, first[1]) == 2;
+        return first[0] == x && second[1] == z && first[1] == second[0] && first[1] != x &&
+               first[1] != z && !rule->vars[first[1]].is_constant && occurrences(rule, x) == 2 &&
+               occurrences(rule, z) == 2 && occurrences(rule, first[1]) == 2;
     }
     if (count != 1) {
         return false;
@@ -106,11 +108,13 @@ static bool recognise_rule(struct rune_dl_ctx *ctx, const struct rune_dl_plan_ru
     }
     /* Without p, the other goals must bind both ends of the step. */
     struct rune_dl_plan_rule part;
-    return part_of(ctx, rule, self, left ? vars[1] : x, left ? z : vars[0], &part) && rune_dl_code_is_safe(ctx, &part);
+    return part_of(ctx, rule, self, left ? vars[1] : x, left ? z : vars[0], &part) &&
+           rune_dl_code_is_safe(ctx, &part);
 }
 
 /* All rules agree in direction. *ret_exits: how many are none. */
-static bool recognise(struct rune_dl_ctx *ctx, const struct rune_dl_rel *rel, enum direction *ret_direction)
+static bool recognise(struct rune_dl_ctx *ctx, const struct rune_dl_rel *rel,
+                      enum direction *ret_direction)
 {
     bool has_step = false;
     if (rel->arity != 2) {
@@ -135,8 +139,8 @@ static bool recognise(struct rune_dl_ctx *ctx, const struct rune_dl_rel *rel, en
 /* ---- exits and steps as relations ---- */
 
 /* The stored relation that a rule merely copies: `p(X, Y) :- e(X, Y).` */
-static uint32_t copied_relation(const struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule, uint32_t first,
-                                uint32_t second, uint32_t skipped)
+static uint32_t copied_relation(const struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
+                                uint32_t first, uint32_t second, uint32_t skipped)
 {
     uint32_t goal = UINT32_MAX;
     for (uint32_t g = 0; g < rule->goal_count; g++) {
@@ -148,14 +152,15 @@ static uint32_t copied_relation(const struct rune_dl_ctx *ctx, const struct rune
         return UINT32_MAX;
     }
     const struct rune_dl_goal *atom = &rule->goals[goal];
-    bool copies = atom->kind == RUNE_DL_GOAL_ATOM && !atom->is_negated && atom->count == 2 && first != second &&
-                  atom->vars[0] == first && atom->vars[1] == second && !rule->vars[first].is_constant &&
-                  !rule->vars[second].is_constant && ctx->rels.items[atom->relation].access == RUNE_DL_STORED;
+    bool copies = atom->kind == RUNE_DL_GOAL_ATOM && !atom->is_negated && atom->count == 2 &&
+                  first != second && atom->vars[0] == first && atom->vars[1] == second &&
+                  !rule->vars[first].is_constant && !rule->vars[second].is_constant &&
+                  ctx->rels.items[atom->relation].access == RUNE_DL_STORED;
     return copies ? atom->relation : UINT32_MAX;
 }
 
-static enum rune_err add_part(struct rune_dl_ctx *ctx, uint32_t rule, uint32_t skipped, uint32_t first, uint32_t second,
-                              uint32_t relation)
+static enum rune_err add_part(struct rune_dl_ctx *ctx, uint32_t rule, uint32_t skipped,
+                              uint32_t first, uint32_t second, uint32_t relation)
 {
     struct rune_dl_plan_rule part;
     if (!part_of(ctx, &ctx->rules.items[rule], skipped, first, second, &part)) {
@@ -167,10 +172,11 @@ static enum rune_err add_part(struct rune_dl_ctx *ctx, uint32_t rule, uint32_t s
 }
 
 /* The exits (`steps` false) or steps of a relation, as a stored relation. */
-static enum rune_err make_part(struct rune_dl_ctx *ctx, uint32_t relation, bool steps, enum direction direction,
-                               uint32_t *ret_relation)
+static enum rune_err make_part(struct rune_dl_ctx *ctx, uint32_t relation, bool steps,
+                               enum direction direction, uint32_t *ret_relation)
 {
-    uint32_t first_rule = ctx->rels.items[relation].first_rule, rule_count = ctx->rels.items[relation].rule_count;
+    uint32_t first_rule = ctx->rels.items[relation].first_rule,
+             rule_count = ctx->rels.items[relation].rule_count;
     uint32_t found = 0, copied = UINT32_MAX, part = UINT32_MAX;
     for (int pass = 0; pass < 2; pass++) {
         for (uint32_t r = first_rule; r < first_rule + rule_count; r++) {
@@ -199,11 +205,13 @@ static enum rune_err make_part(struct rune_dl_ctx *ctx, uint32_t relation, bool 
                 *ret_relation = copied;
                 return RUNE_OK;
             }
-            const char *name = rune_arena_printf(&ctx->arena, "%.*s {%s}", (int)ctx->rels.items[relation].name.length,
-                                                 ctx->rels.items[relation].name.data, steps ? "steps" : "exits");
+            const char *name = rune_arena_printf(
+                &ctx->arena, "%.*s {%s}", (int)ctx->rels.items[relation].name.length,
+                ctx->rels.items[relation].name.data, steps ? "steps" : "exits");
             enum rune_err err =
-                name == NULL ? RUNE_E_NOMEM
-                             : rune_dl_rel_add(ctx, (struct rune_str){name, strlen(name)}, 2, &part);
+                name == NULL
+                    ? RUNE_E_NOMEM
+                    : rune_dl_rel_add(ctx, (struct rune_str){name, strlen(name)}, 2, &part);
             if (err != RUNE_OK) {
                 return err;
             }
@@ -225,7 +233,8 @@ struct rows {
     uint32_t key_min, key_count;
 };
 
-static enum rune_err find_rows(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t key_column, struct rows *ret)
+static enum rune_err find_rows(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t key_column,
+                               struct rows *ret)
 {
     uint32_t id;
     enum rune_err err = rune_dl_order_for(ctx, relation, 1u << key_column, &id);
@@ -247,13 +256,13 @@ static enum rune_err find_rows(struct rune_dl_ctx *ctx, uint32_t relation, uint3
 struct search {
     struct rune_dl_ctx *ctx;
     struct rows exits, steps;
-    rune_term least;       /* of all values */
+    rune_term least; /* of all values */
     uint32_t range;
     uint32_t *step_starts; /* by value minus least: two a value, where its steps begin and end */
     uint64_t *seen;        /* bitmap */
     uint32_t *row;         /* values minus least */
     uint32_t row_count;
-    uint32_t *words;       /* the order in the making */
+    uint32_t *words;                /* the order in the making */
     uint64_t count, capacity, head; /* tuples; words before the first */
 };
 
@@ -271,7 +280,8 @@ static rune_term key_of(const struct rows *rows, uint32_t key)
 }
 
 /* False: values too far apart, or no memory (then err). */
-static bool search_init(struct search *search, uint64_t exit_count, uint64_t step_count, enum rune_err *ret_err)
+static bool search_init(struct search *search, uint64_t exit_count, uint64_t step_count,
+                        enum rune_err *ret_err)
 {
     rune_term least = UINT32_MAX, most = 0;
     widen(search->exits.values, exit_count, &least, &most);
@@ -397,9 +407,11 @@ static enum rune_err run_keys(struct search *search, struct rune_dl_order *order
     for (uint32_t k = 0; k < keys; k++) {
         search->words[(is_sparse ? keys : 0) + k] = (uint32_t)search->count;
         enum rune_err err = run_key(search, k);
-        if (err == RUNE_OK && ((options->max_tuples != 0 && search->ctx->derived + search->count > options->max_tuples) ||
-                               (options->max_memory_bytes != 0 &&
-                                search->ctx->memory_bytes + 4 * search->capacity > options->max_memory_bytes))) {
+        if (err == RUNE_OK &&
+            ((options->max_tuples != 0 &&
+              search->ctx->derived + search->count > options->max_tuples) ||
+             (options->max_memory_bytes != 0 &&
+              search->ctx->memory_bytes + 4 * search->capacity > options->max_memory_bytes))) {
             err = RUNE_E_LIMIT;
         }
         if (err != RUNE_OK) {
@@ -426,8 +438,9 @@ static bool same_tuples(struct rune_dl_ctx *ctx, uint32_t a, uint32_t b)
     }
     const struct rune_dl_rel *left = &ctx->rels.items[a], *right = &ctx->rels.items[b];
     const struct rune_dl_order *x = &left->orders.items[0], *y = &right->orders.items[0];
-    return left->count == right->count && x->form == y->form && x->columns[0] == 0 && y->columns[0] == 0 &&
-           x->bytes == y->bytes && x->key_min == y->key_min && memcmp(x->words, y->words, x->bytes) == 0;
+    return left->count == right->count && x->form == y->form && x->columns[0] == 0 &&
+           y->columns[0] == 0 && x->bytes == y->bytes && x->key_min == y->key_min &&
+           memcmp(x->words, y->words, x->bytes) == 0;
 }
 
 static void drop_scaffold(struct rune_dl_ctx *ctx, uint32_t relation)
@@ -477,8 +490,10 @@ enum rune_err rune_dl_closure(struct rune_dl_ctx *ctx, uint32_t relation, bool *
     rune_free(search.row);
     rune_free(search.words);
     struct rune_dl_rel *rel = &ctx->rels.items[relation];
-    rel->is_partial = rel->is_partial || ctx->rels.items[exits].is_partial || ctx->rels.items[steps].is_partial;
-    rel->is_unsure = rel->is_unsure || ctx->rels.items[exits].is_unsure || ctx->rels.items[steps].is_unsure;
+    rel->is_partial =
+        rel->is_partial || ctx->rels.items[exits].is_partial || ctx->rels.items[steps].is_partial;
+    rel->is_unsure =
+        rel->is_unsure || ctx->rels.items[exits].is_unsure || ctx->rels.items[steps].is_unsure;
     if (*ret_done) {
         order.columns[0] = reversed ? 1 : 0;
         order.columns[1] = reversed ? 0 : 1;

@@ -1,38 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* code: a rule and a binding pattern -> an order of its goals -> a program.
  *
- * Order: greedy. What only checks or computes goes as soon as its variables are bound; otherwise the atom that is
- * expected to give the fewest tuples goes next, by the real counts of stored relations (tuples / distinct values of the
- * bound columns) and by the same estimate of the plans of demanded ones.
+ * Order: greedy. What only checks or computes goes as soon as its variables are bound; otherwise
+ * the atom that is expected to give the fewest tuples goes next, by the real counts of stored
+ * relations (tuples / distinct values of the bound columns) and by the same estimate of the plans
+ * of demanded ones.
  *
- * Program: see eval/rule_code.h. Each variable has a level: the loop that set it, 0 for none. A check that fails goes
- * on at the highest level among its variables; a scan that finds nothing likewise; one that is exhausted at the
- * enclosing loop. A variable that occurs once is nobody's business: its column is not read, and a scan that has nothing
- * to read is a test. */
+ * Program: see eval/rule_code.h. Each variable has a level: the loop that set it, 0 for none. A
+ * check that fails goes on at the highest level among its variables; a scan that finds nothing
+ * likewise; one that is exhausted at the enclosing loop. A variable that occurs once is nobody's
+ * business: its column is not read, and a scan that has nothing to read is a test. */
 #include <string.h>
 
 #include "base/diag.h"
 #include "datalog/evaluate_int.h"
 
-#define NO_REGISTER UINT32_MAX
+#define NO_REGISTER        UINT32_MAX
 #define MAX_ESTIMATE_DEPTH 6u
-#define LARGE_RECURSION 65536u /* tuples of a recursion that gets a further order only where a decision needs it */
+#define LARGE_RECURSION \
+    65536u /* tuples of a recursion that gets a further order only where a decision needs it */
 
 struct coder {
     struct rune_dl_ctx *ctx;
     const struct rune_dl_plan_rule *rule;
-    uint32_t bound;    /* binding pattern of the head */
+    uint32_t bound; /* binding pattern of the head */
     uint32_t delta;
-    bool *is_bound;    /* by variable */
-    bool *is_done;     /* by goal */
-    uint32_t *uses;    /* by variable: occurrences in head and goals */
-    uint32_t *reg;     /* by variable */
-    uint32_t *level;   /* by variable */
+    bool *is_bound;  /* by variable */
+    bool *is_done;   /* by goal */
+    uint32_t *uses;  /* by variable: occurrences in head and goals */
+    uint32_t *reg;   /* by variable */
+    uint32_t *level; /* by variable */
     uint32_t registers;
     uint32_t loops;
-    double rows; /* expected so far */
+    double rows;       /* expected so far */
     uint32_t *loop_at; /* word of each loop */
-    struct rune_vec_u32 code; /* made aside: demands found on the way append programs of their own */
+    /* made aside: demands found on the way append programs of their own */
+    struct rune_vec_u32 code;
     struct rune_vec_rule_span spans;
     enum rune_err err;
 };
@@ -54,7 +57,8 @@ static bool all_known(const struct coder *coder, const uint32_t *vars, uint32_t 
     return true;
 }
 
-/* Columns of an atom whose values are known; wildcards are not. LIMIT: the first 32 columns can be bound. */
+/* Columns of an atom whose values are known; wildcards are not. LIMIT: the first 32 columns can be
+ * bound. */
 static uint32_t bound_columns(const struct coder *coder, const struct rune_dl_goal *goal)
 {
     uint32_t bound = 0;
@@ -66,7 +70,8 @@ static uint32_t bound_columns(const struct coder *coder, const struct rune_dl_go
     return bound;
 }
 
-/* Whether an atom's column has to be read: not known, and somebody else wants it (or the same atom, again). */
+/* Whether an atom's column has to be read: not known, and somebody else wants it (or the same atom,
+ * again). */
 static bool is_wanted(const struct coder *coder, uint32_t var)
 {
     return var != RUNE_DL_NO_VAR && !coder->is_bound[var] && coder->uses[var] > 1;
@@ -89,7 +94,8 @@ static enum atom_kind atom_kind(const struct coder *coder, const struct rune_dl_
 {
     const struct rune_dl_rel *rel = &coder->ctx->rels.items[goal->relation];
     bool is_head = rel->source != NULL && rel->source->is_head;
-    bool knows_first = goal->count > 0 && goal->vars[0] != RUNE_DL_NO_VAR && coder->is_bound[goal->vars[0]];
+    bool knows_first =
+        goal->count > 0 && goal->vars[0] != RUNE_DL_NO_VAR && coder->is_bound[goal->vars[0]];
     if (rel->builtin != RUNE_DL_NOT_BUILTIN && !is_head) {
         switch (rel->builtin) {
         case RUNE_DL_PRINCIPAL:
@@ -114,7 +120,8 @@ static enum atom_kind atom_kind(const struct coder *coder, const struct rune_dl_
             break;
         }
     }
-    if (rel->access == RUNE_DL_STORED && coder->ctx->for_queries && rel->is_recursive && rel->count > LARGE_RECURSION) {
+    if (rel->access == RUNE_DL_STORED && coder->ctx->for_queries && rel->is_recursive &&
+        rel->count > LARGE_RECURSION) {
         /* Read backwards, for a query: computed on demand from what it was derived from. */
         uint32_t bound = bound_columns(coder, goal);
         return bound != 0 && !rune_dl_order_serves(rel, bound) ? ATOM_CALL : ATOM_STORED;
@@ -142,8 +149,6 @@ static double stored_rows(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t b
     }
     return rows;
 }
-
-
 
 static double atom_rows(struct coder *coder, const struct rune_dl_goal *goal)
 {
@@ -178,11 +183,12 @@ static bool binds_first(const struct rune_dl_goal *goal)
 /* `S.contains(X)` with X free: a loop over S. */
 static bool is_member_loop(const struct coder *coder, const struct rune_dl_goal *goal)
 {
-    return goal->kind == RUNE_DL_GOAL_TEST && goal->op == RUNE_RULE_FN_CONTAINS && !goal->is_negated &&
-           !is_known(coder, goal->vars[1]) && is_known(coder, goal->vars[0]);
+    return goal->kind == RUNE_DL_GOAL_TEST && goal->op == RUNE_RULE_FN_CONTAINS &&
+           !goal->is_negated && !is_known(coder, goal->vars[1]) && is_known(coder, goal->vars[0]);
 }
 
-/* What taking the goal next would cost, as tuples for each so far; negative: not yet possible. Below 0.5: at once. */
+/* What taking the goal next would cost, as tuples for each so far; negative: not yet possible.
+ * Below 0.5: at once. */
 static double goal_cost(struct coder *coder, const struct rune_dl_goal *goal)
 {
     if (goal->kind == RUNE_DL_GOAL_ATOM) {
@@ -198,7 +204,9 @@ static double goal_cost(struct coder *coder, const struct rune_dl_goal *goal)
             wants = wants || is_wanted(coder, goal->vars[i]);
         }
         if (!wants || (kind != ATOM_STORED && kind != ATOM_CALL && kind != ATOM_ELEMENT)) {
-            return kind == ATOM_CALL ? 0.9 : kind == ATOM_STORED && bound_columns(coder, goal) == 0 ? 0.3 : 0.05;
+            return kind == ATOM_CALL                                        ? 0.9
+                   : kind == ATOM_STORED && bound_columns(coder, goal) == 0 ? 0.3
+                                                                            : 0.05;
         }
         double rows = atom_rows(coder, goal);
         /* A call is dearer than a scan of as many tuples. */
@@ -209,7 +217,8 @@ static double goal_cost(struct coder *coder, const struct rune_dl_goal *goal)
     }
     bool first_binds = binds_first(goal);
     if (!all_known(coder, goal->vars + first_binds, goal->count - first_binds)) {
-        if (goal->kind == RUNE_DL_GOAL_EQ && (is_known(coder, goal->vars[0]) || is_known(coder, goal->vars[1]))) {
+        if (goal->kind == RUNE_DL_GOAL_EQ &&
+            (is_known(coder, goal->vars[0]) || is_known(coder, goal->vars[1]))) {
             return 0.001;
         }
         return -1;
@@ -250,8 +259,9 @@ static void take_goal(struct coder *coder, uint32_t number)
     }
 }
 
-static enum rune_err coder_init(struct coder *coder, struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
-                                uint32_t bound, uint32_t delta)
+static enum rune_err coder_init(struct coder *coder, struct rune_dl_ctx *ctx,
+                                const struct rune_dl_plan_rule *rule, uint32_t bound,
+                                uint32_t delta)
 {
     size_t vars = rule->var_count + 1, goals = rule->goal_count + 1;
     *coder = (struct coder){.ctx = ctx, .rule = rule, .bound = bound, .delta = delta, .rows = 1};
@@ -286,7 +296,8 @@ static enum rune_err coder_init(struct coder *coder, struct rune_dl_ctx *ctx, co
 }
 
 /* Rows that one rule is expected to give. */
-static double rule_rows(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule, uint32_t bound)
+static double rule_rows(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
+                        uint32_t bound)
 {
     struct coder coder;
     double rows = 1;
@@ -379,7 +390,8 @@ static uint32_t max_level(const struct coder *coder, const uint32_t *vars, uint3
 {
     uint32_t level = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (vars[i] != RUNE_DL_NO_VAR && coder->reg[vars[i]] != NO_REGISTER && coder->level[vars[i]] > level) {
+        if (vars[i] != RUNE_DL_NO_VAR && coder->reg[vars[i]] != NO_REGISTER &&
+            coder->level[vars[i]] > level) {
             level = coder->level[vars[i]];
         }
     }
@@ -395,7 +407,8 @@ static void put_span(struct coder *coder, struct rune_span span)
     }
 }
 
-/* The register a result goes to: the variable's own, or (it has one) another, to be compared by put_result. */
+/* The register a result goes to: the variable's own, or (it has one) another, to be compared by
+ * put_result. */
 static uint32_t result_register(struct coder *coder, uint32_t var)
 {
     if (coder->reg[var] == NO_REGISTER) {
@@ -428,8 +441,8 @@ static void put_registers(struct coder *coder, const uint32_t *vars, uint32_t co
 
 /* ---- atoms ---- */
 
-/* Columns read by a loop into registers: a variable seen for the first time gets its register; one that is known or
- * repeats gets a second one and a comparison behind the loop. */
+/* Columns read by a loop into registers: a variable seen for the first time gets its register; one
+ * that is known or repeats gets a second one and a comparison behind the loop. */
 struct reads {
     uint32_t count;
     uint32_t columns[RUNE_DL_MAX_ARITY], registers[RUNE_DL_MAX_ARITY];
@@ -437,7 +450,8 @@ struct reads {
     uint32_t check_vars[RUNE_DL_MAX_ARITY], check_registers[RUNE_DL_MAX_ARITY];
 };
 
-static void read_column(struct coder *coder, struct reads *reads, uint32_t column, uint32_t var, uint32_t level)
+static void read_column(struct coder *coder, struct reads *reads, uint32_t column, uint32_t var,
+                        uint32_t level)
 {
     uint32_t reg = new_register(coder);
     reads->columns[reads->count] = column;
@@ -467,7 +481,8 @@ static void put_reads(struct coder *coder, const struct reads *reads, uint32_t l
 }
 
 /* The variables of a prefix, and of the columns to be read. */
-static bool must_read(const struct coder *coder, const struct rune_dl_goal *goal, uint32_t column, uint32_t prefix)
+static bool must_read(const struct coder *coder, const struct rune_dl_goal *goal, uint32_t column,
+                      uint32_t prefix)
 {
     uint32_t var = goal->vars[column];
     if (var == RUNE_DL_NO_VAR || (column < 32 && (prefix >> column & 1) != 0)) {
@@ -486,8 +501,9 @@ static uint32_t begin_loop(struct coder *coder)
     return coder->loops++;
 }
 
-/* What an order must be sorted by first for this search; with nothing bound, what is wanted of it, so that repetitions
- * can be skipped. LIMIT: RUNE_ORDER_MAX_PREFIX columns; the others are compared. */
+/* What an order must be sorted by first for this search; with nothing bound, what is wanted of it,
+ * so that repetitions can be skipped. LIMIT: RUNE_ORDER_MAX_PREFIX columns; the others are
+ * compared. */
 static uint32_t search_of(const struct coder *coder, const struct rune_dl_goal *goal)
 {
     uint32_t bound = bound_columns(coder, goal), search = 0;
@@ -507,7 +523,8 @@ static uint32_t search_of(const struct coder *coder, const struct rune_dl_goal *
     return search;
 }
 
-static enum rune_err find_order(struct coder *coder, uint32_t number, uint32_t search, uint32_t *ret_order)
+static enum rune_err find_order(struct coder *coder, uint32_t number, uint32_t search,
+                                uint32_t *ret_order)
 {
     struct rune_dl_ctx *ctx = coder->ctx;
     const struct rune_dl_goal *goal = &coder->rule->goals[number];
@@ -516,7 +533,7 @@ static enum rune_err find_order(struct coder *coder, uint32_t number, uint32_t s
     }
     enum rune_dl_range range = RUNE_DL_RANGE_ALL;
     if (coder->delta != UINT32_MAX && !goal->is_negated) {
-        range = number == coder->delta ? RUNE_DL_RANGE_NEW
+        range = number == coder->delta  ? RUNE_DL_RANGE_NEW
                 : number > coder->delta ? RUNE_DL_RANGE_OLD
                                         : RUNE_DL_RANGE_ALL;
     }
@@ -530,7 +547,8 @@ static void put_stored(struct coder *coder, uint32_t number)
     bool is_growing = ctx->rels.items[goal->relation].access == RUNE_DL_GROWING;
     uint32_t bound = bound_columns(coder, goal);
     /* The new tuples of a fixpoint are few, and have no index. */
-    uint32_t search = number == coder->delta || (is_growing && bound == 0) ? 0 : search_of(coder, goal);
+    uint32_t search =
+        number == coder->delta || (is_growing && bound == 0) ? 0 : search_of(coder, goal);
     uint32_t order_id = 0;
     enum rune_err err = find_order(coder, number, search, &order_id);
     if (err != RUNE_OK) {
@@ -539,7 +557,8 @@ static void put_stored(struct coder *coder, uint32_t number)
     }
     const struct rune_dl_rel *rel = &ctx->rels.items[goal->relation];
     struct rune_image_order none = {0};
-    const struct rune_image_order *order = ctx->pass == RUNE_DL_PASS_COLLECT ? &none : &ctx->orders.items[order_id];
+    const struct rune_image_order *order =
+        ctx->pass == RUNE_DL_PASS_COLLECT ? &none : &ctx->orders.items[order_id];
     if (ctx->pass == RUNE_DL_PASS_COLLECT) {
         return; /* only the search counts */
     }
@@ -592,8 +611,8 @@ static void put_stored(struct coder *coder, uint32_t number)
     put_reads(coder, &reads, level);
 }
 
-/* A negated atom with more columns than an order can search is asked through a relation made for it; the planner never
- * sees one: goals with a negation read nothing. */
+/* A negated atom with more columns than an order can search is asked through a relation made for
+ * it; the planner never sees one: goals with a negation read nothing. */
 static void put_call(struct coder *coder, const struct rune_dl_goal *goal)
 {
     uint32_t bound = bound_columns(coder, goal);
@@ -686,8 +705,8 @@ static void put_request(struct coder *coder, const struct rune_dl_goal *goal)
     const struct rune_dl_rel *rel = &coder->ctx->rels.items[goal->relation];
     bool is_context = rel->builtin == RUNE_DL_CONTEXT;
     if (is_context && rel->literal == RUNE_TERM_NONE) {
-        rune_diag_report(coder->ctx->diag, RUNE_ERROR, "RUNE-R0303", goal->span, "write the key as a string",
-                         "the key of context must be a literal");
+        rune_diag_report(coder->ctx->diag, RUNE_ERROR, "RUNE-R0303", goal->span,
+                         "write the key as a string", "the key of context must be a literal");
         coder->err = RUNE_E_BUNDLE;
         return;
     }
@@ -768,7 +787,8 @@ static void put_atom(struct coder *coder, uint32_t number)
 static void put_equal(struct coder *coder, const struct rune_dl_goal *goal)
 {
     uint32_t a = goal->vars[0], b = goal->vars[1];
-    if (goal->kind == RUNE_DL_GOAL_EQ && (coder->reg[a] == NO_REGISTER || coder->reg[b] == NO_REGISTER)) {
+    if (goal->kind == RUNE_DL_GOAL_EQ &&
+        (coder->reg[a] == NO_REGISTER || coder->reg[b] == NO_REGISTER)) {
         uint32_t known = coder->reg[a] == NO_REGISTER ? b : a, other = known == a ? b : a;
         coder->reg[other] = coder->reg[known];
         coder->level[other] = coder->level[known];
@@ -887,7 +907,8 @@ static void put_goal(struct coder *coder, uint32_t number)
     const struct rune_dl_goal *goal = &coder->rule->goals[number];
     put_span(coder, goal->span);
     if (is_member_loop(coder, goal)) {
-        put_member(coder, goal->vars[1], coder->reg[goal->vars[0]], max_level(coder, goal->vars, 1));
+        put_member(coder, goal->vars[1], coder->reg[goal->vars[0]],
+                   max_level(coder, goal->vars, 1));
         return;
     }
     switch (goal->kind) {
@@ -938,8 +959,10 @@ static void put_head(struct coder *coder)
 static enum rune_err stuck(struct coder *coder)
 {
     const struct rune_dl_rule *source = coder->rule->source;
-    rune_diag_report(coder->ctx->diag, RUNE_ERROR, "RUNE-R0302", source == NULL ? RUNE_SPAN_NONE : source->head_span,
-                     "bind every variable by an atom of the body", "this rule's goals cannot be put into an order");
+    rune_diag_report(coder->ctx->diag, RUNE_ERROR, "RUNE-R0302",
+                     source == NULL ? RUNE_SPAN_NONE : source->head_span,
+                     "bind every variable by an atom of the body",
+                     "this rule's goals cannot be put into an order");
     return RUNE_E_BUNDLE;
 }
 
@@ -986,8 +1009,8 @@ static enum rune_err append_program(struct coder *coder, struct rune_image_plan 
     return RUNE_OK;
 }
 
-enum rune_err rune_dl_code_rule(struct rune_dl_ctx *ctx, uint32_t number, uint32_t bound, uint32_t delta,
-                                struct rune_image_plan *ret_plan)
+enum rune_err rune_dl_code_rule(struct rune_dl_ctx *ctx, uint32_t number, uint32_t bound,
+                                uint32_t delta, struct rune_image_plan *ret_plan)
 {
     struct coder coder;
     const struct rune_dl_plan_rule *rule = &ctx->rules.items[number];
@@ -1008,7 +1031,11 @@ enum rune_err rune_dl_code_rule(struct rune_dl_ctx *ctx, uint32_t number, uint32
     }
     put(&coder, RUNE_RULE_RETURN);
     *ret_plan = (struct rune_image_plan){
-        .relation = rule->head, .bound = bound, .rule = rule->number, .registers = coder.registers, .flags = coder.loops,
+        .relation = rule->head,
+        .bound = bound,
+        .rule = rule->number,
+        .registers = coder.registers,
+        .flags = coder.loops,
         .rows = coder.rows < UINT32_MAX ? (uint32_t)(coder.rows + 0.5) : UINT32_MAX};
     err = coder.err == RUNE_OK ? append_program(&coder, ret_plan) : coder.err;
 out:
@@ -1018,8 +1045,8 @@ out:
     return err;
 }
 
-enum rune_err rune_dl_demand_plans(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t bound, uint32_t *ret_first,
-                                   uint32_t *ret_count)
+enum rune_err rune_dl_demand_plans(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t bound,
+                                   uint32_t *ret_first, uint32_t *ret_count)
 {
     struct rune_dl_rel *rel = &ctx->rels.items[relation];
     for (size_t i = 0; i < rel->demands.count; i++) {
@@ -1030,15 +1057,16 @@ enum rune_err rune_dl_demand_plans(struct rune_dl_ctx *ctx, uint32_t relation, u
         }
     }
     struct rune_dl_demand demand = {bound, (uint32_t)ctx->plans.count, rel->rule_count};
-    if (!RUNE_VEC_PUSH(&rel->demands, demand) || !RUNE_VEC_RESERVE(&ctx->plans, ctx->plans.count + demand.count)) {
+    if (!RUNE_VEC_PUSH(&rel->demands, demand) ||
+        !RUNE_VEC_RESERVE(&ctx->plans, ctx->plans.count + demand.count)) {
         return RUNE_E_NOMEM;
     }
     memset(ctx->plans.items + demand.first, 0, demand.count * sizeof(ctx->plans.items[0]));
     ctx->plans.count += demand.count;
     for (uint32_t i = 0; i < demand.count; i++) {
         struct rune_image_plan plan;
-        enum rune_err err =
-            rune_dl_code_rule(ctx, ctx->rels.items[relation].first_rule + i, bound, UINT32_MAX, &plan);
+        enum rune_err err = rune_dl_code_rule(ctx, ctx->rels.items[relation].first_rule + i, bound,
+                                              UINT32_MAX, &plan);
         if (err != RUNE_OK) {
             return err;
         }

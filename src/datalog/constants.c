@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* constants: folding in two steps: fold() computes a small value, which is stored back into the expression (facts) or
- * compared (conditions that can never hold). */
+/* constants: folding in two steps: fold() computes a small value, which is stored back into the
+ * expression (facts) or compared (conditions that can never hold). */
 #include "datalog/constants.h"
 
 #include <math.h>
@@ -209,18 +209,19 @@ static bool ext_kind(uint32_t function, enum rune_ext_kind *ret_kind)
 
 static bool is_constructor(const struct rune_dl_expr *expr, enum rune_ext_kind *ret_kind)
 {
-    return expr->kind == RUNE_DL_CALL && ext_kind(expr->as.function, ret_kind) && expr->arg_count == 1 &&
-           expr->args[0]->kind == RUNE_DL_STRING;
+    return expr->kind == RUNE_DL_CALL && ext_kind(expr->as.function, ret_kind) &&
+           expr->arg_count == 1 && expr->args[0]->kind == RUNE_DL_STRING;
 }
 
 static void check_constructors(struct rune_dl_checker *checker, const struct rune_dl_expr *expr)
 {
     enum rune_ext_kind kind;
     struct rune_ext value;
-    if (is_constructor(expr, &kind) && rune_ext_parse(kind, expr->args[0]->as.string, &value) != RUNE_OK) {
+    if (is_constructor(expr, &kind) &&
+        rune_ext_parse(kind, expr->args[0]->as.string, &value) != RUNE_OK) {
         struct rune_str name = rune_dl_function_get(expr->as.function)->name;
-        rune_dl_check_fail(checker, expr->args[0]->span, "RUNE-D0115", NULL, "this text is no %.*s value",
-                           RUNE_STR_ARG(name));
+        rune_dl_check_fail(checker, expr->args[0]->span, "RUNE-D0115", NULL,
+                           "this text is no %.*s value", RUNE_STR_ARG(name));
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         check_constructors(checker, expr->args[i]); /* depth: RUNE_DL_MAX_DEPTH */
@@ -265,7 +266,8 @@ static const struct rune_dl_expr *find_variable(const struct rune_dl_expr *expr)
 bool rune_dl_is_constant(const struct rune_dl_expr *expr)
 {
     enum rune_ext_kind kind;
-    return (expr->kind >= RUNE_DL_LONG && expr->kind <= RUNE_DL_ENTITY) || is_constructor(expr, &kind);
+    return (expr->kind >= RUNE_DL_LONG && expr->kind <= RUNE_DL_ENTITY) ||
+           is_constructor(expr, &kind);
 }
 
 static bool fold_argument(struct rune_dl_checker *checker, struct rune_dl_expr *expr)
@@ -313,7 +315,8 @@ bool rune_dl_fold_fact(struct rune_dl_checker *checker, struct rune_dl_rule *cla
 
 /* ---- terms ---- */
 
-static enum rune_err entity_term(const struct rune_dl_uid *uid, struct rune_dict *dict, rune_term *ret_term)
+static enum rune_err entity_term(const struct rune_dl_uid *uid, struct rune_dict *dict,
+                                 rune_term *ret_term)
 {
     rune_term type;
     rune_term id;
@@ -324,7 +327,8 @@ static enum rune_err entity_term(const struct rune_dl_uid *uid, struct rune_dict
     return err == RUNE_OK ? rune_dict_entity(dict, type, id, ret_term) : err;
 }
 
-enum rune_err rune_dl_constant_term(const struct rune_dl_expr *expr, struct rune_dict *dict, rune_term *ret_term)
+enum rune_err rune_dl_constant_term(const struct rune_dl_expr *expr, struct rune_dict *dict,
+                                    rune_term *ret_term)
 {
     enum rune_ext_kind kind;
     struct rune_ext ext;

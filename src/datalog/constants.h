@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* constants: constant expressions to terms, and a program's own facts to tuples. Used by: planner, engine/build,
- * conformance. */
+/* constants: constant expressions to terms, and a program's own facts to tuples. Used by: planner,
+ * engine/build, conformance. */
 #pragma once
 
 #include "datalog/ast.h"
@@ -11,11 +11,12 @@
 /* A number, string, bool, entity, or a constructor over a string (`ip("..")`). */
 bool rune_dl_is_constant(const struct rune_dl_expr *expr);
 
-/* The term of such an expression. RUNE_E_INVALID (not constant, or the constructor refuses its text), else as
- * rune_dict_*. */
-RUNE_MUST_USE enum rune_err rune_dl_constant_term(const struct rune_dl_expr *expr, struct rune_dict *dict,
-                                                  rune_term *ret_term);
+/* The term of such an expression. RUNE_E_INVALID (not constant, or the constructor refuses its
+ * text), else as rune_dict_*. */
+RUNE_MUST_USE enum rune_err rune_dl_constant_term(const struct rune_dl_expr *expr,
+                                                  struct rune_dict *dict, rune_term *ret_term);
 
-/* Adds the facts of a checked program to `facts`, one entry a relation, initialised by the caller with its arity. */
-RUNE_MUST_USE enum rune_err rune_dl_intern_facts(const struct rune_dl_program *program, struct rune_dict *dict,
-                                                 struct rune_tuples *facts);
+/* Adds the facts of a checked program to `facts`, one entry a relation, initialised by the caller
+ * with its arity. */
+RUNE_MUST_USE enum rune_err rune_dl_intern_facts(const struct rune_dl_program *program,
+                                                 struct rune_dict *dict, struct rune_tuples *facts);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* evaluate: the builder's half of the rule engine, from a checked program and facts to the image's tables.
+/* evaluate: the builder's half of the rule engine, from a checked program and facts to the image's
+ * tables.
  *
  *   1. Rules become goals; facts become stored relations.
- *   2. Components in order: what recurses without the request is stored; what does not recurse is stored where that is
+ *   2. Components in order: what recurses without the request is stored; what does not recurse is
+ *   stored where that is
  *      cheap, and demanded otherwise; what depends on the request is demanded.
- *   3. All demands from the roots (permit, forbid, queries) are compiled twice: once to learn which searches stored
+ *   3. All demands from the roots (permit, forbid, queries) are compiled twice: once to learn which
+ *   searches stored
  *      relations must serve, then, with the fewest orders that serve them, for good.
  *   4. What plans refer to is renumbered: relations by name, plans of permit and forbid first. */
 #include "datalog/evaluate.h"
@@ -23,8 +26,9 @@ static enum rune_err add_relation(struct rune_dl_ctx *ctx, const struct rune_dl_
     uint32_t number;
     struct rune_str name = source->name;
     if (source->literal.length > 0) {
-        const char *text = rune_arena_printf(&ctx->arena, "%.*s(\"%.*s\")", (int)name.length, name.data,
-                                             (int)source->literal.length, source->literal.data);
+        const char *text =
+            rune_arena_printf(&ctx->arena, "%.*s(\"%.*s\")", (int)name.length, name.data,
+                              (int)source->literal.length, source->literal.data);
         if (text == NULL) {
             return RUNE_E_NOMEM;
         }
@@ -86,7 +90,8 @@ static enum rune_err set_up(struct rune_dl_ctx *ctx, struct rune_tuples *facts)
     rune_arena_init(&ctx->arena, 0);
     rune_arena_init(&ctx->scratch, 0);
     for (uint32_t i = 0; i < ctx->program->relation_count; i++) {
-        enum rune_err err = add_relation(ctx, &ctx->program->relations[i], facts == NULL ? NULL : &facts[i]);
+        enum rune_err err =
+            add_relation(ctx, &ctx->program->relations[i], facts == NULL ? NULL : &facts[i]);
         if (err != RUNE_OK) {
             return err;
         }
@@ -144,15 +149,17 @@ static const uint32_t *heap_of(const struct rune_dl_ctx *ctx)
     return rune_dict_terms(ctx->dict)->heap;
 }
 
-static enum rune_err add_values(struct rune_dl_ctx *ctx, struct rune_dl_rel *rel, rune_term entity, rune_term name,
-                                rune_term value)
+static enum rune_err add_values(struct rune_dl_ctx *ctx, struct rune_dl_rel *rel, rune_term entity,
+                                rune_term name, rune_term value)
 {
     rune_term row[3] = {entity, name, value};
     if (rel->builtin != RUNE_DL_ENTITY_ELEMENT) {
         return rune_tuples_add(&rel->facts, row);
     }
     const struct rune_terms *terms = rune_dict_terms(ctx->dict);
-    const uint32_t *run = rune_term_kind(value) == RUNE_KIND_SET ? terms->heap + terms->sets[rune_term_index(value)] : NULL;
+    const uint32_t *run = rune_term_kind(value) == RUNE_KIND_SET
+                              ? terms->heap + terms->sets[rune_term_index(value)]
+                              : NULL;
     for (uint32_t i = 0; run != NULL && i < run[0]; i++) {
         row[2] = run[1 + i];
         enum rune_err err = rune_tuples_add(&rel->facts, row);
@@ -163,7 +170,8 @@ static enum rune_err add_values(struct rune_dl_ctx *ctx, struct rune_dl_rel *rel
     return RUNE_OK;
 }
 
-static enum rune_err add_records(struct rune_dl_ctx *ctx, struct rune_dl_rel *rel, const uint32_t *records)
+static enum rune_err add_records(struct rune_dl_ctx *ctx, struct rune_dl_rel *rel,
+                                 const uint32_t *records)
 {
     for (uint32_t e = 0; records != NULL && e < ctx->entities->count; e++) {
         const uint32_t *run = heap_of(ctx) + records[e];
@@ -187,11 +195,13 @@ static enum rune_err add_entities(struct rune_dl_ctx *ctx, struct rune_dl_rel *r
     const struct rune_terms *terms = rune_dict_terms(ctx->dict);
     uint32_t count = rel->builtin == RUNE_DL_ENTITY_ID ? terms->entity_count : ctx->entities->count;
     for (uint32_t e = 0; e < count; e++) {
-        rune_term row[3] = {rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY, e), terms->entity_type[e],
-                            terms->entity_id[e]};
-        bool exists = ctx->entities->flags != NULL && e < ctx->entities->count && (ctx->entities->flags[e] & 1) != 0;
-        enum rune_err err =
-            rel->builtin == RUNE_DL_ENTITY_ID || exists ? rune_tuples_add(&rel->facts, row) : RUNE_OK;
+        rune_term row[3] = {rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY, e),
+                            terms->entity_type[e], terms->entity_id[e]};
+        bool exists = ctx->entities->flags != NULL && e < ctx->entities->count &&
+                      (ctx->entities->flags[e] & 1) != 0;
+        enum rune_err err = rel->builtin == RUNE_DL_ENTITY_ID || exists
+                                ? rune_tuples_add(&rel->facts, row)
+                                : RUNE_OK;
         if (err != RUNE_OK) {
             return err;
         }
@@ -286,7 +296,8 @@ static enum rune_err decide_access(struct rune_dl_ctx *ctx)
 {
     for (uint32_t i = 0; i < ctx->rels.count; i++) {
         struct rune_dl_rel *rel = &ctx->rels.items[i];
-        bool is_demanded = rel->on_request || rel->builtin == RUNE_DL_PERMIT || rel->builtin == RUNE_DL_FORBID ||
+        bool is_demanded = rel->on_request || rel->builtin == RUNE_DL_PERMIT ||
+                           rel->builtin == RUNE_DL_FORBID ||
                            ctx->options->storing == RUNE_DL_STORE_BASE;
         if (rel->access == RUNE_DL_DEMANDED) {
             continue;
@@ -328,7 +339,8 @@ static enum rune_err compute_all(struct rune_dl_ctx *ctx)
         members.count = 0;
         for (uint32_t i = first[c]; i != 0; i = next[i - 1]) {
             const struct rune_dl_rel *rel = &ctx->rels.items[i - 1];
-            if (rel->rule_count > 0 && rel->access == RUNE_DL_PENDING && !RUNE_VEC_PUSH(&members, i - 1)) {
+            if (rel->rule_count > 0 && rel->access == RUNE_DL_PENDING &&
+                !RUNE_VEC_PUSH(&members, i - 1)) {
                 err = RUNE_E_NOMEM;
             }
         }
@@ -336,7 +348,8 @@ static enum rune_err compute_all(struct rune_dl_ctx *ctx)
             err = rune_dl_fixpoint(ctx, members.items, (uint32_t)members.count);
         }
         if (ctx->options->progress != NULL) {
-            ctx->options->progress(ctx->options->progress_context, "evaluating rules", c, components);
+            ctx->options->progress(ctx->options->progress_context, "evaluating rules", c,
+                                   components);
         }
     }
     RUNE_VEC_FINI(&members);
@@ -348,9 +361,11 @@ static enum rune_err compute_all(struct rune_dl_ctx *ctx)
 static void drop_large(struct rune_dl_ctx *ctx)
 {
     uint64_t budget = ctx->base_facts / 16 > 4096 ? ctx->base_facts / 16 : 4096;
-    for (uint32_t i = 0; i < ctx->rels.count && ctx->options->storing == RUNE_DL_STORE_WHAT_PAYS; i++) {
+    for (uint32_t i = 0; i < ctx->rels.count && ctx->options->storing == RUNE_DL_STORE_WHAT_PAYS;
+         i++) {
         struct rune_dl_rel *rel = &ctx->rels.items[i];
-        if (rel->access == RUNE_DL_STORED && rel->rule_count > 0 && !rel->is_recursive && rel->count > budget) {
+        if (rel->access == RUNE_DL_STORED && rel->rule_count > 0 && !rel->is_recursive &&
+            rel->count > budget) {
             ctx->derived -= rel->count;
             rune_dl_orders_free(rel);
             rel->access = RUNE_DL_DEMANDED;
@@ -370,8 +385,8 @@ static void forget_plans(struct rune_dl_ctx *ctx)
     }
 }
 
-/* What is asked from outside: decisions with all columns bound and values of the context's keys (first, they choose the
- * orders), then queries with one column, none or all. */
+/* What is asked from outside: decisions with all columns bound and values of the context's keys
+ * (first, they choose the orders), then queries with one column, none or all. */
 static enum rune_err demand_roots(struct rune_dl_ctx *ctx, bool decisions)
 {
     uint32_t first, count;
@@ -382,12 +397,14 @@ static enum rune_err demand_roots(struct rune_dl_ctx *ctx, bool decisions)
             continue;
         }
         bool is_context = rel->builtin == RUNE_DL_CONTEXT;
-        bool is_decision = rel->builtin == RUNE_DL_PERMIT || rel->builtin == RUNE_DL_FORBID || is_context;
+        bool is_decision =
+            rel->builtin == RUNE_DL_PERMIT || rel->builtin == RUNE_DL_FORBID || is_context;
         if (is_decision != decisions) {
             continue;
         }
         uint32_t arity = rel->arity > 32 ? 32 : rel->arity;
-        uint32_t all = is_context ? 1 : arity == 32 ? UINT32_MAX : (1u << arity) - 1; /* the key is known */
+        /* the key is known */
+        uint32_t all = is_context ? 1 : arity == 32 ? UINT32_MAX : (1u << arity) - 1;
         enum rune_err err = rune_dl_demand_plans(ctx, i, all, &first, &count);
         for (uint32_t c = 0; c <= arity && err == RUNE_OK && !is_decision; c++) {
             err = rune_dl_demand_plans(ctx, i, c == arity ? 0 : 1u << c, &first, &count);
@@ -399,8 +416,10 @@ static enum rune_err demand_roots(struct rune_dl_ctx *ctx, bool decisions)
     return RUNE_OK;
 }
 
-/* Orders of one relation that serve its searches; the others are freed once no more searches can come. */
-static enum rune_err choose_for(struct rune_dl_ctx *ctx, uint32_t relation, bool is_final, struct rune_vec_u64 *columns)
+/* Orders of one relation that serve its searches; the others are freed once no more searches can
+ * come. */
+static enum rune_err choose_for(struct rune_dl_ctx *ctx, uint32_t relation, bool is_final,
+                                struct rune_vec_u64 *columns)
 {
     for (size_t o = 0; o < ctx->rels.items[relation].orders.count; o++) {
         ctx->rels.items[relation].orders.items[o].is_chosen = false;
@@ -474,16 +493,17 @@ static enum rune_err compile_image(struct rune_dl_ctx *ctx)
 struct output {
     struct rune_dl_ctx *ctx;
     struct rune_dl_result *result;
-    uint32_t *by_name;     /* builder's relation numbers in the image's order */
+    uint32_t *by_name; /* builder's relation numbers in the image's order */
     uint32_t relation_count;
-    uint32_t *order_ids;   /* ctx->orders to the image's */
-    uint32_t *plan_ids;    /* ctx->plans to the image's */
+    uint32_t *order_ids; /* ctx->orders to the image's */
+    uint32_t *plan_ids;  /* ctx->plans to the image's */
 };
 
 static int compare_names(const void *a, const void *b, void *context)
 {
     const struct rune_dl_ctx *ctx = context;
-    return rune_str_compare(ctx->rels.items[*(const uint32_t *)a].name, ctx->rels.items[*(const uint32_t *)b].name);
+    return rune_str_compare(ctx->rels.items[*(const uint32_t *)a].name,
+                            ctx->rels.items[*(const uint32_t *)b].name);
 }
 
 static enum rune_err text_of(struct rune_dl_ctx *ctx, struct rune_str text, uint32_t *ret_index)
@@ -495,7 +515,8 @@ static enum rune_err text_of(struct rune_dl_ctx *ctx, struct rune_str text, uint
 }
 
 /* Numbers the rules that people wrote; the branches of one are one. */
-static enum rune_err write_rules(struct output *out, struct rune_dl_rel *rel, struct rune_image_relation *image)
+static enum rune_err write_rules(struct output *out, struct rune_dl_rel *rel,
+                                 struct rune_image_relation *image)
 {
     struct rune_dl_ctx *ctx = out->ctx;
     image->first_rule = (uint32_t)out->result->rules.count;
@@ -505,19 +526,22 @@ static enum rune_err write_rules(struct output *out, struct rune_dl_rel *rel, st
         if (rule->source == NULL) {
             continue;
         }
-        if (last != NULL && rule->source->branch > 0 && rune_str_equal(last->id, rule->source->id)) {
+        if (last != NULL && rule->source->branch > 0 &&
+            rune_str_equal(last->id, rule->source->id)) {
             rule->number = (uint32_t)out->result->rules.count - 1;
             continue;
         }
         last = rule->source;
         rule->number = (uint32_t)out->result->rules.count;
-        struct rune_image_rule written = {
-            .head = rel->image_relation, .source_offset = last->span.offset, .source_length = last->span.length};
+        struct rune_image_rule written = {.head = rel->image_relation,
+                                          .source_offset = last->span.offset,
+                                          .source_length = last->span.length};
         if (last->span.source != NULL && ctx->source_index != NULL) {
             written.source = ctx->source_index(ctx->source_context, last->span.source);
         }
         /* A fact that decides nothing has no id. */
-        enum rune_err err = text_of(ctx, last->id.data != NULL ? last->id : RUNE_STR(""), &written.id);
+        enum rune_err err =
+            text_of(ctx, last->id.data != NULL ? last->id : RUNE_STR(""), &written.id);
         if (err != RUNE_OK || !RUNE_VEC_PUSH(&out->result->rules, written)) {
             return err != RUNE_OK ? err : RUNE_E_NOMEM;
         }
@@ -526,8 +550,10 @@ static enum rune_err write_rules(struct output *out, struct rune_dl_rel *rel, st
     return RUNE_OK;
 }
 
-/* Whether every value of a column is one of a stored tuple: no rule computes it or names it. LIMIT: depth. */
-static bool is_from_tuples(const struct rune_dl_ctx *ctx, uint32_t relation, uint32_t column, uint32_t depth)
+/* Whether every value of a column is one of a stored tuple: no rule computes it or names it. LIMIT:
+ * depth. */
+static bool is_from_tuples(const struct rune_dl_ctx *ctx, uint32_t relation, uint32_t column,
+                           uint32_t depth)
 {
     const struct rune_dl_rel *rel = &ctx->rels.items[relation];
     if (rel->access == RUNE_DL_STORED) {
@@ -542,8 +568,10 @@ static bool is_from_tuples(const struct rune_dl_ctx *ctx, uint32_t relation, uin
         bool found = false;
         for (uint32_t g = 0; g < rule->goal_count && !found; g++) {
             const struct rune_dl_goal *goal = &rule->goals[g];
-            for (uint32_t i = 0; goal->kind == RUNE_DL_GOAL_ATOM && !goal->is_negated && i < goal->count; i++) {
-                found = found || (goal->vars[i] == var && is_from_tuples(ctx, goal->relation, i, depth - 1));
+            for (uint32_t i = 0;
+                 goal->kind == RUNE_DL_GOAL_ATOM && !goal->is_negated && i < goal->count; i++) {
+                found = found ||
+                        (goal->vars[i] == var && is_from_tuples(ctx, goal->relation, i, depth - 1));
             }
         }
         if (!found) {
@@ -583,7 +611,8 @@ static enum rune_err write_relations(struct output *out)
     }
     for (uint32_t i = 0; i < out->relation_count; i++) {
         struct rune_dl_rel *rel = &ctx->rels.items[out->by_name[i]];
-        struct rune_image_relation image = {.arity = rel->arity, .flags = relation_flags(rel), .tuple_count = rel->count};
+        struct rune_image_relation image = {
+            .arity = rel->arity, .flags = relation_flags(rel), .tuple_count = rel->count};
         image.component = rel->is_recursive ? rel->component : 0;
         enum rune_err err = text_of(ctx, rel->name, &image.name);
         if (err == RUNE_OK) {
@@ -632,14 +661,18 @@ static enum rune_err write_orders(struct output *out)
         image->order_count = (uint32_t)rel->orders.count;
         for (size_t o = 0; o < rel->orders.count; o++) {
             struct rune_dl_order *order = &rel->orders.items[o];
-            struct rune_image_order written = {.relation = i, .form = order->form, .key_min = order->key_min,
-                                               .key_count = order->key_count, .offset = result->tuple_bytes,
+            struct rune_image_order written = {.relation = i,
+                                               .form = order->form,
+                                               .key_min = order->key_min,
+                                               .key_count = order->key_count,
+                                               .offset = result->tuple_bytes,
                                                .size = order->bytes};
             memcpy(written.columns, order->columns, 8);
             uint64_t padded = (order->bytes + 63) & ~(uint64_t)63;
             if (order->bytes > 0) {
                 memcpy(result->tuples + result->tuple_bytes, order->words, order->bytes);
-                memset(result->tuples + result->tuple_bytes + order->bytes, 0, padded - order->bytes);
+                memset(result->tuples + result->tuple_bytes + order->bytes, 0,
+                       padded - order->bytes);
             }
             result->tuple_bytes += padded;
             out->order_ids[order->id] = (uint32_t)result->orders.count;
@@ -678,8 +711,11 @@ static enum rune_err write_plans(struct output *out)
         const struct rune_dl_rel *rel = &ctx->rels.items[i];
         for (size_t d = 0; d < rel->demands.count; d++) {
             const struct rune_dl_demand *demand = &rel->demands.items[d];
-            struct group group = {2, rel->image_relation, demand->bound, demand->first, demand->count};
-            group.rank = rel->builtin == RUNE_DL_PERMIT ? 0 : rel->builtin == RUNE_DL_FORBID ? 1 : 2;
+            struct group group = {2, rel->image_relation, demand->bound, demand->first,
+                                  demand->count};
+            group.rank = rel->builtin == RUNE_DL_PERMIT   ? 0
+                         : rel->builtin == RUNE_DL_FORBID ? 1
+                                                          : 2;
             if (!RUNE_VEC_PUSH(&groups, group)) {
                 RUNE_VEC_FINI(&groups);
                 return RUNE_E_NOMEM;
@@ -745,7 +781,8 @@ static enum rune_err write_image(struct rune_dl_ctx *ctx, struct rune_dl_result 
     for (uint32_t i = 0; i < out.relation_count && err == RUNE_OK; i++) {
         const struct rune_dl_rel *rel = &ctx->rels.items[out.by_name[i]];
         uint32_t flags = relation_flags(rel);
-        bool by_key = rel->access == RUNE_DL_DEMANDED && rel->arity > 0 && is_from_tuples(ctx, out.by_name[i], 0, 8);
+        bool by_key = rel->access == RUNE_DL_DEMANDED && rel->arity > 0 &&
+                      is_from_tuples(ctx, out.by_name[i], 0, 8);
         result->relations.items[i].flags = flags | (by_key ? (uint32_t)RUNE_RELATION_BY_KEY : 0);
         result->relations.items[i].tuple_count = rel->count;
     }
@@ -798,8 +835,9 @@ static void tear_down(struct rune_dl_ctx *ctx)
 
 enum rune_err rune_dl_evaluate(const struct rune_dl_program *program, struct rune_tuples *facts,
                                const struct rune_dl_entities *entities, struct rune_dict *dict,
-                               const struct rune_dl_options *options, rune_dl_source_index_fn source_index,
-                               void *source_context, struct rune_dl_result *ret_result, struct rune_diag *diag)
+                               const struct rune_dl_options *options,
+                               rune_dl_source_index_fn source_index, void *source_context,
+                               struct rune_dl_result *ret_result, struct rune_diag *diag)
 {
     static const struct rune_dl_options defaults = {.storing = RUNE_DL_STORE_WHAT_PAYS};
     struct rune_dl_ctx ctx = {
@@ -837,7 +875,8 @@ enum rune_err rune_dl_evaluate(const struct rune_dl_program *program, struct run
 
 /* ---- a few relations, for those who use them elsewhere ---- */
 
-static enum rune_err give_wanted(struct rune_dl_ctx *ctx, uint32_t relation, rune_dl_rows_fn take, void *take_context)
+static enum rune_err give_wanted(struct rune_dl_ctx *ctx, uint32_t relation, rune_dl_rows_fn take,
+                                 void *take_context)
 {
     const struct rune_dl_rel *rel = &ctx->rels.items[relation];
     rune_term *rows = NULL;
@@ -855,8 +894,9 @@ static enum rune_err give_wanted(struct rune_dl_ctx *ctx, uint32_t relation, run
 
 enum rune_err rune_dl_derive(const struct rune_dl_program *program, struct rune_tuples *facts,
                              const struct rune_dl_entities *entities, struct rune_dict *dict,
-                             const struct rune_dl_options *options, const uint32_t *wanted, uint32_t wanted_count,
-                             rune_dl_rows_fn take, void *take_context, struct rune_diag *diag)
+                             const struct rune_dl_options *options, const uint32_t *wanted,
+                             uint32_t wanted_count, rune_dl_rows_fn take, void *take_context,
+                             struct rune_diag *diag)
 {
     struct rune_dl_ctx ctx = {
         .program = program, .entities = entities, .options = options, .dict = dict, .diag = diag};

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* evaluate: a checked program and base facts -> stored relations and compiled plans: the builder's half of the rule
- * engine. eval/rule_eval.h is the other half: it answers from what this leaves behind.
+/* evaluate: a checked program and base facts -> stored relations and compiled plans: the builder's
+ * half of the rule engine. eval/rule_eval.h is the other half: it answers from what this leaves
+ * behind.
  *
- * Decides for each relation whether it is stored (all tuples in the image, in the orders that some search needs) or
- * demanded (plans per binding pattern). Used by: engine/build, conformance, tests. */
+ * Decides for each relation whether it is stored (all tuples in the image, in the orders that some
+ * search needs) or demanded (plans per binding pattern). Used by: engine/build, conformance, tests.
+ */
 #pragma once
 
 #include "base/vec.h"
@@ -15,7 +17,8 @@
 
 struct rune_diag;
 
-/* Entity data that rules may read, by entity index; borrowed. NULL arrays: none (the bare language). */
+/* Entity data that rules may read, by entity index; borrowed. NULL arrays: none (the bare
+ * language). */
 struct rune_dl_entities {
     const uint32_t *attrs;     /* heap offsets, as ENTITY_ATTRS */
     const uint32_t *ancestors; /* as ENTITY_ANCESTORS */
@@ -47,7 +50,8 @@ RUNE_VEC(rune_vec_rule, struct rune_image_rule);
 RUNE_VEC(rune_vec_plan, struct rune_image_plan);
 RUNE_VEC(rune_vec_rule_span, struct rune_image_code_span);
 
-/* What becomes the sections RELATION, ORDER, TUPLES, RULE, PLAN, RULE_CODE, RULE_SPAN. `tuples` is 64-aligned. */
+/* What becomes the sections RELATION, ORDER, TUPLES, RULE, PLAN, RULE_CODE, RULE_SPAN. `tuples` is
+ * 64-aligned. */
 struct rune_dl_result {
     struct rune_vec_relation relations; /* sorted by name */
     struct rune_vec_order orders;
@@ -63,27 +67,28 @@ struct rune_dl_result {
 
 typedef uint32_t (*rune_dl_source_index_fn)(void *context, const struct rune_source *source);
 
-/* `facts` has one entry a relation of the program (arity 0: count 0 or 1 tells absent or present); consumed: columns
- * may be freed as soon as they were read. New values (arithmetic, concat) are interned into the dict.
- * RUNE_E_BUNDLE (a demand that cannot be planned; located), RUNE_E_LIMIT (max_tuples, memory; diag names the rule),
- * RUNE_E_NOMEM. */
-RUNE_MUST_USE enum rune_err rune_dl_evaluate(const struct rune_dl_program *program, struct rune_tuples *facts,
-                                             const struct rune_dl_entities *entities, struct rune_dict *dict,
-                                             const struct rune_dl_options *options,
-                                             rune_dl_source_index_fn source_index, void *source_context,
-                                             struct rune_dl_result *ret_result, struct rune_diag *diag);
+/* `facts` has one entry a relation of the program (arity 0: count 0 or 1 tells absent or present);
+ * consumed: columns may be freed as soon as they were read. New values (arithmetic, concat) are
+ * interned into the dict. RUNE_E_BUNDLE (a demand that cannot be planned; located), RUNE_E_LIMIT
+ * (max_tuples, memory; diag names the rule), RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err
+rune_dl_evaluate(const struct rune_dl_program *program, struct rune_tuples *facts,
+                 const struct rune_dl_entities *entities, struct rune_dict *dict,
+                 const struct rune_dl_options *options, rune_dl_source_index_fn source_index,
+                 void *source_context, struct rune_dl_result *ret_result, struct rune_diag *diag);
 void rune_dl_result_fini(struct rune_dl_result *result);
 
-/* The tuples of one relation: row-major, ascending, each once. `is_partial`: a derivation failed, here or below, so
- * there may be more. `rows` is valid during the call. */
-typedef enum rune_err (*rune_dl_rows_fn)(void *context, uint32_t relation, const rune_term *rows, uint64_t count,
-                                         bool is_partial);
+/* The tuples of one relation: row-major, ascending, each once. `is_partial`: a derivation failed,
+ * here or below, so there may be more. `rows` is valid during the call. */
+typedef enum rune_err (*rune_dl_rows_fn)(void *context, uint32_t relation, const rune_term *rows,
+                                         uint64_t count, bool is_partial);
 
-/* Computes the relations `wanted` (numbers of the program, of rules or facts, none of which depends on the request) in
- * full, and what they need of others; nothing is left behind. `take` gets each of them, in their order; an error that
- * it returns is returned. Everything else as rune_dl_evaluate. */
-RUNE_MUST_USE enum rune_err rune_dl_derive(const struct rune_dl_program *program, struct rune_tuples *facts,
-                                           const struct rune_dl_entities *entities, struct rune_dict *dict,
-                                           const struct rune_dl_options *options, const uint32_t *wanted,
-                                           uint32_t wanted_count, rune_dl_rows_fn take, void *take_context,
-                                           struct rune_diag *diag);
+/* Computes the relations `wanted` (numbers of the program, of rules or facts, none of which depends
+ * on the request) in full, and what they need of others; nothing is left behind. `take` gets each
+ * of them, in their order; an error that it returns is returned. Everything else as
+ * rune_dl_evaluate. */
+RUNE_MUST_USE enum rune_err
+rune_dl_derive(const struct rune_dl_program *program, struct rune_tuples *facts,
+               const struct rune_dl_entities *entities, struct rune_dict *dict,
+               const struct rune_dl_options *options, const uint32_t *wanted, uint32_t wanted_count,
+               rune_dl_rows_fn take, void *take_context, struct rune_diag *diag);

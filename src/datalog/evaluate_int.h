@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* evaluate_int: what the builder's half of the rule engine shares between its files; private to datalog.
+/* evaluate_int: what the builder's half of the rule engine shares between its files; private to
+ * datalog.
  *
  *   goals.c     rules as trees -> rules as goals over numbered variables (struct rune_dl_plan_rule)
  *   code.c      one such rule and a binding pattern -> order of goals -> a program
@@ -8,8 +9,8 @@
  *   closure.c   the same for binary recursions that fall into rows
  *   evaluate.c  the whole: what is stored, what is demanded, the image's tables
  *
- * Relations have one number everywhere in the builder: program relations first, then those the builder makes itself
- * (bodies of aggregates; the facts of a demanded relation). */
+ * Relations have one number everywhere in the builder: program relations first, then those the
+ * builder makes itself (bodies of aggregates; the facts of a demanded relation). */
 #pragma once
 
 #include "base/arena.h"
@@ -22,8 +23,8 @@
 /* ---- rules as goals ---- */
 
 enum rune_dl_goal_kind {
-    RUNE_DL_GOAL_ATOM,     /* vars: arguments; maybe negated; RUNE_DL_NO_VAR: any value */
-    RUNE_DL_GOAL_EQ,       /* vars: two */
+    RUNE_DL_GOAL_ATOM, /* vars: arguments; maybe negated; RUNE_DL_NO_VAR: any value */
+    RUNE_DL_GOAL_EQ,   /* vars: two */
     RUNE_DL_GOAL_NE,
     RUNE_DL_GOAL_COMPARE,  /* op: enum rune_rule_compare; vars: two */
     RUNE_DL_GOAL_ARITH,    /* op: enum rune_rule_arith; vars: result, left, right */
@@ -35,7 +36,8 @@ enum rune_dl_goal_kind {
     RUNE_DL_GOAL_IN_SET,   /* vars: entity, entity or set; maybe negated */
     RUNE_DL_GOAL_IS,       /* term: type; vars: entity; maybe negated */
     RUNE_DL_GOAL_MEMBER,   /* vars: element, set */
-    RUNE_DL_GOAL_AGGREGATE /* op: enum rune_rule_aggregate; relation: its body's; vars: result, then the group */
+    RUNE_DL_GOAL_AGGREGATE /* op: enum rune_rule_aggregate; relation: its body's; vars: result, then
+                              the group */
 };
 
 struct rune_dl_goal {
@@ -50,9 +52,9 @@ struct rune_dl_goal {
 };
 
 struct rune_dl_var {
-    uint32_t parent;   /* union-find: equal variables become one */
+    uint32_t parent; /* union-find: equal variables become one */
     bool is_constant;
-    rune_term term;    /* of a constant */
+    rune_term term; /* of a constant */
 };
 
 struct rune_dl_plan_rule {
@@ -84,8 +86,8 @@ struct rune_dl_order {
     uint32_t key_min, key_count;
     uint32_t *words; /* NULL: UNIT */
     uint64_t bytes;
-    uint32_t id;     /* in ctx->orders: the order as the machine sees it */
-    bool is_chosen;  /* for the image */
+    uint32_t id;    /* in ctx->orders: the order as the machine sees it */
+    bool is_chosen; /* for the image */
 };
 RUNE_VEC(rune_dl_vec_order, struct rune_dl_order);
 
@@ -108,24 +110,26 @@ struct rune_dl_rel {
     uint32_t arity;
     const struct rune_dl_relation *source; /* NULL: the builder's own */
     enum rune_dl_builtin builtin;
-    rune_term literal;      /* built-ins of one name: it */
+    rune_term literal; /* built-ins of one name: it */
     bool on_request;
     bool is_recursive;
     bool is_aggregate_body; /* every variable counts: see code.c */
     bool has_facts;
-    bool is_scaffold;       /* of closure.c; not in the image */
-    bool is_needed;         /* computed in the builder, whatever its size: a fixpoint reads it */
+    bool is_scaffold; /* of closure.c; not in the image */
+    bool is_needed;   /* computed in the builder, whatever its size: a fixpoint reads it */
     bool is_partial, is_unsure;
     enum rune_dl_access access;
-    uint32_t component;     /* from 1 */
+    uint32_t component;              /* from 1 */
     uint32_t first_rule, rule_count; /* in ctx->rules */
-    uint32_t facts_relation;         /* demanded with facts: the relation that holds them, else UINT32_MAX */
-    uint64_t count;         /* stored tuples */
+    /* demanded with facts: the relation that holds them, else UINT32_MAX */
+    uint32_t facts_relation;
+    uint64_t count; /* stored tuples */
     struct rune_dl_vec_order orders;
-    double *distinct;       /* values a column, < 0 unknown; arity entries */
+    double *distinct; /* values a column, < 0 unknown; arity entries */
     struct rune_tuples facts;
     struct rune_dl_vec_demand demands;
-    struct rune_vec_u32 searches; /* column sets that stored orders must serve, while plans are collected */
+    /* column sets that stored orders must serve, while plans are collected */
+    struct rune_vec_u32 searches;
     struct rune_dl_vec_estimate estimates; /* cache of code.c */
     struct rune_dl_growing *growing;
     uint32_t image_relation; /* its number in the image */
@@ -133,19 +137,21 @@ struct rune_dl_rel {
 RUNE_VEC(rune_dl_vec_rel, struct rune_dl_rel);
 RUNE_VEC(rune_dl_vec_image_relation, struct rune_image_relation);
 
-/* A relation while its fixpoint runs: all tuples, and which of them are old, new and in the making. */
+/* A relation while its fixpoint runs: all tuples, and which of them are old, new and in the making.
+ */
 struct rune_dl_growing {
     struct rune_growing tuples;
-    struct rune_growing_index set;        /* over all columns: who is already there */
-    uint64_t *bits;                       /* the same for two columns that are dense: a bit a pair; else NULL */
-    rune_term least[2];                   /* the pair of bit 0 */
+    struct rune_growing_index set; /* over all columns: who is already there */
+    /* the same for two columns that are dense: a bit a pair; else NULL */
+    uint64_t *bits;
+    rune_term least[2]; /* the pair of bit 0 */
     uint32_t range[2];
-    bool no_bits;                         /* tried, too sparse */
+    bool no_bits; /* tried, too sparse */
     struct rune_growing_index indexes[16];
     uint32_t index_count;
-    uint32_t zero, low, high;             /* [0, low) old, [low, high) new */
+    uint32_t zero, low, high; /* [0, low) old, [low, high) new */
     struct rune_growing_view views[64];
-    uint32_t view_ids[64];                /* in ctx->orders */
+    uint32_t view_ids[64]; /* in ctx->orders */
     uint32_t view_count;
 };
 
@@ -163,59 +169,64 @@ struct rune_dl_ctx {
     struct rune_diag *diag;
     rune_dl_source_index_fn source_index;
     void *source_context;
-    struct rune_arena arena; /* rules as goals, small tables */
+    struct rune_arena arena;   /* rules as goals, small tables */
     struct rune_arena scratch; /* of the machine, rewound after each rule */
     struct rune_dl_vec_rel rels;
     struct rune_dl_vec_plan_rule rules; /* grouped by head once goals.c is done */
-    struct rune_dl_vec_image_relation image_relations; /* as the machine sees them, by builder's number */
-    struct rune_vec_order orders;                      /* likewise; offsets are addresses */
+    /* as the machine sees them, by builder's number */
+    struct rune_dl_vec_image_relation image_relations;
+    struct rune_vec_order orders; /* likewise; offsets are addresses */
     struct rune_vec_plan plans;
     struct rune_vec_u32 code;
     struct rune_vec_rule_span spans;
     enum rune_dl_pass pass;
     uint32_t estimate_depth;
-    bool for_queries;        /* plans that no decision needs: they get no order of a large recursion of their own */
+    /* plans that no decision needs: they get no order of a large recursion of their own */
+    bool for_queries;
     struct rune_store store; /* entity data for the machine */
     struct rune_rule_vm vm;
     uint64_t derived, base_facts;
-    uint64_t memory_bytes;   /* tuples and orders */
+    uint64_t memory_bytes; /* tuples and orders */
 };
 
 /* ---- goals.c ---- */
 
 /* A relation of the builder's own. */
-RUNE_MUST_USE enum rune_err rune_dl_rel_add(struct rune_dl_ctx *ctx, struct rune_str name, uint32_t arity,
-                                            uint32_t *ret_relation);
-/* All rules of the program as goals, then grouped by head. RUNE_E_NOMEM, RUNE_E_LIMIT, RUNE_E_BUNDLE. */
+RUNE_MUST_USE enum rune_err rune_dl_rel_add(struct rune_dl_ctx *ctx, struct rune_str name,
+                                            uint32_t arity, uint32_t *ret_relation);
+/* All rules of the program as goals, then grouped by head. RUNE_E_NOMEM, RUNE_E_LIMIT,
+ * RUNE_E_BUNDLE. */
 RUNE_MUST_USE enum rune_err rune_dl_goals_make(struct rune_dl_ctx *ctx);
 /* The term of a ground argument. RUNE_E_BUNDLE where it is no constant. */
-RUNE_MUST_USE enum rune_err rune_dl_constant(struct rune_dl_ctx *ctx, const struct rune_dl_expr *expr,
-                                             rune_term *ret_term);
+RUNE_MUST_USE enum rune_err rune_dl_constant(struct rune_dl_ctx *ctx,
+                                             const struct rune_dl_expr *expr, rune_term *ret_term);
 
 /* ---- orders.c ---- */
 
 /* Rows (row-major) sorted by the columns in the order given, repetitions dropped. */
 RUNE_MUST_USE enum rune_err rune_dl_sort_rows(rune_term **rows, uint64_t *count, uint32_t arity,
                                               const uint8_t *columns);
-/* Stores the relation's tuples, given row-major (taken over, freed), in the order of its columns. */
-RUNE_MUST_USE enum rune_err rune_dl_store_rows(struct rune_dl_ctx *ctx, uint32_t relation, rune_term *rows,
-                                               uint64_t count);
+/* Stores the relation's tuples, given row-major (taken over, freed), in the order of its columns.
+ */
+RUNE_MUST_USE enum rune_err rune_dl_store_rows(struct rune_dl_ctx *ctx, uint32_t relation,
+                                               rune_term *rows, uint64_t count);
 /* The tuples of a stored relation as rows, ascending; the caller frees them. */
-RUNE_MUST_USE enum rune_err rune_dl_read_rows(struct rune_dl_ctx *ctx, uint32_t relation, rune_term **ret_rows,
-                                              uint64_t *ret_count);
-/* An order of a stored relation whose first positions are exactly the columns of `search`; built if missing.
- * RUNE_E_NOMEM. Cost: a sort the first time. */
-RUNE_MUST_USE enum rune_err rune_dl_order_for(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t search,
-                                              uint32_t *ret_order);
+RUNE_MUST_USE enum rune_err rune_dl_read_rows(struct rune_dl_ctx *ctx, uint32_t relation,
+                                              rune_term **ret_rows, uint64_t *ret_count);
+/* An order of a stored relation whose first positions are exactly the columns of `search`; built if
+ * missing. RUNE_E_NOMEM. Cost: a sort the first time. */
+RUNE_MUST_USE enum rune_err rune_dl_order_for(struct rune_dl_ctx *ctx, uint32_t relation,
+                                              uint32_t search, uint32_t *ret_order);
 /* Builds an order with these columns. */
-RUNE_MUST_USE enum rune_err rune_dl_order_build(struct rune_dl_ctx *ctx, uint32_t relation, const uint8_t *columns,
-                                                uint32_t *ret_index);
-/* Column orders, fewest in number, such that each search is a prefix of one (a chain cover): 8 bytes each in
- * `ret_columns`, at least one. RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_dl_order_build(struct rune_dl_ctx *ctx, uint32_t relation,
+                                                const uint8_t *columns, uint32_t *ret_index);
+/* Column orders, fewest in number, such that each search is a prefix of one (a chain cover): 8
+ * bytes each in `ret_columns`, at least one. RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_dl_orders_choose(struct rune_dl_ctx *ctx, uint32_t relation,
                                                   struct rune_vec_u64 *ret_columns);
 /* Takes an order over (freed on failure). */
-RUNE_MUST_USE enum rune_err rune_dl_order_add(struct rune_dl_ctx *ctx, uint32_t relation, struct rune_dl_order *order);
+RUNE_MUST_USE enum rune_err rune_dl_order_add(struct rune_dl_ctx *ctx, uint32_t relation,
+                                              struct rune_dl_order *order);
 /* Whether an order chosen for the image serves the search. */
 bool rune_dl_order_serves(const struct rune_dl_rel *rel, uint32_t search);
 double rune_dl_distinct(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t column);
@@ -223,18 +234,21 @@ void rune_dl_orders_free(struct rune_dl_rel *rel);
 
 /* ---- code.c ---- */
 
-/* Program of one rule for a binding pattern, appended to ctx->code; the plan is filled in. With `delta` (a goal) that
- * goal comes first and reads the new tuples; recursive goals before it read all, those behind it the old.
- * UINT32_MAX: none. RUNE_E_BUNDLE: the rule cannot be run that way (reported). */
-RUNE_MUST_USE enum rune_err rune_dl_code_rule(struct rune_dl_ctx *ctx, uint32_t rule, uint32_t bound, uint32_t delta,
+/* Program of one rule for a binding pattern, appended to ctx->code; the plan is filled in. With
+ * `delta` (a goal) that goal comes first and reads the new tuples; recursive goals before it read
+ * all, those behind it the old. UINT32_MAX: none. RUNE_E_BUNDLE: the rule cannot be run that way
+ * (reported). */
+RUNE_MUST_USE enum rune_err rune_dl_code_rule(struct rune_dl_ctx *ctx, uint32_t rule,
+                                              uint32_t bound, uint32_t delta,
                                               struct rune_image_plan *ret_plan);
 /* Whether the goals alone, with nothing bound, can be put into an order and bind the head. */
 bool rune_dl_code_is_safe(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule);
 /* Rows that a relation is expected to give for a binding pattern. */
 double rune_dl_estimate(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t bound);
 /* The plans of a demanded relation for a binding pattern, compiled on first use. */
-RUNE_MUST_USE enum rune_err rune_dl_demand_plans(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t bound,
-                                                 uint32_t *ret_first, uint32_t *ret_count);
+RUNE_MUST_USE enum rune_err rune_dl_demand_plans(struct rune_dl_ctx *ctx, uint32_t relation,
+                                                 uint32_t bound, uint32_t *ret_first,
+                                                 uint32_t *ret_count);
 
 /* ---- evaluate.c ---- */
 
@@ -243,8 +257,10 @@ RUNE_MUST_USE enum rune_err rune_dl_store_builtin(struct rune_dl_ctx *ctx, uint3
 
 /* ---- fixpoint.c ---- */
 
-/* Computes the relations of one component, as far as they are not to be demanded, and stores them. */
-RUNE_MUST_USE enum rune_err rune_dl_fixpoint(struct rune_dl_ctx *ctx, const uint32_t *relations, uint32_t count);
+/* Computes the relations of one component, as far as they are not to be demanded, and stores them.
+ */
+RUNE_MUST_USE enum rune_err rune_dl_fixpoint(struct rune_dl_ctx *ctx, const uint32_t *relations,
+                                             uint32_t count);
 
 /* One relation that does not recurse, in full. */
 RUNE_MUST_USE enum rune_err rune_dl_compute(struct rune_dl_ctx *ctx, uint32_t relation);
@@ -252,8 +268,10 @@ RUNE_MUST_USE enum rune_err rune_dl_compute(struct rune_dl_ctx *ctx, uint32_t re
 /* ---- closure.c ---- */
 
 /* A relation that recurses alone, by rows, if it is of that kind; *ret_done says whether. */
-RUNE_MUST_USE enum rune_err rune_dl_closure(struct rune_dl_ctx *ctx, uint32_t relation, bool *ret_done);
+RUNE_MUST_USE enum rune_err rune_dl_closure(struct rune_dl_ctx *ctx, uint32_t relation,
+                                            bool *ret_done);
 
 /* The order in ctx->orders that reads a growing relation. */
-RUNE_MUST_USE enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t search,
-                                                  enum rune_dl_range range, uint32_t *ret_order);
+RUNE_MUST_USE enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation,
+                                                  uint32_t search, enum rune_dl_range range,
+                                                  uint32_t *ret_order);

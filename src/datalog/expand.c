@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* expand: a rule with alternatives becomes one rule an alternative; variables of an aggregate's braces that are not
- * used outside become variables of their own.
+/* expand: a rule with alternatives becomes one rule an alternative; variables of an aggregate's
+ * braces that are not used outside become variables of their own.
  *
- * The rules of one clause are its literals' combinations: size() counts their literals before anything is copied, and
- * LIMIT MAX_EXPANDED refuses products that grow beyond reason. A disjunction inside an aggregate's braces becomes a
- * relation of its own, `rune.any.N`, over all variables of the braces: the aggregate counts its distinct tuples.
- * Rules that need neither are taken as they are. */
+ * The rules of one clause are its literals' combinations: size() counts their literals before
+ * anything is copied, and LIMIT MAX_EXPANDED refuses products that grow beyond reason. A
+ * disjunction inside an aggregate's braces becomes a relation of its own, `rune.any.N`, over all
+ * variables of the braces: the aggregate counts its distinct tuples. Rules that need neither are
+ * taken as they are. */
 #include <stdio.h>
 
 #include "datalog/check_int.h"
 #include "datalog/tuples.h"
 
-#define MAX_EXPANDED 65536u /* LIMIT: literals that one clause may expand to, if it is not that long itself */
-#define NOT_MAPPED   UINT32_MAX
+#define MAX_EXPANDED \
+    65536u /* LIMIT: literals that one clause may expand to, if it is not that long itself */
+#define NOT_MAPPED UINT32_MAX
 
 RUNE_VEC(rune_vec_dl_plain, struct rune_dl_literal);
 
@@ -59,7 +61,8 @@ static struct size body_size(const struct rune_dl_body *body)
                 one.literals = saturate(one.literals + branch.literals);
             }
         }
-        all.literals = saturate(saturate(all.literals * one.branches) + saturate(one.literals * all.branches));
+        all.literals =
+            saturate(saturate(all.literals * one.branches) + saturate(one.literals * all.branches));
         all.branches = saturate(all.branches * one.branches);
     }
     return all;
@@ -104,7 +107,8 @@ static bool map_variable(struct expander *expander, uint32_t variable)
 static bool map_expr(struct expander *expander, const struct rune_dl_expr *expr)
 {
     if (expr->kind == RUNE_DL_VARIABLE || expr->kind == RUNE_DL_WILDCARD) {
-        return expander->map[expr->as.variable] != NOT_MAPPED || map_variable(expander, expr->as.variable);
+        return expander->map[expr->as.variable] != NOT_MAPPED ||
+               map_variable(expander, expr->as.variable);
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         if (!map_expr(expander, expr->args[i])) { /* depth: RUNE_DL_MAX_DEPTH */
@@ -114,8 +118,10 @@ static bool map_expr(struct expander *expander, const struct rune_dl_expr *expr)
     return true;
 }
 
-/* Gives numbers to the variables of these literals, but not to those inside an aggregate's braces. */
-static bool map_literals(struct expander *expander, const struct rune_dl_literal *literals, size_t count)
+/* Gives numbers to the variables of these literals, but not to those inside an aggregate's braces.
+ */
+static bool map_literals(struct expander *expander, const struct rune_dl_literal *literals,
+                         size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         uint32_t args = literals[i].kind == RUNE_DL_AGGREGATE ? 1 : literals[i].arg_count;
@@ -150,12 +156,14 @@ static struct rune_dl_expr *copy_expr(struct expander *expander, const struct ru
     return copy;
 }
 
-static struct rune_dl_expr **copy_args(struct expander *expander, struct rune_dl_expr *const *args, uint32_t count)
+static struct rune_dl_expr **copy_args(struct expander *expander, struct rune_dl_expr *const *args,
+                                       uint32_t count)
 {
     if (count == 0) {
         return NULL;
     }
-    struct rune_dl_expr **copy = RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_expr *, count);
+    struct rune_dl_expr **copy =
+        RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_expr *, count);
     if (copy == NULL) {
         expander->checker->nomem = true;
         return NULL;
@@ -166,11 +174,12 @@ static struct rune_dl_expr **copy_args(struct expander *expander, struct rune_dl
     return copy;
 }
 
-static bool copy_literals(struct expander *expander, const struct rune_dl_literal *literals, size_t count,
-                          struct rune_dl_body *ret_body);
+static bool copy_literals(struct expander *expander, const struct rune_dl_literal *literals,
+                          size_t count, struct rune_dl_body *ret_body);
 
 /* The braces: their own variables get numbers for as long as the braces are copied. */
-static bool copy_braces(struct expander *expander, const struct rune_dl_literal *literal, struct rune_dl_literal *copy)
+static bool copy_braces(struct expander *expander, const struct rune_dl_literal *literal,
+                        struct rune_dl_literal *copy)
 {
     size_t mark = expander->undo.count;
     bool were_local = expander->are_local;
@@ -179,7 +188,8 @@ static bool copy_braces(struct expander *expander, const struct rune_dl_literal 
     bool ok = map_literals(expander, body->literals, body->count) &&
               (literal->arg_count < 2 || map_expr(expander, literal->args[1]));
     copy->bodies = ok ? RUNE_ARENA_NEW(expander->checker->arena, struct rune_dl_body) : NULL;
-    ok = copy->bodies != NULL && copy_literals(expander, body->literals, body->count, &copy->bodies[0]);
+    ok = copy->bodies != NULL &&
+         copy_literals(expander, body->literals, body->count, &copy->bodies[0]);
     if (ok && literal->arg_count == 2) {
         copy->args[1] = copy_expr(expander, literal->args[1]);
     }
@@ -191,15 +201,16 @@ static bool copy_braces(struct expander *expander, const struct rune_dl_literal 
     return ok && !expander->checker->nomem;
 }
 
-static bool copy_literals(struct expander *expander, const struct rune_dl_literal *literals, size_t count,
-                          struct rune_dl_body *ret_body)
+static bool copy_literals(struct expander *expander, const struct rune_dl_literal *literals,
+                          size_t count, struct rune_dl_body *ret_body)
 {
     *ret_body = (struct rune_dl_body){0};
     if (count == 0) {
         return true;
     }
     ret_body->count = (uint32_t)count;
-    ret_body->literals = rune_arena_memdup(expander->checker->arena, literals, count * sizeof(literals[0]));
+    ret_body->literals =
+        rune_arena_memdup(expander->checker->arena, literals, count * sizeof(literals[0]));
     if (ret_body->literals == NULL) {
         expander->checker->nomem = true;
         return false;
@@ -207,7 +218,8 @@ static bool copy_literals(struct expander *expander, const struct rune_dl_litera
     for (size_t i = 0; i < count; i++) {
         struct rune_dl_literal *copy = &ret_body->literals[i];
         if (copy->kind == RUNE_DL_AGGREGATE) {
-            copy->args = RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_expr *, copy->arg_count);
+            copy->args =
+                RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_expr *, copy->arg_count);
             if (copy->args == NULL) {
                 expander->checker->nomem = true;
                 return false;
@@ -254,11 +266,14 @@ static void collect_body_variables(struct expander *expander, const struct rune_
     }
 }
 
-/* One argument a collected variable; wildcards become variables, which the atom needs to bind them. */
-static struct rune_dl_expr **collected_args(struct expander *expander, struct rune_span span, uint32_t *ret_count)
+/* One argument a collected variable; wildcards become variables, which the atom needs to bind them.
+ */
+static struct rune_dl_expr **collected_args(struct expander *expander, struct rune_span span,
+                                            uint32_t *ret_count)
 {
     uint32_t count = (uint32_t)expander->undo.count;
-    struct rune_dl_expr **args = RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_expr *, count + 1);
+    struct rune_dl_expr **args =
+        RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_expr *, count + 1);
     for (uint32_t i = 0; args != NULL && i < count; i++) {
         args[i] = RUNE_ARENA_NEW(expander->checker->arena, struct rune_dl_expr);
         if (args[i] == NULL) {
@@ -276,7 +291,8 @@ static void wildcards_to_variables(struct rune_dl_body *body)
 {
     for (uint32_t i = 0; i < body->count; i++) {
         struct rune_dl_literal *literal = &body->literals[i];
-        for (uint32_t k = 0; literal->kind == RUNE_DL_ATOM && !literal->is_negated && k < literal->arg_count; k++) {
+        for (uint32_t k = 0;
+             literal->kind == RUNE_DL_ATOM && !literal->is_negated && k < literal->arg_count; k++) {
             if (literal->args[k]->kind == RUNE_DL_WILDCARD) {
                 literal->args[k]->kind = RUNE_DL_VARIABLE;
             }
@@ -306,13 +322,15 @@ static void name_braces(struct rune_dl_checker *checker, const struct rune_dl_ru
     }
     if (count > RUNE_DL_MAX_ARITY) {
         checker->limit = true;
-        rune_dl_check_fail(checker, aggregate->span, "RUNE-D0904", "give the alternatives a relation of their own",
+        rune_dl_check_fail(checker, aggregate->span, "RUNE-D0904",
+                           "give the alternatives a relation of their own",
                            "more than %u variables in braces with alternatives", RUNE_DL_MAX_ARITY);
         return;
     }
     struct rune_dl_rule any = *clause;
     any.head_name = rune_str_from(name);
-    any.head = rune_dl_intern_relation(checker, any.head_name, (struct rune_str){0}, count, aggregate->span);
+    any.head = rune_dl_intern_relation(checker, any.head_name, (struct rune_str){0}, count,
+                                       aggregate->span);
     any.head_span = aggregate->span;
     any.args = args;
     any.arg_count = count;
@@ -337,7 +355,8 @@ static void name_all_braces(struct expander *expander, const struct rune_dl_body
         for (uint32_t k = 0; k < literal->body_count; k++) {
             name_all_braces(expander, &literal->bodies[k]); /* depth: counted by the parser */
         }
-        if (literal->kind == RUNE_DL_AGGREGATE && has_kind(&literal->bodies[0], RUNE_DL_DISJUNCTION)) {
+        if (literal->kind == RUNE_DL_AGGREGATE &&
+            has_kind(&literal->bodies[0], RUNE_DL_DISJUNCTION)) {
             name_braces(expander->checker, expander->clause, literal, expander);
         }
     }
@@ -345,8 +364,10 @@ static void name_all_braces(struct expander *expander, const struct rune_dl_body
 
 /* ---- branches ---- */
 
-/* A variable of `rune.any.N` that this alternative does not have: an entity that no data can name stands for it. */
-static void fill_absent(struct expander *expander, struct rune_dl_rule *rule, const struct rune_dl_rule *clause)
+/* A variable of `rune.any.N` that this alternative does not have: an entity that no data can name
+ * stands for it. */
+static void fill_absent(struct expander *expander, struct rune_dl_rule *rule,
+                        const struct rune_dl_rule *clause)
 {
     static const struct rune_dl_uid absent = {{"rune", 4}, {"absent", 6}};
     for (uint32_t i = 0; i < rule->arg_count && rule->args != NULL; i++) {
@@ -370,13 +391,16 @@ static void forget_mapping(struct expander *expander)
     expander->variables.count = 0;
 }
 
-static bool copy_head(struct expander *expander, const struct rune_dl_rule *clause, struct rune_dl_rule *rule)
+static bool copy_head(struct expander *expander, const struct rune_dl_rule *clause,
+                      struct rune_dl_rule *rule)
 {
     bool any = is_any(clause);
-    rule->args = RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_expr *, clause->arg_count + 1);
+    rule->args =
+        RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_expr *, clause->arg_count + 1);
     for (uint32_t i = 0; rule->args != NULL && i < clause->arg_count; i++) {
         bool absent = any && expander->map[clause->args[i]->as.variable] == NOT_MAPPED;
-        rule->args[i] = absent ? rune_arena_memdup(expander->checker->arena, clause->args[i], sizeof(*clause->args[i]))
+        rule->args[i] = absent ? rune_arena_memdup(expander->checker->arena, clause->args[i],
+                                                   sizeof(*clause->args[i]))
                                : copy_expr(expander, clause->args[i]);
         if (rule->args[i] == NULL) {
             return false;
@@ -403,13 +427,15 @@ static void emit(struct expander *expander)
          copy_literals(expander, expander->literals.items, expander->literals.count, &rule.body);
     rule.branch = expander->branch++;
     rule.variable_count = (uint32_t)expander->variables.count;
-    rule.variables = rune_arena_memdup(checker->arena, expander->variables.items,
-                                       expander->variables.count * sizeof(expander->variables.items[0]));
-    checker->nomem = checker->nomem || !ok || rule.variables == NULL || !RUNE_VEC_PUSH(&checker->rules, rule);
+    rule.variables =
+        rune_arena_memdup(checker->arena, expander->variables.items,
+                          expander->variables.count * sizeof(expander->variables.items[0]));
+    checker->nomem =
+        checker->nomem || !ok || rule.variables == NULL || !RUNE_VEC_PUSH(&checker->rules, rule);
 }
 
-/* All ways to go on from here. Recurses at disjunctions and at the ends of their branches only: depth is bounded by
- * nesting plus log2 of MAX_EXPANDED. */
+/* All ways to go on from here. Recurses at disjunctions and at the ends of their branches only:
+ * depth is bounded by nesting plus log2 of MAX_EXPANDED. */
 static void walk(struct expander *expander, const struct frame *at)
 {
     size_t mark = expander->literals.count;
@@ -446,8 +472,8 @@ static void expander_fini(struct expander *expander)
 
 void rune_dl_expand(struct rune_dl_checker *checker, const struct rune_dl_rule *clause)
 {
-    if (!has_kind(&clause->body, RUNE_DL_DISJUNCTION) && !has_kind(&clause->body, RUNE_DL_AGGREGATE) &&
-        !is_any(clause)) {
+    if (!has_kind(&clause->body, RUNE_DL_DISJUNCTION) &&
+        !has_kind(&clause->body, RUNE_DL_AGGREGATE) && !is_any(clause)) {
         checker->nomem = checker->nomem || !RUNE_VEC_PUSH(&checker->rules, *clause);
         return;
     }
@@ -457,7 +483,8 @@ void rune_dl_expand(struct rune_dl_checker *checker, const struct rune_dl_rule *
         checker->limit = true;
         rune_dl_check_fail(checker, clause->head_span, "RUNE-D0904",
                            "give each disjunction a relation of its own and use that here",
-                           "the alternatives of this rule multiply to more than %u literals", MAX_EXPANDED);
+                           "the alternatives of this rule multiply to more than %u literals",
+                           MAX_EXPANDED);
         return;
     }
     struct expander expander = {.checker = checker, .clause = clause};

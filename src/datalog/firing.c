@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* firing: warnings about rules that can never derive anything: a comparison of constants that is false, or a positive
- * atom over a relation that nothing can ever fill.
+/* firing: warnings about rules that can never derive anything: a comparison of constants that is
+ * false, or a positive atom over a relation that nothing can ever fill.
  *
- * A relation can be filled if it has facts, comes from outside, or one of its rules has only such relations in its
- * positive atoms: counted down from the facts, as in Dowling and Gallier's algorithm, linear in the program. */
+ * A relation can be filled if it has facts, comes from outside, or one of its rules has only such
+ * relations in its positive atoms: counted down from the facts, as in Dowling and Gallier's
+ * algorithm, linear in the program. */
 #include "datalog/check_int.h"
 
 struct firing {
     struct rune_dl_checker *checker;
-    uint32_t *missing;                              /* by rule: positive atoms not fillable yet; UINT32_MAX: never */
+    /* by rule: positive atoms not fillable yet; UINT32_MAX: never */
+    uint32_t *missing;
     uint32_t *first;                                /* by relation: first waiter */
     bool *fillable;                                 /* by relation */
     struct rune_vec_u32 waiting_rule, waiting_next; /* waiters */
@@ -17,8 +19,8 @@ struct firing {
 
 static bool comes_from_outside(const struct rune_dl_relation *relation)
 {
-    bool is_builtin = relation->builtin != RUNE_DL_NOT_BUILTIN && relation->builtin != RUNE_DL_PERMIT &&
-                      relation->builtin != RUNE_DL_FORBID;
+    bool is_builtin = relation->builtin != RUNE_DL_NOT_BUILTIN &&
+                      relation->builtin != RUNE_DL_PERMIT && relation->builtin != RUNE_DL_FORBID;
     return relation->has_facts || relation->is_declared || is_builtin;
 }
 
@@ -46,14 +48,16 @@ static void wait_for_atoms(struct firing *firing, uint32_t index)
     const struct rune_dl_rule *rule = &firing->checker->rules.items[index];
     for (uint32_t i = 0; i < rule->body.count; i++) {
         const struct rune_dl_literal *literal = &rule->body.literals[i];
-        if (literal->kind != RUNE_DL_ATOM || literal->is_negated || firing->fillable[literal->relation]) {
+        if (literal->kind != RUNE_DL_ATOM || literal->is_negated ||
+            firing->fillable[literal->relation]) {
             continue;
         }
         firing->missing[index]++;
         bool pushed = RUNE_VEC_PUSH(&firing->waiting_rule, index) &&
                       RUNE_VEC_PUSH(&firing->waiting_next, firing->first[literal->relation]);
         firing->checker->nomem |= !pushed;
-        firing->first[literal->relation] = pushed ? (uint32_t)firing->waiting_next.count - 1 : UINT32_MAX;
+        firing->first[literal->relation] =
+            pushed ? (uint32_t)firing->waiting_next.count - 1 : UINT32_MAX;
     }
 }
 
@@ -61,7 +65,8 @@ static void propagate(struct firing *firing)
 {
     while (firing->ready.count > 0 && !firing->checker->nomem) {
         uint32_t relation = firing->ready.items[--firing->ready.count];
-        for (uint32_t at = firing->first[relation]; at != UINT32_MAX; at = firing->waiting_next.items[at]) {
+        for (uint32_t at = firing->first[relation]; at != UINT32_MAX;
+             at = firing->waiting_next.items[at]) {
             uint32_t rule = firing->waiting_rule.items[at];
             if (firing->missing[rule] != UINT32_MAX && --firing->missing[rule] == 0) {
                 fill(firing, firing->checker->rules.items[rule].head);
@@ -81,9 +86,11 @@ static void report(struct firing *firing, const struct rune_dl_rule *rule)
     }
     for (uint32_t i = 0; i < rule->body.count; i++) {
         const struct rune_dl_literal *literal = &rule->body.literals[i];
-        if (literal->kind == RUNE_DL_ATOM && !literal->is_negated && !firing->fillable[literal->relation]) {
+        if (literal->kind == RUNE_DL_ATOM && !literal->is_negated &&
+            !firing->fillable[literal->relation]) {
             rune_diag_report(firing->checker->diag, RUNE_WARNING, "RUNE-D1002", literal->span, NULL,
-                             "nothing can ever be in `%.*s`, so the rule never fires", RUNE_STR_ARG(literal->name));
+                             "nothing can ever be in `%.*s`, so the rule never fires",
+                             RUNE_STR_ARG(literal->name));
             return;
         }
     }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fixpoint: components of relations -> stored tuples.
  *
- * A relation that does not recurse is computed once: tuples are collected as rows, sorted and deduplicated whenever
- * they have doubled. A component that recurses is computed semi-naively: its relations grow as rows in order of
- * arrival with a set of those that are there (a hash, or a bit for each pair of two dense columns) and hash chains; each
- * round runs every rule once for each of its recursive goals, that goal reading only what the last round added. */
+ * A relation that does not recurse is computed once: tuples are collected as rows, sorted and
+ * deduplicated whenever they have doubled. A component that recurses is computed semi-naively: its
+ * relations grow as rows in order of arrival with a set of those that are there (a hash, or a bit
+ * for each pair of two dense columns) and hash chains; each round runs every rule once for each of
+ * its recursive goals, that goal reading only what the last round added. */
 #include <string.h>
 
 #include "base/diag.h"
@@ -38,7 +39,8 @@ static bool set_rehash(struct rune_dl_growing *growing)
     }
     uint32_t arity = growing->tuples.arity;
     for (uint32_t row = 0; row < growing->tuples.count; row++) {
-        uint64_t at = hash_row(growing->tuples.rows + (size_t)row * arity, arity, UINT64_MAX) & (slots - 1);
+        uint64_t at =
+            hash_row(growing->tuples.rows + (size_t)row * arity, arity, UINT64_MAX) & (slots - 1);
         while (heads[at] != 0) {
             at = (at + 1) & (slots - 1);
         }
@@ -50,11 +52,12 @@ static bool set_rehash(struct rune_dl_growing *growing)
     return true;
 }
 
-#define MIN_BIT_ROWS 4096u  /* fewer are not worth a bitmap */
-#define BITS_PER_ROW 128u   /* what hash slots would take, or the double */
+#define MIN_BIT_ROWS 4096u /* fewer are not worth a bitmap */
+#define BITS_PER_ROW 128u  /* what hash slots would take, or the double */
 
 /* Bounds of the rows and of one more, wider by a quarter where the one is beyond what was. */
-static void find_bounds(struct rune_dl_growing *growing, const rune_term *more, rune_term *least, rune_term *most)
+static void find_bounds(struct rune_dl_growing *growing, const rune_term *more, rune_term *least,
+                        rune_term *most)
 {
     for (uint32_t c = 0; c < 2; c++) {
         const rune_term *rows = growing->tuples.rows;
@@ -77,7 +80,8 @@ static void find_bounds(struct rune_dl_growing *growing, const rune_term *more, 
 
 static inline uint64_t bit_of(const struct rune_dl_growing *growing, const rune_term *row)
 {
-    return (uint64_t)(row[0] - growing->least[0]) * growing->range[1] + (row[1] - growing->least[1]);
+    return (uint64_t)(row[0] - growing->least[0]) * growing->range[1] +
+           (row[1] - growing->least[1]);
 }
 
 /* A bitmap instead of the hash set, with room for `more`, if it is not larger. False: no memory. */
@@ -88,7 +92,8 @@ static bool make_bits(struct rune_dl_growing *growing, const rune_term *more)
     uint64_t first = (uint64_t)most[0] - least[0] + 1, second = (uint64_t)most[1] - least[1] + 1;
     rune_free(growing->bits);
     growing->bits = NULL;
-    if (first > UINT32_MAX || second > UINT32_MAX || first > (uint64_t)growing->tuples.count * BITS_PER_ROW / second) {
+    if (first > UINT32_MAX || second > UINT32_MAX ||
+        first > (uint64_t)growing->tuples.count * BITS_PER_ROW / second) {
         return true;
     }
     growing->bits = rune_calloc((size_t)(first * second / 64 + 1), sizeof(uint64_t));
@@ -130,9 +135,9 @@ static bool set_add(struct rune_dl_growing *growing, const rune_term *row, bool 
 {
     struct rune_growing *tuples = &growing->tuples;
     uint32_t arity = tuples->arity;
-    bool is_full = growing->bits != NULL
-                       ? row[0] - growing->least[0] >= growing->range[0] || row[1] - growing->least[1] >= growing->range[1]
-                       : growing->set.slots <= tuples->count * (uint64_t)2;
+    bool is_full = growing->bits != NULL ? row[0] - growing->least[0] >= growing->range[0] ||
+                                               row[1] - growing->least[1] >= growing->range[1]
+                                         : growing->set.slots <= tuples->count * (uint64_t)2;
     if (is_full && !set_grow(growing, row)) {
         return false;
     }
@@ -156,7 +161,8 @@ static bool set_add(struct rune_dl_growing *growing, const rune_term *row, bool 
 }
 
 /* Adds a row unless it is there. RUNE_E_NOMEM, RUNE_E_LIMIT. */
-static enum rune_err growing_add(struct rune_dl_growing *growing, const rune_term *row, bool *ret_added)
+static enum rune_err growing_add(struct rune_dl_growing *growing, const rune_term *row,
+                                 bool *ret_added)
 {
     struct rune_growing *tuples = &growing->tuples;
     uint32_t arity = tuples->arity;
@@ -173,7 +179,8 @@ static enum rune_err growing_add(struct rune_dl_growing *growing, const rune_ter
             return RUNE_E_LIMIT;
         }
         uint32_t capacity = tuples->capacity == 0 ? 256 : tuples->capacity * 2;
-        rune_term *rows = rune_realloc(tuples->rows, capacity, (arity + (arity == 0)) * sizeof(rune_term));
+        rune_term *rows =
+            rune_realloc(tuples->rows, capacity, (arity + (arity == 0)) * sizeof(rune_term));
         if (rows == NULL) {
             return RUNE_E_NOMEM;
         }
@@ -189,7 +196,8 @@ static enum rune_err growing_add(struct rune_dl_growing *growing, const rune_ter
 }
 
 /* Chains in the rows up to `count`. */
-static enum rune_err index_extend(struct rune_growing_index *index, const struct rune_growing *tuples, uint32_t count)
+static enum rune_err index_extend(struct rune_growing_index *index,
+                                  const struct rune_growing *tuples, uint32_t count)
 {
     if (index->slots < count || index->heads == NULL) {
         uint32_t slots = index->slots == 0 ? 1024 : index->slots;
@@ -250,7 +258,8 @@ enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, 
     if (err != RUNE_OK) {
         return err;
     }
-    struct rune_growing_view view = {&growing->tuples, index, range == RUNE_DL_RANGE_NEW ? &growing->low : &growing->zero,
+    struct rune_growing_view view = {&growing->tuples, index,
+                                     range == RUNE_DL_RANGE_NEW ? &growing->low : &growing->zero,
                                      range == RUNE_DL_RANGE_OLD ? &growing->low : &growing->high};
     for (uint32_t i = 0; i < growing->view_count; i++) {
         if (memcmp(&growing->views[i], &view, sizeof(view)) == 0) {
@@ -264,8 +273,9 @@ enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, 
     uint32_t at = growing->view_count++;
     growing->views[at] = view;
     growing->view_ids[at] = (uint32_t)ctx->orders.count;
-    struct rune_image_order order = {
-        .relation = relation, .form = RUNE_ORDER_GROWING, .offset = (uint64_t)(uintptr_t)&growing->views[at]};
+    struct rune_image_order order = {.relation = relation,
+                                     .form = RUNE_ORDER_GROWING,
+                                     .offset = (uint64_t)(uintptr_t)&growing->views[at]};
     uint32_t position = 0;
     for (int in_search = 1; in_search >= 0; in_search--) {
         for (uint32_t c = 0; c < rel->arity && position < 8; c++) {
@@ -311,7 +321,8 @@ static enum rune_err check_limits(struct rune_dl_ctx *ctx, uint64_t more_bytes)
 {
     const struct rune_dl_options *options = ctx->options;
     if ((options->max_tuples != 0 && ctx->derived > options->max_tuples) ||
-        (options->max_memory_bytes != 0 && ctx->memory_bytes + more_bytes > options->max_memory_bytes)) {
+        (options->max_memory_bytes != 0 &&
+         ctx->memory_bytes + more_bytes > options->max_memory_bytes)) {
         return RUNE_E_LIMIT;
     }
     return RUNE_OK;
@@ -325,15 +336,17 @@ static bool emit_growing(void *context, const rune_term *row)
     if (sink->err == RUNE_OK && added) {
         sink->ctx->derived++;
         if ((sink->growing->tuples.count & 0xfff) == 0) {
-            sink->err = check_limits(sink->ctx, (uint64_t)sink->growing->tuples.capacity * (sink->rel->arity + 3) * 4);
+            sink->err = check_limits(sink->ctx, (uint64_t)sink->growing->tuples.capacity *
+                                                    (sink->rel->arity + 3) * 4);
         }
     }
     return sink->err == RUNE_OK;
 }
 
 static const uint8_t natural[RUNE_DL_MAX_ARITY] = {
-    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
-    32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+    22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+    44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
 
 /* Repetitions are dropped before more room is taken. */
 static bool make_room(struct sink *sink)
@@ -352,7 +365,8 @@ static bool make_room(struct sink *sink)
     }
     if (sink->count * 2 >= sink->capacity) {
         uint64_t capacity = sink->capacity == 0 ? 1024 : sink->capacity * 2;
-        rune_term *rows = rune_realloc(sink->rows, capacity, (arity + (arity == 0)) * sizeof(rune_term));
+        rune_term *rows =
+            rune_realloc(sink->rows, capacity, (arity + (arity == 0)) * sizeof(rune_term));
         if (rows == NULL) {
             sink->err = RUNE_E_NOMEM;
             return false;
@@ -389,20 +403,22 @@ static void point_machine(struct rune_dl_ctx *ctx)
 }
 
 /* The limit that was hit, with the rule that hit it. */
-static enum rune_err report_limit(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule, enum rune_err err)
+static enum rune_err report_limit(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
+                                  enum rune_err err)
 {
     if (err == RUNE_E_LIMIT) {
         rune_diag_report(ctx->diag, RUNE_ERROR, "RUNE-R0401",
                          rule->source == NULL ? RUNE_SPAN_NONE : rule->source->head_span,
                          "join on more columns, or raise the limit",
-                         "a limit was reached (tuples or memory) while this rule was evaluated, after %llu derived tuples",
+                         "a limit was reached (tuples or memory) while this rule was evaluated, "
+                         "after %llu derived tuples",
                          (unsigned long long)ctx->derived);
     }
     return err;
 }
 
-static enum rune_err run_rule(struct rune_dl_ctx *ctx, uint32_t number, const struct rune_image_plan *plan,
-                              uint64_t steps, struct sink *sink)
+static enum rune_err run_rule(struct rune_dl_ctx *ctx, uint32_t number,
+                              const struct rune_image_plan *plan, uint64_t steps, struct sink *sink)
 {
     struct rune_arena_mark mark = rune_arena_mark(&ctx->scratch);
     struct rune_image_plan copy = *plan;
@@ -411,7 +427,8 @@ static enum rune_err run_rule(struct rune_dl_ctx *ctx, uint32_t number, const st
     ctx->vm.failed = 0;
     ctx->vm.is_unsure = false;
     ctx->vm.err = RUNE_OK;
-    (void)rune_rule_run(&ctx->vm, &copy, NULL, sink->growing != NULL ? emit_growing : emit_rows, sink);
+    (void)rune_rule_run(&ctx->vm, &copy, NULL, sink->growing != NULL ? emit_growing : emit_rows,
+                        sink);
     rune_rule_vm_forget(&ctx->vm);
     rune_arena_rewind(&ctx->scratch, mark);
     sink->rel->is_partial = sink->rel->is_partial || ctx->vm.failed != 0;
@@ -429,7 +446,8 @@ static enum rune_err run_rule(struct rune_dl_ctx *ctx, uint32_t number, const st
 
 /* ---- relations that do not recurse ---- */
 
-static enum rune_err compute_once(struct rune_dl_ctx *ctx, uint32_t relation, uint64_t budget, uint64_t steps)
+static enum rune_err compute_once(struct rune_dl_ctx *ctx, uint32_t relation, uint64_t budget,
+                                  uint64_t steps)
 {
     struct rune_dl_rel *rel = &ctx->rels.items[relation];
     struct sink sink = {.ctx = ctx, .rel = rel, .budget = budget};
@@ -516,7 +534,8 @@ static enum rune_err run_variants(struct rune_dl_ctx *ctx, const struct vec_vari
 }
 
 /* What the last round added becomes what the next one reads. *ret_more: there is something. */
-static enum rune_err next_round(struct rune_dl_ctx *ctx, const uint32_t *relations, uint32_t count, bool *ret_more)
+static enum rune_err next_round(struct rune_dl_ctx *ctx, const uint32_t *relations, uint32_t count,
+                                bool *ret_more)
 {
     *ret_more = false;
     for (uint32_t i = 0; i < count; i++) {
@@ -534,7 +553,8 @@ static enum rune_err next_round(struct rune_dl_ctx *ctx, const uint32_t *relatio
     return RUNE_OK;
 }
 
-static enum rune_err compute_rounds(struct rune_dl_ctx *ctx, const uint32_t *relations, uint32_t count)
+static enum rune_err compute_rounds(struct rune_dl_ctx *ctx, const uint32_t *relations,
+                                    uint32_t count)
 {
     struct vec_variant first = {0}, rounds = {0};
     enum rune_err err = RUNE_OK;
@@ -560,7 +580,8 @@ static enum rune_err compute_rounds(struct rune_dl_ctx *ctx, const uint32_t *rel
     return err;
 }
 
-static enum rune_err compute_recursive(struct rune_dl_ctx *ctx, const uint32_t *relations, uint32_t count)
+static enum rune_err compute_recursive(struct rune_dl_ctx *ctx, const uint32_t *relations,
+                                       uint32_t count)
 {
     enum rune_err err = RUNE_OK;
     for (uint32_t i = 0; i < count; i++) {
@@ -600,7 +621,8 @@ out:
 
 /* ---- components ---- */
 
-/* What reading a relation means for the one that reads it: a derivation that failed below shows above. */
+/* What reading a relation means for the one that reads it: a derivation that failed below shows
+ * above. */
 static void inherit_marks(struct rune_dl_ctx *ctx, uint32_t relation)
 {
     struct rune_dl_rel *rel = &ctx->rels.items[relation];
@@ -638,7 +660,8 @@ enum rune_err rune_dl_fixpoint(struct rune_dl_ctx *ctx, const uint32_t *relation
     if (must) {
         return compute_once(ctx, relations[0], UINT64_MAX, UINT64_MAX);
     }
-    /* Stored where it is cheap: not many more tuples than a small part of the facts, found in about as many steps. */
+    /* Stored where it is cheap: not many more tuples than a small part of the facts, found in about
+     * as many steps. */
     uint64_t budget = ctx->base_facts / 16 > 4096 ? ctx->base_facts / 16 : 4096;
     if (rune_dl_estimate(ctx, relations[0], 0) > 4.0 * (double)budget) {
         rel->access = RUNE_DL_DEMANDED; /* not even tried: trying may sort what is read */

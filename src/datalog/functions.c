@@ -4,7 +4,8 @@
 
 static const struct rune_dl_function_info table[RUNE_DL_FN_COUNT] = {
 #define RUNE_DL_FN(name, text, style, arity, result) \
-    [RUNE_DL_FN_##name] = {{text, sizeof(text) - 1}, RUNE_DL_STYLE_##style, RUNE_DL_RESULT_##result, arity},
+    [RUNE_DL_FN_##                                   \
+        name] = {{text, sizeof(text) - 1}, RUNE_DL_STYLE_##style, RUNE_DL_RESULT_##result, arity},
 #include "datalog/functions.def"
 #undef RUNE_DL_FN
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* functions: the table of functions and methods of the rule language (functions.def), by name and by number. */
+/* functions: the table of functions and methods of the rule language (functions.def), by name and
+ * by number. */
 #pragma once
 
 #include <stdint.h>
@@ -28,7 +29,8 @@ struct rune_dl_function_info {
     uint32_t arity; /* counts the receiver */
 };
 
-/* RUNE_DL_FN_COUNT where there is none of that name; methods and the others are separate name spaces. */
+/* RUNE_DL_FN_COUNT where there is none of that name; methods and the others are separate name
+ * spaces. */
 enum rune_dl_function rune_dl_find_function(struct rune_str name);
 enum rune_dl_function rune_dl_find_method(struct rune_str name);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* goals: rules as trees -> rules as goals over numbered variables.
  *
- * Constants are variables with a value; an expression becomes a goal for each operator, its result a variable; `X = Y`
- * makes two variables one. The body of an aggregate becomes a relation of its own whose columns are the group, then
- * every other variable (so that each distinct binding is one tuple), then the value. */
+ * Constants are variables with a value; an expression becomes a goal for each operator, its result
+ * a variable; `X = Y` makes two variables one. The body of an aggregate becomes a relation of its
+ * own whose columns are the group, then every other variable (so that each distinct binding is one
+ * tuple), then the value. */
 #include "datalog/evaluate_int.h"
 
 #include <string.h>
@@ -26,13 +27,15 @@ static const uint32_t functions[RUNE_DL_FN_COUNT] = {
 #undef RUNE_DL_FN
 };
 
-static enum rune_err refuse(struct maker *maker, struct rune_span span, const char *help, const char *text)
+static enum rune_err refuse(struct maker *maker, struct rune_span span, const char *help,
+                            const char *text)
 {
     rune_diag_report(maker->ctx->diag, RUNE_ERROR, "RUNE-R0301", span, help, "%s", text);
     return RUNE_E_BUNDLE;
 }
 
-static enum rune_err maker_init(struct maker *maker, struct rune_dl_ctx *ctx, const struct rune_dl_rule *source)
+static enum rune_err maker_init(struct maker *maker, struct rune_dl_ctx *ctx,
+                                const struct rune_dl_rule *source)
 {
     *maker = (struct maker){.ctx = ctx, .source = source};
     uint32_t count = source->variable_count;
@@ -113,8 +116,8 @@ static uint32_t var_of(struct maker *maker, uint32_t number)
 }
 
 /* A goal with room for `count` variables; NULL: out of memory. */
-static struct rune_dl_goal *goal_add(struct maker *maker, enum rune_dl_goal_kind kind, uint32_t count,
-                                     struct rune_span span)
+static struct rune_dl_goal *goal_add(struct maker *maker, enum rune_dl_goal_kind kind,
+                                     uint32_t count, struct rune_span span)
 {
     struct rune_dl_goal goal = {.kind = kind, .count = count, .span = span};
     goal.vars = RUNE_ARENA_ARRAY(&maker->ctx->arena, uint32_t, count + 1);
@@ -126,7 +129,8 @@ static struct rune_dl_goal *goal_add(struct maker *maker, enum rune_dl_goal_kind
 
 /* ---- expressions ---- */
 
-static enum rune_err list_constant(struct rune_dl_ctx *ctx, const struct rune_dl_expr *expr, rune_term *ret_term)
+static enum rune_err list_constant(struct rune_dl_ctx *ctx, const struct rune_dl_expr *expr,
+                                   rune_term *ret_term)
 {
     rune_term *elements = RUNE_ARENA_ARRAY(&ctx->arena, rune_term, expr->arg_count + 1);
     if (elements == NULL) {
@@ -141,7 +145,8 @@ static enum rune_err list_constant(struct rune_dl_ctx *ctx, const struct rune_dl
     return rune_dict_set(ctx->dict, elements, expr->arg_count, ret_term);
 }
 
-enum rune_err rune_dl_constant(struct rune_dl_ctx *ctx, const struct rune_dl_expr *expr, rune_term *ret_term)
+enum rune_err rune_dl_constant(struct rune_dl_ctx *ctx, const struct rune_dl_expr *expr,
+                               rune_term *ret_term)
 {
     rune_term type = RUNE_TERM_NONE, id = RUNE_TERM_NONE;
     enum rune_err err;
@@ -168,11 +173,12 @@ enum rune_err rune_dl_constant(struct rune_dl_ctx *ctx, const struct rune_dl_exp
     }
 }
 
-static enum rune_err make_expr(struct maker *maker, const struct rune_dl_expr *expr, uint32_t *ret_var);
+static enum rune_err make_expr(struct maker *maker, const struct rune_dl_expr *expr,
+                               uint32_t *ret_var);
 
 /* A goal whose first variable is the result, the others the expression's arguments. */
-static enum rune_err make_operation(struct maker *maker, const struct rune_dl_expr *expr, enum rune_dl_goal_kind kind,
-                                    uint32_t op, uint32_t *ret_var)
+static enum rune_err make_operation(struct maker *maker, const struct rune_dl_expr *expr,
+                                    enum rune_dl_goal_kind kind, uint32_t op, uint32_t *ret_var)
 {
     uint32_t args[8];
     if (expr->arg_count > 7) {
@@ -203,7 +209,8 @@ static enum rune_err make_operation(struct maker *maker, const struct rune_dl_ex
 }
 
 /* LIMIT: expressions nest at most RUNE_DL_MAX_DEPTH deep (parser). */
-static enum rune_err make_expr(struct maker *maker, const struct rune_dl_expr *expr, uint32_t *ret_var)
+static enum rune_err make_expr(struct maker *maker, const struct rune_dl_expr *expr,
+                               uint32_t *ret_var)
 {
     rune_term term = RUNE_TERM_NONE;
     enum rune_err err;
@@ -219,15 +226,18 @@ static enum rune_err make_expr(struct maker *maker, const struct rune_dl_expr *e
     case RUNE_DL_MUL:
     case RUNE_DL_DIV:
     case RUNE_DL_MOD:
-        return make_operation(maker, expr, RUNE_DL_GOAL_ARITH, (uint32_t)(expr->kind - RUNE_DL_ADD), ret_var);
+        return make_operation(maker, expr, RUNE_DL_GOAL_ARITH, (uint32_t)(expr->kind - RUNE_DL_ADD),
+                              ret_var);
     case RUNE_DL_INDEX:
         return make_operation(maker, expr, RUNE_DL_GOAL_INDEX, 0, ret_var);
     case RUNE_DL_CALL:
-        return make_operation(maker, expr, RUNE_DL_GOAL_FUNCTION, functions[expr->as.function], ret_var);
+        return make_operation(maker, expr, RUNE_DL_GOAL_FUNCTION, functions[expr->as.function],
+                              ret_var);
     default:
         err = rune_dl_constant(maker->ctx, expr, &term);
         if (err == RUNE_E_BUNDLE) {
-            return refuse(maker, expr->span, "write the elements as constants", "a list here holds constants only");
+            return refuse(maker, expr->span, "write the elements as constants",
+                          "a list here holds constants only");
         }
         if (err == RUNE_OK) {
             *ret_var = var_constant(maker, term);
@@ -237,8 +247,10 @@ static enum rune_err make_expr(struct maker *maker, const struct rune_dl_expr *e
     }
 }
 
-/* Arguments of a literal into variables of a goal yet to be added (expressions add goals of their own first). */
-static enum rune_err make_args(struct maker *maker, struct rune_dl_expr **args, uint32_t count, uint32_t *ret_vars)
+/* Arguments of a literal into variables of a goal yet to be added (expressions add goals of their
+ * own first). */
+static enum rune_err make_args(struct maker *maker, struct rune_dl_expr **args, uint32_t count,
+                               uint32_t *ret_vars)
 {
     for (uint32_t i = 0; i < count; i++) {
         enum rune_err err = make_expr(maker, args[i], &ret_vars[i]);
@@ -249,8 +261,9 @@ static enum rune_err make_args(struct maker *maker, struct rune_dl_expr **args, 
     return RUNE_OK;
 }
 
-static enum rune_err make_plain(struct maker *maker, const struct rune_dl_literal *literal, enum rune_dl_goal_kind kind,
-                                uint32_t op, struct rune_dl_expr **args, uint32_t count)
+static enum rune_err make_plain(struct maker *maker, const struct rune_dl_literal *literal,
+                                enum rune_dl_goal_kind kind, uint32_t op,
+                                struct rune_dl_expr **args, uint32_t count)
 {
     uint32_t *vars = RUNE_ARENA_ARRAY(&maker->ctx->arena, uint32_t, count + 1);
     if (vars == NULL) {
@@ -273,20 +286,24 @@ static enum rune_err make_plain(struct maker *maker, const struct rune_dl_litera
 
 /* ---- literals ---- */
 
-static enum rune_err finish_rule(struct maker *maker, uint32_t head, uint32_t *head_vars, uint32_t arity);
+static enum rune_err finish_rule(struct maker *maker, uint32_t head, uint32_t *head_vars,
+                                 uint32_t arity);
 
-/* A negated atom that no single instruction can test (a built-in; more columns than an order can search) goes through a
- * relation of its own in which it is positive. */
-static enum rune_err wrap_negated(struct maker *maker, uint32_t relation, struct rune_span span, uint32_t *ret_relation)
+/* A negated atom that no single instruction can test (a built-in; more columns than an order can
+ * search) goes through a relation of its own in which it is positive. */
+static enum rune_err wrap_negated(struct maker *maker, uint32_t relation, struct rune_span span,
+                                  uint32_t *ret_relation)
 {
     struct rune_dl_ctx *ctx = maker->ctx;
     uint32_t arity = ctx->rels.items[relation].arity;
-    const char *name = rune_arena_printf(&ctx->arena, "%.*s {%zu}", (int)ctx->rels.items[relation].name.length,
-                                         ctx->rels.items[relation].name.data, ctx->rels.count);
+    const char *name =
+        rune_arena_printf(&ctx->arena, "%.*s {%zu}", (int)ctx->rels.items[relation].name.length,
+                          ctx->rels.items[relation].name.data, ctx->rels.count);
     if (name == NULL) {
         return RUNE_E_NOMEM;
     }
-    enum rune_err err = rune_dl_rel_add(ctx, (struct rune_str){name, strlen(name)}, arity, ret_relation);
+    enum rune_err err =
+        rune_dl_rel_add(ctx, (struct rune_str){name, strlen(name)}, arity, ret_relation);
     if (err != RUNE_OK) {
         return err;
     }
@@ -295,7 +312,9 @@ static enum rune_err wrap_negated(struct maker *maker, uint32_t relation, struct
     rel->on_request = ctx->rels.items[maker->source->head].on_request;
     rune_term literal = ctx->rels.items[relation].literal;
     enum rune_dl_builtin builtin = ctx->rels.items[relation].builtin;
-    uint32_t literal_column = literal == RUNE_TERM_NONE ? UINT32_MAX : builtin == RUNE_DL_CONTEXT ? 0 : 1;
+    uint32_t literal_column = literal == RUNE_TERM_NONE    ? UINT32_MAX
+                              : builtin == RUNE_DL_CONTEXT ? 0
+                                                           : 1;
     struct maker inner;
     err = maker_init(&inner, ctx, maker->source);
     if (err != RUNE_OK) {
@@ -319,7 +338,8 @@ static enum rune_err wrap_negated(struct maker *maker, uint32_t relation, struct
 
 static enum rune_err make_atom(struct maker *maker, const struct rune_dl_literal *literal)
 {
-    enum rune_err err = make_plain(maker, literal, RUNE_DL_GOAL_ATOM, 0, literal->args, literal->arg_count);
+    enum rune_err err =
+        make_plain(maker, literal, RUNE_DL_GOAL_ATOM, 0, literal->args, literal->arg_count);
     if (err == RUNE_OK) {
         struct rune_dl_goal *goal = &maker->goals.items[maker->goals.count - 1];
         goal->relation = literal->relation;
@@ -343,8 +363,8 @@ static enum rune_err make_compare(struct maker *maker, const struct rune_dl_lite
         return make_plain(maker, literal, RUNE_DL_GOAL_NE, 0, literal->args, 2);
     }
     if (literal->compare != RUNE_DL_EQ) {
-        return make_plain(maker, literal, RUNE_DL_GOAL_COMPARE, (uint32_t)(literal->compare - RUNE_DL_LT),
-                          literal->args, 2);
+        return make_plain(maker, literal, RUNE_DL_GOAL_COMPARE,
+                          (uint32_t)(literal->compare - RUNE_DL_LT), literal->args, 2);
     }
     uint32_t vars[2];
     enum rune_err err = make_args(maker, literal->args, 2, vars);
@@ -365,7 +385,8 @@ static enum rune_err make_in(struct maker *maker, const struct rune_dl_literal *
     if (right->kind != RUNE_DL_LIST) {
         return make_plain(maker, literal, RUNE_DL_GOAL_IN_SET, 0, literal->args, 2);
     }
-    struct rune_dl_expr **args = RUNE_ARENA_ARRAY(&maker->ctx->arena, struct rune_dl_expr *, right->arg_count + 1);
+    struct rune_dl_expr **args =
+        RUNE_ARENA_ARRAY(&maker->ctx->arena, struct rune_dl_expr *, right->arg_count + 1);
     if (args == NULL) {
         return RUNE_E_NOMEM;
     }
@@ -378,17 +399,18 @@ static enum rune_err make_is(struct maker *maker, const struct rune_dl_literal *
 {
     enum rune_err err = make_plain(maker, literal, RUNE_DL_GOAL_IS, 0, literal->args, 1);
     if (err == RUNE_OK) {
-        err = rune_dict_string(maker->ctx->dict, literal->name, &maker->goals.items[maker->goals.count - 1].term);
+        err = rune_dict_string(maker->ctx->dict, literal->name,
+                               &maker->goals.items[maker->goals.count - 1].term);
     }
     return err;
 }
 
-/* `S.contains(X)` may bind X: then it is a loop over S. Which of both it is shows when goals are ordered; a plain
- * variable is given both chances there. */
+/* `S.contains(X)` may bind X: then it is a loop over S. Which of both it is shows when goals are
+ * ordered; a plain variable is given both chances there. */
 static enum rune_err make_test(struct maker *maker, const struct rune_dl_literal *literal)
 {
-    return make_plain(maker, literal, RUNE_DL_GOAL_TEST, functions[literal->function], literal->args,
-                      literal->arg_count);
+    return make_plain(maker, literal, RUNE_DL_GOAL_TEST, functions[literal->function],
+                      literal->args, literal->arg_count);
 }
 
 static enum rune_err make_body(struct maker *maker, const struct rune_dl_body *body);
@@ -429,7 +451,8 @@ static enum rune_err make_body(struct maker *maker, const struct rune_dl_body *b
 /* ---- finished rules ---- */
 
 /* Variables made one are renamed to their representative. */
-static enum rune_err finish_rule(struct maker *maker, uint32_t head, uint32_t *head_vars, uint32_t arity)
+static enum rune_err finish_rule(struct maker *maker, uint32_t head, uint32_t *head_vars,
+                                 uint32_t arity)
 {
     for (uint32_t i = 0; i < maker->goals.count; i++) {
         struct rune_dl_goal *goal = &maker->goals.items[i];
@@ -452,8 +475,10 @@ static enum rune_err finish_rule(struct maker *maker, uint32_t head, uint32_t *h
         .source = maker->source,
         .number = UINT32_MAX,
     };
-    rule.goals = rune_arena_memdup(arena, maker->goals.items, maker->goals.count * sizeof(rule.goals[0]));
-    rule.vars = rune_arena_memdup(arena, maker->vars.items, maker->vars.count * sizeof(rule.vars[0]));
+    rule.goals =
+        rune_arena_memdup(arena, maker->goals.items, maker->goals.count * sizeof(rule.goals[0]));
+    rule.vars =
+        rune_arena_memdup(arena, maker->vars.items, maker->vars.count * sizeof(rule.vars[0]));
     bool ok = rule.goals != NULL && rule.vars != NULL && RUNE_VEC_PUSH(&maker->ctx->rules, rule);
     return ok ? RUNE_OK : RUNE_E_NOMEM;
 }
@@ -473,9 +498,10 @@ static void mark_expr(const struct rune_dl_expr *expr, uint8_t *seen, uint8_t ma
     }
 }
 
-/* Marks the variables of a body at its own level: of an aggregate only the result; wildcards of a negation bind
- * nothing. `skip`: a literal left out. */
-static void mark_body(const struct rune_dl_body *body, const struct rune_dl_literal *skip, uint8_t *seen, uint8_t mark)
+/* Marks the variables of a body at its own level: of an aggregate only the result; wildcards of a
+ * negation bind nothing. `skip`: a literal left out. */
+static void mark_body(const struct rune_dl_body *body, const struct rune_dl_literal *skip,
+                      uint8_t *seen, uint8_t mark)
 {
     for (uint32_t i = 0; i < body->count; i++) {
         const struct rune_dl_literal *literal = &body->literals[i];
@@ -521,8 +547,9 @@ struct level {
 static enum rune_err make_leveled(struct maker *maker, const struct level *level);
 
 /* The braces as the one rule of the aggregate's relation. */
-static enum rune_err make_inner(struct maker *outer, const struct rune_dl_literal *literal, uint32_t relation,
-                                const uint8_t *seen, const uint32_t *columns, uint32_t column_count)
+static enum rune_err make_inner(struct maker *outer, const struct rune_dl_literal *literal,
+                                uint32_t relation, const uint8_t *seen, const uint32_t *columns,
+                                uint32_t column_count)
 {
     struct maker inner;
     enum rune_err err = maker_init(&inner, outer->ctx, outer->source);
@@ -531,7 +558,8 @@ static enum rune_err make_inner(struct maker *outer, const struct rune_dl_litera
     }
     uint32_t arity = column_count + (literal->arg_count > 1 ? 1 : 0);
     uint32_t *head = RUNE_ARENA_ARRAY(&outer->ctx->arena, uint32_t, arity + 1);
-    uint8_t *visible = RUNE_ARENA_ARRAY(&outer->ctx->arena, uint8_t, outer->source->variable_count + 1);
+    uint8_t *visible =
+        RUNE_ARENA_ARRAY(&outer->ctx->arena, uint8_t, outer->source->variable_count + 1);
     if (head == NULL || visible == NULL) {
         err = RUNE_E_NOMEM;
         goto out;
@@ -539,7 +567,8 @@ static enum rune_err make_inner(struct maker *outer, const struct rune_dl_litera
     for (uint32_t v = 0; v < outer->source->variable_count; v++) {
         visible[v] = (seen[v] & (SEEN_OUTSIDE | SEEN_INSIDE)) == (SEEN_OUTSIDE | SEEN_INSIDE);
     }
-    struct level level = {&literal->bodies[0], visible, literal->arg_count > 1 ? literal->args[1] : NULL};
+    struct level level = {&literal->bodies[0], visible,
+                          literal->arg_count > 1 ? literal->args[1] : NULL};
     err = make_leveled(&inner, &level);
     for (uint32_t i = 0; i < column_count && err == RUNE_OK; i++) {
         head[i] = var_of(&inner, columns[i]);
@@ -556,7 +585,8 @@ out:
     return err;
 }
 
-static enum rune_err make_braces(struct maker *maker, const struct rune_dl_literal *literal, const struct level *level)
+static enum rune_err make_braces(struct maker *maker, const struct rune_dl_literal *literal,
+                                 const struct level *level)
 {
     struct rune_dl_ctx *ctx = maker->ctx;
     uint32_t variable_count = maker->source->variable_count;
@@ -595,13 +625,15 @@ static enum rune_err make_braces(struct maker *maker, const struct rune_dl_liter
         return refuse(maker, literal->span, "split the body into relations of its own",
                       "an aggregate over more than 64 variables");
     }
-    const char *name = rune_arena_printf(&ctx->arena, "%.*s {%zu}", (int)maker->source->head_name.length,
-                                         maker->source->head_name.data, ctx->rels.count);
+    const char *name =
+        rune_arena_printf(&ctx->arena, "%.*s {%zu}", (int)maker->source->head_name.length,
+                          maker->source->head_name.data, ctx->rels.count);
     uint32_t relation;
     if (name == NULL) {
         return RUNE_E_NOMEM;
     }
-    enum rune_err err = rune_dl_rel_add(ctx, (struct rune_str){name, strlen(name)}, arity, &relation);
+    enum rune_err err =
+        rune_dl_rel_add(ctx, (struct rune_str){name, strlen(name)}, arity, &relation);
     if (err != RUNE_OK) {
         return err;
     }
@@ -616,7 +648,8 @@ static enum rune_err make_braces(struct maker *maker, const struct rune_dl_liter
     if (err != RUNE_OK) {
         return err;
     }
-    struct rune_dl_goal *goal = goal_add(maker, RUNE_DL_GOAL_AGGREGATE, group_count + 1, literal->span);
+    struct rune_dl_goal *goal =
+        goal_add(maker, RUNE_DL_GOAL_AGGREGATE, group_count + 1, literal->span);
     if (goal == NULL) {
         return RUNE_E_NOMEM;
     }
@@ -654,7 +687,8 @@ static enum rune_err make_leveled(struct maker *maker, const struct level *level
 
 /* ---- all ---- */
 
-enum rune_err rune_dl_rel_add(struct rune_dl_ctx *ctx, struct rune_str name, uint32_t arity, uint32_t *ret_relation)
+enum rune_err rune_dl_rel_add(struct rune_dl_ctx *ctx, struct rune_str name, uint32_t arity,
+                              uint32_t *ret_relation)
 {
     struct rune_dl_rel rel = {.name = name, .arity = arity, .facts_relation = UINT32_MAX};
     rel.distinct = RUNE_ARENA_ARRAY(&ctx->arena, double, arity + 1);
@@ -715,8 +749,9 @@ static enum rune_err group_by_head(struct rune_dl_ctx *ctx)
     return RUNE_OK;
 }
 
-/* Facts of a relation that also has rules lie in a relation of their own, read by one more rule: so they are there
- * whether the relation is stored or demanded. For a derived built-in they are the entity data. */
+/* Facts of a relation that also has rules lie in a relation of their own, read by one more rule: so
+ * they are there whether the relation is stored or demanded. For a derived built-in they are the
+ * entity data. */
 static enum rune_err split_facts(struct rune_dl_ctx *ctx, uint32_t relation)
 {
     struct rune_dl_rel *rel = &ctx->rels.items[relation];
@@ -724,7 +759,8 @@ static enum rune_err split_facts(struct rune_dl_ctx *ctx, uint32_t relation)
     if (!rel->source->is_head || (!is_built_in && rel->facts.count == 0)) {
         return RUNE_OK;
     }
-    const char *name = rune_arena_printf(&ctx->arena, "%.*s {facts}", (int)rel->name.length, rel->name.data);
+    const char *name =
+        rune_arena_printf(&ctx->arena, "%.*s {facts}", (int)rel->name.length, rel->name.data);
     uint32_t arity = rel->arity, facts;
     if (name == NULL) {
         return RUNE_E_NOMEM;
@@ -748,9 +784,16 @@ static enum rune_err split_facts(struct rune_dl_ctx *ctx, uint32_t relation)
     for (uint32_t i = 0; i < arity; i++) {
         vars[i] = variables[i].parent = i;
     }
-    *goal = (struct rune_dl_goal){.kind = RUNE_DL_GOAL_ATOM, .relation = facts, .vars = vars, .count = arity};
-    struct rune_dl_plan_rule rule = {.head = relation, .head_vars = vars, .arity = arity, .goals = goal, .goal_count = 1,
-                                     .vars = variables, .var_count = arity, .number = UINT32_MAX};
+    *goal = (struct rune_dl_goal){
+        .kind = RUNE_DL_GOAL_ATOM, .relation = facts, .vars = vars, .count = arity};
+    struct rune_dl_plan_rule rule = {.head = relation,
+                                     .head_vars = vars,
+                                     .arity = arity,
+                                     .goals = goal,
+                                     .goal_count = 1,
+                                     .vars = variables,
+                                     .var_count = arity,
+                                     .number = UINT32_MAX};
     return RUNE_VEC_PUSH(&ctx->rules, rule) ? RUNE_OK : RUNE_E_NOMEM;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lexer: one pass over the bytes, then one over the tokens that pairs brackets. A bracket pairs within its clause
- * only: a missing `)` must not swallow the clauses behind it. */
+/* lexer: one pass over the bytes, then one over the tokens that pairs brackets. A bracket pairs
+ * within its clause only: a missing `)` must not swallow the clauses behind it. */
 #include "datalog/lexer.h"
 
 #include "base/utf8.h"
@@ -117,21 +117,24 @@ static enum rune_dl_token_kind lex_number(struct lexer *lexer)
         return kind;
     }
     skip_word(lexer);
-    rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0103", span_at(lexer, start, lexer->at - start),
+    rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0103",
+                     span_at(lexer, start, lexer->at - start),
                      "put a space or an operator between them, or quotes around all of it",
                      "a name directly behind a number");
     lexer->invalid++;
     return RUNE_DL_TOKEN_INVALID;
 }
 
-/* Escapes are checked by the parser, which knows what each string is for; here `\` only hides a quote. */
+/* Escapes are checked by the parser, which knows what each string is for; here `\` only hides a
+ * quote. */
 static enum rune_dl_token_kind lex_string(struct lexer *lexer)
 {
     uint32_t start = lexer->at++;
     for (;;) {
         char c = peek(lexer, 0);
         if (lexer->at >= lexer->source->length || c == '\n') {
-            rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0101", span_at(lexer, start, lexer->at - start),
+            rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0101",
+                             span_at(lexer, start, lexer->at - start),
                              "end it with `\"`; a line break inside a string is written `\\n`",
                              "this string has no end on its line");
             lexer->invalid++;
@@ -181,11 +184,11 @@ static enum rune_dl_token_kind lex_wrong(struct lexer *lexer)
     struct rune_span span = span_at(lexer, lexer->at, (uint32_t)size);
     const char *advice = advice_for(text, rest);
     if ((unsigned char)*text < 0x20 || (size == 1 && (unsigned char)*text >= 0x7f)) {
-        rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0102", span, advice, "the byte 0x%02x has no place in a rule",
-                         (unsigned)(unsigned char)*text);
+        rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0102", span, advice,
+                         "the byte 0x%02x has no place in a rule", (unsigned)(unsigned char)*text);
     } else {
-        rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0102", span, advice, "`%.*s` has no meaning in a rule",
-                         (int)size, text);
+        rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0102", span, advice,
+                         "`%.*s` has no meaning in a rule", (int)size, text);
     }
     lexer->at += (uint32_t)size;
     const char *close = *text == '\'' ? memchr(text + 1, '\'', rest - 1) : NULL;
@@ -196,14 +199,15 @@ static enum rune_dl_token_kind lex_wrong(struct lexer *lexer)
     return RUNE_DL_TOKEN_INVALID;
 }
 
-static enum rune_dl_token_kind take(struct lexer *lexer, uint32_t length, enum rune_dl_token_kind kind)
+static enum rune_dl_token_kind take(struct lexer *lexer, uint32_t length,
+                                    enum rune_dl_token_kind kind)
 {
     lexer->at += length;
     return kind;
 }
 
-static enum rune_dl_token_kind lex_double(struct lexer *lexer, char wanted, enum rune_dl_token_kind both,
-                                          enum rune_dl_token_kind one)
+static enum rune_dl_token_kind lex_double(struct lexer *lexer, char wanted,
+                                          enum rune_dl_token_kind both, enum rune_dl_token_kind one)
 {
     return peek(lexer, 1) == wanted ? take(lexer, 2, both) : take(lexer, 1, one);
 }
@@ -213,8 +217,8 @@ static enum rune_dl_token_kind lex_equal(struct lexer *lexer)
     if (peek(lexer, 1) != '=') {
         return take(lexer, 1, RUNE_DL_TOKEN_EQ);
     }
-    rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0102", span_at(lexer, lexer->at, 2), "equality is written `=`",
-                     "`==` has no meaning in a rule");
+    rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0102", span_at(lexer, lexer->at, 2),
+                     "equality is written `=`", "`==` has no meaning in a rule");
     lexer->invalid++;
     return take(lexer, 2, RUNE_DL_TOKEN_INVALID);
 }
@@ -259,8 +263,9 @@ static enum rune_dl_token_kind lex_symbol(struct lexer *lexer)
     case '>':
         return lex_double(lexer, '=', RUNE_DL_TOKEN_GE, RUNE_DL_TOKEN_GT);
     case ':':
-        return peek(lexer, 1) == '-' ? take(lexer, 2, RUNE_DL_TOKEN_TURNSTILE)
-                                     : lex_double(lexer, ':', RUNE_DL_TOKEN_PATH, RUNE_DL_TOKEN_COLON);
+        return peek(lexer, 1) == '-'
+                   ? take(lexer, 2, RUNE_DL_TOKEN_TURNSTILE)
+                   : lex_double(lexer, ':', RUNE_DL_TOKEN_PATH, RUNE_DL_TOKEN_COLON);
     case '?':
         if (peek(lexer, 1) == '-') {
             return take(lexer, 2, RUNE_DL_TOKEN_QUERY);
@@ -292,12 +297,14 @@ static enum rune_dl_token_kind lex_token(struct lexer *lexer)
 
 static bool is_opening(enum rune_dl_token_kind kind)
 {
-    return kind == RUNE_DL_TOKEN_LPAREN || kind == RUNE_DL_TOKEN_LBRACKET || kind == RUNE_DL_TOKEN_LBRACE;
+    return kind == RUNE_DL_TOKEN_LPAREN || kind == RUNE_DL_TOKEN_LBRACKET ||
+           kind == RUNE_DL_TOKEN_LBRACE;
 }
 
 static bool is_closing(enum rune_dl_token_kind kind)
 {
-    return kind == RUNE_DL_TOKEN_RPAREN || kind == RUNE_DL_TOKEN_RBRACKET || kind == RUNE_DL_TOKEN_RBRACE;
+    return kind == RUNE_DL_TOKEN_RPAREN || kind == RUNE_DL_TOKEN_RBRACKET ||
+           kind == RUNE_DL_TOKEN_RBRACE;
 }
 
 static enum rune_err pair_brackets(const struct lexer *lexer, struct rune_vec_dl_token *tokens)
@@ -312,7 +319,8 @@ static enum rune_err pair_brackets(const struct lexer *lexer, struct rune_vec_dl
                 break;
             }
         } else if (is_closing(token->kind) && open.count > 0 &&
-                   tokens->items[open.items[open.count - 1]].kind + 1 == token->kind) { /* ORDER: pairs in the table */
+                   /* ORDER: pairs in the table */
+                   tokens->items[open.items[open.count - 1]].kind + 1 == token->kind) {
             tokens->items[open.items[--open.count]].match = i;
         } else if (token->kind == RUNE_DL_TOKEN_DOT) {
             uint32_t after = token->offset + 1;
@@ -325,13 +333,14 @@ static enum rune_err pair_brackets(const struct lexer *lexer, struct rune_vec_dl
 }
 
 enum rune_err rune_dl_lex(const struct rune_source *source, enum rune_dl_dialect dialect,
-                          struct rune_vec_dl_token *tokens, uint32_t *ret_invalid, struct rune_diag *diag)
+                          struct rune_vec_dl_token *tokens, uint32_t *ret_invalid,
+                          struct rune_diag *diag)
 {
     struct lexer lexer = {.source = source, .dialect = dialect, .diag = diag};
     size_t valid = rune_utf8_valid_prefix(source->text, source->length);
     if (valid != source->length) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-D0104", span_at(&lexer, (uint32_t)valid, 1), "save the file as UTF-8",
-                         "the text is not valid UTF-8 here");
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-D0104", span_at(&lexer, (uint32_t)valid, 1),
+                         "save the file as UTF-8", "the text is not valid UTF-8 here");
         lexer.invalid++;
     }
     enum rune_dl_token_kind kind;

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* orders: tuples -> sorted orders, and which orders serve which searches.
  *
- * Sorting is least-significant-digit radix over the columns, last column first, digits of 11 bits of the value minus
- * the column's least: dictionary ids are dense, so a column takes one to three passes. What is sorted already is only
- * looked at. */
+ * Sorting is least-significant-digit radix over the columns, last column first, digits of 11 bits
+ * of the value minus the column's least: dictionary ids are dense, so a column takes one to three
+ * passes. What is sorted already is only looked at. */
 #include <string.h>
 
 #include "datalog/evaluate_int.h"
 
 #define DIGIT_BITS 11u
-#define DIGITS (1u << DIGIT_BITS)
+#define DIGITS     (1u << DIGIT_BITS)
 
 /* ---- sorting ---- */
 
 /* -1, 0, 1 by the columns in their order. */
-static int compare_rows(const rune_term *a, const rune_term *b, uint32_t arity, const uint8_t *columns)
+static int compare_rows(const rune_term *a, const rune_term *b, uint32_t arity,
+                        const uint8_t *columns)
 {
     for (uint32_t i = 0; i < arity; i++) {
         if (a[columns[i]] != b[columns[i]]) {
@@ -34,9 +35,11 @@ static bool is_sorted(const rune_term *rows, uint64_t count, uint32_t arity, con
     return true;
 }
 
-/* One pass: rows from `from` to `to` by one digit of one column. `arity` is a constant where it matters. */
-static inline __attribute__((always_inline)) void scatter(const rune_term *from, rune_term *to, uint64_t count,
-                                                          uint32_t arity, uint32_t column, rune_term least,
+/* One pass: rows from `from` to `to` by one digit of one column. `arity` is a constant where it
+ * matters. */
+static inline __attribute__((always_inline)) void scatter(const rune_term *from, rune_term *to,
+                                                          uint64_t count, uint32_t arity,
+                                                          uint32_t column, rune_term least,
                                                           uint32_t shift)
 {
     uint64_t at[DIGITS] = {0};
@@ -58,8 +61,8 @@ static inline __attribute__((always_inline)) void scatter(const rune_term *from,
     }
 }
 
-static void scatter_rows(const rune_term *from, rune_term *to, uint64_t count, uint32_t arity, uint32_t column,
-                         rune_term least, uint32_t shift)
+static void scatter_rows(const rune_term *from, rune_term *to, uint64_t count, uint32_t arity,
+                         uint32_t column, rune_term least, uint32_t shift)
 {
     switch (arity) {
     case 1:
@@ -89,7 +92,8 @@ static uint64_t drop_repetitions(rune_term *rows, uint64_t count, uint32_t arity
     return kept;
 }
 
-enum rune_err rune_dl_sort_rows(rune_term **rows, uint64_t *count, uint32_t arity, const uint8_t *columns)
+enum rune_err rune_dl_sort_rows(rune_term **rows, uint64_t *count, uint32_t arity,
+                                const uint8_t *columns)
 {
     if (arity == 0) {
         *count = *count > 0;
@@ -111,7 +115,8 @@ enum rune_err rune_dl_sort_rows(rune_term **rows, uint64_t *count, uint32_t arit
             least = term < least ? term : least;
             most = term > most ? term : most;
         }
-        for (uint32_t shift = 0; shift < 32 && ((most - least) >> shift) != 0; shift += DIGIT_BITS) {
+        for (uint32_t shift = 0; shift < 32 && ((most - least) >> shift) != 0;
+             shift += DIGIT_BITS) {
             scatter_rows(from, to, *count, arity, column, least, shift);
             rune_term *swap = from;
             from = to;
@@ -137,8 +142,8 @@ static void expand_columns(const uint8_t *columns, uint32_t arity, uint8_t *ret_
 }
 
 /* Keys, starts and columns of sorted rows. */
-static enum rune_err make_order(struct rune_dl_ctx *ctx, uint32_t relation, const rune_term *rows, uint64_t count,
-                                const uint8_t *columns, struct rune_dl_order *order)
+static enum rune_err make_order(struct rune_dl_ctx *ctx, uint32_t relation, const rune_term *rows,
+                                uint64_t count, const uint8_t *columns, struct rune_dl_order *order)
 {
     uint32_t arity = ctx->rels.items[relation].arity;
     memcpy(order->columns, columns, 8);
@@ -153,7 +158,8 @@ static enum rune_err make_order(struct rune_dl_ctx *ctx, uint32_t relation, cons
         distinct += rows[i * arity + all[0]] != rows[(i - 1) * arity + all[0]];
     }
     order->key_min = count > 0 ? rows[all[0]] : 0;
-    uint64_t range = count > 0 ? (uint64_t)rows[(count - 1) * arity + all[0]] - order->key_min + 1 : 0;
+    uint64_t range =
+        count > 0 ? (uint64_t)rows[(count - 1) * arity + all[0]] - order->key_min + 1 : 0;
     /* A direct offset costs 4 bytes a possible key, a listed key 8 and a search. */
     order->form = range <= 4 * distinct + 64 ? RUNE_ORDER_DENSE : RUNE_ORDER_SPARSE;
     order->key_count = (uint32_t)(order->form == RUNE_ORDER_DENSE ? range : distinct);
@@ -191,7 +197,8 @@ static enum rune_err make_order(struct rune_dl_ctx *ctx, uint32_t relation, cons
     return RUNE_OK;
 }
 
-enum rune_err rune_dl_order_add(struct rune_dl_ctx *ctx, uint32_t relation, struct rune_dl_order *order)
+enum rune_err rune_dl_order_add(struct rune_dl_ctx *ctx, uint32_t relation,
+                                struct rune_dl_order *order)
 {
     order->id = (uint32_t)ctx->orders.count;
     struct rune_image_order seen = {
@@ -203,7 +210,8 @@ enum rune_err rune_dl_order_add(struct rune_dl_ctx *ctx, uint32_t relation, stru
         .size = order->bytes,
     };
     memcpy(seen.columns, order->columns, 8);
-    if (!RUNE_VEC_PUSH(&ctx->orders, seen) || !RUNE_VEC_PUSH(&ctx->rels.items[relation].orders, *order)) {
+    if (!RUNE_VEC_PUSH(&ctx->orders, seen) ||
+        !RUNE_VEC_PUSH(&ctx->rels.items[relation].orders, *order)) {
         rune_free(order->words);
         return RUNE_E_NOMEM;
     }
@@ -212,10 +220,12 @@ enum rune_err rune_dl_order_add(struct rune_dl_ctx *ctx, uint32_t relation, stru
 }
 
 static const uint8_t natural[RUNE_DL_MAX_ARITY] = {
-    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
-    32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+    22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+    44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
 
-enum rune_err rune_dl_store_rows(struct rune_dl_ctx *ctx, uint32_t relation, rune_term *rows, uint64_t count)
+enum rune_err rune_dl_store_rows(struct rune_dl_ctx *ctx, uint32_t relation, rune_term *rows,
+                                 uint64_t count)
 {
     struct rune_dl_rel *rel = &ctx->rels.items[relation];
     enum rune_err err = rune_dl_sort_rows(&rows, &count, rel->arity, natural);
@@ -252,7 +262,8 @@ static enum rune_err read_rows(struct rune_dl_ctx *ctx, uint32_t relation, rune_
     if (rune_cursor_open(&in, rel->orders.items[0].id, NULL, 0, &cursor)) {
         while (rune_cursor_next(&cursor)) {
             for (uint32_t i = 0; i < rel->arity; i++) {
-                rows[at * rel->arity + rune_order_column(cursor.order, rel->arity, i)] = rune_cursor_get(&cursor, i);
+                rows[at * rel->arity + rune_order_column(cursor.order, rel->arity, i)] =
+                    rune_cursor_get(&cursor, i);
             }
             at++;
         }
@@ -261,7 +272,8 @@ static enum rune_err read_rows(struct rune_dl_ctx *ctx, uint32_t relation, rune_
     return RUNE_OK;
 }
 
-enum rune_err rune_dl_read_rows(struct rune_dl_ctx *ctx, uint32_t relation, rune_term **ret_rows, uint64_t *ret_count)
+enum rune_err rune_dl_read_rows(struct rune_dl_ctx *ctx, uint32_t relation, rune_term **ret_rows,
+                                uint64_t *ret_count)
 {
     rune_term *rows = NULL;
     uint64_t count = ctx->rels.items[relation].count;
@@ -278,13 +290,14 @@ enum rune_err rune_dl_read_rows(struct rune_dl_ctx *ctx, uint32_t relation, rune
     return RUNE_OK;
 }
 
-enum rune_err rune_dl_order_build(struct rune_dl_ctx *ctx, uint32_t relation, const uint8_t *columns,
-                                  uint32_t *ret_index)
+enum rune_err rune_dl_order_build(struct rune_dl_ctx *ctx, uint32_t relation,
+                                  const uint8_t *columns, uint32_t *ret_index)
 {
     struct rune_dl_rel *rel = &ctx->rels.items[relation];
     for (uint32_t i = 0; i < rel->orders.count; i++) {
         uint32_t same = 0;
-        while (same < rel->arity && same < 8 && rel->orders.items[i].columns[same] == columns[same]) {
+        while (same < rel->arity && same < 8 &&
+               rel->orders.items[i].columns[same] == columns[same]) {
             same++;
         }
         if (same == rel->arity || same == 8) {
@@ -316,7 +329,8 @@ enum rune_err rune_dl_order_build(struct rune_dl_ctx *ctx, uint32_t relation, co
 }
 
 /* The columns of `sets`, each set's ascending, earlier sets first, then all others ascending. */
-static void columns_of(const uint32_t *sets, size_t set_count, uint32_t arity, uint8_t ret_columns[8])
+static void columns_of(const uint32_t *sets, size_t set_count, uint32_t arity,
+                       uint8_t ret_columns[8])
 {
     uint64_t taken = 0;
     uint32_t at = 0;
@@ -351,7 +365,8 @@ bool rune_dl_order_serves(const struct rune_dl_rel *rel, uint32_t search)
     return false;
 }
 
-enum rune_err rune_dl_order_for(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t search, uint32_t *ret_order)
+enum rune_err rune_dl_order_for(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t search,
+                                uint32_t *ret_order)
 {
     if (ctx->rels.items[relation].access == RUNE_DL_PENDING) {
         /* Only built-in relations are read before they are stored. */
@@ -387,16 +402,18 @@ enum rune_err rune_dl_order_for(struct rune_dl_ctx *ctx, uint32_t relation, uint
 
 /* ---- chain cover ---- */
 
-/* Kuhn's matching of each search with a larger one that contains it; the fewest chains are what is left unmatched.
- * LIMIT: recursion is as deep as there are searches, at most 64. */
-static bool match(const uint32_t *searches, uint32_t count, uint32_t from, uint32_t *follower_of, bool *is_seen)
+/* Kuhn's matching of each search with a larger one that contains it; the fewest chains are what is
+ * left unmatched. LIMIT: recursion is as deep as there are searches, at most 64. */
+static bool match(const uint32_t *searches, uint32_t count, uint32_t from, uint32_t *follower_of,
+                  bool *is_seen)
 {
     for (uint32_t to = 0; to < count; to++) {
         if (to == from || (searches[from] & searches[to]) != searches[from] || is_seen[to]) {
             continue;
         }
         is_seen[to] = true;
-        if (follower_of[to] == UINT32_MAX || match(searches, count, follower_of[to], follower_of, is_seen)) {
+        if (follower_of[to] == UINT32_MAX ||
+            match(searches, count, follower_of[to], follower_of, is_seen)) {
             follower_of[to] = from;
             return true;
         }
@@ -404,7 +421,8 @@ static bool match(const uint32_t *searches, uint32_t count, uint32_t from, uint3
     return false;
 }
 
-enum rune_err rune_dl_orders_choose(struct rune_dl_ctx *ctx, uint32_t relation, struct rune_vec_u64 *ret_columns)
+enum rune_err rune_dl_orders_choose(struct rune_dl_ctx *ctx, uint32_t relation,
+                                    struct rune_vec_u64 *ret_columns)
 {
     const struct rune_dl_rel *rel = &ctx->rels.items[relation];
     uint32_t count = rel->searches.count > 64 ? 64 : (uint32_t)rel->searches.count;
@@ -460,7 +478,8 @@ double rune_dl_distinct(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t col
     for (int pass = 0; pass < 2; pass++) {
         size_t range = (size_t)most - least + 1;
         /* Kinds mixed in a column spread it too far to be worth a bitmap. */
-        uint8_t *bits = pass == 0 || rel->count == 0 || range > 1u << 28 ? NULL : rune_calloc(range / 8 + 1, 1);
+        uint8_t *bits =
+            pass == 0 || rel->count == 0 || range > 1u << 28 ? NULL : rune_calloc(range / 8 + 1, 1);
         uint64_t distinct = 0;
         if (rune_cursor_open(&in, rel->orders.items[0].id, NULL, 0, &cursor)) {
             while (rune_cursor_next(&cursor)) {
@@ -468,7 +487,8 @@ double rune_dl_distinct(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t col
                 if (pass == 0) {
                     least = term < least ? term : least;
                     most = term > most ? term : most;
-                } else if (bits != NULL && (bits[(term - least) / 8] >> ((term - least) % 8) & 1) == 0) {
+                } else if (bits != NULL &&
+                           (bits[(term - least) / 8] >> ((term - least) % 8) & 1) == 0) {
                     bits[(term - least) / 8] |= (uint8_t)(1u << ((term - least) % 8));
                     distinct++;
                 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* parser: clauses, bodies and literals by recursive descent over the token array.
  *
- * Each clause reports at most one mistake; the parser then goes on behind the clause's dot, or at a clause that
- * visibly begins on a line of its own where the dot was forgotten. Lists under construction live on the parser's
- * stacks and move to the arena when they are complete. */
+ * Each clause reports at most one mistake; the parser then goes on behind the clause's dot, or at a
+ * clause that visibly begins on a line of its own where the dot was forgotten. Lists under
+ * construction live on the parser's stacks and move to the arena when they are complete. */
 #include "datalog/parser.h"
 
 #include <stdio.h>
@@ -17,13 +17,14 @@ static bool parse_body(struct rune_dl_parser *parser, struct rune_dl_body *ret_b
 
 /* ---- lists to the arena ---- */
 
-static bool take_literals(struct rune_dl_parser *parser, size_t begin, struct rune_dl_body *ret_body)
+static bool take_literals(struct rune_dl_parser *parser, size_t begin,
+                          struct rune_dl_body *ret_body)
 {
     size_t count = parser->literals.count - begin;
     *ret_body = (struct rune_dl_body){0};
     if (count > 0) {
-        ret_body->literals =
-            rune_arena_memdup(parser->arena, parser->literals.items + begin, count * sizeof(parser->literals.items[0]));
+        ret_body->literals = rune_arena_memdup(parser->arena, parser->literals.items + begin,
+                                               count * sizeof(parser->literals.items[0]));
         ret_body->count = (uint32_t)count;
         parser->nomem = parser->nomem || ret_body->literals == NULL;
     }
@@ -31,19 +32,20 @@ static bool take_literals(struct rune_dl_parser *parser, size_t begin, struct ru
     return !parser->nomem;
 }
 
-static bool take_bodies(struct rune_dl_parser *parser, size_t begin, struct rune_dl_literal *literal)
+static bool take_bodies(struct rune_dl_parser *parser, size_t begin,
+                        struct rune_dl_literal *literal)
 {
     size_t count = parser->bodies.count - begin;
-    literal->bodies =
-        rune_arena_memdup(parser->arena, parser->bodies.items + begin, count * sizeof(parser->bodies.items[0]));
+    literal->bodies = rune_arena_memdup(parser->arena, parser->bodies.items + begin,
+                                        count * sizeof(parser->bodies.items[0]));
     literal->body_count = (uint32_t)count;
     parser->bodies.count = begin;
     parser->nomem = parser->nomem || literal->bodies == NULL;
     return !parser->nomem;
 }
 
-static bool set_args(struct rune_dl_parser *parser, struct rune_dl_literal *literal, struct rune_dl_expr *first,
-                     struct rune_dl_expr *second)
+static bool set_args(struct rune_dl_parser *parser, struct rune_dl_literal *literal,
+                     struct rune_dl_expr *first, struct rune_dl_expr *second)
 {
     literal->arg_count = second != NULL ? 2 : 1;
     literal->args = RUNE_ARENA_ARRAY(parser->arena, struct rune_dl_expr *, literal->arg_count);
@@ -74,13 +76,16 @@ static bool compare_operator(enum rune_dl_token_kind kind, enum rune_dl_compare 
     if (kind < RUNE_DL_TOKEN_EQ || kind > RUNE_DL_TOKEN_GE) {
         return false;
     }
-    *ret_compare = (enum rune_dl_compare)(kind - RUNE_DL_TOKEN_EQ); /* ORDER: tokens as enum rune_dl_compare */
+    /* ORDER: tokens as enum rune_dl_compare */
+    *ret_compare = (enum rune_dl_compare)(kind - RUNE_DL_TOKEN_EQ);
     return true;
 }
 
-static bool fail_negated(struct rune_dl_parser *parser, uint32_t first, enum rune_dl_compare compare)
+static bool fail_negated(struct rune_dl_parser *parser, uint32_t first,
+                         enum rune_dl_compare compare)
 {
-    static const char *const opposites[] = {"!=", "=", ">=", ">", "<=", "<"}; /* ORDER: enum rune_dl_compare */
+    /* ORDER: enum rune_dl_compare */
+    static const char *const opposites[] = {"!=", "=", ">=", ">", "<=", "<"};
     char help[64];
     snprintf(help, sizeof(help), "write the comparison with `%s` instead", opposites[compare]);
     rune_dl_fail(parser, rune_dl_span_since(parser, first), "RUNE-D0108", help,
@@ -89,7 +94,8 @@ static bool fail_negated(struct rune_dl_parser *parser, uint32_t first, enum run
 }
 
 /* The braces of an aggregate: `sum` is the current token. */
-static bool parse_aggregate(struct rune_dl_parser *parser, struct rune_dl_expr *result, struct rune_dl_literal *literal)
+static bool parse_aggregate(struct rune_dl_parser *parser, struct rune_dl_expr *result,
+                            struct rune_dl_literal *literal)
 {
     struct rune_str name = rune_dl_token_str(parser, rune_dl_peek(parser, 0));
     struct rune_dl_expr *value = NULL;
@@ -97,8 +103,9 @@ static bool parse_aggregate(struct rune_dl_parser *parser, struct rune_dl_expr *
     literal->kind = RUNE_DL_AGGREGATE;
     if (!rune_dl_find_aggregate(name, &literal->aggregate)) {
         rune_dl_fail(parser, rune_dl_token_span(parser, rune_dl_peek(parser, 0)), "RUNE-D0113",
-                     "the aggregates are count, sum, min, max and mean", "there is no aggregate `%.*s`",
-                     (int)(name.length > 80 ? 80 : name.length), name.data);
+                     "the aggregates are count, sum, min, max and mean",
+                     "there is no aggregate `%.*s`", (int)(name.length > 80 ? 80 : name.length),
+                     name.data);
         return false;
     }
     if (result->kind >= RUNE_DL_LIST || result->kind == RUNE_DL_WILDCARD) {
@@ -114,29 +121,33 @@ static bool parse_aggregate(struct rune_dl_parser *parser, struct rune_dl_expr *
         /* An atom here is the commonest slip: the value was forgotten. */
         if (rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_NAME &&
             rune_dl_peek(parser, 1)->kind == RUNE_DL_TOKEN_LPAREN) {
-            rune_dl_fail_expected(parser, "the value to aggregate and `:`", "like `sum { V : b(_, V) }`");
+            rune_dl_fail_expected(parser, "the value to aggregate and `:`",
+                                  "like `sum { V : b(_, V) }`");
             return false;
         }
         value = rune_dl_parse_expr(parser);
-        if (value == NULL ||
-            !rune_dl_expect(parser, RUNE_DL_TOKEN_COLON, "`:` behind the value", "like `sum { V : b(_, V) }`")) {
+        if (value == NULL || !rune_dl_expect(parser, RUNE_DL_TOKEN_COLON, "`:` behind the value",
+                                             "like `sum { V : b(_, V) }`")) {
             return false;
         }
     }
     if (!parse_body(parser, &body)) {
         return false;
     }
-    if (literal->aggregate == RUNE_DL_COUNT && rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_COLON) {
+    if (literal->aggregate == RUNE_DL_COUNT &&
+        rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_COLON) {
         rune_dl_fail_expected(parser, "`,` or `}`", "count takes no value: `count { task(T, _) }`");
         return false;
     }
     parser->depth--;
     size_t begin = parser->bodies.count;
-    return rune_dl_expect(parser, RUNE_DL_TOKEN_RBRACE, "`,` or `}`", NULL) && PUSH(parser, &parser->bodies, body) &&
-           take_bodies(parser, begin, literal) && set_args(parser, literal, result, value);
+    return rune_dl_expect(parser, RUNE_DL_TOKEN_RBRACE, "`,` or `}`", NULL) &&
+           PUSH(parser, &parser->bodies, body) && take_bodies(parser, begin, literal) &&
+           set_args(parser, literal, result, value);
 }
 
-static bool parse_compare(struct rune_dl_parser *parser, struct rune_dl_expr *left, struct rune_dl_literal *literal)
+static bool parse_compare(struct rune_dl_parser *parser, struct rune_dl_expr *left,
+                          struct rune_dl_literal *literal)
 {
     enum rune_dl_compare again;
     if (rune_dl_is_test(left)) {
@@ -156,14 +167,16 @@ static bool parse_compare(struct rune_dl_parser *parser, struct rune_dl_expr *le
         return false;
     }
     if (compare_operator(rune_dl_peek(parser, 0)->kind, &again)) {
-        rune_dl_fail_expected(parser, "`,` or `.`", "comparisons do not chain: write `0 < X, X < 3`");
+        rune_dl_fail_expected(parser, "`,` or `.`",
+                              "comparisons do not chain: write `0 < X, X < 3`");
         return false;
     }
     literal->kind = RUNE_DL_COMPARE;
     return set_args(parser, literal, left, right);
 }
 
-static bool parse_in(struct rune_dl_parser *parser, struct rune_dl_expr *left, struct rune_dl_literal *literal)
+static bool parse_in(struct rune_dl_parser *parser, struct rune_dl_expr *left,
+                     struct rune_dl_literal *literal)
 {
     parser->at++;
     parser->allow = RUNE_DL_ALLOW_LIST;
@@ -186,7 +199,8 @@ static bool parse_is(struct rune_dl_parser *parser, uint32_t first, struct rune_
         return true;
     }
     if (literal->is_negated) {
-        rune_dl_fail_expected(parser, "`,` or `.`", "negate `is` and `in` one by one, or name the test as a relation");
+        rune_dl_fail_expected(parser, "`,` or `.`",
+                              "negate `is` and `in` one by one, or name the test as a relation");
         return false;
     }
     literal->span = rune_dl_span_since(parser, first);
@@ -198,7 +212,8 @@ static bool parse_is(struct rune_dl_parser *parser, uint32_t first, struct rune_
 }
 
 /* A literal that begins with an expression. */
-static bool parse_test(struct rune_dl_parser *parser, uint32_t first, struct rune_dl_literal *literal)
+static bool parse_test(struct rune_dl_parser *parser, uint32_t first,
+                       struct rune_dl_literal *literal)
 {
     parser->allow = RUNE_DL_ALLOW_TEST;
     struct rune_dl_expr *left = rune_dl_parse_expr(parser);
@@ -218,7 +233,8 @@ static bool parse_test(struct rune_dl_parser *parser, uint32_t first, struct run
         return parse_is(parser, first, left, literal);
     }
     if (!rune_dl_is_test(left)) {
-        rune_dl_fail_expected(parser, "a comparison behind the value", "like `X < 3`; a value alone says nothing");
+        rune_dl_fail_expected(parser, "a comparison behind the value",
+                              "like `X < 3`; a value alone says nothing");
         return false;
     }
     literal->kind = RUNE_DL_TEST;
@@ -260,10 +276,12 @@ static enum starts classify(struct rune_dl_parser *parser)
         return STARTS_TEST;
     }
     if (open->kind != RUNE_DL_TOKEN_LPAREN) {
-        return open->kind == RUNE_DL_TOKEN_PATH || rune_dl_is_operator(parser, open) ? STARTS_TEST : STARTS_ATOM;
+        return open->kind == RUNE_DL_TOKEN_PATH || rune_dl_is_operator(parser, open) ? STARTS_TEST
+                                                                                     : STARTS_ATOM;
     }
     if (open->match == UINT32_MAX) {
-        return token == open ? STARTS_GROUP : STARTS_ATOM; /* its parser reports the missing bracket */
+        /* its parser reports the missing bracket */
+        return token == open ? STARTS_GROUP : STARTS_ATOM;
     }
     const struct rune_dl_token *after = &parser->tokens.items[open->match + 1];
     if (rune_dl_is_operator(parser, after)) {
@@ -272,7 +290,8 @@ static enum starts classify(struct rune_dl_parser *parser)
     if (token == open) {
         return STARTS_GROUP;
     }
-    bool is_method = after->kind == RUNE_DL_TOKEN_DOT && after->match == 1 && parser->dialect == RUNE_DL_BUNDLE &&
+    bool is_method = after->kind == RUNE_DL_TOKEN_DOT && after->match == 1 &&
+                     parser->dialect == RUNE_DL_BUNDLE &&
                      rune_dl_find_function(rune_dl_token_str(parser, token)) != RUNE_DL_FN_COUNT &&
                      rune_dl_find_method(rune_dl_token_str(parser, after + 1)) != RUNE_DL_FN_COUNT;
     return is_method ? STARTS_TEST : STARTS_ATOM;
@@ -287,8 +306,8 @@ static bool at_not(const struct rune_dl_parser *parser)
 static bool ends_literal(enum rune_dl_token_kind kind)
 {
     return kind == RUNE_DL_TOKEN_END || kind == RUNE_DL_TOKEN_DOT || kind == RUNE_DL_TOKEN_COMMA ||
-           kind == RUNE_DL_TOKEN_SEMICOLON || kind == RUNE_DL_TOKEN_RPAREN || kind == RUNE_DL_TOKEN_RBRACE ||
-           kind == RUNE_DL_TOKEN_RBRACKET;
+           kind == RUNE_DL_TOKEN_SEMICOLON || kind == RUNE_DL_TOKEN_RPAREN ||
+           kind == RUNE_DL_TOKEN_RBRACE || kind == RUNE_DL_TOKEN_RBRACKET;
 }
 
 /* One literal (or a group's several) onto the stack. */
@@ -362,7 +381,8 @@ static bool parse_body(struct rune_dl_parser *parser, struct rune_dl_body *ret_b
             return false;
         }
     }
-    struct rune_dl_literal literal = {.kind = RUNE_DL_DISJUNCTION, .span = rune_dl_span_since(parser, first)};
+    struct rune_dl_literal literal = {.kind = RUNE_DL_DISJUNCTION,
+                                      .span = rune_dl_span_since(parser, first)};
     size_t literals = parser->literals.count;
     return take_bodies(parser, begin, &literal) && PUSH(parser, &parser->literals, literal) &&
            take_literals(parser, literals, ret_body);
@@ -385,7 +405,8 @@ static bool parse_annotation(struct rune_dl_parser *parser)
         parser->at++;
         const struct rune_dl_token *value = rune_dl_peek(parser, 0);
         if (value->kind != RUNE_DL_TOKEN_STRING) {
-            rune_dl_fail_expected(parser, "the annotation's value in quotes", "like `@id(\"name\")`");
+            rune_dl_fail_expected(parser, "the annotation's value in quotes",
+                                  "like `@id(\"name\")`");
             return false;
         }
         parser->at++;
@@ -399,7 +420,8 @@ static bool parse_annotation(struct rune_dl_parser *parser)
         if (rune_str_equal(parser->annotations.items[i].name, annotation.name)) {
             rune_dl_fail(parser, annotation.span, "RUNE-D0114", "keep one of them",
                          "the annotation `@%.*s` stands twice",
-                         (int)(annotation.name.length > 80 ? 80 : annotation.name.length), annotation.name.data);
+                         (int)(annotation.name.length > 80 ? 80 : annotation.name.length),
+                         annotation.name.data);
             return false;
         }
     }
@@ -411,8 +433,8 @@ static bool parse_annotations(struct rune_dl_parser *parser)
     parser->annotations.count = 0;
     while (rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_AT && parser->dialect == RUNE_DL_BUNDLE) {
         if (parser->annotations.count >= 64) { /* LIMIT: keeps the search for repetitions short */
-            rune_dl_fail(parser, rune_dl_token_span(parser, rune_dl_peek(parser, 0)), "RUNE-D0902", NULL,
-                         "more than 64 annotations on one rule");
+            rune_dl_fail(parser, rune_dl_token_span(parser, rune_dl_peek(parser, 0)), "RUNE-D0902",
+                         NULL, "more than 64 annotations on one rule");
             return false;
         }
         if (!parse_annotation(parser)) {
@@ -428,7 +450,8 @@ static bool parse_head(struct rune_dl_parser *parser, struct rune_dl_rule *rule)
     const struct rune_dl_token *token = rune_dl_peek(parser, 0);
     const char *what = "a fact or a rule, which begins with a relation's name";
     if (token->kind == RUNE_DL_TOKEN_QUERY) {
-        rune_dl_fail_expected(parser, what, "queries are no part of a program: ask them with `rune query`");
+        rune_dl_fail_expected(parser, what,
+                              "queries are no part of a program: ask them with `rune query`");
         return false;
     }
     if (token->kind == RUNE_DL_TOKEN_VARIABLE) {
@@ -436,7 +459,8 @@ static bool parse_head(struct rune_dl_parser *parser, struct rune_dl_rule *rule)
         return false;
     }
     if (token->kind == RUNE_DL_TOKEN_BANG || rune_dl_token_is_word(parser, token, "not")) {
-        rune_dl_fail_expected(parser, what, "a rule derives what is true; negation stands in bodies only");
+        rune_dl_fail_expected(parser, what,
+                              "a rule derives what is true; negation stands in bodies only");
         return false;
     }
     if (token->kind != RUNE_DL_TOKEN_NAME) {
@@ -453,7 +477,8 @@ static bool parse_head(struct rune_dl_parser *parser, struct rune_dl_rule *rule)
     return true;
 }
 
-/* The dot: where a clause began on the next line without one, the place is the end of the line before. */
+/* The dot: where a clause began on the next line without one, the place is the end of the line
+ * before. */
 static bool expect_end(struct rune_dl_parser *parser, const char *what, const char *help)
 {
     const struct rune_dl_token *token = rune_dl_peek(parser, 0);
@@ -463,8 +488,8 @@ static bool expect_end(struct rune_dl_parser *parser, const char *what, const ch
     }
     const struct rune_dl_token *last = token - 1;
     uint32_t end = last->offset + last->length;
-    bool next_line =
-        token->kind == RUNE_DL_TOKEN_NAME && memchr(parser->source->text + end, '\n', token->offset - end) != NULL;
+    bool next_line = token->kind == RUNE_DL_TOKEN_NAME &&
+                     memchr(parser->source->text + end, '\n', token->offset - end) != NULL;
     if (next_line) {
         rune_dl_fail(parser, (struct rune_span){parser->source, end, 0}, "RUNE-D0105",
                      "every fact and every rule ends with `.`", "expected %s here", what);
@@ -474,12 +499,14 @@ static bool expect_end(struct rune_dl_parser *parser, const char *what, const ch
     return false;
 }
 
-/* The line of a byte; offsets are asked in ascending order, so that all lookups together are linear. */
+/* The line of a byte; offsets are asked in ascending order, so that all lookups together are
+ * linear. */
 static uint32_t line_of(struct rune_dl_parser *parser, uint32_t offset)
 {
     const char *text = parser->source->text;
     while (parser->line_offset < offset) {
-        const char *newline = memchr(text + parser->line_offset, '\n', offset - parser->line_offset);
+        const char *newline =
+            memchr(text + parser->line_offset, '\n', offset - parser->line_offset);
         if (newline == NULL) {
             break;
         }
@@ -501,8 +528,9 @@ static void set_id(struct rune_dl_parser *parser, struct rune_dl_rule *rule)
     uint32_t line = line_of(parser, rule->head_span.offset);
     uint32_t column = rule->head_span.offset - parser->line_offset + 1;
     const char *path = parser->source->path != NULL ? parser->source->path : "";
-    char *id = line == parser->last_rule_line ? rune_arena_printf(parser->arena, "%s:%u:%u", path, line, column)
-                                              : rune_arena_printf(parser->arena, "%s:%u", path, line);
+    char *id = line == parser->last_rule_line
+                   ? rune_arena_printf(parser->arena, "%s:%u:%u", path, line, column)
+                   : rune_arena_printf(parser->arena, "%s:%u", path, line);
     parser->last_rule_line = line;
     if (id == NULL) {
         parser->nomem = true;
@@ -514,7 +542,8 @@ static void set_id(struct rune_dl_parser *parser, struct rune_dl_rule *rule)
 /* Facts need no id: there may be millions. Except those that are decisions. */
 static bool needs_id(const struct rune_dl_rule *rule)
 {
-    return rule->body.count > 0 || rule->annotation_count > 0 || rune_str_equal(rule->head_name, RUNE_STR("permit")) ||
+    return rule->body.count > 0 || rule->annotation_count > 0 ||
+           rune_str_equal(rule->head_name, RUNE_STR("permit")) ||
            rune_str_equal(rule->head_name, RUNE_STR("forbid"));
 }
 
@@ -524,14 +553,14 @@ static bool finish_rule(struct rune_dl_parser *parser, uint32_t first, struct ru
     struct rune_vec_dl_variable *variables = &parser->variables;
     rule->span = rune_dl_span_since(parser, first);
     if (annotations->count > 0) {
-        rule->annotations =
-            rune_arena_memdup(parser->arena, annotations->items, annotations->count * sizeof(annotations->items[0]));
+        rule->annotations = rune_arena_memdup(parser->arena, annotations->items,
+                                              annotations->count * sizeof(annotations->items[0]));
         rule->annotation_count = (uint32_t)annotations->count;
         parser->nomem = parser->nomem || rule->annotations == NULL;
     }
     if (variables->count > 0) {
-        rule->variables =
-            rune_arena_memdup(parser->arena, variables->items, variables->count * sizeof(variables->items[0]));
+        rule->variables = rune_arena_memdup(parser->arena, variables->items,
+                                            variables->count * sizeof(variables->items[0]));
         rule->variable_count = (uint32_t)variables->count;
         parser->nomem = parser->nomem || rule->variables == NULL;
     }
@@ -549,8 +578,9 @@ static bool parse_clause(struct rune_dl_parser *parser, struct rune_dl_rule *rul
     }
     if (rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_TURNSTILE) {
         parser->at++;
-        if (!parse_body(parser, &rule->body) || !expect_end(parser, "`,`, `;` or `.` behind a literal",
-                                                            "a rule ends with `.`, literals are divided by `,`")) {
+        if (!parse_body(parser, &rule->body) ||
+            !expect_end(parser, "`,`, `;` or `.` behind a literal",
+                        "a rule ends with `.`, literals are divided by `,`")) {
             return false;
         }
     } else if (!expect_end(parser, "`:-` or `.` behind the head",
@@ -593,10 +623,12 @@ static void recover(struct rune_dl_parser *parser, uint32_t first)
         if (token->kind == RUNE_DL_TOKEN_END) {
             return;
         }
-        bool ends = token->kind == RUNE_DL_TOKEN_DOT &&
-                    (token->match != 1 || (parser->at > 0 && (token - 1)->kind == RUNE_DL_TOKEN_RPAREN));
+        bool ends =
+            token->kind == RUNE_DL_TOKEN_DOT &&
+            (token->match != 1 || (parser->at > 0 && (token - 1)->kind == RUNE_DL_TOKEN_RPAREN));
         /* A string without end swallowed the rest of its line, the dot with it. */
-        bool cut = token->kind == RUNE_DL_TOKEN_INVALID && parser->source->text[token->offset] == '"';
+        bool cut =
+            token->kind == RUNE_DL_TOKEN_INVALID && parser->source->text[token->offset] == '"';
         if (ends || cut) {
             parser->at++;
             return;
@@ -640,7 +672,8 @@ static void parser_fini(struct rune_dl_parser *parser)
     rune_map_fini(&parser->names);
 }
 
-static enum rune_err verdict(const struct rune_dl_parser *parser, enum rune_err err, uint32_t invalid)
+static enum rune_err verdict(const struct rune_dl_parser *parser, enum rune_err err,
+                             uint32_t invalid)
 {
     if (err != RUNE_OK) {
         return err;
@@ -651,10 +684,12 @@ static enum rune_err verdict(const struct rune_dl_parser *parser, enum rune_err 
     return parser->errors + invalid > 0 ? RUNE_E_SYNTAX : RUNE_OK;
 }
 
-enum rune_err rune_dl_parse(const struct rune_source *source, enum rune_dl_dialect dialect, struct rune_arena *arena,
-                            struct rune_vec_dl_rule *clauses, struct rune_diag *diag)
+enum rune_err rune_dl_parse(const struct rune_source *source, enum rune_dl_dialect dialect,
+                            struct rune_arena *arena, struct rune_vec_dl_rule *clauses,
+                            struct rune_diag *diag)
 {
-    struct rune_dl_parser parser = {.source = source, .dialect = dialect, .arena = arena, .diag = diag, .line = 1};
+    struct rune_dl_parser parser = {
+        .source = source, .dialect = dialect, .arena = arena, .diag = diag, .line = 1};
     uint32_t invalid = 0;
     enum rune_err err = rune_dl_lex(source, dialect, &parser.tokens, &invalid, diag);
     if (err == RUNE_OK) {
@@ -665,9 +700,11 @@ enum rune_err rune_dl_parse(const struct rune_source *source, enum rune_dl_diale
 }
 
 enum rune_err rune_dl_parse_query(const struct rune_source *source, enum rune_dl_dialect dialect,
-                                  struct rune_arena *arena, struct rune_dl_rule *ret_query, struct rune_diag *diag)
+                                  struct rune_arena *arena, struct rune_dl_rule *ret_query,
+                                  struct rune_diag *diag)
 {
-    struct rune_dl_parser parser = {.source = source, .dialect = dialect, .arena = arena, .diag = diag, .line = 1};
+    struct rune_dl_parser parser = {
+        .source = source, .dialect = dialect, .arena = arena, .diag = diag, .line = 1};
     struct rune_dl_rule query = {0};
     uint32_t invalid = 0;
     enum rune_err err = rune_dl_lex(source, dialect, &parser.tokens, &invalid, diag);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* parser_expr: expressions by precedence climbing in four levels: sum, product, sign, operand with its suffixes. */
+/* parser_expr: expressions by precedence climbing in four levels: sum, product, sign, operand with
+ * its suffixes. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,12 +19,14 @@ bool rune_dl_enter(struct rune_dl_parser *parser)
 
 bool rune_dl_is_test(const struct rune_dl_expr *expr)
 {
-    return expr->kind == RUNE_DL_CALL && rune_dl_function_get(expr->as.function)->result == RUNE_DL_RESULT_BOOL;
+    return expr->kind == RUNE_DL_CALL &&
+           rune_dl_function_get(expr->as.function)->result == RUNE_DL_RESULT_BOOL;
 }
 
 bool rune_dl_find_aggregate(struct rune_str name, enum rune_dl_aggregate *ret_aggregate)
 {
-    static const char *const names[] = {"count", "sum", "min", "max", "mean"}; /* ORDER: enum rune_dl_aggregate */
+    /* ORDER: enum rune_dl_aggregate */
+    static const char *const names[] = {"count", "sum", "min", "max", "mean"};
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (rune_str_equal(name, rune_str_from(names[i]))) {
             *ret_aggregate = (enum rune_dl_aggregate)i;
@@ -51,8 +54,8 @@ bool rune_dl_is_operator(const struct rune_dl_parser *parser, const struct rune_
         return true;
     case RUNE_DL_TOKEN_NAME:
         return rune_dl_token_is_word(parser, token, "mod") ||
-               (parser->dialect == RUNE_DL_BUNDLE &&
-                (rune_dl_token_is_word(parser, token, "in") || rune_dl_token_is_word(parser, token, "is")));
+               (parser->dialect == RUNE_DL_BUNDLE && (rune_dl_token_is_word(parser, token, "in") ||
+                                                      rune_dl_token_is_word(parser, token, "is")));
     default:
         return false;
     }
@@ -60,7 +63,8 @@ bool rune_dl_is_operator(const struct rune_dl_parser *parser, const struct rune_
 
 /* ---- nodes ---- */
 
-static struct rune_dl_expr *new_expr(struct rune_dl_parser *parser, enum rune_dl_expr_kind kind, uint32_t first_token)
+static struct rune_dl_expr *new_expr(struct rune_dl_parser *parser, enum rune_dl_expr_kind kind,
+                                     uint32_t first_token)
 {
     struct rune_dl_expr *expr = RUNE_ARENA_NEW(parser->arena, struct rune_dl_expr);
     if (expr == NULL) {
@@ -88,13 +92,16 @@ static struct rune_dl_expr *set_depth(struct rune_dl_parser *parser, struct rune
 }
 
 /* A node over `count` (1 or 2) operands. NULL: reported, or an operand was NULL. */
-static struct rune_dl_expr *new_operator(struct rune_dl_parser *parser, enum rune_dl_expr_kind kind, uint32_t first,
-                                         struct rune_dl_expr *left, struct rune_dl_expr *right, uint32_t count)
+static struct rune_dl_expr *new_operator(struct rune_dl_parser *parser, enum rune_dl_expr_kind kind,
+                                         uint32_t first, struct rune_dl_expr *left,
+                                         struct rune_dl_expr *right, uint32_t count)
 {
     if (left == NULL || (count == 2 && right == NULL)) {
         return NULL;
     }
-    struct rune_dl_expr *test = rune_dl_is_test(left) ? left : count == 2 && rune_dl_is_test(right) ? right : NULL;
+    struct rune_dl_expr *test = rune_dl_is_test(left)                  ? left
+                                : count == 2 && rune_dl_is_test(right) ? right
+                                                                       : NULL;
     if (test != NULL) {
         rune_dl_fail(parser, test->span, "RUNE-D0110", "let it stand alone, between commas",
                      "a test yields no value to calculate with");
@@ -116,7 +123,8 @@ static struct rune_dl_expr *new_operator(struct rune_dl_parser *parser, enum run
 /* ---- operands ---- */
 
 /* An integer token, maybe behind a minus. */
-static struct rune_dl_expr *parse_integer(struct rune_dl_parser *parser, uint32_t first, bool is_negative)
+static struct rune_dl_expr *parse_integer(struct rune_dl_parser *parser, uint32_t first,
+                                          bool is_negative)
 {
     struct rune_str text = rune_dl_token_str(parser, rune_dl_peek(parser, 0));
     uint64_t limit = (uint64_t)INT64_MAX + (is_negative ? 1 : 0);
@@ -139,7 +147,8 @@ static struct rune_dl_expr *parse_integer(struct rune_dl_parser *parser, uint32_
     return expr;
 }
 
-static struct rune_dl_expr *parse_float(struct rune_dl_parser *parser, uint32_t first, bool is_negative)
+static struct rune_dl_expr *parse_float(struct rune_dl_parser *parser, uint32_t first,
+                                        bool is_negative)
 {
     char text[64];
     struct rune_str token = rune_dl_token_str(parser, rune_dl_peek(parser, 0));
@@ -151,7 +160,8 @@ static struct rune_dl_expr *parse_float(struct rune_dl_parser *parser, uint32_t 
         value = strtod(text, NULL);
     }
     if (token.length >= sizeof(text) || value > 1.7976931348623157e308) {
-        rune_dl_fail(parser, rune_dl_span_since(parser, first), "RUNE-D0107", NULL, "this float is out of range");
+        rune_dl_fail(parser, rune_dl_span_since(parser, first), "RUNE-D0107", NULL,
+                     "this float is out of range");
         return NULL;
     }
     struct rune_dl_expr *expr = new_expr(parser, RUNE_DL_FLOAT, first);
@@ -178,7 +188,8 @@ static struct rune_dl_expr *parse_string(struct rune_dl_parser *parser)
 
 static bool is_reserved_in_types(struct rune_str name)
 {
-    static const char *const reserved[] = {"true", "false", "then", "else", "in", "like", "has", "is", "if", "__cedar"};
+    static const char *const reserved[] = {"true", "false", "then", "else", "in",
+                                           "like", "has",   "is",   "if",   "__cedar"};
     for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
         if (rune_str_equal(name, rune_str_from(reserved[i]))) {
             return true;
@@ -230,7 +241,8 @@ bool rune_dl_parse_type(struct rune_dl_parser *parser, struct rune_str *ret_type
         }
         parser->at++;
         parts++;
-    } while (rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_PATH && is_type_part(rune_dl_peek(parser, 1)));
+    } while (rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_PATH &&
+             is_type_part(rune_dl_peek(parser, 1)));
     *ret_type = join_type(parser, first, parts);
     return !parser->nomem;
 }
@@ -241,11 +253,13 @@ static struct rune_dl_expr *parse_entity(struct rune_dl_parser *parser)
     struct rune_dl_uid uid;
     if (parser->dialect == RUNE_DL_BARE) {
         parser->at++;
-        rune_dl_fail_expected(parser, "an operator", "entities are part of bundles, not of the bare language");
+        rune_dl_fail_expected(parser, "an operator",
+                              "entities are part of bundles, not of the bare language");
         return NULL;
     }
     if (!rune_dl_parse_type(parser, &uid.type) ||
-        !rune_dl_expect(parser, RUNE_DL_TOKEN_PATH, "`::\"id\"` behind the type", "an entity is `Type::\"id\"`")) {
+        !rune_dl_expect(parser, RUNE_DL_TOKEN_PATH, "`::\"id\"` behind the type",
+                        "an entity is `Type::\"id\"`")) {
         return NULL;
     }
     const struct rune_dl_token *id = rune_dl_peek(parser, 0);
@@ -283,7 +297,9 @@ static struct rune_dl_expr *parse_variable(struct rune_dl_parser *parser)
     bool is_wildcard = token->length == 1 && parser->source->text[token->offset] == '_';
     parser->at++;
     struct rune_dl_expr *expr =
-        variable == UINT32_MAX ? NULL : new_expr(parser, is_wildcard ? RUNE_DL_WILDCARD : RUNE_DL_VARIABLE, first);
+        variable == UINT32_MAX
+            ? NULL
+            : new_expr(parser, is_wildcard ? RUNE_DL_WILDCARD : RUNE_DL_VARIABLE, first);
     if (expr != NULL) {
         expr->as.variable = variable;
     }
@@ -320,7 +336,8 @@ static struct rune_dl_expr *parse_list(struct rune_dl_parser *parser)
     return set_depth(parser, list);
 }
 
-bool rune_dl_parse_args(struct rune_dl_parser *parser, struct rune_dl_expr ***ret_args, uint32_t *ret_count)
+bool rune_dl_parse_args(struct rune_dl_parser *parser, struct rune_dl_expr ***ret_args,
+                        uint32_t *ret_count)
 {
     size_t begin = parser->exprs.count;
     if (!rune_dl_expect(parser, RUNE_DL_TOKEN_LPAREN, "`(`", NULL) || !rune_dl_enter(parser)) {
@@ -354,12 +371,14 @@ static bool check_arity(struct rune_dl_parser *parser, const struct rune_dl_expr
         return true;
     }
     uint32_t receiver = info->style == RUNE_DL_STYLE_M ? 1 : 0;
-    rune_dl_fail(parser, call->span, "RUNE-D0111", NULL, "`%.*s` takes %u argument%s, not %u", RUNE_STR_ARG(info->name),
-                 info->arity - receiver, info->arity - receiver == 1 ? "" : "s", call->arg_count - receiver);
+    rune_dl_fail(parser, call->span, "RUNE-D0111", NULL, "`%.*s` takes %u argument%s, not %u",
+                 RUNE_STR_ARG(info->name), info->arity - receiver,
+                 info->arity - receiver == 1 ? "" : "s", call->arg_count - receiver);
     return false;
 }
 
-static void fail_call(struct rune_dl_parser *parser, const struct rune_dl_token *token, enum rune_dl_function function)
+static void fail_call(struct rune_dl_parser *parser, const struct rune_dl_token *token,
+                      enum rune_dl_function function)
 {
     struct rune_str name = rune_dl_token_str(parser, token);
     struct rune_str nearest = rune_dl_nearest_function(name);
@@ -373,8 +392,9 @@ static void fail_call(struct rune_dl_parser *parser, const struct rune_dl_token 
     if (nearest.length > 0 && parser->dialect == RUNE_DL_BUNDLE) {
         snprintf(help, sizeof(help), "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
     }
-    rune_dl_fail(parser, rune_dl_token_span(parser, token), "RUNE-D0112", help, "there is no function `%.*s`",
-                 (int)(name.length > 80 ? 80 : name.length), name.data);
+    rune_dl_fail(parser, rune_dl_token_span(parser, token), "RUNE-D0112", help,
+                 "there is no function `%.*s`", (int)(name.length > 80 ? 80 : name.length),
+                 name.data);
 }
 
 /* `concat(A, B)`, `ip("..")`: the name is the current token, a parenthesis follows. */
@@ -382,10 +402,11 @@ static struct rune_dl_expr *parse_call(struct rune_dl_parser *parser)
 {
     uint32_t first = parser->at;
     const struct rune_dl_token *token = rune_dl_peek(parser, 0);
-    enum rune_dl_function function =
-        parser->dialect == RUNE_DL_BUNDLE ? rune_dl_find_function(rune_dl_token_str(parser, token)) : RUNE_DL_FN_COUNT;
-    if (function == RUNE_DL_FN_COUNT ||
-        (rune_dl_function_get(function)->style == RUNE_DL_STYLE_F && (parser->allow & RUNE_DL_ALLOW_FUNCTION) == 0)) {
+    enum rune_dl_function function = parser->dialect == RUNE_DL_BUNDLE
+                                         ? rune_dl_find_function(rune_dl_token_str(parser, token))
+                                         : RUNE_DL_FN_COUNT;
+    if (function == RUNE_DL_FN_COUNT || (rune_dl_function_get(function)->style == RUNE_DL_STYLE_F &&
+                                         (parser->allow & RUNE_DL_ALLOW_FUNCTION) == 0)) {
         fail_call(parser, token, function);
         return NULL;
     }
@@ -431,8 +452,8 @@ static struct rune_dl_expr *parse_name(struct rune_dl_parser *parser)
         return NULL;
     }
     parser->at++;
-    bool is_bool = parser->dialect == RUNE_DL_BUNDLE &&
-                   (rune_str_equal(name, RUNE_STR("true")) || rune_str_equal(name, RUNE_STR("false")));
+    bool is_bool = parser->dialect == RUNE_DL_BUNDLE && (rune_str_equal(name, RUNE_STR("true")) ||
+                                                         rune_str_equal(name, RUNE_STR("false")));
     struct rune_dl_expr *expr = new_expr(parser, is_bool ? RUNE_DL_BOOL : RUNE_DL_STRING, first);
     if (expr != NULL && is_bool) {
         expr->as.boolean = name.data[0] == 't';
@@ -450,7 +471,9 @@ static struct rune_dl_expr *parse_parens(struct rune_dl_parser *parser)
     }
     struct rune_dl_expr *expr = rune_dl_parse_expr(parser);
     parser->depth--;
-    return expr != NULL && rune_dl_expect(parser, RUNE_DL_TOKEN_RPAREN, "an operator or `)`", NULL) ? expr : NULL;
+    return expr != NULL && rune_dl_expect(parser, RUNE_DL_TOKEN_RPAREN, "an operator or `)`", NULL)
+               ? expr
+               : NULL;
 }
 
 static struct rune_dl_expr *parse_primary(struct rune_dl_parser *parser)
@@ -482,7 +505,8 @@ static struct rune_dl_expr *parse_primary(struct rune_dl_parser *parser)
 
 /* ---- suffixes: methods and keys ---- */
 
-static struct rune_dl_expr *parse_method(struct rune_dl_parser *parser, uint32_t first, struct rune_dl_expr *receiver)
+static struct rune_dl_expr *parse_method(struct rune_dl_parser *parser, uint32_t first,
+                                         struct rune_dl_expr *receiver)
 {
     parser->at++; /* the dot */
     const struct rune_dl_token *token = rune_dl_peek(parser, 0);
@@ -492,8 +516,9 @@ static struct rune_dl_expr *parse_method(struct rune_dl_parser *parser, uint32_t
         struct rune_str nearest = rune_dl_nearest_function(name);
         char help[160];
         snprintf(help, sizeof(help), "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
-        rune_dl_fail(parser, rune_dl_token_span(parser, token), "RUNE-D0112", nearest.length > 0 ? help : NULL,
-                     "there is no method `%.*s`", (int)(name.length > 80 ? 80 : name.length), name.data);
+        rune_dl_fail(parser, rune_dl_token_span(parser, token), "RUNE-D0112",
+                     nearest.length > 0 ? help : NULL, "there is no method `%.*s`",
+                     (int)(name.length > 80 ? 80 : name.length), name.data);
         return NULL;
     }
     parser->at++;
@@ -501,8 +526,9 @@ static struct rune_dl_expr *parse_method(struct rune_dl_parser *parser, uint32_t
     struct rune_dl_expr **args = NULL;
     uint32_t count = 0;
     parser->in_glob = function == RUNE_DL_FN_MATCHES;
-    parser->allow |=
-        function == RUNE_DL_FN_CONTAINS_ALL || function == RUNE_DL_FN_CONTAINS_ANY ? RUNE_DL_ALLOW_LIST : 0;
+    parser->allow |= function == RUNE_DL_FN_CONTAINS_ALL || function == RUNE_DL_FN_CONTAINS_ANY
+                         ? RUNE_DL_ALLOW_LIST
+                         : 0;
     bool ok = rune_dl_parse_args(parser, &args, &count);
     parser->in_glob = false;
     parser->allow &= ~(unsigned)RUNE_DL_ALLOW_LIST;
@@ -525,7 +551,8 @@ static struct rune_dl_expr *parse_method(struct rune_dl_parser *parser, uint32_t
     return !parser->nomem && check_arity(parser, call) ? set_depth(parser, call) : NULL;
 }
 
-static struct rune_dl_expr *parse_key(struct rune_dl_parser *parser, uint32_t first, struct rune_dl_expr *record)
+static struct rune_dl_expr *parse_key(struct rune_dl_parser *parser, uint32_t first,
+                                      struct rune_dl_expr *record)
 {
     parser->at++; /* the bracket */
     const struct rune_dl_token *token = rune_dl_peek(parser, 0);
@@ -548,18 +575,22 @@ static struct rune_dl_expr *parse_key(struct rune_dl_parser *parser, uint32_t fi
     return expr;
 }
 
-/* A dot behind an atom's `)` ends the clause even where a lower-case letter follows; behind a value it is a method. */
+/* A dot behind an atom's `)` ends the clause even where a lower-case letter follows; behind a value
+ * it is a method. */
 static bool at_method(const struct rune_dl_parser *parser)
 {
     const struct rune_dl_token *token = rune_dl_peek(parser, 0);
-    return parser->dialect == RUNE_DL_BUNDLE && token->kind == RUNE_DL_TOKEN_DOT && token->match == 1 &&
-           rune_dl_peek(parser, 1)->kind == RUNE_DL_TOKEN_NAME && rune_dl_peek(parser, 2)->kind == RUNE_DL_TOKEN_LPAREN;
+    return parser->dialect == RUNE_DL_BUNDLE && token->kind == RUNE_DL_TOKEN_DOT &&
+           token->match == 1 && rune_dl_peek(parser, 1)->kind == RUNE_DL_TOKEN_NAME &&
+           rune_dl_peek(parser, 2)->kind == RUNE_DL_TOKEN_LPAREN;
 }
 
-static bool may_stand(struct rune_dl_parser *parser, const struct rune_dl_expr *expr, unsigned allow)
+static bool may_stand(struct rune_dl_parser *parser, const struct rune_dl_expr *expr,
+                      unsigned allow)
 {
     if (expr->kind == RUNE_DL_LIST && (allow & RUNE_DL_ALLOW_LIST) == 0) {
-        rune_dl_fail(parser, expr->span, "RUNE-D0110", "lists stand right of `in` and before `.contains(..)`",
+        rune_dl_fail(parser, expr->span, "RUNE-D0110",
+                     "lists stand right of `in` and before `.contains(..)`",
                      "a list cannot stand here");
         return false;
     }
@@ -579,8 +610,10 @@ static struct rune_dl_expr *parse_postfix(struct rune_dl_parser *parser)
     struct rune_dl_expr *expr = parse_primary(parser);
     while (expr != NULL) {
         if (at_method(parser)) {
-            expr = rune_dl_is_test(expr) ? (may_stand(parser, expr, 0), NULL) : parse_method(parser, first, expr);
-        } else if (parser->dialect == RUNE_DL_BUNDLE && rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_LBRACKET) {
+            expr = rune_dl_is_test(expr) ? (may_stand(parser, expr, 0), NULL)
+                                         : parse_method(parser, first, expr);
+        } else if (parser->dialect == RUNE_DL_BUNDLE &&
+                   rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_LBRACKET) {
             expr = parse_key(parser, first, expr);
         } else {
             break;
@@ -644,8 +677,8 @@ struct rune_dl_expr *rune_dl_parse_expr(struct rune_dl_parser *parser)
             break;
         }
         parser->at++;
-        left = new_operator(parser, token == RUNE_DL_TOKEN_PLUS ? RUNE_DL_ADD : RUNE_DL_SUB, first, left,
-                            parse_product(parser), 2);
+        left = new_operator(parser, token == RUNE_DL_TOKEN_PLUS ? RUNE_DL_ADD : RUNE_DL_SUB, first,
+                            left, parse_product(parser), 2);
     }
     return left;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* parser_int: what the files of the rule parser share: parser.c (clauses and literals), parser_expr.c (expressions),
- * parser_text.c (strings, messages, variables). Private to datalog/parser*. */
+/* parser_int: what the files of the rule parser share: parser.c (clauses and literals),
+ * parser_expr.c (expressions), parser_text.c (strings, messages, variables). Private to
+ * datalog/parser*. */
 #pragma once
 
 #include "base/map.h"
@@ -58,26 +59,33 @@ struct rune_dl_parser {
 /* ---- parser_text.c ---- */
 
 const struct rune_dl_token *rune_dl_peek(const struct rune_dl_parser *parser, uint32_t ahead);
-struct rune_str rune_dl_token_str(const struct rune_dl_parser *parser, const struct rune_dl_token *token);
-bool rune_dl_token_is_word(const struct rune_dl_parser *parser, const struct rune_dl_token *token, const char *word);
+struct rune_str rune_dl_token_str(const struct rune_dl_parser *parser,
+                                  const struct rune_dl_token *token);
+bool rune_dl_token_is_word(const struct rune_dl_parser *parser, const struct rune_dl_token *token,
+                           const char *word);
 /* From the first token's beginning to the end of the token before the current one. */
 struct rune_span rune_dl_span_since(const struct rune_dl_parser *parser, uint32_t first_token);
-struct rune_span rune_dl_token_span(const struct rune_dl_parser *parser, const struct rune_dl_token *token);
+struct rune_span rune_dl_token_span(const struct rune_dl_parser *parser,
+                                    const struct rune_dl_token *token);
 
 /* The clause's message; the first counts, and a token that the lexer has reported needs none. */
-void rune_dl_fail(struct rune_dl_parser *parser, struct rune_span span, const char *code, const char *help,
-                  const char *fmt, ...) RUNE_PRINTF(5, 6);
+void rune_dl_fail(struct rune_dl_parser *parser, struct rune_span span, const char *code,
+                  const char *help, const char *fmt, ...) RUNE_PRINTF(5, 6);
 void rune_dl_fail_expected(struct rune_dl_parser *parser, const char *what, const char *help);
 void rune_dl_fail_limit(struct rune_dl_parser *parser, struct rune_span span);
 /* Consumes a token of that kind; false: reported. */
-bool rune_dl_expect(struct rune_dl_parser *parser, enum rune_dl_token_kind kind, const char *what, const char *help);
+bool rune_dl_expect(struct rune_dl_parser *parser, enum rune_dl_token_kind kind, const char *what,
+                    const char *help);
 
 /* The text of a STRING token, escapes replaced. False: reported. */
-bool rune_dl_decode_string(struct rune_dl_parser *parser, const struct rune_dl_token *token, struct rune_str *ret_text);
+bool rune_dl_decode_string(struct rune_dl_parser *parser, const struct rune_dl_token *token,
+                           struct rune_str *ret_text);
 /* The number of the variable in this clause, UINT32_MAX when memory is out. */
 uint32_t rune_dl_variable(struct rune_dl_parser *parser, const struct rune_dl_token *token);
-/* The clause's list as an array in the arena; the stack shrinks back. NULL for an empty list or when out of memory. */
-struct rune_dl_expr **rune_dl_take_exprs(struct rune_dl_parser *parser, size_t begin, uint32_t *ret_count);
+/* The clause's list as an array in the arena; the stack shrinks back. NULL for an empty list or
+ * when out of memory. */
+struct rune_dl_expr **rune_dl_take_exprs(struct rune_dl_parser *parser, size_t begin,
+                                         uint32_t *ret_count);
 
 /* ---- parser_expr.c ---- */
 
@@ -86,7 +94,8 @@ bool rune_dl_enter(struct rune_dl_parser *parser);
 /* An expression; NULL: reported. */
 struct rune_dl_expr *rune_dl_parse_expr(struct rune_dl_parser *parser);
 /* `(a, b)` or `()` from its parenthesis on. False: reported. */
-bool rune_dl_parse_args(struct rune_dl_parser *parser, struct rune_dl_expr ***ret_args, uint32_t *ret_count);
+bool rune_dl_parse_args(struct rune_dl_parser *parser, struct rune_dl_expr ***ret_args,
+                        uint32_t *ret_count);
 /* `A::B`, the current token its first part; `with_id`: followed by `::"id"`. False: reported. */
 bool rune_dl_parse_type(struct rune_dl_parser *parser, struct rune_str *ret_type);
 bool rune_dl_is_test(const struct rune_dl_expr *expr);

@@ -12,17 +12,21 @@ const struct rune_dl_token *rune_dl_peek(const struct rune_dl_parser *parser, ui
     return &parser->tokens.items[at < parser->tokens.count ? at : parser->tokens.count - 1];
 }
 
-struct rune_str rune_dl_token_str(const struct rune_dl_parser *parser, const struct rune_dl_token *token)
+struct rune_str rune_dl_token_str(const struct rune_dl_parser *parser,
+                                  const struct rune_dl_token *token)
 {
     return (struct rune_str){parser->source->text + token->offset, token->length};
 }
 
-bool rune_dl_token_is_word(const struct rune_dl_parser *parser, const struct rune_dl_token *token, const char *word)
+bool rune_dl_token_is_word(const struct rune_dl_parser *parser, const struct rune_dl_token *token,
+                           const char *word)
 {
-    return token->kind == RUNE_DL_TOKEN_NAME && rune_str_equal(rune_dl_token_str(parser, token), rune_str_from(word));
+    return token->kind == RUNE_DL_TOKEN_NAME &&
+           rune_str_equal(rune_dl_token_str(parser, token), rune_str_from(word));
 }
 
-struct rune_span rune_dl_token_span(const struct rune_dl_parser *parser, const struct rune_dl_token *token)
+struct rune_span rune_dl_token_span(const struct rune_dl_parser *parser,
+                                    const struct rune_dl_token *token)
 {
     return (struct rune_span){parser->source, token->offset, token->length};
 }
@@ -30,14 +34,16 @@ struct rune_span rune_dl_token_span(const struct rune_dl_parser *parser, const s
 struct rune_span rune_dl_span_since(const struct rune_dl_parser *parser, uint32_t first_token)
 {
     const struct rune_dl_token *first = &parser->tokens.items[first_token];
-    const struct rune_dl_token *last = &parser->tokens.items[parser->at > first_token ? parser->at - 1 : first_token];
-    return (struct rune_span){parser->source, first->offset, last->offset + last->length - first->offset};
+    const struct rune_dl_token *last =
+        &parser->tokens.items[parser->at > first_token ? parser->at - 1 : first_token];
+    return (struct rune_span){parser->source, first->offset,
+                              last->offset + last->length - first->offset};
 }
 
 /* ---- messages ---- */
 
-void rune_dl_fail(struct rune_dl_parser *parser, struct rune_span span, const char *code, const char *help,
-                  const char *fmt, ...)
+void rune_dl_fail(struct rune_dl_parser *parser, struct rune_span span, const char *code,
+                  const char *help, const char *fmt, ...)
 {
     char text[512];
     if (parser->reported) {
@@ -76,11 +82,13 @@ void rune_dl_fail_expected(struct rune_dl_parser *parser, const char *what, cons
         rune_dl_fail(parser, span, "RUNE-D0105", help, "expected %s, but the text ends here", what);
         return;
     }
-    rune_dl_fail(parser, rune_dl_token_span(parser, token), "RUNE-D0105", help, "expected %s, found `%.*s`", what,
-                 (int)(text.length > 60 ? 60 : text.length), text.data);
+    rune_dl_fail(parser, rune_dl_token_span(parser, token), "RUNE-D0105", help,
+                 "expected %s, found `%.*s`", what, (int)(text.length > 60 ? 60 : text.length),
+                 text.data);
 }
 
-bool rune_dl_expect(struct rune_dl_parser *parser, enum rune_dl_token_kind kind, const char *what, const char *help)
+bool rune_dl_expect(struct rune_dl_parser *parser, enum rune_dl_token_kind kind, const char *what,
+                    const char *help)
 {
     if (rune_dl_peek(parser, 0)->kind != kind) {
         rune_dl_fail_expected(parser, what, help);
@@ -103,7 +111,8 @@ static int hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* `\u{...}` behind the `u`: 1 to 6 hex digits, `_` between them. Returns bytes used, 0 if it is none. */
+/* `\u{...}` behind the `u`: 1 to 6 hex digits, `_` between them. Returns bytes used, 0 if it is
+ * none. */
 static size_t read_unicode(const char *text, size_t length, uint32_t *ret_code_point)
 {
     size_t at = 1;
@@ -125,7 +134,8 @@ static size_t read_unicode(const char *text, size_t length, uint32_t *ret_code_p
     return at < length && digits > 0 ? at + 1 : 0;
 }
 
-/* One escape behind its backslash into `out`. Returns bytes of the text used, 0 if there is no such escape. */
+/* One escape behind its backslash into `out`. Returns bytes of the text used, 0 if there is no such
+ * escape. */
 static size_t read_cedar_escape(const char *text, size_t length, char *out, size_t *ret_size)
 {
     static const char names[] = "nrt\\0'\"";
@@ -154,8 +164,8 @@ static size_t read_cedar_escape(const char *text, size_t length, char *out, size
     return 0;
 }
 
-static size_t read_escape(const struct rune_dl_parser *parser, const char *text, size_t length, char *out,
-                          size_t *ret_size)
+static size_t read_escape(const struct rune_dl_parser *parser, const char *text, size_t length,
+                          char *out, size_t *ret_size)
 {
     if (parser->dialect == RUNE_DL_BARE) {
         static const char names[] = "\"\\nt";
@@ -178,13 +188,16 @@ static size_t read_escape(const struct rune_dl_parser *parser, const char *text,
 
 static void fail_escape(struct rune_dl_parser *parser, uint32_t offset)
 {
-    const char *help = parser->dialect == RUNE_DL_BARE
-                           ? "the escapes are `\\\"`, `\\\\`, `\\n` and `\\t`"
-                           : "the escapes are \\n \\r \\t \\0 \\\\ \\\" \\' \\x00 to \\x7f and \\u{...}";
-    rune_dl_fail(parser, (struct rune_span){parser->source, offset, 2}, "RUNE-D0106", help, "there is no such escape");
+    const char *help =
+        parser->dialect == RUNE_DL_BARE
+            ? "the escapes are `\\\"`, `\\\\`, `\\n` and `\\t`"
+            : "the escapes are \\n \\r \\t \\0 \\\\ \\\" \\' \\x00 to \\x7f and \\u{...}";
+    rune_dl_fail(parser, (struct rune_span){parser->source, offset, 2}, "RUNE-D0106", help,
+                 "there is no such escape");
 }
 
-bool rune_dl_decode_string(struct rune_dl_parser *parser, const struct rune_dl_token *token, struct rune_str *ret_text)
+bool rune_dl_decode_string(struct rune_dl_parser *parser, const struct rune_dl_token *token,
+                           struct rune_str *ret_text)
 {
     const char *text = parser->source->text + token->offset + 1;
     size_t length = token->length - 2;
@@ -220,7 +233,8 @@ bool rune_dl_decode_string(struct rune_dl_parser *parser, const struct rune_dl_t
 
 static uint32_t add_variable(struct rune_dl_parser *parser, const struct rune_dl_token *token)
 {
-    struct rune_dl_variable variable = {rune_dl_token_str(parser, token), rune_dl_token_span(parser, token), 1, false};
+    struct rune_dl_variable variable = {rune_dl_token_str(parser, token),
+                                        rune_dl_token_span(parser, token), 1, false};
     if (parser->variables.count >= UINT32_MAX - 1 || !RUNE_VEC_PUSH(&parser->variables, variable)) {
         parser->nomem = true;
         return UINT32_MAX;
@@ -236,7 +250,8 @@ uint32_t rune_dl_variable(struct rune_dl_parser *parser, const struct rune_dl_to
     }
     uint32_t slot;
     bool added;
-    if (rune_map_intern(&parser->names, name, (uint32_t)parser->slots.count, &slot, &added) != RUNE_OK ||
+    if (rune_map_intern(&parser->names, name, (uint32_t)parser->slots.count, &slot, &added) !=
+            RUNE_OK ||
         (added && !RUNE_VEC_PUSH(&parser->slots, (struct rune_dl_slot){0}))) {
         parser->nomem = true;
         return UINT32_MAX;
@@ -253,12 +268,14 @@ uint32_t rune_dl_variable(struct rune_dl_parser *parser, const struct rune_dl_to
     return index;
 }
 
-struct rune_dl_expr **rune_dl_take_exprs(struct rune_dl_parser *parser, size_t begin, uint32_t *ret_count)
+struct rune_dl_expr **rune_dl_take_exprs(struct rune_dl_parser *parser, size_t begin,
+                                         uint32_t *ret_count)
 {
     size_t count = parser->exprs.count - begin;
     struct rune_dl_expr **args = NULL;
     if (count > 0) {
-        args = rune_arena_memdup(parser->arena, parser->exprs.items + begin, count * sizeof(args[0]));
+        args =
+            rune_arena_memdup(parser->arena, parser->exprs.items + begin, count * sizeof(args[0]));
         parser->nomem = parser->nomem || args == NULL;
     }
     parser->exprs.count = begin;

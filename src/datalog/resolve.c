@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* resolve: names to relations, in order of the text: the first use fixes the arity, declarations come before. */
+/* resolve: names to relations, in order of the text: the first use fixes the arity, declarations
+ * come before. */
 #include <stdio.h>
 
 #include "datalog/check_int.h"
 #include "datalog/tuples.h"
 
-/* Built-in relations of bundles. `name_column`: the argument that makes a relation of its own when it is a literal. */
+/* Built-in relations of bundles. `name_column`: the argument that makes a relation of its own when
+ * it is a literal. */
 static const struct builtin {
     const char *name;
     enum rune_dl_builtin builtin;
@@ -30,7 +32,8 @@ static const struct builtin {
 
 #define BUILTIN_COUNT (sizeof(builtins) / sizeof(builtins[0]))
 
-static const struct builtin *find_builtin(const struct rune_dl_checker *checker, struct rune_str name)
+static const struct builtin *find_builtin(const struct rune_dl_checker *checker,
+                                          struct rune_str name)
 {
     for (size_t i = 0; checker->dialect == RUNE_DL_BUNDLE && i < BUILTIN_COUNT; i++) {
         if (rune_str_equal(name, rune_str_from(builtins[i].name))) {
@@ -47,10 +50,12 @@ static bool has_prefix(struct rune_str name, const char *prefix)
 }
 
 /* Names that belong to RUNE and mean nothing (yet). */
-static bool check_reserved(struct rune_dl_checker *checker, struct rune_str name, struct rune_span span)
+static bool check_reserved(struct rune_dl_checker *checker, struct rune_str name,
+                           struct rune_span span)
 {
     if (checker->dialect == RUNE_DL_BARE ||
-        (!has_prefix(name, "entity.") && !has_prefix(name, "rune.") && !rune_str_equal(name, RUNE_STR("now")))) {
+        (!has_prefix(name, "entity.") && !has_prefix(name, "rune.") &&
+         !rune_str_equal(name, RUNE_STR("now")))) {
         return true;
     }
     struct rune_str names[BUILTIN_COUNT];
@@ -62,12 +67,13 @@ static bool check_reserved(struct rune_dl_checker *checker, struct rune_str name
     if (nearest.length > 0) {
         snprintf(help, sizeof(help), "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
     }
-    rune_dl_check_fail(checker, span, "RUNE-D0801", help, "the name `%.*s` is reserved", RUNE_STR_ARG(name));
+    rune_dl_check_fail(checker, span, "RUNE-D0801", help, "the name `%.*s` is reserved",
+                       RUNE_STR_ARG(name));
     return false;
 }
 
-uint32_t rune_dl_intern_relation(struct rune_dl_checker *checker, struct rune_str name, struct rune_str literal,
-                                 uint32_t arity, struct rune_span span)
+uint32_t rune_dl_intern_relation(struct rune_dl_checker *checker, struct rune_str name,
+                                 struct rune_str literal, uint32_t arity, struct rune_span span)
 {
     uint32_t index;
     bool added;
@@ -85,12 +91,14 @@ uint32_t rune_dl_intern_relation(struct rune_dl_checker *checker, struct rune_st
         }
         key = (struct rune_str){text, name.length + 1 + literal.length};
     }
-    if (rune_map_intern(&checker->names, key, (uint32_t)checker->relations.count, &index, &added) != RUNE_OK) {
+    if (rune_map_intern(&checker->names, key, (uint32_t)checker->relations.count, &index, &added) !=
+        RUNE_OK) {
         checker->nomem = true;
         return 0;
     }
     if (added) {
-        struct rune_dl_relation relation = {.name = name, .literal = literal, .arity = arity, .first = span};
+        struct rune_dl_relation relation = {
+            .name = name, .literal = literal, .arity = arity, .first = span};
         const struct builtin *builtin = find_builtin(checker, name);
         relation.builtin = builtin != NULL ? builtin->builtin : RUNE_DL_NOT_BUILTIN;
         checker->nomem = checker->nomem || !RUNE_VEC_PUSH(&checker->relations, relation);
@@ -98,7 +106,8 @@ uint32_t rune_dl_intern_relation(struct rune_dl_checker *checker, struct rune_st
     return checker->nomem ? 0 : index;
 }
 
-static void check_arity(struct rune_dl_checker *checker, uint32_t index, uint32_t arity, struct rune_span span)
+static void check_arity(struct rune_dl_checker *checker, uint32_t index, uint32_t arity,
+                        struct rune_span span)
 {
     struct rune_dl_relation *relation = &checker->relations.items[index];
     if (relation->arity == RUNE_DL_ARITY_UNKNOWN) {
@@ -108,16 +117,17 @@ static void check_arity(struct rune_dl_checker *checker, uint32_t index, uint32_
     if (relation->arity == arity) {
         return;
     }
-    rune_dl_check_fail(checker, span, "RUNE-D0201", NULL, "`%.*s` has %u column%s, but %u %s given here",
-                       RUNE_STR_ARG(relation->name), relation->arity, relation->arity == 1 ? "" : "s", arity,
+    rune_dl_check_fail(checker, span, "RUNE-D0201", NULL,
+                       "`%.*s` has %u column%s, but %u %s given here", RUNE_STR_ARG(relation->name),
+                       relation->arity, relation->arity == 1 ? "" : "s", arity,
                        arity == 1 ? "is" : "are");
     if (relation->first.source != NULL) {
         rune_diag_note(checker->diag, relation->first, "first used here with %u", relation->arity);
     }
 }
 
-static bool check_builtin_arity(struct rune_dl_checker *checker, const struct builtin *builtin, uint32_t arity,
-                                struct rune_span span)
+static bool check_builtin_arity(struct rune_dl_checker *checker, const struct builtin *builtin,
+                                uint32_t arity, struct rune_span span)
 {
     if (builtin->arity == arity) {
         return true;
@@ -133,9 +143,10 @@ static bool check_builtin_arity(struct rune_dl_checker *checker, const struct bu
 
 enum place { IN_HEAD, IN_BODY };
 
-/* The literal that names an attribute or key; an empty str with data NULL for a variable (bodies only). */
-static bool find_name(struct rune_dl_checker *checker, const struct builtin *builtin, struct rune_dl_expr **args,
-                      enum place place, struct rune_str *ret_literal)
+/* The literal that names an attribute or key; an empty str with data NULL for a variable (bodies
+ * only). */
+static bool find_name(struct rune_dl_checker *checker, const struct builtin *builtin,
+                      struct rune_dl_expr **args, enum place place, struct rune_str *ret_literal)
 {
     *ret_literal = (struct rune_str){0};
     if (builtin->name_column < 0) {
@@ -152,13 +163,15 @@ static bool find_name(struct rune_dl_checker *checker, const struct builtin *bui
     }
     char help[80];
     snprintf(help, sizeof(help), "its form is `%s`", builtin->form);
-    rune_dl_check_fail(checker, name->span, "RUNE-D0806", help, "the name that is derived must be a string");
+    rune_dl_check_fail(checker, name->span, "RUNE-D0806", help,
+                       "the name that is derived must be a string");
     return false;
 }
 
 /* The relation of an atom, or UINT32_MAX when it was reported. */
-static uint32_t resolve_name(struct rune_dl_checker *checker, struct rune_str name, struct rune_dl_expr **args,
-                             uint32_t arity, enum place place, struct rune_span span)
+static uint32_t resolve_name(struct rune_dl_checker *checker, struct rune_str name,
+                             struct rune_dl_expr **args, uint32_t arity, enum place place,
+                             struct rune_span span)
 {
     const struct builtin *builtin = find_builtin(checker, name);
     struct rune_str literal = {0};
@@ -169,8 +182,10 @@ static uint32_t resolve_name(struct rune_dl_checker *checker, struct rune_str na
         }
         if (arity > RUNE_DL_MAX_ARITY) {
             checker->limit = true;
-            rune_dl_check_fail(checker, span, "RUNE-D0903", "divide it into several relations with a common key",
-                               "`%.*s` has %u columns; %u are possible", RUNE_STR_ARG(name), arity, RUNE_DL_MAX_ARITY);
+            rune_dl_check_fail(checker, span, "RUNE-D0903",
+                               "divide it into several relations with a common key",
+                               "`%.*s` has %u columns; %u are possible", RUNE_STR_ARG(name), arity,
+                               RUNE_DL_MAX_ARITY);
             checker->is_broken = true;
             return UINT32_MAX;
         }
@@ -199,14 +214,17 @@ static void resolve_literal(struct rune_dl_checker *checker, struct rune_dl_lite
         return;
     }
     const struct builtin *builtin = find_builtin(checker, literal->name);
-    if (builtin != NULL && (builtin->builtin == RUNE_DL_PERMIT || builtin->builtin == RUNE_DL_FORBID)) {
+    if (builtin != NULL &&
+        (builtin->builtin == RUNE_DL_PERMIT || builtin->builtin == RUNE_DL_FORBID)) {
         rune_dl_check_fail(checker, literal->span, "RUNE-D0802",
                            "give the condition a relation of its own and use that in both places",
-                           "rules cannot read `%s`: decisions are asked for, not stored", builtin->name);
+                           "rules cannot read `%s`: decisions are asked for, not stored",
+                           builtin->name);
         checker->is_broken = true;
         return;
     }
-    uint32_t index = resolve_name(checker, literal->name, literal->args, literal->arg_count, IN_BODY, literal->span);
+    uint32_t index = resolve_name(checker, literal->name, literal->args, literal->arg_count,
+                                  IN_BODY, literal->span);
     literal->relation = index != UINT32_MAX ? index : 0;
 }
 
@@ -221,8 +239,8 @@ static void resolve_body(struct rune_dl_checker *checker, struct rune_dl_body *b
 
 static bool may_be_entity(const struct rune_dl_expr *expr)
 {
-    return expr->kind == RUNE_DL_VARIABLE || expr->kind == RUNE_DL_WILDCARD || expr->kind == RUNE_DL_ENTITY ||
-           expr->kind == RUNE_DL_INDEX;
+    return expr->kind == RUNE_DL_VARIABLE || expr->kind == RUNE_DL_WILDCARD ||
+           expr->kind == RUNE_DL_ENTITY || expr->kind == RUNE_DL_INDEX;
 }
 
 /* permit and forbid speak of entities, entity.* about one. */
@@ -235,7 +253,8 @@ static void check_entity_args(struct rune_dl_checker *checker, const struct buil
                                                                  : clause->arg_count;
     for (uint32_t i = 0; i < count; i++) {
         if (!may_be_entity(clause->args[i])) {
-            rune_dl_check_fail(checker, clause->args[i]->span, "RUNE-D0805", "entities are written `Type::\"id\"`",
+            rune_dl_check_fail(checker, clause->args[i]->span, "RUNE-D0805",
+                               "entities are written `Type::\"id\"`",
                                "this argument of `%s` can never be an entity", builtin->name);
         }
     }
@@ -249,7 +268,8 @@ static bool check_head(struct rune_dl_checker *checker, const struct rune_dl_rul
     }
     if (!builtin->is_derivable) {
         rune_dl_check_fail(checker, clause->head_span, "RUNE-D0803",
-                           "rules can derive permit, forbid, context, entity.parent, entity.attr and entity.element",
+                           "rules can derive permit, forbid, context, entity.parent, entity.attr "
+                           "and entity.element",
                            "`%s` cannot be derived", builtin->name);
         return false;
     }
@@ -263,8 +283,8 @@ void rune_dl_resolve(struct rune_dl_checker *checker, struct rune_dl_rule *claus
 {
     checker->is_broken = !check_head(checker, clause);
     if (!checker->is_broken) {
-        uint32_t index =
-            resolve_name(checker, clause->head_name, clause->args, clause->arg_count, IN_HEAD, clause->head_span);
+        uint32_t index = resolve_name(checker, clause->head_name, clause->args, clause->arg_count,
+                                      IN_HEAD, clause->head_span);
         clause->head = index != UINT32_MAX ? index : 0;
         if (index != UINT32_MAX) {
             struct rune_dl_relation *relation = &checker->relations.items[index];
@@ -279,10 +299,12 @@ void rune_dl_resolve(struct rune_dl_checker *checker, struct rune_dl_rule *claus
     }
 }
 
-void rune_dl_resolve_declaration(struct rune_dl_checker *checker, const struct rune_dl_declaration *declaration)
+void rune_dl_resolve_declaration(struct rune_dl_checker *checker,
+                                 const struct rune_dl_declaration *declaration)
 {
     struct rune_span none = RUNE_SPAN_NONE;
-    if (find_builtin(checker, declaration->name) != NULL || !check_reserved(checker, declaration->name, none)) {
+    if (find_builtin(checker, declaration->name) != NULL ||
+        !check_reserved(checker, declaration->name, none)) {
         if (find_builtin(checker, declaration->name) != NULL) {
             rune_dl_check_fail(checker, none, "RUNE-D0801", "choose another name for the facts",
                                "the relation `%.*s` is built in and takes no facts from files",
@@ -290,8 +312,8 @@ void rune_dl_resolve_declaration(struct rune_dl_checker *checker, const struct r
         }
         return;
     }
-    uint32_t index =
-        rune_dl_intern_relation(checker, declaration->name, (struct rune_str){0}, declaration->arity, none);
+    uint32_t index = rune_dl_intern_relation(checker, declaration->name, (struct rune_str){0},
+                                             declaration->arity, none);
     if (checker->nomem) {
         return;
     }
@@ -308,20 +330,22 @@ static bool is_defined(const struct rune_dl_relation *relation)
            relation->builtin != RUNE_DL_NOT_BUILTIN;
 }
 
-static void report_undefined(struct rune_dl_checker *checker, const struct rune_dl_relation *relation,
-                             struct rune_str *names, size_t count)
+static void report_undefined(struct rune_dl_checker *checker,
+                             const struct rune_dl_relation *relation, struct rune_str *names,
+                             size_t count)
 {
     char help[256] = "define it by a rule or a fact, by facts/NAME.tsv, or declare it in rune.toml";
     struct rune_str nearest = {0};
-    if (checker->undefined++ < 20) { /* LIMIT: the search for a nearest name costs the number of names */
+    /* LIMIT: the search for a nearest name costs the number of names */
+    if (checker->undefined++ < 20) {
         nearest = rune_str_nearest(relation->name, names, count);
     }
     if (nearest.length > 0) {
-        snprintf(help, sizeof(help), "did you mean `%.*s`?", (int)(nearest.length > 200 ? 200 : nearest.length),
-                 nearest.data);
+        snprintf(help, sizeof(help), "did you mean `%.*s`?",
+                 (int)(nearest.length > 200 ? 200 : nearest.length), nearest.data);
     }
-    rune_dl_check_fail(checker, relation->first, "RUNE-D0301", help, "nothing defines the relation `%.*s`",
-                       RUNE_STR_ARG(relation->name));
+    rune_dl_check_fail(checker, relation->first, "RUNE-D0301", help,
+                       "nothing defines the relation `%.*s`", RUNE_STR_ARG(relation->name));
 }
 
 void rune_dl_resolve_finish(struct rune_dl_checker *checker)
@@ -334,7 +358,8 @@ void rune_dl_resolve_finish(struct rune_dl_checker *checker)
             continue;
         }
         if (names == NULL) {
-            names = RUNE_ARENA_ARRAY(checker->arena, struct rune_str, checker->relations.count + BUILTIN_COUNT);
+            names = RUNE_ARENA_ARRAY(checker->arena, struct rune_str,
+                                     checker->relations.count + BUILTIN_COUNT);
             if (names == NULL) {
                 checker->nomem = true;
                 return;

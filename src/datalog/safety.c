@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* safety: is every variable bound where it must be?
  *
- * What binds: a positive atom binds its variables at once. An equality binds a lone variable on one side when all
- * variables of the other are bound; an aggregate binds its result when its group is bound; `S.contains(X)` binds X
- * when S is bound. These wait as tasks, each with the number of variables it still needs; binding a variable counts
- * down the tasks that wait for it, so the whole is linear in the rule. Braces are checked after their surroundings,
- * with what those bound. */
+ * What binds: a positive atom binds its variables at once. An equality binds a lone variable on one
+ * side when all variables of the other are bound; an aggregate binds its result when its group is
+ * bound; `S.contains(X)` binds X when S is bound. These wait as tasks, each with the number of
+ * variables it still needs; binding a variable counts down the tasks that wait for it, so the whole
+ * is linear in the rule. Braces are checked after their surroundings, with what those bound. */
 #include "datalog/check_int.h"
 
 #define MAX_REPORTED 64u /* LIMIT: unbound variables reported a clause */
@@ -82,7 +82,8 @@ static void run_ready(struct rune_dl_safety *safety)
 {
     while (safety->ready.count > 0 && !safety->checker->nomem) {
         uint32_t variable = safety->ready.items[--safety->ready.count];
-        for (uint32_t at = safety->waiting.items[variable]; at != UINT32_MAX; at = safety->waiters.items[at].next) {
+        for (uint32_t at = safety->waiting.items[variable]; at != UINT32_MAX;
+             at = safety->waiters.items[at].next) {
             struct task *task = &safety->tasks.items[safety->waiters.items[at].task];
             if (--task->waits == 0) {
                 bind(safety, task->target);
@@ -103,7 +104,8 @@ static void wait_for_variable(struct rune_dl_safety *safety, uint32_t variable, 
     safety->checker->nomem |= !RUNE_VEC_PUSH(&safety->waiters, waiter);
 }
 
-static void wait_for_expr(struct rune_dl_safety *safety, const struct rune_dl_expr *expr, uint32_t task)
+static void wait_for_expr(struct rune_dl_safety *safety, const struct rune_dl_expr *expr,
+                          uint32_t task)
 {
     if (expr->kind == RUNE_DL_VARIABLE || expr->kind == RUNE_DL_WILDCARD) {
         wait_for_variable(safety, expr->as.variable, task);
@@ -113,7 +115,8 @@ static void wait_for_expr(struct rune_dl_safety *safety, const struct rune_dl_ex
     }
 }
 
-static void set_level(struct rune_dl_safety *safety, const struct rune_dl_expr *expr, uint32_t level)
+static void set_level(struct rune_dl_safety *safety, const struct rune_dl_expr *expr,
+                      uint32_t level)
 {
     if ((expr->kind == RUNE_DL_VARIABLE || expr->kind == RUNE_DL_WILDCARD) &&
         level < safety->level.items[expr->as.variable]) {
@@ -125,7 +128,8 @@ static void set_level(struct rune_dl_safety *safety, const struct rune_dl_expr *
 }
 
 /* After expand, a variable belongs to the outermost place where it stands. */
-static void set_levels(struct rune_dl_safety *safety, const struct rune_dl_body *body, uint32_t level)
+static void set_levels(struct rune_dl_safety *safety, const struct rune_dl_body *body,
+                       uint32_t level)
 {
     for (uint32_t i = 0; i < body->count; i++) {
         const struct rune_dl_literal *literal = &body->literals[i];
@@ -140,8 +144,8 @@ static void set_levels(struct rune_dl_safety *safety, const struct rune_dl_body 
 }
 
 /* The group of braces at `level`: variables inside that belong further out. */
-static void wait_for_group(struct rune_dl_safety *safety, const struct rune_dl_expr *expr, uint32_t level,
-                           uint32_t task)
+static void wait_for_group(struct rune_dl_safety *safety, const struct rune_dl_expr *expr,
+                           uint32_t level, uint32_t task)
 {
     if ((expr->kind == RUNE_DL_VARIABLE || expr->kind == RUNE_DL_WILDCARD) &&
         safety->level.items[expr->as.variable] < level) {
@@ -152,8 +156,8 @@ static void wait_for_group(struct rune_dl_safety *safety, const struct rune_dl_e
     }
 }
 
-static void wait_for_braces(struct rune_dl_safety *safety, const struct rune_dl_body *body, uint32_t level,
-                            uint32_t task)
+static void wait_for_braces(struct rune_dl_safety *safety, const struct rune_dl_body *body,
+                            uint32_t level, uint32_t task)
 {
     for (uint32_t i = 0; i < body->count; i++) {
         const struct rune_dl_literal *literal = &body->literals[i];
@@ -161,7 +165,8 @@ static void wait_for_braces(struct rune_dl_safety *safety, const struct rune_dl_
             wait_for_group(safety, literal->args[k], level, task);
         }
         for (uint32_t k = 0; k < literal->body_count; k++) {
-            wait_for_braces(safety, &literal->bodies[k], level, task); /* depth: counted by the parser */
+            /* depth: counted by the parser */
+            wait_for_braces(safety, &literal->bodies[k], level, task);
         }
     }
 }
@@ -197,7 +202,8 @@ static void bind_when(struct rune_dl_safety *safety, const struct rune_dl_expr *
     }
 }
 
-static void bind_literal(struct rune_dl_safety *safety, const struct rune_dl_literal *literal, uint32_t level)
+static void bind_literal(struct rune_dl_safety *safety, const struct rune_dl_literal *literal,
+                         uint32_t level)
 {
     uint32_t task;
     switch (literal->kind) {
@@ -220,7 +226,8 @@ static void bind_literal(struct rune_dl_safety *safety, const struct rune_dl_lit
         }
         break;
     case RUNE_DL_AGGREGATE:
-        if (literal->args[0]->kind == RUNE_DL_VARIABLE && (task = add_task(safety, literal->args[0])) != UINT32_MAX) {
+        if (literal->args[0]->kind == RUNE_DL_VARIABLE &&
+            (task = add_task(safety, literal->args[0])) != UINT32_MAX) {
             if (literal->arg_count > 1) {
                 wait_for_group(safety, literal->args[1], level + 1, task);
             }
@@ -249,8 +256,8 @@ static bool was_reported(struct rune_dl_safety *safety, uint32_t offset)
     return safety->places.count > MAX_REPORTED;
 }
 
-static void report(struct rune_dl_safety *safety, const struct rune_dl_expr *expr, enum reason reason,
-                   const char *where)
+static void report(struct rune_dl_safety *safety, const struct rune_dl_expr *expr,
+                   enum reason reason, const char *where)
 {
     const struct rune_dl_variable *variable = &safety->rule->variables[expr->as.variable];
     uint32_t state = safety->reported.items[expr->as.variable];
@@ -264,16 +271,19 @@ static void report(struct rune_dl_safety *safety, const struct rune_dl_expr *exp
     }
     safety->checker->errors--;
     if (expr->kind == RUNE_DL_WILDCARD) {
-        rune_dl_check_fail(safety->checker, expr->span, "RUNE-D0401", "name it, and bind it by an atom of the body",
+        rune_dl_check_fail(safety->checker, expr->span, "RUNE-D0401",
+                           "name it, and bind it by an atom of the body",
                            "`_` stands for any value, but here is one that %s", where);
         return;
     }
-    rune_dl_check_fail(safety->checker, expr->span, "RUNE-D0401",
-                       "bind it by a positive atom, like `p(X)`, or by `X = ...`; arithmetic is not inverted",
-                       "nothing binds the variable `%.*s` that %s", RUNE_STR_ARG(variable->name), where);
+    rune_dl_check_fail(
+        safety->checker, expr->span, "RUNE-D0401",
+        "bind it by a positive atom, like `p(X)`, or by `X = ...`; arithmetic is not inverted",
+        "nothing binds the variable `%.*s` that %s", RUNE_STR_ARG(variable->name), where);
 }
 
-static void need_expr(struct rune_dl_safety *safety, const struct rune_dl_expr *expr, const char *where)
+static void need_expr(struct rune_dl_safety *safety, const struct rune_dl_expr *expr,
+                      const char *where)
 {
     if ((expr->kind == RUNE_DL_VARIABLE || expr->kind == RUNE_DL_WILDCARD) &&
         safety->bound.items[expr->as.variable] == 0) {
@@ -284,7 +294,8 @@ static void need_expr(struct rune_dl_safety *safety, const struct rune_dl_expr *
     }
 }
 
-static void need_group(struct rune_dl_safety *safety, const struct rune_dl_expr *expr, uint32_t level)
+static void need_group(struct rune_dl_safety *safety, const struct rune_dl_expr *expr,
+                       uint32_t level)
 {
     if (expr->kind == RUNE_DL_VARIABLE && safety->level.items[expr->as.variable] < level &&
         safety->bound.items[expr->as.variable] == 0) {
@@ -295,7 +306,8 @@ static void need_group(struct rune_dl_safety *safety, const struct rune_dl_expr 
     }
 }
 
-static void need_groups(struct rune_dl_safety *safety, const struct rune_dl_body *body, uint32_t level)
+static void need_groups(struct rune_dl_safety *safety, const struct rune_dl_body *body,
+                        uint32_t level)
 {
     for (uint32_t i = 0; i < body->count; i++) {
         const struct rune_dl_literal *literal = &body->literals[i];
@@ -308,9 +320,11 @@ static void need_groups(struct rune_dl_safety *safety, const struct rune_dl_body
     }
 }
 
-static void check_body(struct rune_dl_safety *safety, const struct rune_dl_body *body, uint32_t level);
+static void check_body(struct rune_dl_safety *safety, const struct rune_dl_body *body,
+                       uint32_t level);
 
-static void need_literal(struct rune_dl_safety *safety, const struct rune_dl_literal *literal, uint32_t level)
+static void need_literal(struct rune_dl_safety *safety, const struct rune_dl_literal *literal,
+                         uint32_t level)
 {
     switch (literal->kind) {
     case RUNE_DL_ATOM:
@@ -351,7 +365,8 @@ static void need_literal(struct rune_dl_safety *safety, const struct rune_dl_lit
     }
 }
 
-static void check_body(struct rune_dl_safety *safety, const struct rune_dl_body *body, uint32_t level)
+static void check_body(struct rune_dl_safety *safety, const struct rune_dl_body *body,
+                       uint32_t level)
 {
     for (uint32_t i = 0; i < body->count && !safety->checker->nomem; i++) {
         bind_literal(safety, &body->literals[i], level);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stratify: the graph of which relation reads which, its strongly connected components (Tarjan, without recursion),
- * and what follows from them: strata, recursion, request dependence.
+/* stratify: the graph of which relation reads which, its strongly connected components (Tarjan,
+ * without recursion), and what follows from them: strata, recursion, request dependence.
  *
- * An edge goes from a rule's head to each relation of its body; it is negative through `not` and through an
- * aggregate. Components come out of Tarjan's algorithm with what they read first: their numbers are the order of
- * evaluation. A negative edge inside a component is an error; the shortest way back closes the cycle that is shown.
- * Edges that no literal shows: `in` reads entity.parent, entity reads all derived entity data, an attribute read by a
- * variable name reads all of them, and a set attribute is read whole from its derived elements. */
+ * An edge goes from a rule's head to each relation of its body; it is negative through `not` and
+ * through an aggregate. Components come out of Tarjan's algorithm with what they read first: their
+ * numbers are the order of evaluation. A negative edge inside a component is an error; the shortest
+ * way back closes the cycle that is shown. Edges that no literal shows: `in` reads entity.parent,
+ * entity reads all derived entity data, an attribute read by a variable name reads all of them, and
+ * a set attribute is read whole from its derived elements. */
 #include <stdio.h>
 
 #include "base/buf.h"
@@ -24,15 +25,15 @@ struct graph {
 
 /* ---- edges ---- */
 
-static void add_edge(struct rune_dl_checker *checker, uint32_t head, uint32_t body, bool is_negative,
-                     const struct rune_dl_literal *literal)
+static void add_edge(struct rune_dl_checker *checker, uint32_t head, uint32_t body,
+                     bool is_negative, const struct rune_dl_literal *literal)
 {
     struct rune_dl_edge edge = {head, body, is_negative, literal};
     checker->nomem |= !RUNE_VEC_PUSH(&checker->edges, edge);
 }
 
-static void add_body_edges(struct rune_dl_checker *checker, uint32_t head, const struct rune_dl_body *body,
-                           bool is_negative, uint32_t parent)
+static void add_body_edges(struct rune_dl_checker *checker, uint32_t head,
+                           const struct rune_dl_body *body, bool is_negative, uint32_t parent)
 {
     for (uint32_t i = 0; i < body->count; i++) {
         const struct rune_dl_literal *literal = &body->literals[i];
@@ -43,7 +44,8 @@ static void add_body_edges(struct rune_dl_checker *checker, uint32_t head, const
             add_edge(checker, head, parent, negative, literal);
         }
         for (uint32_t k = 0; k < literal->body_count; k++) {
-            add_body_edges(checker, head, &literal->bodies[k], negative, parent); /* depth: counted by the parser */
+            /* depth: counted by the parser */
+            add_body_edges(checker, head, &literal->bodies[k], negative, parent);
         }
     }
 }
@@ -65,15 +67,19 @@ static void add_implied_edge(struct rune_dl_checker *checker, uint32_t reader, u
         add_edge(checker, reader, derived, false, NULL);
     } else if (a->builtin == b->builtin && !has_name(a) && has_name(b)) {
         add_edge(checker, reader, derived, false, NULL);
-    } else if (a->builtin == RUNE_DL_ENTITY_ATTR && b->builtin == RUNE_DL_ENTITY_ELEMENT && same_name) {
-        add_edge(checker, reader, derived, true, NULL); /* the whole set, so all elements come first */
-    } else if (a->builtin == RUNE_DL_ENTITY_ELEMENT && b->builtin == RUNE_DL_ENTITY_ATTR && same_name) {
+    } else if (a->builtin == RUNE_DL_ENTITY_ATTR && b->builtin == RUNE_DL_ENTITY_ELEMENT &&
+               same_name) {
+        /* the whole set, so all elements come first */
+        add_edge(checker, reader, derived, true, NULL);
+    } else if (a->builtin == RUNE_DL_ENTITY_ELEMENT && b->builtin == RUNE_DL_ENTITY_ATTR &&
+               same_name) {
         add_edge(checker, reader, derived, false, NULL);
     }
 }
 
-/* Derived built-ins against all built-ins: few of either, except attribute names, which meet by hand of the name map.
- * LIMIT: beyond a thousand derived names the product would be felt; then only readers without a name are joined. */
+/* Derived built-ins against all built-ins: few of either, except attribute names, which meet by
+ * hand of the name map. LIMIT: beyond a thousand derived names the product would be felt; then only
+ * readers without a name are joined. */
 static void add_implied_edges(struct rune_dl_checker *checker)
 {
     struct rune_vec_u32 builtins = {0};
@@ -100,7 +106,8 @@ static void add_implied_edges(struct rune_dl_checker *checker)
 static uint32_t find_derived_parent(const struct rune_dl_checker *checker)
 {
     for (uint32_t i = 0; i < checker->relations.count; i++) {
-        if (checker->relations.items[i].builtin == RUNE_DL_ENTITY_PARENT && checker->relations.items[i].is_head) {
+        if (checker->relations.items[i].builtin == RUNE_DL_ENTITY_PARENT &&
+            checker->relations.items[i].is_head) {
             return i;
         }
     }
@@ -238,10 +245,12 @@ static bool find_components(struct graph *graph, uint32_t *ret_count)
 
 static bool is_data(enum rune_dl_builtin builtin)
 {
-    return builtin == RUNE_DL_ENTITY_PARENT || builtin == RUNE_DL_ENTITY_ATTR || builtin == RUNE_DL_ENTITY_ELEMENT;
+    return builtin == RUNE_DL_ENTITY_PARENT || builtin == RUNE_DL_ENTITY_ATTR ||
+           builtin == RUNE_DL_ENTITY_ELEMENT;
 }
 
-/* From derived built-ins down: a rule that reads attributes or keys by a variable name cannot be reached. */
+/* From derived built-ins down: a rule that reads attributes or keys by a variable name cannot be
+ * reached. */
 static void check_variable_names(struct graph *graph)
 {
     struct rune_dl_checker *checker = graph->checker;
@@ -249,7 +258,8 @@ static void check_variable_names(struct graph *graph)
     uint32_t tail = 0;
     for (uint32_t i = 0; i < graph->count; i++) {
         const struct rune_dl_relation *relation = &checker->relations.items[i];
-        bool is_derived = relation->is_head && (is_data(relation->builtin) || relation->builtin == RUNE_DL_CONTEXT);
+        bool is_derived = relation->is_head &&
+                          (is_data(relation->builtin) || relation->builtin == RUNE_DL_CONTEXT);
         graph->back[i] = is_derived ? 1 : 0;
         if (is_derived) {
             graph->queue[tail++] = i;
@@ -260,12 +270,14 @@ static void check_variable_names(struct graph *graph)
         for (uint32_t i = graph->start[relation]; i < graph->start[relation + 1]; i++) {
             const struct rune_dl_edge *edge = &checker->edges.items[graph->to[i]];
             const struct rune_dl_relation *body = &checker->relations.items[edge->body];
-            bool by_variable = edge->literal != NULL && !has_name(body) &&
-                               (body->builtin == RUNE_DL_CONTEXT || body->builtin == RUNE_DL_ENTITY_ATTR ||
-                                body->builtin == RUNE_DL_ENTITY_ELEMENT || body->builtin == RUNE_DL_ENTITY_TAG);
+            bool by_variable =
+                edge->literal != NULL && !has_name(body) &&
+                (body->builtin == RUNE_DL_CONTEXT || body->builtin == RUNE_DL_ENTITY_ATTR ||
+                 body->builtin == RUNE_DL_ENTITY_ELEMENT || body->builtin == RUNE_DL_ENTITY_TAG);
             if (by_variable) {
-                rune_dl_check_fail(checker, edge->literal->span, "RUNE-D0806", "write the name as a string here",
-                                   "a variable name in a rule from which entity data or context is derived");
+                rune_dl_check_fail(
+                    checker, edge->literal->span, "RUNE-D0806", "write the name as a string here",
+                    "a variable name in a rule from which entity data or context is derived");
             }
             if (graph->back[edge->body] == 0) {
                 graph->back[edge->body] = 1;
@@ -286,7 +298,8 @@ static void append_name(struct rune_buf *buf, const struct rune_dl_relation *rel
     rune_buf_append_char(buf, '`');
 }
 
-/* The shortest way from `from` to `goal` inside their component, as edges in graph->back; breadth first. */
+/* The shortest way from `from` to `goal` inside their component, as edges in graph->back; breadth
+ * first. */
 static bool search(struct graph *graph, uint32_t from, uint32_t goal)
 {
     uint32_t head = 0;
@@ -299,7 +312,8 @@ static bool search(struct graph *graph, uint32_t from, uint32_t goal)
         uint32_t relation = graph->queue[head++];
         for (uint32_t i = graph->start[relation]; i < graph->start[relation + 1]; i++) {
             uint32_t body = graph->checker->edges.items[graph->to[i]].body;
-            if (graph->component[body] != graph->component[from] || body == from || graph->back[body] != UINT32_MAX) {
+            if (graph->component[body] != graph->component[from] || body == from ||
+                graph->back[body] != UINT32_MAX) {
                 continue;
             }
             graph->back[body] = graph->to[i];
@@ -334,21 +348,25 @@ static void report_cycle(struct graph *graph, const struct rune_dl_edge *negativ
         rune_buf_append_cstr(&text, edge->is_negative ? ", which needs all of " : ", which needs ");
         append_name(&text, &relations[edge->body]);
     }
-    struct rune_span span = negative->literal != NULL ? negative->literal->span : relations[negative->head].first;
-    rune_dl_check_fail(checker, span, "RUNE-D0701", "break the cycle: derive one of these relations without the others",
-                       "a relation depends on itself through a negation or an aggregate: %s", rune_buf_cstr(&text));
+    struct rune_span span =
+        negative->literal != NULL ? negative->literal->span : relations[negative->head].first;
+    rune_dl_check_fail(checker, span, "RUNE-D0701",
+                       "break the cycle: derive one of these relations without the others",
+                       "a relation depends on itself through a negation or an aggregate: %s",
+                       rune_buf_cstr(&text));
     for (uint32_t i = length; i > 0 && length - i < 50; i--) {
         const struct rune_dl_edge *edge = &checker->edges.items[graph->queue[i - 1]];
         if (edge->literal != NULL) {
             rune_diag_note(checker->diag, edge->literal->span, "here `%.*s` reads `%.*s`",
-                           RUNE_STR_ARG(relations[edge->head].name), RUNE_STR_ARG(relations[edge->body].name));
+                           RUNE_STR_ARG(relations[edge->head].name),
+                           RUNE_STR_ARG(relations[edge->body].name));
         }
     }
     rune_buf_fini(&text);
 }
 
-/* One report a component: its first negative edge in order of the text. LIMIT: a search costs the graph, so a program
- * with very many such components has the first hundred shown. */
+/* One report a component: its first negative edge in order of the text. LIMIT: a search costs the
+ * graph, so a program with very many such components has the first hundred shown. */
 static void check_cycles(struct graph *graph, uint32_t components, uint32_t errors_before)
 {
     struct rune_dl_checker *checker = graph->checker;
@@ -363,7 +381,8 @@ static void check_cycles(struct graph *graph, uint32_t components, uint32_t erro
         uint32_t component = graph->component[edge->head];
         /* An implied edge by way of a variable name is that mistake, which has its message. */
         bool is_other = edge->literal == NULL && checker->errors > errors_before;
-        if (edge->is_negative && component == graph->component[edge->body] && !reported[component] && !is_other) {
+        if (edge->is_negative && component == graph->component[edge->body] &&
+            !reported[component] && !is_other) {
             reported[component] = 1;
             count++;
             report_cycle(graph, edge);
@@ -376,8 +395,8 @@ static void check_cycles(struct graph *graph, uint32_t components, uint32_t erro
 
 static bool reads_request(enum rune_dl_builtin builtin)
 {
-    return builtin == RUNE_DL_PRINCIPAL || builtin == RUNE_DL_ACTION || builtin == RUNE_DL_RESOURCE ||
-           builtin == RUNE_DL_CONTEXT;
+    return builtin == RUNE_DL_PRINCIPAL || builtin == RUNE_DL_ACTION ||
+           builtin == RUNE_DL_RESOURCE || builtin == RUNE_DL_CONTEXT;
 }
 
 /* Relations by component, so that what is read comes first. */
@@ -395,7 +414,8 @@ static void order_by_component(struct graph *graph, uint32_t components, uint32_
     }
 }
 
-/* One component, members queue[begin..end): all get the highest stratum and the request dependence of any. */
+/* One component, members queue[begin..end): all get the highest stratum and the request dependence
+ * of any. */
 static uint32_t settle_component(struct graph *graph, uint32_t begin, uint32_t end)
 {
     struct rune_dl_relation *relations = graph->checker->relations.items;
@@ -437,7 +457,8 @@ static void settle(struct graph *graph, uint32_t components, struct rune_dl_prog
     order_by_component(graph, components, slots);
     for (uint32_t begin = 0; begin < graph->count;) {
         uint32_t end = begin + 1;
-        while (end < graph->count && graph->component[graph->queue[end]] == graph->component[graph->queue[begin]]) {
+        while (end < graph->count &&
+               graph->component[graph->queue[end]] == graph->component[graph->queue[begin]]) {
             end++;
         }
         uint32_t stratum = settle_component(graph, begin, end);
@@ -455,9 +476,10 @@ static void check_derived_data(struct rune_dl_checker *checker)
         const struct rune_dl_rule *rule = &checker->rules.items[i];
         const struct rune_dl_relation *relation = &checker->relations.items[rule->head];
         if (is_data(relation->builtin) && relation->depends_on_request && rule->branch == 0) {
-            rune_dl_check_fail(checker, rule->head_span, "RUNE-D0807",
-                               "entity data is the same for every request; derive `context(\"key\", V)` instead",
-                               "`%.*s` is derived from the request", RUNE_STR_ARG(relation->name));
+            rune_dl_check_fail(
+                checker, rule->head_span, "RUNE-D0807",
+                "entity data is the same for every request; derive `context(\"key\", V)` instead",
+                "`%.*s` is derived from the request", RUNE_STR_ARG(relation->name));
         }
     }
 }

@@ -38,7 +38,8 @@ enum rune_err rune_tuples_reserve(struct rune_tuples *tuples, uint64_t rows)
     for (uint32_t i = 0; i < tuples->arity; i++) {
         rune_term *grown = rune_realloc(tuples->columns[i], capacity, sizeof(rune_term));
         if (grown == NULL) {
-            return RUNE_E_NOMEM; /* columns that have grown already are merely larger than `capacity` says */
+            /* columns that have grown already are merely larger than `capacity` says */
+            return RUNE_E_NOMEM;
         }
         tuples->columns[i] = grown;
     }

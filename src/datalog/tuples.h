@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tuples: the base facts of one relation as u32 columns, as read; duplicates allowed until the fixpoint sorts them.
- * Filled by engine/facts (files), datalog/check's facts, and entity data. Heap; growth doubles. */
+/* tuples: the base facts of one relation as u32 columns, as read; duplicates allowed until the
+ * fixpoint sorts them. Filled by engine/facts (files), datalog/check's facts, and entity data.
+ * Heap; growth doubles. */
 #pragma once
 
 #include <stdint.h>

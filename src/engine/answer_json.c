@@ -32,7 +32,8 @@ void rune_answer_raw(struct rune_answer_out *out, const char *bytes, size_t leng
 static size_t escape(unsigned char byte, char escaped[6])
 {
     static const char hex[] = "0123456789abcdef";
-    static const char short_names[32] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+    static const char short_names[32] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
     char name = byte < 0x20 ? short_names[byte] : (char)byte;
     escaped[0] = '\\';
     if (name != 0) {
@@ -148,8 +149,8 @@ const char *rune_outcome_text(enum rune_outcome outcome)
     return texts[outcome];
 }
 
-void rune_answer_decision(struct rune_answer_out *out, const struct rune_decision *decision, uint64_t generation,
-                          const struct rune_answer_debug *debug)
+void rune_answer_decision(struct rune_answer_out *out, const struct rune_decision *decision,
+                          uint64_t generation, const struct rune_answer_debug *debug)
 {
     const char *text = rune_outcome_text(decision->outcome);
     RAW(out, "{\"decision\":\"");
@@ -167,7 +168,8 @@ void rune_answer_decision(struct rune_answer_out *out, const struct rune_decisio
     RAW(out, "}");
 }
 
-void rune_answer_error(struct rune_answer_out *out, const char *code, const char *message, const char *at)
+void rune_answer_error(struct rune_answer_out *out, const char *code, const char *message,
+                       const char *at)
 {
     RAW(out, "{\"error\":{\"code\":");
     rune_answer_string(out, rune_str_from(code));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* answer_json: decisions and errors as the JSON of docs/http-api.md, into memory of a fixed size.
  *
- * Does not know: how a decision was made. Allocates nothing; running out of room is sticky. Used by: decider. */
+ * Does not know: how a decision was made. Allocates nothing; running out of room is sticky. Used
+ * by: decider. */
 #pragma once
 
 #include <stdbool.h>
@@ -29,8 +30,9 @@ struct rune_answer_debug {
 };
 
 /* {"decision", "reasons", "errors"?, "generation", "diagnostics"?}; `debug` NULL: without. */
-void rune_answer_decision(struct rune_answer_out *out, const struct rune_decision *decision, uint64_t generation,
-                          const struct rune_answer_debug *debug);
+void rune_answer_decision(struct rune_answer_out *out, const struct rune_decision *decision,
+                          uint64_t generation, const struct rune_answer_debug *debug);
 
 /* {"error": {"code", "message", "at"?}}; at "" is left out. */
-void rune_answer_error(struct rune_answer_out *out, const char *code, const char *message, const char *at);
+void rune_answer_error(struct rune_answer_out *out, const char *code, const char *message,
+                       const char *at);

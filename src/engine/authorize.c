@@ -20,7 +20,8 @@ struct authorization {
 
 static struct rune_str text_of(const struct authorization *auth, uint32_t text)
 {
-    return rune_terms_string(&auth->image->store.terms, rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, text));
+    return rune_terms_string(&auth->image->store.terms,
+                             rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, text));
 }
 
 static struct rune_str policy_id(const struct authorization *auth, uint32_t policy)
@@ -40,7 +41,8 @@ static int compare_ids(const void *a, const void *b)
 
 static int compare_errors(const void *a, const void *b)
 {
-    return rune_str_compare(((const struct rune_decision_error *)a)->id, ((const struct rune_decision_error *)b)->id);
+    return rune_str_compare(((const struct rune_decision_error *)a)->id,
+                            ((const struct rune_decision_error *)b)->id);
 }
 
 /* Sorted and each once: a rule with branches has one id for all of them. */
@@ -63,12 +65,15 @@ static bool is_forbid_rule(const struct authorization *auth, uint32_t rule)
 {
     const struct rune_store *store = &auth->image->store;
     return rule < store->rule_count &&
-           rune_str_equal(text_of(auth, store->relations[store->rules[rule].head].name), RUNE_STR("forbid"));
+           rune_str_equal(text_of(auth, store->relations[store->rules[rule].head].name),
+                          RUNE_STR("forbid"));
 }
 
-static bool is_strict_policy(const struct authorization *auth, const struct rune_policy_error *error)
+static bool is_strict_policy(const struct authorization *auth,
+                             const struct rune_policy_error *error)
 {
-    return auth->is_strict && auth->image->store.policies[error->policy].effect == RUNE_EFFECT_FORBID;
+    return auth->is_strict &&
+           auth->image->store.policies[error->policy].effect == RUNE_EFFECT_FORBID;
 }
 
 static bool is_strict_rule(const struct authorization *auth, const struct rune_rule_error *error)
@@ -88,8 +93,8 @@ static uint32_t count_forbids(const struct authorization *auth)
     return count;
 }
 
-static uint32_t put_policies(const struct authorization *auth, const uint32_t *policies, uint32_t policy_count,
-                             struct rune_str *ids, uint32_t count)
+static uint32_t put_policies(const struct authorization *auth, const uint32_t *policies,
+                             uint32_t policy_count, struct rune_str *ids, uint32_t count)
 {
     for (uint32_t i = 0; i < policy_count; i++) {
         ids[count++] = policy_id(auth, policies[i]);
@@ -97,8 +102,8 @@ static uint32_t put_policies(const struct authorization *auth, const uint32_t *p
     return count;
 }
 
-static uint32_t put_rules(const struct authorization *auth, const uint32_t *rules, uint32_t rule_count,
-                          struct rune_str *ids, uint32_t count)
+static uint32_t put_rules(const struct authorization *auth, const uint32_t *rules,
+                          uint32_t rule_count, struct rune_str *ids, uint32_t count)
 {
     for (uint32_t i = 0; i < rule_count; i++) {
         ids[count++] = rule_id(auth, rules[i]);
@@ -108,7 +113,8 @@ static uint32_t put_rules(const struct authorization *auth, const uint32_t *rule
 
 static uint32_t put_forbids(const struct authorization *auth, struct rune_str *ids)
 {
-    uint32_t count = put_policies(auth, auth->policies.forbids, auth->policies.forbid_count, ids, 0);
+    uint32_t count =
+        put_policies(auth, auth->policies.forbids, auth->policies.forbid_count, ids, 0);
     count = put_rules(auth, auth->rules.forbids, auth->rules.forbid_count, ids, count);
     for (uint32_t i = 0; auth->is_strict && i < auth->policies.error_count; i++) {
         if (is_strict_policy(auth, &auth->policies.errors[i])) {
@@ -125,7 +131,8 @@ static uint32_t put_forbids(const struct authorization *auth, struct rune_str *i
 
 /* ---- errors ---- */
 
-static bool put_policy_error(const struct authorization *auth, const struct rune_policy_error *error,
+static bool put_policy_error(const struct authorization *auth,
+                             const struct rune_policy_error *error,
                              struct rune_decision_error *ret_error)
 {
     char *memory = rune_arena_alloc(auth->eval->arena, MESSAGE_BYTES);
@@ -160,7 +167,8 @@ static bool put_errors(const struct authorization *auth, struct rune_decision *d
     if (room == 0) {
         return true;
     }
-    struct rune_decision_error *errors = rune_arena_alloc(auth->eval->arena, (size_t)room * sizeof(*errors));
+    struct rune_decision_error *errors =
+        rune_arena_alloc(auth->eval->arena, (size_t)room * sizeof(*errors));
     if (errors == NULL) {
         return false;
     }
@@ -192,16 +200,16 @@ static void finish_limited(struct rune_decision *decision)
     *decision = (struct rune_decision){.outcome = RUNE_DENY, .errors = &error, .error_count = 1};
 }
 
-/* FAILCLOSED: the only place in RUNE that writes RUNE_PERMIT: something permits, nothing forbids, and all of both was
- * computed. False: no memory left for the reasons. */
+/* FAILCLOSED: the only place in RUNE that writes RUNE_PERMIT: something permits, nothing forbids,
+ * and all of both was computed. False: no memory left for the reasons. */
 static bool decision_finish(const struct authorization *auth, struct rune_decision *decision)
 {
     uint32_t forbids = count_forbids(auth);
     uint32_t permits = auth->policies.permit_count + auth->rules.permit_count;
     *decision = (struct rune_decision){.outcome = RUNE_DENY};
     if (forbids + permits > 0) {
-        struct rune_str *reasons =
-            rune_arena_alloc(auth->eval->arena, (size_t)(forbids > 0 ? forbids : permits) * sizeof(*reasons));
+        struct rune_str *reasons = rune_arena_alloc(
+            auth->eval->arena, (size_t)(forbids > 0 ? forbids : permits) * sizeof(*reasons));
         if (reasons == NULL) {
             return false;
         }
@@ -209,7 +217,8 @@ static bool decision_finish(const struct authorization *auth, struct rune_decisi
         if (forbids > 0) {
             count = put_forbids(auth, reasons);
         } else {
-            count = put_policies(auth, auth->policies.permits, auth->policies.permit_count, reasons, 0);
+            count =
+                put_policies(auth, auth->policies.permits, auth->policies.permit_count, reasons, 0);
             count = put_rules(auth, auth->rules.permits, auth->rules.permit_count, reasons, count);
         }
         decision->reasons = reasons;
@@ -228,7 +237,8 @@ static bool list_matched(const struct authorization *auth, struct rune_decision 
     if (ids == NULL) {
         return false;
     }
-    uint32_t count = put_policies(auth, auth->policies.permits, auth->policies.permit_count, ids, 0);
+    uint32_t count =
+        put_policies(auth, auth->policies.permits, auth->policies.permit_count, ids, 0);
     count = put_policies(auth, auth->policies.forbids, auth->policies.forbid_count, ids, count);
     decision->matched_policies = ids;
     decision->matched_policy_count = sort_ids(ids, count);
@@ -269,10 +279,12 @@ static enum rune_err ask_timed(struct authorization *auth)
 }
 
 /* FAILCLOSED: without its context a decision is a DENY. */
-static void finish_failed(const struct authorization *auth, const struct rune_derived_failure *failure,
+static void finish_failed(const struct authorization *auth,
+                          const struct rune_derived_failure *failure,
                           struct rune_decision *decision)
 {
-    struct rune_decision_error *error = RUNE_ARENA_NEW(auth->eval->arena, struct rune_decision_error);
+    struct rune_decision_error *error =
+        RUNE_ARENA_NEW(auth->eval->arena, struct rune_decision_error);
     char *memory = rune_arena_alloc(auth->eval->arena, MESSAGE_BYTES);
     if (error == NULL || memory == NULL) {
         finish_limited(decision);
@@ -280,7 +292,8 @@ static void finish_failed(const struct authorization *auth, const struct rune_de
     }
     struct rune_str key = rune_terms_string(&auth->image->store.terms, failure->key);
     struct rune_buf message = RUNE_BUF_FIXED(memory, MESSAGE_BYTES);
-    rune_buf_printf(&message, "%s.%.*s", failure->what, key.length < 200 ? (int)key.length : 200, key.data);
+    rune_buf_printf(&message, "%s.%.*s", failure->what, key.length < 200 ? (int)key.length : 200,
+                    key.data);
     *error = (struct rune_decision_error){
         .id = RUNE_STR(""), .code = failure->code, .message = {message.data, message.length}};
     *decision = (struct rune_decision){.outcome = RUNE_DENY, .errors = error, .error_count = 1};
@@ -291,11 +304,12 @@ static enum rune_err add_context(struct authorization *auth, struct rune_request
                                  struct rune_derived_failure *ret_failure)
 {
     const struct rune_image *image = auth->image;
-    bool checks = (image->store.manifest->flags & RUNE_MANIFEST_VALIDATE_REQUESTS) != 0 && image->schema.words != NULL;
+    bool checks = (image->store.manifest->flags & RUNE_MANIFEST_VALIDATE_REQUESTS) != 0 &&
+                  image->schema.words != NULL;
     *request = *auth->eval->request;
     auth->eval->request = request;
-    return rune_derived_context_add(&image->derived_context, auth->eval, checks ? &image->schema : NULL, request,
-                                    ret_failure);
+    return rune_derived_context_add(&image->derived_context, auth->eval,
+                                    checks ? &image->schema : NULL, request, ret_failure);
 }
 
 void rune_authorize(struct rune_eval *eval, const struct rune_image *image, unsigned flags,
@@ -309,14 +323,15 @@ void rune_authorize(struct rune_eval *eval, const struct rune_image *image, unsi
     const struct rune_request *given = eval->request;
     struct rune_request request;
     struct rune_derived_failure failure = {0};
-    enum rune_err err = image->derived_context.count > 0 ? add_context(&auth, &request, &failure) : RUNE_OK;
+    enum rune_err err =
+        image->derived_context.count > 0 ? add_context(&auth, &request, &failure) : RUNE_OK;
     if (err == RUNE_OK && failure.code == NULL) {
         err = (flags & RUNE_AUTHORIZE_TIMED) != 0 ? ask_timed(&auth) : ask(&auth);
     }
     if (failure.code != NULL && err == RUNE_OK) {
         finish_failed(&auth, &failure, ret_decision);
     } else if (err != RUNE_OK || !decision_finish(&auth, ret_decision) ||
-        ((flags & RUNE_AUTHORIZE_LISTED) != 0 && !list_matched(&auth, ret_decision))) {
+               ((flags & RUNE_AUTHORIZE_LISTED) != 0 && !list_matched(&auth, ret_decision))) {
         finish_limited(ret_decision);
     }
     eval->request = given;

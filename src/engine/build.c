@@ -38,7 +38,8 @@ static void tell(const struct rune_build *build, const char *what)
 
 enum rune_err rune_build_stage(struct rune_build *build, enum rune_err err)
 {
-    if (err == RUNE_E_BUNDLE || err == RUNE_E_SYNTAX || err == RUNE_E_INVALID || err == RUNE_E_SCHEMA) {
+    if (err == RUNE_E_BUNDLE || err == RUNE_E_SYNTAX || err == RUNE_E_INVALID ||
+        err == RUNE_E_SCHEMA) {
         build->has_mistakes = true;
         return RUNE_OK;
     }
@@ -107,7 +108,8 @@ static enum rune_err number_sources(struct rune_build *build)
         if (number == 0) {
             continue;
         }
-        const struct rune_image_source source = {.length = file->source.length, .offset = build->source_bytes};
+        const struct rune_image_source source = {.length = file->source.length,
+                                                 .offset = build->source_bytes};
         if (!RUNE_VEC_PUSH(&build->sources, source) || !RUNE_VEC_PUSH(&build->source_files, i)) {
             return RUNE_E_NOMEM;
         }
@@ -123,8 +125,8 @@ static enum rune_err read_entities(struct rune_build *build)
     const struct rune_bundle *bundle = &build->bundle;
     for (uint32_t i = rune_bundle_next(bundle, RUNE_BUNDLE_ENTITIES, 0); i < bundle->count;
          i = rune_bundle_next(bundle, RUNE_BUNDLE_ENTITIES, i + 1)) {
-        enum rune_err err =
-            rune_build_stage(build, rune_entity_table_read(&build->entities, &bundle->files[i].source, build->diag));
+        enum rune_err err = rune_build_stage(
+            build, rune_entity_table_read(&build->entities, &bundle->files[i].source, build->diag));
         if (err != RUNE_OK) {
             return err;
         }
@@ -135,7 +137,9 @@ static enum rune_err read_entities(struct rune_build *build)
 static enum rune_err close_entities(struct rune_build *build)
 {
     enum rune_err err = rune_entity_table_extend(&build->entities);
-    return err == RUNE_OK ? rune_build_stage(build, rune_entity_table_close(&build->entities, build->diag)) : err;
+    return err == RUNE_OK
+               ? rune_build_stage(build, rune_entity_table_close(&build->entities, build->diag))
+               : err;
 }
 
 static enum rune_err index_policies(struct rune_build *build)
@@ -181,7 +185,8 @@ static enum rune_err read_sources(struct rune_build *build, const char *path)
         err = number_sources(build);
     }
     if (err == RUNE_OK) {
-        err = rune_build_stage(build, rune_manifest_read(&build->bundle, &build->arena, &build->manifest, build->diag));
+        err = rune_build_stage(build, rune_manifest_read(&build->bundle, &build->arena,
+                                                         &build->manifest, build->diag));
     }
     return err == RUNE_OK ? parse_sources(build) : err;
 }
@@ -326,7 +331,8 @@ static enum rune_err check_files(struct rune_build *build, bool is_whole, bool n
 {
     enum rune_err err = number_sources(build);
     if (err == RUNE_OK) {
-        err = rune_build_stage(build, rune_manifest_read(&build->bundle, &build->arena, &build->manifest, build->diag));
+        err = rune_build_stage(build, rune_manifest_read(&build->bundle, &build->arena,
+                                                         &build->manifest, build->diag));
     }
     if (err == RUNE_OK) {
         err = parse_sources(build);
@@ -354,17 +360,19 @@ static void add_links(struct rune_bundle *bundle, struct rune_str links)
 }
 
 enum rune_err rune_build_check_links(const char *const *paths, size_t count, struct rune_str links,
-                                     const struct rune_build_options *options, struct rune_build_result *ret_result,
-                                     struct rune_diag *diag)
+                                     const struct rune_build_options *options,
+                                     struct rune_build_result *ret_result, struct rune_diag *diag)
 {
     static const struct rune_build_options defaults = RUNE_BUILD_OPTIONS_INIT;
     struct rune_build build;
-    if (links.length >= UINT32_MAX || (options != NULL && options->version > RUNE_BUILD_OPTIONS_VERSION)) {
+    if (links.length >= UINT32_MAX ||
+        (options != NULL && options->version > RUNE_BUILD_OPTIONS_VERSION)) {
         return RUNE_E_INVALID;
     }
     enum rune_err err = build_init(&build, options != NULL ? options : &defaults, diag);
     if (err == RUNE_OK) {
-        err = rune_build_stage(&build, rune_bundle_collect(paths, count, &build.arena, &build.bundle, diag));
+        err = rune_build_stage(
+            &build, rune_bundle_collect(paths, count, &build.arena, &build.bundle, diag));
     }
     if (err == RUNE_OK && links.length > 0) {
         add_links(&build.bundle, links);
@@ -379,14 +387,15 @@ enum rune_err rune_build_check_links(const char *const *paths, size_t count, str
     return err;
 }
 
-enum rune_err rune_build_check_files(const char *const *paths, size_t count, const struct rune_build_options *options,
+enum rune_err rune_build_check_files(const char *const *paths, size_t count,
+                                     const struct rune_build_options *options,
                                      struct rune_build_result *ret_result, struct rune_diag *diag)
 {
     return rune_build_check_links(paths, count, (struct rune_str){0}, options, ret_result, diag);
 }
 
-static enum rune_err build_texts(const struct rune_build_texts *texts, int fd, struct rune_build_result *ret_result,
-                                 struct rune_diag *diag)
+static enum rune_err build_texts(const struct rune_build_texts *texts, int fd,
+                                 struct rune_build_result *ret_result, struct rune_diag *diag)
 {
     static const struct rune_build_options defaults = RUNE_BUILD_OPTIONS_INIT;
     struct rune_build build;
@@ -397,7 +406,8 @@ static enum rune_err build_texts(const struct rune_build_texts *texts, int fd, s
         err = number_sources(&build);
     }
     if (err == RUNE_OK) { /* no file of that kind: the defaults */
-        err = rune_build_stage(&build, rune_manifest_read(&build.bundle, &build.arena, &build.manifest, diag));
+        err = rune_build_stage(
+            &build, rune_manifest_read(&build.bundle, &build.arena, &build.manifest, diag));
     }
     if (err == RUNE_OK) {
         build.manifest.validate_requests = texts->validate_requests;
@@ -412,8 +422,8 @@ static enum rune_err build_texts(const struct rune_build_texts *texts, int fd, s
     return err;
 }
 
-enum rune_err rune_build_texts(const struct rune_build_texts *texts, int *ret_fd, struct rune_build_result *ret_result,
-                               struct rune_diag *diag)
+enum rune_err rune_build_texts(const struct rune_build_texts *texts, int *ret_fd,
+                               struct rune_build_result *ret_result, struct rune_diag *diag)
 {
     int fd;
     enum rune_err err = rune_image_memfd_create("rune-image", &fd);
@@ -432,8 +442,9 @@ enum rune_err rune_build_texts(const struct rune_build_texts *texts, int *ret_fd
     return RUNE_OK;
 }
 
-enum rune_err rune_build_memory(const char *path, const struct rune_build_options *options, int *ret_fd,
-                                struct rune_build_result *ret_result, struct rune_diag *diag)
+enum rune_err rune_build_memory(const char *path, const struct rune_build_options *options,
+                                int *ret_fd, struct rune_build_result *ret_result,
+                                struct rune_diag *diag)
 {
     int fd;
     enum rune_err err = rune_image_memfd_create("rune-image", &fd);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sections are the arrays as they stand; only the manifest and the sources' bytes are put together here. */
+/* Sections are the arrays as they stand; only the manifest and the sources' bytes are put together
+ * here. */
 #include "engine/build_int.h"
 
 #include <string.h>
@@ -24,7 +25,8 @@ static void add(struct parts *parts, enum rune_section id, const void *data, uin
 static enum rune_err put_text(struct rune_build *build, struct rune_str text, uint32_t *ret_text)
 {
     rune_term term;
-    enum rune_err err = rune_dict_string(build->dict, text.data != NULL ? text : RUNE_STR(""), &term);
+    enum rune_err err =
+        rune_dict_string(build->dict, text.data != NULL ? text : RUNE_STR(""), &term);
     if (err == RUNE_OK) {
         *ret_text = rune_term_index(term);
     }
@@ -93,7 +95,8 @@ static enum rune_err put_sources(struct rune_build *build, char **ret_bytes)
     }
     enum rune_err err = RUNE_OK;
     for (size_t i = 0; i < build->sources.count && err == RUNE_OK; i++) {
-        const struct rune_source *source = &build->bundle.files[build->source_files.items[i]].source;
+        const struct rune_source *source =
+            &build->bundle.files[build->source_files.items[i]].source;
         struct rune_image_source *entry = &build->sources.items[i];
         err = put_text(build, rune_str_from(source->path), &entry->path);
         if (source->length > 0) {
@@ -112,8 +115,10 @@ static enum rune_err put_sources(struct rune_build *build, char **ret_bytes)
 
 static void add_dictionary(struct parts *parts, const struct rune_terms *terms)
 {
-    add(parts, RUNE_SECTION_STRING_OFFSET, terms->string_offsets, (uint64_t)terms->string_count + 1);
-    add(parts, RUNE_SECTION_STRING_BYTES, terms->string_bytes, terms->string_offsets[terms->string_count]);
+    add(parts, RUNE_SECTION_STRING_OFFSET, terms->string_offsets,
+        (uint64_t)terms->string_count + 1);
+    add(parts, RUNE_SECTION_STRING_BYTES, terms->string_bytes,
+        terms->string_offsets[terms->string_count]);
     add(parts, RUNE_SECTION_ENTITY_TYPE, terms->entity_type, terms->entity_count);
     add(parts, RUNE_SECTION_ENTITY_ID, terms->entity_id, terms->entity_count);
     add(parts, RUNE_SECTION_LONG, terms->longs, terms->long_count);
@@ -129,7 +134,8 @@ static void add_entities(struct parts *parts, const struct rune_entity_table *ta
 {
     add(parts, RUNE_SECTION_ENTITY_ATTRS, table->attrs.items, table->attrs.count);
     add(parts, RUNE_SECTION_ENTITY_ANCESTORS, table->ancestors.items, table->ancestors.count);
-    add(parts, RUNE_SECTION_ENTITY_TAGS, table->tags.items, table->has_tags ? table->tags.count : 0);
+    add(parts, RUNE_SECTION_ENTITY_TAGS, table->tags.items,
+        table->has_tags ? table->tags.count : 0);
     add(parts, RUNE_SECTION_ENTITY_FLAGS, table->flags.items, table->flags.count);
 }
 
@@ -143,7 +149,8 @@ static void add_policies(struct parts *parts, const struct rune_cedar_program *p
     add(parts, RUNE_SECTION_ANNOTATION, program->annotations.items, program->annotations.count);
     add(parts, RUNE_SECTION_POLICY_INDEX, index->slots.items, index->slots.count);
     add(parts, RUNE_SECTION_POLICY_LIST, index->list.items, index->list.count);
-    add(parts, RUNE_SECTION_ANCESTOR_SCOPE, index->ancestor_scopes.items, index->ancestor_scopes.count);
+    add(parts, RUNE_SECTION_ANCESTOR_SCOPE, index->ancestor_scopes.items,
+        index->ancestor_scopes.count);
 }
 
 static void add_rules(struct parts *parts, const struct rune_dl_result *derived)
@@ -176,11 +183,12 @@ enum rune_err rune_build_write(struct rune_build *build, int fd)
         add_entities(&parts, &build->entities);
         add_policies(&parts, &build->program, &build->index);
         add_rules(&parts, &build->derived);
-        add(&parts, RUNE_SECTION_SCHEMA, build->schema.words, build->schema.words != NULL ? build->schema.count : 0);
+        add(&parts, RUNE_SECTION_SCHEMA, build->schema.words,
+            build->schema.words != NULL ? build->schema.count : 0);
         add(&parts, RUNE_SECTION_SOURCE, build->sources.items, build->sources.count);
         add(&parts, RUNE_SECTION_SOURCE_BYTES, source_bytes, build->source_bytes);
-        err = rune_image_write(fd, parts.items, parts.count, build->options->max_image_bytes, build->result.sha256,
-                               &build->result.image_bytes, build->diag);
+        err = rune_image_write(fd, parts.items, parts.count, build->options->max_image_bytes,
+                               build->result.sha256, &build->result.image_bytes, build->diag);
     }
     rune_free(source_bytes);
     return err;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* build_int: one build on its way from sources to sections. Private to engine/build*.c.
  *
- * Stages run in the order of the functions below. A stage that finds mistakes in the bundle reports them and marks the
- * build as failed; later stages go on as far as what they need is there, so that all mistakes are found in one go.
- * A function returns an error only for what ends the build: memory, limits, input and output. */
+ * Stages run in the order of the functions below. A stage that finds mistakes in the bundle reports
+ * them and marks the build as failed; later stages go on as far as what they need is there, so that
+ * all mistakes are found in one go. A function returns an error only for what ends the build:
+ * memory, limits, input and output. */
 #pragma once
 
 #include <stdbool.h>
@@ -37,7 +38,7 @@ struct rune_build {
     struct rune_diag *diag;
     struct rune_arena arena; /* everything that is parsed */
     struct rune_dict *dict;
-    bool has_mistakes; /* the bundle's: reported */
+    bool has_mistakes;    /* the bundle's: reported */
     bool ids_by_position; /* policyN whatever @id says: conformance */
 
     struct rune_bundle bundle;
@@ -67,7 +68,7 @@ struct rune_build {
     struct rune_dl_program rules;
     bool rules_checked;
     struct rune_dl_result derived;
-    uint32_t rule_count; /* as written */
+    uint32_t rule_count;          /* as written */
     uint64_t derived_entity_data; /* parents, attributes and elements that rules added */
 
     uint64_t began_ns, phase_ns; /* CPU time of the thread */
@@ -99,7 +100,8 @@ RUNE_MUST_USE enum rune_err rune_build_read_facts(struct rune_build *build);
 RUNE_MUST_USE enum rune_err rune_build_check_rules(struct rune_build *build);
 RUNE_MUST_USE enum rune_err rune_build_evaluate_rules(struct rune_build *build);
 
-/* What evaluation reads beside program and facts, as the entity tables stand now. fini also after an error. */
+/* What evaluation reads beside program and facts, as the entity tables stand now. fini also after
+ * an error. */
 struct rune_build_rule_input {
     struct rune_dl_entities entities;
     struct rune_dl_options options;
@@ -111,14 +113,17 @@ void rune_build_rule_input_fini(struct rune_build_rule_input *input);
 
 /* ---- build_derive.c ---- */
 
-/* Adds what rules derive of entity.parent, entity.attr and entity.element to the entity tables; the rest of the rules is
- * in `ret_program` (in the build's arena). RUNE_E_BUNDLE: mistakes, reported; and as rune_dl_evaluate. */
-RUNE_MUST_USE enum rune_err rune_build_derive_entities(struct rune_build *build, const struct rune_tuples *facts,
+/* Adds what rules derive of entity.parent, entity.attr and entity.element to the entity tables; the
+ * rest of the rules is in `ret_program` (in the build's arena). RUNE_E_BUNDLE: mistakes, reported;
+ * and as rune_dl_evaluate. */
+RUNE_MUST_USE enum rune_err rune_build_derive_entities(struct rune_build *build,
+                                                       const struct rune_tuples *facts,
                                                        struct rune_dl_program *ret_program);
 
-/* Set attributes whose elements are derived need not be in entity documents: `relax` makes them optional in the schema
- * until `require`, which must follow. */
-RUNE_MUST_USE enum rune_err rune_build_relax_sets(struct rune_build *build, struct rune_vec_u32 *relaxed);
+/* Set attributes whose elements are derived need not be in entity documents: `relax` makes them
+ * optional in the schema until `require`, which must follow. */
+RUNE_MUST_USE enum rune_err rune_build_relax_sets(struct rune_build *build,
+                                                  struct rune_vec_u32 *relaxed);
 void rune_build_require_sets(struct rune_build *build, struct rune_vec_u32 *relaxed);
 
 /* ---- build_image.c ---- */

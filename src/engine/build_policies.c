@@ -36,7 +36,8 @@ static enum rune_err number(struct rune_build *build, struct rune_cedar_policy *
 
 /* ---- stages ---- */
 
-/* Policies beside one with mistakes are numbered too, so that their ids are checked in the same run. */
+/* Policies beside one with mistakes are numbered too, so that their ids are checked in the same
+ * run. */
 static enum rune_err parse_file(struct rune_build *build, const struct rune_source *source)
 {
     struct rune_cedar_policies parsed = {0};
@@ -76,8 +77,8 @@ enum rune_err rune_build_read_links(struct rune_build *build)
          i = rune_bundle_next(bundle, RUNE_BUNDLE_LINKS, i + 1)) {
         struct rune_cedar_link *links;
         uint32_t count;
-        enum rune_err err =
-            rune_cedar_links_parse(&bundle->files[i].source, &build->arena, &links, &count, build->diag);
+        enum rune_err err = rune_cedar_links_parse(&bundle->files[i].source, &build->arena, &links,
+                                                   &count, build->diag);
         if (err != RUNE_OK) {
             err = rune_build_stage(build, err);
             count = 0;
@@ -128,6 +129,7 @@ enum rune_err rune_build_compile_policies(struct rune_build *build)
         return RUNE_OK;
     }
     const struct rune_cedar_policies policies = all_policies(build);
-    return rune_build_stage(build, rune_cedar_compile(&policies, build->dict, rune_build_source_index, build,
-                                                      &build->program, build->diag));
+    return rune_build_stage(build,
+                            rune_cedar_compile(&policies, build->dict, rune_build_source_index,
+                                               build, &build->program, build->diag));
 }

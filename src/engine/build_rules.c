@@ -3,15 +3,16 @@
 
 #include "base/alloc.h"
 
-/* The branches of one rule share its id. A fact needs none, unless it decides: `permit(U, A, R).` */
+/* The branches of one rule share its id. A fact needs none, unless it decides: `permit(U, A, R).`
+ */
 static bool has_id(const struct rune_dl_rule *rule)
 {
     return rule->body.count > 0 || rune_str_equal(rule->head_name, RUNE_STR("permit")) ||
            rune_str_equal(rule->head_name, RUNE_STR("forbid"));
 }
 
-/* How the actions of the schema declare a key of the context: [type, 1 if required] in the words, the required one if
- * they differ; NULL: none does. */
+/* How the actions of the schema declare a key of the context: [type, 1 if required] in the words,
+ * the required one if they differ; NULL: none does. */
 static const uint32_t *find_key(const struct rune_build *build, struct rune_str key)
 {
     const struct rune_schema *schema = &build->schema;
@@ -37,18 +38,21 @@ static enum rune_err check_names(const struct rune_build *build)
     for (uint32_t i = 0; i < build->rules.rule_count; i++) {
         const struct rune_dl_rule *rule = &build->rules.rules[i];
         const struct rune_dl_relation *relation = &build->rules.relations[rule->head];
-        bool has_name = relation->builtin == RUNE_DL_CONTEXT || relation->builtin == RUNE_DL_ENTITY_ATTR ||
+        bool has_name = relation->builtin == RUNE_DL_CONTEXT ||
+                        relation->builtin == RUNE_DL_ENTITY_ATTR ||
                         relation->builtin == RUNE_DL_ENTITY_ELEMENT;
         if (has_name && relation->literal.length == 0) {
-            rune_diag_report(build->diag, RUNE_ERROR, "RUNE-B0401", rule->head_span, "give it a name",
-                             "`%.*s` cannot be derived with an empty name", RUNE_STR_ARG(relation->name));
+            rune_diag_report(build->diag, RUNE_ERROR, "RUNE-B0401", rule->head_span,
+                             "give it a name", "`%.*s` cannot be derived with an empty name",
+                             RUNE_STR_ARG(relation->name));
             err = RUNE_E_BUNDLE;
         }
     }
     return err;
 }
 
-/* Keys of the context that rules derive: the schema must have a place for them, which requests may leave empty. */
+/* Keys of the context that rules derive: the schema must have a place for them, which requests may
+ * leave empty. */
 static enum rune_err check_heads(const struct rune_build *build)
 {
     enum rune_err err = RUNE_OK;
@@ -62,12 +66,14 @@ static enum rune_err check_heads(const struct rune_build *build)
         last = rule->head;
         const uint32_t *declared = find_key(build, relation->literal);
         if (declared == NULL || declared[1] != 0) {
-            rune_diag_report(build->diag, RUNE_ERROR, "RUNE-B0406", rule->head_span,
-                             declared == NULL ? "declare it in the schema, with `?` behind its name"
-                                              : "write `?` behind its name in the schema",
-                             declared == NULL ? "no action of the schema has `%.*s` in its context"
-                                              : "`%.*s` is derived, so it must be declared optional in the context",
-                             RUNE_STR_ARG(relation->literal));
+            rune_diag_report(
+                build->diag, RUNE_ERROR, "RUNE-B0406", rule->head_span,
+                declared == NULL ? "declare it in the schema, with `?` behind its name"
+                                 : "write `?` behind its name in the schema",
+                declared == NULL
+                    ? "no action of the schema has `%.*s` in its context"
+                    : "`%.*s` is derived, so it must be declared optional in the context",
+                RUNE_STR_ARG(relation->literal));
             err = RUNE_E_BUNDLE;
         }
     }
@@ -79,8 +85,9 @@ enum rune_err rune_build_parse_rules(struct rune_build *build)
     const struct rune_bundle *bundle = &build->bundle;
     for (uint32_t i = rune_bundle_next(bundle, RUNE_BUNDLE_RULES, 0); i < bundle->count;
          i = rune_bundle_next(bundle, RUNE_BUNDLE_RULES, i + 1)) {
-        enum rune_err err = rune_build_stage(build, rune_dl_parse(&bundle->files[i].source, RUNE_DL_BUNDLE,
-                                                                  &build->arena, &build->clauses, build->diag));
+        enum rune_err err =
+            rune_build_stage(build, rune_dl_parse(&bundle->files[i].source, RUNE_DL_BUNDLE,
+                                                  &build->arena, &build->clauses, build->diag));
         if (err != RUNE_OK) {
             return err;
         }
@@ -102,14 +109,16 @@ static void facts_progress(void *context, uint64_t done_bytes, uint64_t total_by
 {
     const struct rune_build *build = context;
     if (build->options->progress != NULL) {
-        build->options->progress(build->options->progress_context, "reading facts, bytes", done_bytes, total_bytes);
+        build->options->progress(build->options->progress_context, "reading facts, bytes",
+                                 done_bytes, total_bytes);
     }
 }
 
 enum rune_err rune_build_read_facts(struct rune_build *build)
 {
-    return rune_build_stage(build, rune_facts_read(&build->bundle, &build->manifest, &build->arena, build->dict,
-                                                   facts_progress, build, &build->facts, build->diag));
+    return rune_build_stage(build, rune_facts_read(&build->bundle, &build->manifest, &build->arena,
+                                                   build->dict, facts_progress, build,
+                                                   &build->facts, build->diag));
 }
 
 enum rune_err rune_build_check_rules(struct rune_build *build)
@@ -120,8 +129,8 @@ enum rune_err rune_build_check_rules(struct rune_build *build)
     if (err != RUNE_OK) {
         return err;
     }
-    err = rune_dl_check(&build->clauses, declarations, count, RUNE_DL_BUNDLE, &build->arena, &build->rules,
-                        build->diag);
+    err = rune_dl_check(&build->clauses, declarations, count, RUNE_DL_BUNDLE, &build->arena,
+                        &build->rules, build->diag);
     if (err == RUNE_OK) {
         err = check_heads(build);
     }
@@ -133,7 +142,8 @@ enum rune_err rune_build_check_rules(struct rune_build *build)
 }
 
 /* Direct parents as the two columns that rules read. */
-static enum rune_err put_parents(const struct rune_build *build, struct rune_build_rule_input *input)
+static enum rune_err put_parents(const struct rune_build *build,
+                                 struct rune_build_rule_input *input)
 {
     size_t count = build->entities.parents.count;
     rune_term *both = rune_calloc(2 * count + 1, sizeof(*both));
@@ -151,24 +161,27 @@ static enum rune_err put_parents(const struct rune_build *build, struct rune_bui
     return RUNE_OK;
 }
 
-enum rune_err rune_build_rule_input(const struct rune_build *build, struct rune_build_rule_input *ret_input)
+enum rune_err rune_build_rule_input(const struct rune_build *build,
+                                    struct rune_build_rule_input *ret_input)
 {
     const struct rune_entity_table *table = &build->entities;
     *ret_input = (struct rune_build_rule_input){
-        .entities = {
-            .attrs = table->attrs.items,
-            .ancestors = table->ancestors.items,
-            .tags = table->has_tags ? table->tags.items : NULL,
-            .flags = table->flags.items,
-            .count = (uint32_t)table->flags.count,
-        },
-        .options = {
-            .storing = RUNE_DL_STORE_WHAT_PAYS,
-            .max_tuples = build->options->max_facts,
-            .max_memory_bytes = build->options->max_memory_bytes,
-            .progress = build->options->progress,
-            .progress_context = build->options->progress_context,
-        },
+        .entities =
+            {
+                .attrs = table->attrs.items,
+                .ancestors = table->ancestors.items,
+                .tags = table->has_tags ? table->tags.items : NULL,
+                .flags = table->flags.items,
+                .count = (uint32_t)table->flags.count,
+            },
+        .options =
+            {
+                .storing = RUNE_DL_STORE_WHAT_PAYS,
+                .max_tuples = build->options->max_facts,
+                .max_memory_bytes = build->options->max_memory_bytes,
+                .progress = build->options->progress,
+                .progress_context = build->options->progress_context,
+            },
     };
     return put_parents(build, ret_input);
 }
@@ -192,8 +205,8 @@ static enum rune_err evaluate(struct rune_build *build, struct rune_tuples *fact
     struct rune_build_rule_input input;
     err = rune_build_rule_input(build, &input);
     if (err == RUNE_OK) {
-        err = rune_dl_evaluate(&program, facts, &input.entities, build->dict, &input.options, rune_build_source_index,
-                               build, &build->derived, build->diag);
+        err = rune_dl_evaluate(&program, facts, &input.entities, build->dict, &input.options,
+                               rune_build_source_index, build, &build->derived, build->diag);
     }
     if (err == RUNE_OK) {
         build->derived.derived_facts += build->derived_entity_data;

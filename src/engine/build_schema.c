@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The schema of a bundle: fragments of both syntaxes, merged, and the words that requests are checked against. */
+/* The schema of a bundle: fragments of both syntaxes, merged, and the words that requests are
+ * checked against. */
 #include "cedar/schema_image.h"
 #include "engine/build_int.h"
 
@@ -9,12 +10,14 @@ static enum rune_err parse_fragments(struct rune_build *build, enum rune_bundle_
                                      struct vec_fragment *fragments, bool *failed)
 {
     const struct rune_bundle *bundle = &build->bundle;
-    for (uint32_t i = rune_bundle_next(bundle, kind, 0); i < bundle->count; i = rune_bundle_next(bundle, kind, i + 1)) {
+    for (uint32_t i = rune_bundle_next(bundle, kind, 0); i < bundle->count;
+         i = rune_bundle_next(bundle, kind, i + 1)) {
         const struct rune_source *source = &bundle->files[i].source;
         struct rune_schema_fragment fragment;
-        enum rune_err err = kind == RUNE_BUNDLE_SCHEMA
-                                ? rune_schema_parse(source, &build->arena, &fragment, build->diag)
-                                : rune_schema_parse_json(source, &build->arena, &fragment, build->diag);
+        enum rune_err err =
+            kind == RUNE_BUNDLE_SCHEMA
+                ? rune_schema_parse(source, &build->arena, &fragment, build->diag)
+                : rune_schema_parse_json(source, &build->arena, &fragment, build->diag);
         if (err == RUNE_OK) {
             err = RUNE_VEC_PUSH(fragments, fragment) ? RUNE_OK : RUNE_E_NOMEM;
         } else {
@@ -30,8 +33,8 @@ static enum rune_err parse_fragments(struct rune_build *build, enum rune_bundle_
 
 static enum rune_err resolve(struct rune_build *build, const struct vec_fragment *fragments)
 {
-    enum rune_err err = rune_schema_resolve(fragments->items, (uint32_t)fragments->count, &build->arena,
-                                            &build->cedar_schema, build->diag);
+    enum rune_err err = rune_schema_resolve(fragments->items, (uint32_t)fragments->count,
+                                            &build->arena, &build->cedar_schema, build->diag);
     if (err != RUNE_OK) {
         return rune_build_stage(build, err);
     }
@@ -40,7 +43,8 @@ static enum rune_err resolve(struct rune_build *build, const struct vec_fragment
         return err;
     }
     build->has_schema = true;
-    rune_schema_open(build->schema_words.items, (uint32_t)build->schema_words.count, &build->schema);
+    rune_schema_open(build->schema_words.items, (uint32_t)build->schema_words.count,
+                     &build->schema);
     build->entities.schema = &build->schema;
     return RUNE_OK;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* build_texts: an image out of texts in memory, with the ids that the referee data uses: policyN by position, whatever
+/* build_texts: an image out of texts in memory, with the ids that the referee data uses: policyN by
+ * position, whatever
  * @id says. Used by: tests/conformance, tests. */
 #pragma once
 
@@ -16,4 +17,5 @@ struct rune_build_texts {
 
 /* As rune_build_memory. */
 RUNE_MUST_USE enum rune_err rune_build_texts(const struct rune_build_texts *texts, int *ret_fd,
-                                             struct rune_build_result *ret_result, struct rune_diag *diag);
+                                             struct rune_build_result *ret_result,
+                                             struct rune_diag *diag);

@@ -43,8 +43,9 @@ static bool classify_facts(struct rune_str path, size_t name_at, struct rune_bun
     static const struct {
         const char *suffix;
         enum rune_bundle_kind kind;
-    } formats[] = {
-        {".tsv", RUNE_BUNDLE_FACTS_TSV}, {".csv", RUNE_BUNDLE_FACTS_CSV}, {".jsonl", RUNE_BUNDLE_FACTS_JSONL}};
+    } formats[] = {{".tsv", RUNE_BUNDLE_FACTS_TSV},
+                   {".csv", RUNE_BUNDLE_FACTS_CSV},
+                   {".jsonl", RUNE_BUNDLE_FACTS_JSONL}};
     struct rune_str name = {path.data + name_at, path.length - name_at};
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
         if (ends_with(name, formats[i].suffix)) {
@@ -79,7 +80,8 @@ bool rune_bundle_classify(struct rune_str path, struct rune_bundle_file *file)
         return true;
     }
     for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-        if (ends_with((struct rune_str){path.data + name_at, path.length - name_at}, endings[i].suffix)) {
+        if (ends_with((struct rune_str){path.data + name_at, path.length - name_at},
+                      endings[i].suffix)) {
             file->kind = endings[i].kind;
             return true;
         }
@@ -93,11 +95,13 @@ bool rune_bundle_classify(struct rune_str path, struct rune_bundle_file *file)
 
 static bool is_facts(enum rune_bundle_kind kind)
 {
-    return kind == RUNE_BUNDLE_FACTS_TSV || kind == RUNE_BUNDLE_FACTS_CSV || kind == RUNE_BUNDLE_FACTS_JSONL;
+    return kind == RUNE_BUNDLE_FACTS_TSV || kind == RUNE_BUNDLE_FACTS_CSV ||
+           kind == RUNE_BUNDLE_FACTS_JSONL;
 }
 
-static enum rune_err read_file(const struct rune_bundle *bundle, struct rune_bundle_file *file, uint64_t *all_bytes,
-                               struct rune_arena *arena, struct rune_diag *diag)
+static enum rune_err read_file(const struct rune_bundle *bundle, struct rune_bundle_file *file,
+                               uint64_t *all_bytes, struct rune_arena *arena,
+                               struct rune_diag *diag)
 {
     char *path = rune_arena_printf(arena, "%s/%s", bundle->path, file->source.path);
     uint64_t limit = file->kind == RUNE_BUNDLE_ENTITIES ? MAX_ENTITY_BYTES : MAX_TEXT_BYTES;
@@ -124,7 +128,8 @@ static enum rune_err read_file(const struct rune_bundle *bundle, struct rune_bun
     return err;
 }
 
-static enum rune_err read_entries(struct rune_bundle *bundle, struct rune_arena *arena, struct rune_diag *diag)
+static enum rune_err read_entries(struct rune_bundle *bundle, struct rune_arena *arena,
+                                  struct rune_diag *diag)
 {
     uint64_t all_bytes = 0;
     bundle->files = RUNE_ARENA_ARRAY(arena, struct rune_bundle_file, bundle->entry_count + 1);
@@ -133,7 +138,8 @@ static enum rune_err read_entries(struct rune_bundle *bundle, struct rune_arena 
     }
     for (size_t i = 0; i < bundle->entry_count; i++) {
         const struct rune_fs_entry *entry = &bundle->entries[i];
-        struct rune_bundle_file file = {.source = {.path = entry->path, .text = ""}, .size_bytes = entry->size};
+        struct rune_bundle_file file = {.source = {.path = entry->path, .text = ""},
+                                        .size_bytes = entry->size};
         if (!rune_bundle_classify(rune_str_from(entry->path), &file)) {
             continue;
         }
@@ -146,14 +152,16 @@ static enum rune_err read_entries(struct rune_bundle *bundle, struct rune_arena 
     return RUNE_OK;
 }
 
-static bool same_entries(const struct rune_fs_entry *a, size_t a_count, const struct rune_fs_entry *b, size_t b_count)
+static bool same_entries(const struct rune_fs_entry *a, size_t a_count,
+                         const struct rune_fs_entry *b, size_t b_count)
 {
     if (a_count != b_count) {
         return false;
     }
     for (size_t i = 0; i < a_count; i++) {
-        if (strcmp(a[i].path, b[i].path) != 0 || a[i].device != b[i].device || a[i].inode != b[i].inode ||
-            a[i].size != b[i].size || a[i].mtime_ns != b[i].mtime_ns || a[i].ctime_ns != b[i].ctime_ns) {
+        if (strcmp(a[i].path, b[i].path) != 0 || a[i].device != b[i].device ||
+            a[i].inode != b[i].inode || a[i].size != b[i].size || a[i].mtime_ns != b[i].mtime_ns ||
+            a[i].ctime_ns != b[i].ctime_ns) {
             return false;
         }
     }
@@ -161,37 +169,43 @@ static bool same_entries(const struct rune_fs_entry *a, size_t a_count, const st
 }
 
 /* The one entry of a bundle that is a file. */
-static enum rune_err stat_file(const char *path, struct rune_arena *arena, struct rune_fs_entry **ret_entries,
-                               size_t *ret_count, struct rune_diag *diag)
+static enum rune_err stat_file(const char *path, struct rune_arena *arena,
+                               struct rune_fs_entry **ret_entries, size_t *ret_count,
+                               struct rune_diag *diag)
 {
     struct stat st;
     if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
-        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-B0101", path, 0, 0, NULL, "the bundle cannot be read any more");
+        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-B0101", path, 0, 0, NULL,
+                            "the bundle cannot be read any more");
         return RUNE_E_IO;
     }
     struct rune_fs_entry *entry = RUNE_ARENA_NEW(arena, struct rune_fs_entry);
     if (entry == NULL) {
         return RUNE_E_NOMEM;
     }
-    *entry = (struct rune_fs_entry){.path = path,
-                                    .device = (uint64_t)st.st_dev,
-                                    .inode = (uint64_t)st.st_ino,
-                                    .size = (uint64_t)st.st_size,
-                                    .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
-                                    .ctime_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec};
+    *entry = (struct rune_fs_entry){
+        .path = path,
+        .device = (uint64_t)st.st_dev,
+        .inode = (uint64_t)st.st_ino,
+        .size = (uint64_t)st.st_size,
+        .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+        .ctime_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec};
     *ret_entries = entry;
     *ret_count = 1;
     return RUNE_OK;
 }
 
 static enum rune_err list(const struct rune_bundle *bundle, struct rune_arena *arena,
-                          struct rune_fs_entry **ret_entries, size_t *ret_count, struct rune_diag *diag)
+                          struct rune_fs_entry **ret_entries, size_t *ret_count,
+                          struct rune_diag *diag)
 {
-    return bundle->is_file ? stat_file(bundle->path, arena, ret_entries, ret_count, diag)
-                           : rune_fs_walk(bundle->path, MAX_FILES, arena, ret_entries, ret_count, diag);
+    return bundle->is_file
+               ? stat_file(bundle->path, arena, ret_entries, ret_count, diag)
+               : rune_fs_walk(bundle->path, MAX_FILES, arena, ret_entries, ret_count, diag);
 }
 
-static enum rune_err read_rune_file(struct rune_bundle *bundle, struct rune_arena *arena, struct rune_diag *diag)
+static enum rune_err read_rune_file(struct rune_bundle *bundle, struct rune_arena *arena,
+                                    struct rune_diag *diag)
 {
     struct rune_str text;
     struct rune_source *source = RUNE_ARENA_NEW(arena, struct rune_source);
@@ -204,17 +218,20 @@ static enum rune_err read_rune_file(struct rune_bundle *bundle, struct rune_aren
         return err;
     }
     const char *name = strrchr(bundle->path, '/');
-    *source = (struct rune_source){name != NULL ? name + 1 : bundle->path, text.data, (uint32_t)text.length};
+    *source = (struct rune_source){name != NULL ? name + 1 : bundle->path, text.data,
+                                   (uint32_t)text.length};
     return rune_file_split(source, arena, bundle->files, &bundle->count, diag);
 }
 
 /* One reading; RUNE_E_BUSY when the bundle changed meanwhile. */
-static enum rune_err read_once(struct rune_bundle *bundle, struct rune_arena *arena, struct rune_diag *diag)
+static enum rune_err read_once(struct rune_bundle *bundle, struct rune_arena *arena,
+                               struct rune_diag *diag)
 {
     bundle->count = 0;
     enum rune_err err = list(bundle, arena, &bundle->entries, &bundle->entry_count, diag);
     if (err == RUNE_OK) {
-        err = bundle->is_file ? read_rune_file(bundle, arena, diag) : read_entries(bundle, arena, diag);
+        err = bundle->is_file ? read_rune_file(bundle, arena, diag)
+                              : read_entries(bundle, arena, diag);
     }
     return err;
 }
@@ -227,8 +244,8 @@ static bool has_changed(const struct rune_bundle *bundle, struct rune_arena *are
     return err != RUNE_OK || !same_entries(bundle->entries, bundle->entry_count, entries, count);
 }
 
-enum rune_err rune_bundle_check_unchanged(const struct rune_bundle *bundle, struct rune_arena *arena,
-                                          struct rune_diag *diag)
+enum rune_err rune_bundle_check_unchanged(const struct rune_bundle *bundle,
+                                          struct rune_arena *arena, struct rune_diag *diag)
 {
     struct rune_arena_mark mark = rune_arena_mark(arena);
     bool changed = has_changed(bundle, arena);
@@ -245,13 +262,15 @@ static enum rune_err check_not_empty(const struct rune_bundle *bundle, struct ru
 {
     for (uint32_t i = 0; i < bundle->count; i++) {
         enum rune_bundle_kind kind = bundle->files[i].kind;
-        if (kind != RUNE_BUNDLE_MANIFEST && kind != RUNE_BUNDLE_TESTS_TOML && kind != RUNE_BUNDLE_TESTS_JSON) {
+        if (kind != RUNE_BUNDLE_MANIFEST && kind != RUNE_BUNDLE_TESTS_TOML &&
+            kind != RUNE_BUNDLE_TESTS_JSON) {
             return RUNE_OK;
         }
     }
-    rune_diag_report_at(diag, RUNE_ERROR, "RUNE-B0102", bundle->path, 0, 0,
-                        "a bundle holds *.cedar, *.dl, *.cedarschema, *.entities.json or facts/NAME.tsv",
-                        "nothing here belongs to a bundle");
+    rune_diag_report_at(
+        diag, RUNE_ERROR, "RUNE-B0102", bundle->path, 0, 0,
+        "a bundle holds *.cedar, *.dl, *.cedarschema, *.entities.json or facts/NAME.tsv",
+        "nothing here belongs to a bundle");
     return RUNE_E_BUNDLE;
 }
 
@@ -274,8 +293,8 @@ static enum rune_err open_path(const char *path, struct rune_bundle *bundle, str
     return RUNE_OK;
 }
 
-enum rune_err rune_bundle_open(const char *path, struct rune_arena *arena, struct rune_bundle *ret_bundle,
-                               struct rune_diag *diag)
+enum rune_err rune_bundle_open(const char *path, struct rune_arena *arena,
+                               struct rune_bundle *ret_bundle, struct rune_diag *diag)
 {
     struct rune_bundle bundle = {0};
     const char *own_path = rune_arena_strndup(arena, path, strlen(path));
@@ -308,7 +327,8 @@ enum rune_err rune_bundle_open(const char *path, struct rune_arena *arena, struc
     return err;
 }
 
-uint32_t rune_bundle_next(const struct rune_bundle *bundle, enum rune_bundle_kind kind, uint32_t from)
+uint32_t rune_bundle_next(const struct rune_bundle *bundle, enum rune_bundle_kind kind,
+                          uint32_t from)
 {
     while (from < bundle->count && bundle->files[from].kind != kind) {
         from++;

@@ -46,7 +46,8 @@ static enum rune_err add_rune_file(struct collector *collector, const struct run
 }
 
 /* `path` is where it is, `name` what says its kind. False in *ret_known: no part of a bundle. */
-static enum rune_err add_file(struct collector *collector, const char *path, const char *name, bool *ret_known)
+static enum rune_err add_file(struct collector *collector, const char *path, const char *name,
+                              bool *ret_known)
 {
     struct rune_bundle_file file = {.source = {.path = path, .text = ""}, .file_path = path};
     struct rune_str text = {0};
@@ -60,7 +61,8 @@ static enum rune_err add_file(struct collector *collector, const char *path, con
     if (!is_rune && is_facts) { /* streamed from where they are */
         return push(collector, &file);
     }
-    enum rune_err err = rune_fs_read(path, MAX_FILE_BYTES, collector->arena, &text, collector->diag);
+    enum rune_err err =
+        rune_fs_read(path, MAX_FILE_BYTES, collector->arena, &text, collector->diag);
     if (err != RUNE_OK) {
         return err;
     }
@@ -74,16 +76,18 @@ static enum rune_err add_directory(struct collector *collector, const char *path
     struct rune_fs_entry *entries;
     size_t count;
     size_t before = collector->files.count;
-    enum rune_err err = rune_fs_walk(path, MAX_FILES, collector->arena, &entries, &count, collector->diag);
+    enum rune_err err =
+        rune_fs_walk(path, MAX_FILES, collector->arena, &entries, &count, collector->diag);
     for (size_t i = 0; err == RUNE_OK && i < count; i++) {
         bool is_known;
         char *full = rune_arena_printf(collector->arena, "%s/%s", path, entries[i].path);
         err = full != NULL ? add_file(collector, full, entries[i].path, &is_known) : RUNE_E_NOMEM;
     }
     if (err == RUNE_OK && collector->files.count == before) {
-        rune_diag_report_at(collector->diag, RUNE_ERROR, "RUNE-B0111", path, 0, 0,
-                            "policies are *.cedar, schemas *.cedarschema, rules *.dl, entities *.entities.json",
-                            "there is nothing to check in this directory");
+        rune_diag_report_at(
+            collector->diag, RUNE_ERROR, "RUNE-B0111", path, 0, 0,
+            "policies are *.cedar, schemas *.cedarschema, rules *.dl, entities *.entities.json",
+            "there is nothing to check in this directory");
         collector->failed = true;
     }
     return err;
@@ -94,7 +98,8 @@ static enum rune_err add_path(struct collector *collector, const char *path)
     struct stat status;
     bool is_known = true;
     if (stat(path, &status) != 0) {
-        rune_diag_report_at(collector->diag, RUNE_ERROR, "RUNE-B0101", path, 0, 0, NULL, "there is no such file");
+        rune_diag_report_at(collector->diag, RUNE_ERROR, "RUNE-B0101", path, 0, 0, NULL,
+                            "there is no such file");
         return RUNE_E_NOT_FOUND;
     }
     if (S_ISDIR(status.st_mode)) {
@@ -102,10 +107,11 @@ static enum rune_err add_path(struct collector *collector, const char *path)
     }
     enum rune_err err = add_file(collector, path, path, &is_known);
     if (err == RUNE_OK && !is_known) {
-        rune_diag_report_at(collector->diag, RUNE_ERROR, "RUNE-B0110", path, 0, 0,
-                            "known are *.cedar, *.cedarschema, *.cedarschema.json, *.entities.json, *.links.json, "
-                            "*.dl, *.rune and rune.toml",
-                            "its name does not say what this file is");
+        rune_diag_report_at(
+            collector->diag, RUNE_ERROR, "RUNE-B0110", path, 0, 0,
+            "known are *.cedar, *.cedarschema, *.cedarschema.json, *.entities.json, *.links.json, "
+            "*.dl, *.rune and rune.toml",
+            "its name does not say what this file is");
         collector->failed = true;
     }
     return err;

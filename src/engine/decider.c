@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory of a decider: one slab for the request arena, one block for the request's dictionary, one buffer for the
- * answer; all three are reserved here and touched only as far as requests need. */
+/* Memory of a decider: one slab for the request arena, one block for the request's dictionary, one
+ * buffer for the answer; all three are reserved here and touched only as far as requests need. */
 #include "engine/decider.h"
 
 #include <string.h>
@@ -16,16 +16,18 @@
 #include "eval/request.h"
 #include "model/dict.h"
 
-#define DEFAULT_ARENA_BYTES ((size_t)4 << 20)
+#define DEFAULT_ARENA_BYTES  ((size_t)4 << 20)
 #define DEFAULT_ANSWER_BYTES ((size_t)1 << 20)
-#define DEFAULT_MAX_STEPS 10000000u
-#define STACK_TERMS ((size_t)1 << 18) /* LIMIT: elements of the sets and records being read at once */
+#define DEFAULT_MAX_STEPS    10000000u
+#define STACK_TERMS \
+    ((size_t)1 << 18) /* LIMIT: elements of the sets and records being read at once */
 #define MIN_ANSWER_BYTES ((size_t)4096) /* an error always fits */
 #define COPY_ARENA_BYTES ((size_t)1 << 12)
-#define COPY_DICT_BYTES ((size_t)1 << 16)
-#define MAX_DEPTH (RUNE_VALUE_MAX_DEPTH + 8u) /* LIMIT: JSON nesting of a body: a value and what is around it */
-#define MAX_BATCH 100u /* LIMIT: requests in one batch */
-#define BATCH_DECISIONS 8u /* LIMIT: a batch may take as many steps as this many decisions */
+#define COPY_DICT_BYTES  ((size_t)1 << 16)
+#define MAX_DEPTH \
+    (RUNE_VALUE_MAX_DEPTH + 8u) /* LIMIT: JSON nesting of a body: a value and what is around it */
+#define MAX_BATCH       100u    /* LIMIT: requests in one batch */
+#define BATCH_DECISIONS 8u      /* LIMIT: a batch may take as many steps as this many decisions */
 
 struct rune_decider {
     struct rune_arena arena;
@@ -37,7 +39,8 @@ struct rune_decider {
     size_t answer_bytes;
     size_t arena_bytes;
     uint64_t max_steps;
-    uint64_t batch_steps; /* what the batch being answered may still take; UINT64_MAX: there is none */
+    /* what the batch being answered may still take; UINT64_MAX: there is none */
+    uint64_t batch_steps;
     bool is_timed;
     struct rune_request request;    /* of rune_decider_decode */
     struct rune_arena_mark decoded; /* the arena behind it */
@@ -73,7 +76,8 @@ static size_t or_default(size_t value, size_t fallback)
     return value != 0 ? value : fallback;
 }
 
-enum rune_err rune_decider_create(const struct rune_decider_options *options, struct rune_decider **ret_decider)
+enum rune_err rune_decider_create(const struct rune_decider_options *options,
+                                  struct rune_decider **ret_decider)
 {
     static const struct rune_decider_options defaults = RUNE_DECIDER_OPTIONS_INIT;
     if (options == NULL) {
@@ -97,7 +101,8 @@ enum rune_err rune_decider_create(const struct rune_decider_options *options, st
     decider->stack = rune_alloc(STACK_TERMS * sizeof(*decider->stack));
     decider->answer = rune_alloc(decider->answer_bytes);
     decider->values = rune_dict_create(RUNE_SPACE_REQUEST, NULL, decider->arena_bytes);
-    if (decider->slab == NULL || decider->stack == NULL || decider->answer == NULL || decider->values == NULL) {
+    if (decider->slab == NULL || decider->stack == NULL || decider->answer == NULL ||
+        decider->values == NULL) {
         rune_decider_destroy(decider);
         return RUNE_E_NOMEM;
     }
@@ -114,13 +119,15 @@ static void begin(struct rune_decider *decider, const struct rune_image *image)
     rune_dict_reset(decider->values, &image->store.terms);
 }
 
-static void init_decoder(struct rune_request_decoder *decoder, struct rune_json *json, struct rune_arena *arena,
-                         struct rune_dict *values, struct rune_decider *decider, const struct rune_image *image,
+static void init_decoder(struct rune_request_decoder *decoder, struct rune_json *json,
+                         struct rune_arena *arena, struct rune_dict *values,
+                         struct rune_decider *decider, const struct rune_image *image,
                          struct rune_str body, struct rune_request_error *error)
 {
     rune_json_init(json, body.data, body.length, arena);
     json->max_depth = MAX_DEPTH;
-    bool checks = (image->store.manifest->flags & RUNE_MANIFEST_VALIDATE_REQUESTS) != 0 && image->schema.words != NULL;
+    bool checks = (image->store.manifest->flags & RUNE_MANIFEST_VALIDATE_REQUESTS) != 0 &&
+                  image->schema.words != NULL;
     *decoder = (struct rune_request_decoder){
         .json = json,
         .store = &image->store,
@@ -137,8 +144,9 @@ static void init_decoder(struct rune_request_decoder *decoder, struct rune_json 
 }
 
 /* One request and nothing behind it. */
-static enum rune_err decode(struct rune_decider *decider, struct rune_arena *arena, struct rune_dict *values,
-                            const struct rune_image *image, struct rune_str body, struct rune_request *request,
+static enum rune_err decode(struct rune_decider *decider, struct rune_arena *arena,
+                            struct rune_dict *values, const struct rune_image *image,
+                            struct rune_str body, struct rune_request *request,
                             struct rune_request_error *ret_error)
 {
     struct rune_json json;
@@ -151,11 +159,13 @@ static enum rune_err decode(struct rune_decider *decider, struct rune_arena *are
     return err;
 }
 
-enum rune_err rune_decider_decode(struct rune_decider *decider, const struct rune_image *image, struct rune_str body,
-                                  const struct rune_request **ret_request, struct rune_request_error *ret_error)
+enum rune_err rune_decider_decode(struct rune_decider *decider, const struct rune_image *image,
+                                  struct rune_str body, const struct rune_request **ret_request,
+                                  struct rune_request_error *ret_error)
 {
     begin(decider, image);
-    enum rune_err err = decode(decider, &decider->arena, decider->values, image, body, &decider->request, ret_error);
+    enum rune_err err = decode(decider, &decider->arena, decider->values, image, body,
+                               &decider->request, ret_error);
     if (err == RUNE_OK) {
         decider->decoded = rune_arena_mark(&decider->arena);
         *ret_request = &decider->request;
@@ -174,7 +184,8 @@ struct kept_request {
 static bool has_own_values(const struct rune_request *request)
 {
     const struct rune_terms *terms = request->terms;
-    return request->entity_count > 0 || terms->string_count + terms->entity_count + terms->long_count > 0 ||
+    return request->entity_count > 0 ||
+           terms->string_count + terms->entity_count + terms->long_count > 0 ||
            terms->set_count + terms->record_count + terms->ext_count + terms->float_count > 0;
 }
 
@@ -196,14 +207,16 @@ static enum rune_err refuse_memory(struct rune_request_error *ret_error)
     return RUNE_E_NOMEM;
 }
 
-/* Once more, into memory of its own: the body decoded well before, so only memory can be missing now. */
+/* Once more, into memory of its own: the body decoded well before, so only memory can be missing
+ * now. */
 static enum rune_err decode_kept(struct kept_request *kept, struct rune_decider *decider,
                                  const struct rune_image *image, struct rune_str body,
                                  struct rune_request_error *ret_error)
 {
     struct rune_request request;
     size_t dict_bytes = body.length * 64 > COPY_DICT_BYTES ? decider->arena_bytes : COPY_DICT_BYTES;
-    struct rune_dict *values = rune_dict_create(RUNE_SPACE_REQUEST, &image->store.terms, dict_bytes);
+    struct rune_dict *values =
+        rune_dict_create(RUNE_SPACE_REQUEST, &image->store.terms, dict_bytes);
     if (values == NULL) {
         return refuse_memory(ret_error);
     }
@@ -216,8 +229,9 @@ static enum rune_err decode_kept(struct kept_request *kept, struct rune_decider 
     return RUNE_OK;
 }
 
-enum rune_err rune_request_create(struct rune_decider *decider, const struct rune_image *image, struct rune_str body,
-                                  struct rune_request **ret_request, struct rune_request_error *ret_error)
+enum rune_err rune_request_create(struct rune_decider *decider, const struct rune_image *image,
+                                  struct rune_str body, struct rune_request **ret_request,
+                                  struct rune_request_error *ret_error)
 {
     const struct rune_request *decoded;
     enum rune_err err = rune_decider_decode(decider, image, body, &decoded, ret_error);
@@ -253,7 +267,8 @@ static struct rune_eval make_eval(struct rune_decider *decider, const struct run
         .request = request,
         .values = request != NULL ? request->values : decider->values,
         .arena = &decider->arena,
-        .steps_left = decider->max_steps < decider->batch_steps ? decider->max_steps : decider->batch_steps,
+        .steps_left =
+            decider->max_steps < decider->batch_steps ? decider->max_steps : decider->batch_steps,
     };
 }
 
@@ -276,7 +291,8 @@ static void bind_request(struct rune_decider *decider, const struct rune_image *
 }
 
 void rune_decider_begin(struct rune_decider *decider, const struct rune_image *image,
-                        const struct rune_request *request, struct rune_request *ret_bound, struct rune_eval *ret_eval)
+                        const struct rune_request *request, struct rune_request *ret_bound,
+                        struct rune_eval *ret_eval)
 {
     if (request != NULL) {
         bind_request(decider, image, request, ret_bound);
@@ -287,8 +303,9 @@ void rune_decider_begin(struct rune_decider *decider, const struct rune_image *i
 }
 
 /* Results and scratch go into the arena from where it stands. */
-static void decide(struct rune_decider *decider, const struct rune_image *image, const struct rune_request *request,
-                   enum rune_answer_detail detail, struct rune_decision *ret_decision)
+static void decide(struct rune_decider *decider, const struct rune_image *image,
+                   const struct rune_request *request, enum rune_answer_detail detail,
+                   struct rune_decision *ret_decision)
 {
     unsigned flags = (decider->is_timed ? RUNE_AUTHORIZE_TIMED : 0u) |
                      (detail == RUNE_ANSWER_DEBUG ? RUNE_AUTHORIZE_LISTED : 0u);
@@ -364,8 +381,9 @@ static void finish_answer(struct rune_decider *decider, const struct rune_answer
     if (out->failed) {
         struct rune_request_error error;
         struct rune_request_decoder decoder = {.error = &error, .item = RUNE_REQUEST_NO_ITEM};
-        enum rune_err err = rune_request_refuse(&decoder, RUNE_REQUEST_ANSWER_TOO_LARGE, "",
-                                                "the answer is larger than %zu bytes", decider->answer_bytes);
+        enum rune_err err =
+            rune_request_refuse(&decoder, RUNE_REQUEST_ANSWER_TOO_LARGE, "",
+                                "the answer is larger than %zu bytes", decider->answer_bytes);
         (void)err;
         answer_refusal(decider, &error, ret_answer);
         return;
@@ -377,13 +395,15 @@ static void finish_answer(struct rune_decider *decider, const struct rune_answer
     };
 }
 
-void rune_decider_authorize(struct rune_decider *decider, const struct rune_image *image, uint64_t generation,
-                            struct rune_str body, enum rune_answer_detail detail, struct rune_answer *ret_answer)
+void rune_decider_authorize(struct rune_decider *decider, const struct rune_image *image,
+                            uint64_t generation, struct rune_str body,
+                            enum rune_answer_detail detail, struct rune_answer *ret_answer)
 {
     struct rune_request_error error;
     struct rune_decision_stats stats = {0};
     begin(decider, image);
-    if (decode(decider, &decider->arena, decider->values, image, body, &decider->request, &error) != RUNE_OK) {
+    if (decode(decider, &decider->arena, decider->values, image, body, &decider->request, &error) !=
+        RUNE_OK) {
         answer_refusal(decider, &error, ret_answer);
         return;
     }
@@ -395,8 +415,8 @@ void rune_decider_authorize(struct rune_decider *decider, const struct rune_imag
 
 /* ---- batches ---- */
 
-static enum rune_err decode_items(struct rune_request_decoder *decoder, struct rune_request *requests,
-                                  uint32_t *ret_count)
+static enum rune_err decode_items(struct rune_request_decoder *decoder,
+                                  struct rune_request *requests, uint32_t *ret_count)
 {
     struct rune_json_token token;
     uint32_t count = 0;
@@ -404,7 +424,8 @@ static enum rune_err decode_items(struct rune_request_decoder *decoder, struct r
         return rune_request_refuse_json(decoder, "requests");
     }
     if (token.type != RUNE_JSON_ARRAY) {
-        return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, "requests", "expected an array of requests");
+        return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, "requests",
+                                   "expected an array of requests");
     }
     for (bool first = true;; first = false) {
         bool more;
@@ -427,13 +448,14 @@ static enum rune_err decode_items(struct rune_request_decoder *decoder, struct r
         count++;
     }
     *ret_count = count;
-    return count > 0 ? RUNE_OK
-                     : rune_request_refuse(decoder, RUNE_REQUEST_BATCH_SIZE, "requests",
-                                           "a batch has 1 to %u requests: this one is empty", MAX_BATCH);
+    return count > 0
+               ? RUNE_OK
+               : rune_request_refuse(decoder, RUNE_REQUEST_BATCH_SIZE, "requests",
+                                     "a batch has 1 to %u requests: this one is empty", MAX_BATCH);
 }
 
-static enum rune_err decode_batch(struct rune_request_decoder *decoder, struct rune_request *requests,
-                                  uint32_t *ret_count)
+static enum rune_err decode_batch(struct rune_request_decoder *decoder,
+                                  struct rune_request *requests, uint32_t *ret_count)
 {
     static const char expected[] = "expected an object: {\"requests\": [..]}";
     struct rune_json *json = decoder->json;
@@ -460,7 +482,8 @@ static enum rune_err decode_batch(struct rune_request_decoder *decoder, struct r
                                        key.length < 64 ? (int)key.length : 64, key.data);
         }
         if (seen) {
-            return rune_request_refuse(decoder, RUNE_REQUEST_DUPLICATE_KEY, "", "\"requests\" is there twice");
+            return rune_request_refuse(decoder, RUNE_REQUEST_DUPLICATE_KEY, "",
+                                       "\"requests\" is there twice");
         }
         seen = true;
         enum rune_err err = decode_items(decoder, requests, ret_count);
@@ -469,13 +492,15 @@ static enum rune_err decode_batch(struct rune_request_decoder *decoder, struct r
         }
     }
     if (!seen) {
-        return rune_request_refuse(decoder, RUNE_REQUEST_MISSING_FIELD, "", "\"requests\" is missing: %s", expected);
+        return rune_request_refuse(decoder, RUNE_REQUEST_MISSING_FIELD, "",
+                                   "\"requests\" is missing: %s", expected);
     }
     return rune_json_end(json) == RUNE_OK ? RUNE_OK : rune_request_refuse_json(decoder, "");
 }
 
-void rune_decider_authorize_batch(struct rune_decider *decider, const struct rune_image *image, uint64_t generation,
-                                  struct rune_str body, enum rune_answer_detail detail, struct rune_answer *ret_answer)
+void rune_decider_authorize_batch(struct rune_decider *decider, const struct rune_image *image,
+                                  uint64_t generation, struct rune_str body,
+                                  enum rune_answer_detail detail, struct rune_answer *ret_answer)
 {
     struct rune_request requests[MAX_BATCH];
     uint32_t count = 0;
@@ -493,8 +518,9 @@ void rune_decider_authorize_batch(struct rune_decider *decider, const struct run
     rune_answer_out_init(&out, decider->answer, decider->answer_bytes);
     rune_answer_raw(&out, "{\"results\":[", 12);
     /* A worker answers nobody else meanwhile. */
-    decider->batch_steps = decider->max_steps > UINT64_MAX / BATCH_DECISIONS ? UINT64_MAX
-                                                                             : decider->max_steps * BATCH_DECISIONS;
+    decider->batch_steps = decider->max_steps > UINT64_MAX / BATCH_DECISIONS
+                               ? UINT64_MAX
+                               : decider->max_steps * BATCH_DECISIONS;
     for (uint32_t i = 0; i < count; i++) {
         struct rune_arena_mark mark = rune_arena_mark(&decider->arena);
         if (i > 0) {

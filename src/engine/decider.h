@@ -8,7 +8,9 @@
 #include "rune/decide.h"
 #include "eval/request.h"
 
-/* For evaluations other than authorize: makes `eval` ready, with the decider's memory emptied and its limits set.
- * *ret_bound holds the request as it is evaluated; request NULL: none, and eval->request is NULL. */
+/* For evaluations other than authorize: makes `eval` ready, with the decider's memory emptied and
+ * its limits set. *ret_bound holds the request as it is evaluated; request NULL: none, and
+ * eval->request is NULL. */
 void rune_decider_begin(struct rune_decider *decider, const struct rune_image *image,
-                        const struct rune_request *request, struct rune_request *ret_bound, struct rune_eval *ret_eval);
+                        const struct rune_request *request, struct rune_request *ret_bound,
+                        struct rune_eval *ret_eval);

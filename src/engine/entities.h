@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* entities: entity documents (JSON) -> the entity sections of an image: attributes, tags, ancestors.
+/* entities: entity documents (JSON) -> the entity sections of an image: attributes, tags,
+ * ancestors.
  *
- * Owns: arrays by entity index of the dictionary, and the direct parents. Several documents are merged; exact
- * duplicates are accepted, others refused. Derived parents may be added before the hierarchy is closed. Streaming: a
- * document is read once, without a tree. Does not know: files, sections. Thread: one. Used by: engine/build, tests. */
+ * Owns: arrays by entity index of the dictionary, and the direct parents. Several documents are
+ * merged; exact duplicates are accepted, others refused. Derived parents may be added before the
+ * hierarchy is closed. Streaming: a document is read once, without a tree. Does not know: files,
+ * sections. Thread: one. Used by: engine/build, tests. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,7 +24,8 @@ struct rune_entity_edge {
 RUNE_VEC(rune_vec_edge, struct rune_entity_edge);
 RUNE_VEC(rune_vec_u8, uint8_t);
 
-/* By entity index; after rune_entity_table_extend all four arrays have an item for every entity of the dictionary. */
+/* By entity index; after rune_entity_table_extend all four arrays have an item for every entity of
+ * the dictionary. */
 struct rune_entity_table {
     struct rune_dict *dict;
     const struct rune_schema *schema; /* NULL: none */
@@ -39,26 +42,31 @@ struct rune_entity_table {
 };
 
 /* `schema` may be NULL; its terms are of `dict`. Both must outlive the table. */
-void rune_entity_table_init(struct rune_entity_table *table, struct rune_dict *dict, const struct rune_schema *schema);
+void rune_entity_table_init(struct rune_entity_table *table, struct rune_dict *dict,
+                            const struct rune_schema *schema);
 void rune_entity_table_fini(struct rune_entity_table *table);
 
-/* Reads one document: an array of entities. With a schema, implicit forms are understood and every entity is checked
- * against it. All mistakes that leave the JSON readable are reported, each at its place.
- * RUNE_E_BUNDLE (diag has the errors), RUNE_E_LIMIT, RUNE_E_NOMEM. Cost: linear. */
-RUNE_MUST_USE enum rune_err rune_entity_table_read(struct rune_entity_table *table, const struct rune_source *source,
+/* Reads one document: an array of entities. With a schema, implicit forms are understood and every
+ * entity is checked against it. All mistakes that leave the JSON readable are reported, each at its
+ * place. RUNE_E_BUNDLE (diag has the errors), RUNE_E_LIMIT, RUNE_E_NOMEM. Cost: linear. */
+RUNE_MUST_USE enum rune_err rune_entity_table_read(struct rune_entity_table *table,
+                                                   const struct rune_source *source,
                                                    struct rune_diag *diag);
 
 /* One entity more, without data of its own if it had none: a derived fact speaks about it. */
-RUNE_MUST_USE enum rune_err rune_entity_table_add(struct rune_entity_table *table, rune_term entity);
+RUNE_MUST_USE enum rune_err rune_entity_table_add(struct rune_entity_table *table,
+                                                  rune_term entity);
 
 /* One parent more; repetitions are fine. The child gets data. */
-RUNE_MUST_USE enum rune_err rune_entity_table_add_parent(struct rune_entity_table *table, rune_term child,
-                                                         rune_term parent);
+RUNE_MUST_USE enum rune_err rune_entity_table_add_parent(struct rune_entity_table *table,
+                                                         rune_term child, rune_term parent);
 
-/* Closes the hierarchy: computes `ancestors`; equal sets share one run. With a schema, given actions must be as declared,
- * and all declared ones are added. RUNE_E_BUNDLE (a cycle, with its path; an action that differs), RUNE_E_LIMIT (the
- * closure is too large), RUNE_E_NOMEM. Cost: sum of the sizes of distinct ancestor sets, times a logarithm. */
-RUNE_MUST_USE enum rune_err rune_entity_table_close(struct rune_entity_table *table, struct rune_diag *diag);
+/* Closes the hierarchy: computes `ancestors`; equal sets share one run. With a schema, given
+ * actions must be as declared, and all declared ones are added. RUNE_E_BUNDLE (a cycle, with its
+ * path; an action that differs), RUNE_E_LIMIT (the closure is too large), RUNE_E_NOMEM. Cost: sum
+ * of the sizes of distinct ancestor sets, times a logarithm. */
+RUNE_MUST_USE enum rune_err rune_entity_table_close(struct rune_entity_table *table,
+                                                    struct rune_diag *diag);
 
 /* Items for entities that the dictionary has got since: they are only named. RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_entity_table_extend(struct rune_entity_table *table);

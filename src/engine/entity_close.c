@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ancestors are computed parents first, by a depth-first walk with a stack of its own: an entity's set is the union of
- * its parents and of their sets. Two tables keep the work and the result small: one from sets of parents to the entity
- * that had them first (its ancestors are everybody's who has the same parents), one from ancestor sets to their run in
- * the heap. */
+/* Ancestors are computed parents first, by a depth-first walk with a stack of its own: an entity's
+ * set is the union of its parents and of their sets. Two tables keep the work and the result small:
+ * one from sets of parents to the entity that had them first (its ancestors are everybody's who has
+ * the same parents), one from ancestor sets to their run in the heap. */
 #include "engine/entity_close.h"
 
 #include <string.h>
@@ -154,8 +154,9 @@ static enum rune_err closer_init(struct closer *closer)
     closer->degree = rune_calloc(count + 1, sizeof *closer->degree);
     closer->states = rune_calloc(count + 1, 1);
     closer->seen = rune_calloc(count + 1, sizeof *closer->seen);
-    if (closer->first == NULL || closer->parents == NULL || closer->degree == NULL || closer->states == NULL ||
-        closer->seen == NULL || !table_grow(&closer->by_parents) || !table_grow(&closer->by_ancestors)) {
+    if (closer->first == NULL || closer->parents == NULL || closer->degree == NULL ||
+        closer->states == NULL || closer->seen == NULL || !table_grow(&closer->by_parents) ||
+        !table_grow(&closer->by_ancestors)) {
         return RUNE_E_NOMEM;
     }
     for (size_t i = 0; i < edges->count; i++) {
@@ -166,7 +167,8 @@ static enum rune_err closer_init(struct closer *closer)
     }
     for (size_t i = 0; i < edges->count; i++) {
         uint32_t child = rune_term_index(edges->items[i].child);
-        closer->parents[closer->first[child] + closer->degree[child]++] = rune_term_index(edges->items[i].parent);
+        closer->parents[closer->first[child] + closer->degree[child]++] =
+            rune_term_index(edges->items[i].parent);
     }
     for (size_t i = 0; i < count; i++) {
         uint32_t *parents = closer->parents + closer->first[i];
@@ -189,7 +191,8 @@ static uint32_t run_hash(const uint32_t *items, size_t count)
     return (uint32_t)(rune_hash64(items, count * sizeof *items, 0) >> 32);
 }
 
-/* An entity with the same parents that is done; closer->count if there is none: then `entity` is remembered. */
+/* An entity with the same parents that is done; closer->count if there is none: then `entity` is
+ * remembered. */
 static enum rune_err find_like(struct closer *closer, uint32_t entity, uint32_t *ret_like)
 {
     const uint32_t *parents = closer->parents + closer->first[entity];
@@ -200,7 +203,8 @@ static enum rune_err find_like(struct closer *closer, uint32_t entity, uint32_t 
     for (; table->slots[at] != 0; at = (at + 1) & (table->size - 1)) {
         uint32_t other = table->slots[at] - 1;
         if (table->hashes[at] == hash && closer->degree[other] == degree &&
-            memcmp(closer->parents + closer->first[other], parents, degree * sizeof *parents) == 0) {
+            memcmp(closer->parents + closer->first[other], parents, degree * sizeof *parents) ==
+                0) {
             *ret_like = other;
             return RUNE_OK;
         }
@@ -284,7 +288,8 @@ static void append_uid(const struct closer *closer, uint32_t entity, struct rune
 }
 
 /* The stack, from where `entity` opened it to its top, is a cycle. */
-static enum rune_err report_cycle(const struct closer *closer, uint32_t entity, struct rune_diag *diag)
+static enum rune_err report_cycle(const struct closer *closer, uint32_t entity,
+                                  struct rune_diag *diag)
 {
     enum { SHOWN = 20 };
     struct rune_buf text = RUNE_BUF_INIT;
@@ -349,7 +354,8 @@ enum rune_err rune_entity_close(struct rune_entity_table *table, struct rune_dia
     }
     closer_fini(&closer);
     if (err == RUNE_E_LIMIT) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0804", RUNE_SPAN_NONE, "make the hierarchy flatter",
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0804", RUNE_SPAN_NONE,
+                         "make the hierarchy flatter",
                          "the entities have more ancestors than an image can hold");
     }
     return err;

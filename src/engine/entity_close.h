@@ -4,5 +4,7 @@
 
 #include "engine/entities.h"
 
-/* Fills table->ancestors from table->parents. As rune_entity_table_close, without the schema's part. */
-RUNE_MUST_USE enum rune_err rune_entity_close(struct rune_entity_table *table, struct rune_diag *diag);
+/* Fills table->ancestors from table->parents. As rune_entity_table_close, without the schema's
+ * part. */
+RUNE_MUST_USE enum rune_err rune_entity_close(struct rune_entity_table *table,
+                                              struct rune_diag *diag);

@@ -51,7 +51,8 @@ struct rune_fact_relation *rune_facts_find_or_add(struct rune_fact_set *set, str
         relation->declared = rune_manifest_find_relation(manifest, name);
     }
     if (relation->declared != NULL) {
-        relation->has_arity = rune_tuples_init(&relation->tuples, relation->declared->column_count) == RUNE_OK;
+        relation->has_arity =
+            rune_tuples_init(&relation->tuples, relation->declared->column_count) == RUNE_OK;
         return relation->has_arity ? relation : NULL;
     }
     return relation;
@@ -75,13 +76,14 @@ static enum rune_err finish(struct rune_fact_reader *reader)
 }
 
 static enum rune_err read_file(const struct rune_bundle_file *file, struct rune_dict *dict,
-                               struct rune_fact_relation *relation, struct progress *progress, struct rune_diag *diag)
+                               struct rune_fact_relation *relation, struct progress *progress,
+                               struct rune_diag *diag)
 {
     struct rune_fact_reader reader;
     int fd = open(file->file_path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-T0110", file->source.path, 0, 0, NULL, "cannot open: %s",
-                            strerror(errno));
+        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-T0110", file->source.path, 0, 0, NULL,
+                            "cannot open: %s", strerror(errno));
         return RUNE_E_IO;
     }
     (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -93,17 +95,20 @@ static enum rune_err read_file(const struct rune_bundle_file *file, struct rune_
 
 static bool is_facts(enum rune_bundle_kind kind)
 {
-    return kind == RUNE_BUNDLE_FACTS_TSV || kind == RUNE_BUNDLE_FACTS_CSV || kind == RUNE_BUNDLE_FACTS_JSONL;
+    return kind == RUNE_BUNDLE_FACTS_TSV || kind == RUNE_BUNDLE_FACTS_CSV ||
+           kind == RUNE_BUNDLE_FACTS_JSONL;
 }
 
-static enum rune_err read_named(const struct rune_bundle_file *file, const struct rune_manifest *manifest,
-                                struct rune_dict *dict, struct rune_fact_set *set, struct progress *progress,
+static enum rune_err read_named(const struct rune_bundle_file *file,
+                                const struct rune_manifest *manifest, struct rune_dict *dict,
+                                struct rune_fact_set *set, struct progress *progress,
                                 struct rune_diag *diag)
 {
     if (!rune_manifest_is_relation_name(file->relation)) {
-        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-T0111", file->source.path, 0, 0,
-                            "a facts file bears its relation's name: lower-case, like facts/member.tsv",
-                            "`%.*s` is no relation's name", RUNE_STR_ARG(file->relation));
+        rune_diag_report_at(
+            diag, RUNE_ERROR, "RUNE-T0111", file->source.path, 0, 0,
+            "a facts file bears its relation's name: lower-case, like facts/member.tsv",
+            "`%.*s` is no relation's name", RUNE_STR_ARG(file->relation));
         return RUNE_E_BUNDLE;
     }
     struct rune_fact_relation *relation = rune_facts_find_or_add(set, file->relation, manifest);
@@ -116,9 +121,11 @@ static enum rune_err read_named(const struct rune_bundle_file *file, const struc
     return err;
 }
 
-enum rune_err rune_facts_read(const struct rune_bundle *bundle, const struct rune_manifest *manifest,
-                              struct rune_arena *arena, struct rune_dict *dict, rune_facts_progress_fn progress,
-                              void *progress_context, struct rune_fact_set *set, struct rune_diag *diag)
+enum rune_err rune_facts_read(const struct rune_bundle *bundle,
+                              const struct rune_manifest *manifest, struct rune_arena *arena,
+                              struct rune_dict *dict, rune_facts_progress_fn progress,
+                              void *progress_context, struct rune_fact_set *set,
+                              struct rune_diag *diag)
 {
     struct progress counted = {progress, progress_context, 0, 0};
     enum rune_err worst = RUNE_OK;
@@ -160,7 +167,8 @@ void rune_facts_fini(struct rune_fact_set *set)
 enum rune_err rune_facts_declare(const struct rune_fact_set *set, struct rune_arena *arena,
                                  struct rune_dl_declaration **ret_declarations, uint32_t *ret_count)
 {
-    struct rune_dl_declaration *declarations = RUNE_ARENA_ARRAY(arena, struct rune_dl_declaration, set->count + 1);
+    struct rune_dl_declaration *declarations =
+        RUNE_ARENA_ARRAY(arena, struct rune_dl_declaration, set->count + 1);
     uint32_t count = 0;
     if (declarations == NULL) {
         return RUNE_E_NOMEM;
@@ -168,23 +176,24 @@ enum rune_err rune_facts_declare(const struct rune_fact_set *set, struct rune_ar
     for (uint32_t i = 0; i < set->count; i++) {
         const struct rune_fact_relation *relation = &set->items[i];
         uint32_t arity = relation->has_arity ? relation->tuples.arity : RUNE_DL_ARITY_UNKNOWN;
-        declarations[count++] = (struct rune_dl_declaration){relation->name, arity, relation->tuples.count > 0};
+        declarations[count++] =
+            (struct rune_dl_declaration){relation->name, arity, relation->tuples.count > 0};
     }
     *ret_declarations = declarations;
     *ret_count = count;
     return RUNE_OK;
 }
 
-enum rune_err rune_facts_take(struct rune_fact_set *set, const struct rune_dl_program *program, struct rune_dict *dict,
-                              struct rune_tuples *ret_facts)
+enum rune_err rune_facts_take(struct rune_fact_set *set, const struct rune_dl_program *program,
+                              struct rune_dict *dict, struct rune_tuples *ret_facts)
 {
     enum rune_err err = RUNE_OK;
     for (uint32_t i = 0; i < program->relation_count; i++) {
         const struct rune_dl_relation *relation = &program->relations[i];
         uint32_t index;
         ret_facts[i] = (struct rune_tuples){0};
-        if (relation->builtin == RUNE_DL_NOT_BUILTIN && rune_map_find(&set->names, relation->name, &index) &&
-            set->items[index].has_arity) {
+        if (relation->builtin == RUNE_DL_NOT_BUILTIN &&
+            rune_map_find(&set->names, relation->name, &index) && set->items[index].has_arity) {
             ret_facts[i] = set->items[index].tuples;
             set->items[index].tuples = (struct rune_tuples){0};
         } else if (err == RUNE_OK) {
@@ -200,8 +209,9 @@ enum rune_err rune_facts_take(struct rune_fact_set *set, const struct rune_dl_pr
     return err;
 }
 
-enum rune_err rune_facts_parse(struct rune_str text, const char *path, enum rune_facts_format format,
-                               struct rune_dict *dict, struct rune_fact_relation *relation, struct rune_diag *diag)
+enum rune_err rune_facts_parse(struct rune_str text, const char *path,
+                               enum rune_facts_format format, struct rune_dict *dict,
+                               struct rune_fact_relation *relation, struct rune_diag *diag)
 {
     struct rune_fact_reader reader;
     rune_facts_reader_init(&reader, path, format, dict, relation, diag);

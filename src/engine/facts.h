@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* facts: tuples from facts files (TSV, CSV, JSONL) and from a .rune file's [data], as columns of terms.
+/* facts: tuples from facts files (TSV, CSV, JSONL) and from a .rune file's [data], as columns of
+ * terms.
  *
- * Streaming: a file is read in blocks; no field is copied except into the dictionary. Values are interned column by
- * column within a block, so that the entities of one column get neighbouring indexes. Errors name file, line and
- * column. Owns: the tuples, until they are taken. Specification: docs/language.md, "Facts". Used by: engine/build. */
+ * Streaming: a file is read in blocks; no field is copied except into the dictionary. Values are
+ * interned column by column within a block, so that the entities of one column get neighbouring
+ * indexes. Errors name file, line and column. Owns: the tuples, until they are taken.
+ * Specification: docs/language.md, "Facts". Used by: engine/build. */
 #pragma once
 
 #include <stdint.h>
@@ -37,23 +39,29 @@ struct rune_fact_set {
     uint64_t tuple_count; /* as read, with repetitions */
 };
 
-/* All facts of the bundle, and an empty entry for each relation that the manifest declares. Relations of the same name
- * in several files are joined. All problems are reported (per file the first 100). RUNE_E_BUNDLE, RUNE_E_IO,
- * RUNE_E_LIMIT, RUNE_E_NOMEM. OWNERSHIP: the caller calls fini, also after an error. */
-RUNE_MUST_USE enum rune_err rune_facts_read(const struct rune_bundle *bundle, const struct rune_manifest *manifest,
+/* All facts of the bundle, and an empty entry for each relation that the manifest declares.
+ * Relations of the same name in several files are joined. All problems are reported (per file the
+ * first 100). RUNE_E_BUNDLE, RUNE_E_IO, RUNE_E_LIMIT, RUNE_E_NOMEM. OWNERSHIP: the caller calls
+ * fini, also after an error. */
+RUNE_MUST_USE enum rune_err rune_facts_read(const struct rune_bundle *bundle,
+                                            const struct rune_manifest *manifest,
                                             struct rune_arena *arena, struct rune_dict *dict,
                                             rune_facts_progress_fn progress, void *progress_context,
                                             struct rune_fact_set *set, struct rune_diag *diag);
 void rune_facts_fini(struct rune_fact_set *set);
 
-/* For rune_dl_check: one declaration a relation; the arity of an empty file without declared columns, or of one that
- * could not be read, is RUNE_DL_ARITY_UNKNOWN. RUNE_E_NOMEM. */
-RUNE_MUST_USE enum rune_err rune_facts_declare(const struct rune_fact_set *set, struct rune_arena *arena,
-                                               struct rune_dl_declaration **ret_declarations, uint32_t *ret_count);
+/* For rune_dl_check: one declaration a relation; the arity of an empty file without declared
+ * columns, or of one that could not be read, is RUNE_DL_ARITY_UNKNOWN. RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_facts_declare(const struct rune_fact_set *set,
+                                               struct rune_arena *arena,
+                                               struct rune_dl_declaration **ret_declarations,
+                                               uint32_t *ret_count);
 
-/* For rune_dl_evaluate: moves the tuples to `ret_facts`, one entry a relation of the program (initialised here), and
- * adds the facts of the program's own text. On error everything is released. RUNE_E_NOMEM, RUNE_E_LIMIT. */
-RUNE_MUST_USE enum rune_err rune_facts_take(struct rune_fact_set *set, const struct rune_dl_program *program,
+/* For rune_dl_evaluate: moves the tuples to `ret_facts`, one entry a relation of the program
+ * (initialised here), and adds the facts of the program's own text. On error everything is
+ * released. RUNE_E_NOMEM, RUNE_E_LIMIT. */
+RUNE_MUST_USE enum rune_err rune_facts_take(struct rune_fact_set *set,
+                                            const struct rune_dl_program *program,
                                             struct rune_dict *dict, struct rune_tuples *ret_facts);
 
 /* ---- one text, for tests and fuzzing ---- */
@@ -61,6 +69,7 @@ RUNE_MUST_USE enum rune_err rune_facts_take(struct rune_fact_set *set, const str
 enum rune_facts_format { RUNE_FACTS_TSV, RUNE_FACTS_CSV, RUNE_FACTS_JSONL };
 
 /* Adds the tuples of `text` to `relation`. */
-RUNE_MUST_USE enum rune_err rune_facts_parse(struct rune_str text, const char *path, enum rune_facts_format format,
-                                             struct rune_dict *dict, struct rune_fact_relation *relation,
+RUNE_MUST_USE enum rune_err rune_facts_parse(struct rune_str text, const char *path,
+                                             enum rune_facts_format format, struct rune_dict *dict,
+                                             struct rune_fact_relation *relation,
                                              struct rune_diag *diag);

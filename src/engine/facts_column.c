@@ -8,8 +8,8 @@
 
 /* ---- messages ---- */
 
-void rune_facts_fail(struct rune_fact_reader *reader, const char *at, const char *code, const char *help,
-                     const char *fmt, ...)
+void rune_facts_fail(struct rune_fact_reader *reader, const char *at, const char *code,
+                     const char *help, const char *fmt, ...)
 {
     char text[256];
     uint32_t column = 1;
@@ -23,8 +23,9 @@ void rune_facts_fail(struct rune_fact_reader *reader, const char *at, const char
     for (const char *p = reader->row_start; at != NULL && p < at; p++) {
         column = *p == '\n' ? 1 : column + (((unsigned char)*p & 0xc0) != 0x80);
     }
-    rune_diag_report_at(reader->diag, RUNE_ERROR, code, reader->path, (uint32_t)(reader->line + reader->lines_in_row),
-                        at != NULL ? column : 0, help, "%s", text);
+    rune_diag_report_at(reader->diag, RUNE_ERROR, code, reader->path,
+                        (uint32_t)(reader->line + reader->lines_in_row), at != NULL ? column : 0,
+                        help, "%s", text);
     if (reader->errors == RUNE_FACTS_MAX_ERRORS) {
         rune_diag_report_at(reader->diag, RUNE_ERROR, "RUNE-T0109", reader->path, 0, 0, NULL,
                             "too many errors in this file: the rest of it was not read");
@@ -33,12 +34,13 @@ void rune_facts_fail(struct rune_fact_reader *reader, const char *at, const char
 
 static const char *kind_name(enum rune_column_kind kind)
 {
-    static const char *const names[] = {"any", "int", "string", "bool", "entity"}; /* ORDER: enum rune_column_kind */
+    /* ORDER: enum rune_column_kind */
+    static const char *const names[] = {"any", "int", "string", "bool", "entity"};
     return names[kind];
 }
 
-static bool fail_kind(struct rune_fact_reader *reader, const struct rune_fact_column *column, const char *at,
-                      const char *found)
+static bool fail_kind(struct rune_fact_reader *reader, const struct rune_fact_column *column,
+                      const char *at, const char *found)
 {
     rune_facts_fail(reader, at, "RUNE-T0104", "the column's type is declared in rune.toml",
                     "this column is declared %s%.*s, but here is %s",
@@ -62,10 +64,12 @@ bool rune_facts_set_arity(struct rune_fact_reader *reader, uint32_t arity)
         uint32_t count = relation->tuples.arity;
         reader->columns = rune_calloc((size_t)count + 1, sizeof(reader->columns[0]));
         reader->err = reader->columns != NULL ? RUNE_OK : RUNE_E_NOMEM;
-        for (uint32_t i = 0; reader->err == RUNE_OK && relation->declared != NULL && i < count; i++) {
+        for (uint32_t i = 0; reader->err == RUNE_OK && relation->declared != NULL && i < count;
+             i++) {
             reader->columns[i].spec = relation->declared->columns[i];
             if (reader->columns[i].spec.kind == RUNE_COLUMN_ENTITY) {
-                reader->err = rune_dict_string(reader->dict, reader->columns[i].spec.type, &reader->columns[i].type);
+                reader->err = rune_dict_string(reader->dict, reader->columns[i].spec.type,
+                                               &reader->columns[i].type);
             }
         }
     }
@@ -148,21 +152,23 @@ static inline rune_term *slot(struct rune_fact_reader *reader, uint32_t column, 
     return &reader->relation->tuples.columns[column][reader->first_row + row];
 }
 
-static void note_kind(struct rune_fact_reader *reader, struct rune_fact_column *column, enum rune_field_kind kind,
-                      struct rune_str text)
+static void note_kind(struct rune_fact_reader *reader, struct rune_fact_column *column,
+                      enum rune_field_kind kind, struct rune_str text)
 {
     column->seen |= 1u << kind;
     column->first_line[kind] = reader->line;
-    size_t length = text.length < sizeof(column->example[kind]) ? text.length : sizeof(column->example[kind]) - 1;
-    while (length > 0 && length < text.length && ((unsigned char)text.data[length] & 0xc0) == 0x80) {
+    size_t length = text.length < sizeof(column->example[kind]) ? text.length
+                                                                : sizeof(column->example[kind]) - 1;
+    while (length > 0 && length < text.length &&
+           ((unsigned char)text.data[length] & 0xc0) == 0x80) {
         length--; /* not in the middle of a character */
     }
     memcpy(column->example[kind], text.data, length);
     column->example[kind][length] = '\0';
 }
 
-static inline bool see(struct rune_fact_reader *reader, struct rune_fact_column *column, enum rune_field_kind kind,
-                       struct rune_str text)
+static inline bool see(struct rune_fact_reader *reader, struct rune_fact_column *column,
+                       enum rune_field_kind kind, struct rune_str text)
 {
     if ((column->seen & (1u << kind)) == 0 && column->spec.kind == RUNE_COLUMN_ANY) {
         note_kind(reader, column, kind, text);
@@ -170,10 +176,11 @@ static inline bool see(struct rune_fact_reader *reader, struct rune_fact_column 
     return true;
 }
 
-static bool wait_to_intern(struct rune_fact_reader *reader, struct rune_fact_column *column, uint64_t row,
-                           struct rune_str type, struct rune_str text)
+static bool wait_to_intern(struct rune_fact_reader *reader, struct rune_fact_column *column,
+                           uint64_t row, struct rune_str type, struct rune_str text)
 {
-    struct rune_fact_text waiting = {text.data, (uint32_t)text.length, (uint32_t)row, type.data, (uint32_t)type.length};
+    struct rune_fact_text waiting = {text.data, (uint32_t)text.length, (uint32_t)row, type.data,
+                                     (uint32_t)type.length};
     if (!RUNE_VEC_PUSH(&column->texts, waiting)) {
         reader->err = RUNE_E_NOMEM;
         return false;
@@ -181,8 +188,8 @@ static bool wait_to_intern(struct rune_fact_reader *reader, struct rune_fact_col
     return true;
 }
 
-bool rune_facts_put_string(struct rune_fact_reader *reader, uint32_t index, uint64_t row, const char *at,
-                           struct rune_str text)
+bool rune_facts_put_string(struct rune_fact_reader *reader, uint32_t index, uint64_t row,
+                           const char *at, struct rune_str text)
 {
     struct rune_fact_column *column = &reader->columns[index];
     if (column->spec.kind == RUNE_COLUMN_INT || column->spec.kind == RUNE_COLUMN_BOOL) {
@@ -192,8 +199,8 @@ bool rune_facts_put_string(struct rune_fact_reader *reader, uint32_t index, uint
     return wait_to_intern(reader, column, row, (struct rune_str){0}, text);
 }
 
-bool rune_facts_put_entity(struct rune_fact_reader *reader, uint32_t index, uint64_t row, const char *at,
-                           struct rune_str type, struct rune_str id)
+bool rune_facts_put_entity(struct rune_fact_reader *reader, uint32_t index, uint64_t row,
+                           const char *at, struct rune_str type, struct rune_str id)
 {
     struct rune_fact_column *column = &reader->columns[index];
     if (column->spec.kind == RUNE_COLUMN_ENTITY && rune_str_equal(column->spec.type, type)) {
@@ -206,7 +213,8 @@ bool rune_facts_put_entity(struct rune_fact_reader *reader, uint32_t index, uint
     return wait_to_intern(reader, column, row, type, id);
 }
 
-bool rune_facts_put_int(struct rune_fact_reader *reader, uint32_t index, uint64_t row, const char *at, int64_t value)
+bool rune_facts_put_int(struct rune_fact_reader *reader, uint32_t index, uint64_t row,
+                        const char *at, int64_t value)
 {
     struct rune_fact_column *column = &reader->columns[index];
     if (column->spec.kind != RUNE_COLUMN_ANY && column->spec.kind != RUNE_COLUMN_INT) {
@@ -225,7 +233,8 @@ bool rune_facts_put_int(struct rune_fact_reader *reader, uint32_t index, uint64_
     return reader->err == RUNE_OK;
 }
 
-bool rune_facts_put_bool(struct rune_fact_reader *reader, uint32_t index, uint64_t row, const char *at, bool value)
+bool rune_facts_put_bool(struct rune_fact_reader *reader, uint32_t index, uint64_t row,
+                         const char *at, bool value)
 {
     struct rune_fact_column *column = &reader->columns[index];
     if (column->spec.kind != RUNE_COLUMN_ANY && column->spec.kind != RUNE_COLUMN_BOOL) {
@@ -237,10 +246,12 @@ bool rune_facts_put_bool(struct rune_fact_reader *reader, uint32_t index, uint64
 }
 
 /* `Type::"id"`: only then can a text end with a quote and have `::"` inside. */
-static bool read_uid(struct rune_fact_reader *reader, struct rune_str text, struct rune_uid *ret_uid)
+static bool read_uid(struct rune_fact_reader *reader, struct rune_str text,
+                     struct rune_uid *ret_uid)
 {
     const char *message;
-    return text.length > 4 && text.data[text.length - 1] == '"' && memmem(text.data, text.length, "::", 2) != NULL &&
+    return text.length > 4 && text.data[text.length - 1] == '"' &&
+           memmem(text.data, text.length, "::", 2) != NULL &&
            rune_uid_parse(text, &reader->scratch, ret_uid, &message) == RUNE_OK;
 }
 
@@ -264,8 +275,8 @@ static bool scan_text(struct rune_str text, int64_t *ret_value, bool *ret_fits)
     return text.data[0] != '0' && text.data[1] != '0';
 }
 
-static bool put_declared(struct rune_fact_reader *reader, uint32_t index, uint64_t row, const char *at,
-                         struct rune_str text)
+static bool put_declared(struct rune_fact_reader *reader, uint32_t index, uint64_t row,
+                         const char *at, struct rune_str text)
 {
     struct rune_uid uid;
     int64_t value;
@@ -274,8 +285,9 @@ static bool put_declared(struct rune_fact_reader *reader, uint32_t index, uint64
     case RUNE_COLUMN_STRING:
         return rune_facts_put_string(reader, index, row, at, text);
     case RUNE_COLUMN_ENTITY:
-        return read_uid(reader, text, &uid) ? rune_facts_put_entity(reader, index, row, at, uid.type, uid.id)
-                                            : rune_facts_put_string(reader, index, row, at, text);
+        return read_uid(reader, text, &uid)
+                   ? rune_facts_put_entity(reader, index, row, at, uid.type, uid.id)
+                   : rune_facts_put_string(reader, index, row, at, text);
     case RUNE_COLUMN_BOOL:
         if (rune_str_equal(text, RUNE_STR("true")) || rune_str_equal(text, RUNE_STR("false"))) {
             return rune_facts_put_bool(reader, index, row, at, text.data[0] == 't');
@@ -290,8 +302,8 @@ static bool put_declared(struct rune_fact_reader *reader, uint32_t index, uint64
     return rune_facts_put_int(reader, index, row, at, value);
 }
 
-bool rune_facts_put_text(struct rune_fact_reader *reader, uint32_t index, uint64_t row, const char *at,
-                         struct rune_str text)
+bool rune_facts_put_text(struct rune_fact_reader *reader, uint32_t index, uint64_t row,
+                         const char *at, struct rune_str text)
 {
     struct rune_uid uid;
     int64_t value;
@@ -303,7 +315,8 @@ bool rune_facts_put_text(struct rune_fact_reader *reader, uint32_t index, uint64
         if (fits) {
             return rune_facts_put_int(reader, index, row, at, value);
         }
-        rune_facts_fail(reader, at, "RUNE-T0105", "declare the column as string in rune.toml if it is an id",
+        rune_facts_fail(reader, at, "RUNE-T0105",
+                        "declare the column as string in rune.toml if it is an id",
                         "this integer does not fit 64 bits");
         return false;
     }
@@ -328,14 +341,17 @@ void rune_facts_drop_row(struct rune_fact_reader *reader, uint64_t row)
 
 /* ---- interning ---- */
 
-static enum rune_err intern_text(struct rune_fact_reader *reader, const struct rune_fact_column *column,
+static enum rune_err intern_text(struct rune_fact_reader *reader,
+                                 const struct rune_fact_column *column,
                                  const struct rune_fact_text *text, rune_term *ret_term)
 {
     rune_term type = column->type;
     rune_term id;
-    enum rune_err err = rune_dict_string(reader->dict, (struct rune_str){text->data, text->length}, &id);
+    enum rune_err err =
+        rune_dict_string(reader->dict, (struct rune_str){text->data, text->length}, &id);
     if (err == RUNE_OK && text->type != NULL) {
-        err = rune_dict_string(reader->dict, (struct rune_str){text->type, text->type_length}, &type);
+        err =
+            rune_dict_string(reader->dict, (struct rune_str){text->type, text->type_length}, &type);
     }
     if (err != RUNE_OK || (column->spec.kind != RUNE_COLUMN_ENTITY && text->type == NULL)) {
         *ret_term = id;
@@ -360,7 +376,8 @@ void rune_facts_flush(struct rune_fact_reader *reader)
 
 void rune_facts_warn_mixed(const struct rune_fact_reader *reader)
 {
-    static const char *const names[] = {"integers", "strings", "bools", "entities"}; /* ORDER: enum rune_field_kind */
+    /* ORDER: enum rune_field_kind */
+    static const char *const names[] = {"integers", "strings", "bools", "entities"};
     for (uint32_t i = 0; reader->columns != NULL && i < reader->relation->tuples.arity; i++) {
         const struct rune_fact_column *column = &reader->columns[i];
         if ((column->seen & (column->seen - 1)) == 0) {
@@ -368,11 +385,13 @@ void rune_facts_warn_mixed(const struct rune_fact_reader *reader)
         }
         unsigned first = (unsigned)__builtin_ctz(column->seen);
         unsigned second = (unsigned)__builtin_ctz(column->seen & (column->seen - 1));
-        uint64_t line = column->first_line[first] > column->first_line[second] ? column->first_line[first]
-                                                                               : column->first_line[second];
-        rune_diag_report_at(reader->diag, RUNE_WARNING, "RUNE-T0201", reader->path, (uint32_t)line, 0,
-                            "values of different kinds are never equal: declare the column's type in rune.toml",
-                            "column %u mixes %s and %s: `%s` and `%s`", i + 1, names[first], names[second],
-                            column->example[first], column->example[second]);
+        uint64_t line = column->first_line[first] > column->first_line[second]
+                            ? column->first_line[first]
+                            : column->first_line[second];
+        rune_diag_report_at(
+            reader->diag, RUNE_WARNING, "RUNE-T0201", reader->path, (uint32_t)line, 0,
+            "values of different kinds are never equal: declare the column's type in rune.toml",
+            "column %u mixes %s and %s: `%s` and `%s`", i + 1, names[first], names[second],
+            column->example[first], column->example[second]);
     }
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* facts_data: the [data] section of a .rune file: `a.b = v` is the fact a.b(v), an array one fact an element, an array
- * of arrays one tuple each. Strings are fields: `Type::"id"` and columns' declarations mean what they mean in files,
- * but a string is never an integer or a bool, which TOML spells without quotes. */
+/* facts_data: the [data] section of a .rune file: `a.b = v` is the fact a.b(v), an array one fact
+ * an element, an array of arrays one tuple each. Strings are fields: `Type::"id"` and columns'
+ * declarations mean what they mean in files, but a string is never an integer or a bool, which TOML
+ * spells without quotes. */
 #include "base/json.h"
 #include "base/toml.h"
 #include "engine/facts_int.h"
@@ -19,12 +20,13 @@ struct data {
     enum rune_err err;
 };
 
-static void fail(struct data *data, const struct rune_json_node *node, const char *code, const char *help,
-                 const char *text)
+static void fail(struct data *data, const struct rune_json_node *node, const char *code,
+                 const char *help, const char *text)
 {
     data->errors++;
-    rune_diag_report(data->diag, RUNE_ERROR, code, (struct rune_span){data->source, node->offset, node->length}, help,
-                     "%s", text);
+    rune_diag_report(data->diag, RUNE_ERROR, code,
+                     (struct rune_span){data->source, node->offset, node->length}, help, "%s",
+                     text);
 }
 
 static bool put_string(struct data *data, uint32_t column, uint64_t row, struct rune_str text)
@@ -42,7 +44,8 @@ static bool put_string(struct data *data, uint32_t column, uint64_t row, struct 
                   : rune_facts_put_string(reader, column, row, NULL, text);
 }
 
-static bool put_node(struct data *data, uint32_t column, uint64_t row, const struct rune_json_node *node)
+static bool put_node(struct data *data, uint32_t column, uint64_t row,
+                     const struct rune_json_node *node)
 {
     struct rune_fact_reader *reader = &data->reader;
     switch (node->type) {
@@ -59,7 +62,8 @@ static bool put_node(struct data *data, uint32_t column, uint64_t row, const str
     case RUNE_JSON_OBJECT:
         break;
     }
-    fail(data, node, "RUNE-T0107", "facts hold integers, strings, bools and entities (`Type::\"id\"` in a string)",
+    fail(data, node, "RUNE-T0107",
+         "facts hold integers, strings, bools and entities (`Type::\"id\"` in a string)",
          "this is no value of a fact");
     return false;
 }
@@ -97,7 +101,8 @@ static void add_tuple(struct data *data, const struct rune_json_node *nodes, uin
 static void read_leaf(struct data *data, struct rune_str name, const struct rune_json_node *value)
 {
     if (!rune_manifest_is_relation_name(name)) {
-        fail(data, value, "RUNE-T0111", "names of relations are lower-case, like `member` or `team.member`",
+        fail(data, value, "RUNE-T0111",
+             "names of relations are lower-case, like `member` or `team.member`",
              "this is no relation's name");
         return;
     }
@@ -107,12 +112,15 @@ static void read_leaf(struct data *data, struct rune_str name, const struct rune
         return;
     }
     uint64_t before = relation->tuples.count;
-    rune_facts_reader_init(&data->reader, data->source->path, RUNE_FACTS_JSONL, data->dict, relation, data->diag);
+    rune_facts_reader_init(&data->reader, data->source->path, RUNE_FACTS_JSONL, data->dict,
+                           relation, data->diag);
     bool is_list = value->type == RUNE_JSON_ARRAY;
-    for (uint32_t i = 0; i < (is_list ? value->as.array.count : 1) && data->reader.err == RUNE_OK; i++) {
+    for (uint32_t i = 0; i < (is_list ? value->as.array.count : 1) && data->reader.err == RUNE_OK;
+         i++) {
         const struct rune_json_node *item = is_list ? &value->as.array.items[i] : value;
         bool is_tuple = item->type == RUNE_JSON_ARRAY;
-        add_tuple(data, is_tuple ? item->as.array.items : item, is_tuple ? item->as.array.count : 1, item);
+        add_tuple(data, is_tuple ? item->as.array.items : item, is_tuple ? item->as.array.count : 1,
+                  item);
     }
     rune_facts_flush(&data->reader);
     rune_facts_warn_mixed(&data->reader);
@@ -122,29 +130,37 @@ static void read_leaf(struct data *data, struct rune_str name, const struct rune
     rune_facts_reader_fini(&data->reader);
 }
 
-static void read_table(struct data *data, struct rune_str prefix, const struct rune_json_node *table)
+static void read_table(struct data *data, struct rune_str prefix,
+                       const struct rune_json_node *table)
 {
     for (uint32_t i = 0; i < table->as.object.count && data->err == RUNE_OK; i++) {
         const struct rune_json_member *member = &table->as.object.members[i];
-        char *joined = prefix.length == 0 ? rune_arena_strndup(data->arena, member->key.data, member->key.length)
-                                          : rune_arena_printf(data->arena, "%.*s.%.*s", RUNE_STR_ARG(prefix),
-                                                              RUNE_STR_ARG(member->key));
+        char *joined = prefix.length == 0
+                           ? rune_arena_strndup(data->arena, member->key.data, member->key.length)
+                           : rune_arena_printf(data->arena, "%.*s.%.*s", RUNE_STR_ARG(prefix),
+                                               RUNE_STR_ARG(member->key));
         if (joined == NULL) {
             data->err = RUNE_E_NOMEM;
         } else if (member->value.type == RUNE_JSON_OBJECT) {
-            read_table(data, rune_str_from(joined), &member->value); /* depth: the TOML parser's limit */
+            /* depth: the TOML parser's limit */
+            read_table(data, rune_str_from(joined), &member->value);
         } else {
             read_leaf(data, rune_str_from(joined), &member->value);
         }
     }
 }
 
-enum rune_err rune_facts_read_data(const struct rune_bundle_file *file, const struct rune_manifest *manifest,
-                                   struct rune_arena *arena, struct rune_dict *dict, struct rune_fact_set *set,
+enum rune_err rune_facts_read_data(const struct rune_bundle_file *file,
+                                   const struct rune_manifest *manifest, struct rune_arena *arena,
+                                   struct rune_dict *dict, struct rune_fact_set *set,
                                    struct rune_diag *diag)
 {
-    struct data data = {
-        .source = &file->source, .manifest = manifest, .arena = arena, .dict = dict, .set = set, .diag = diag};
+    struct data data = {.source = &file->source,
+                        .manifest = manifest,
+                        .arena = arena,
+                        .dict = dict,
+                        .set = set,
+                        .diag = diag};
     struct rune_json_node root;
     enum rune_err err = rune_toml_parse(&file->source, arena, &root, diag);
     if (err != RUNE_OK) {

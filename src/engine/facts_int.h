@@ -1,20 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* facts_int: what the files of the facts reader share: facts.c (the set of relations), facts_read.c (blocks and lines),
- * facts_row.c (TSV and CSV rows), facts_json.c (JSONL rows, [data]), facts_column.c (fields to terms).
+/* facts_int: what the files of the facts reader share: facts.c (the set of relations), facts_read.c
+ * (blocks and lines), facts_row.c (TSV and CSV rows), facts_json.c (JSONL rows, [data]),
+ * facts_column.c (fields to terms).
  *
- * A row's integers and bools become terms at once; texts wait in their column until the block ends and are interned
- * then, column by column. Private to engine/facts*. */
+ * A row's integers and bools become terms at once; texts wait in their column until the block ends
+ * and are interned then, column by column. Private to engine/facts*. */
 #pragma once
 
 #include "base/arena.h"
 #include "base/vec.h"
 #include "engine/facts.h"
 
-#define RUNE_FACTS_PADDING    64u  /* readable bytes behind a block: fields are read 8 or 16 bytes at a time */
+#define RUNE_FACTS_PADDING \
+    64u /* readable bytes behind a block: fields are read 8 or 16 bytes at a time */
 #define RUNE_FACTS_MAX_ERRORS 100u /* LIMIT: errors reported a file */
 
 /* What a field turned out to be, in a column that is not declared. */
-enum rune_field_kind { RUNE_FIELD_INT, RUNE_FIELD_STRING, RUNE_FIELD_BOOL, RUNE_FIELD_ENTITY, RUNE_FIELD_KINDS };
+enum rune_field_kind {
+    RUNE_FIELD_INT,
+    RUNE_FIELD_STRING,
+    RUNE_FIELD_BOOL,
+    RUNE_FIELD_ENTITY,
+    RUNE_FIELD_KINDS
+};
 
 /* A text to intern: a string, the id of an entity of the column's type, or a whole uid. */
 struct rune_fact_text {
@@ -57,19 +65,21 @@ enum rune_row { RUNE_ROW_OK, RUNE_ROW_MORE, RUNE_ROW_WRONG };
 /* ---- facts_column.c ---- */
 
 /* Reports at a byte of the current row. */
-void rune_facts_fail(struct rune_fact_reader *reader, const char *at, const char *code, const char *help,
-                     const char *fmt, ...) RUNE_PRINTF(5, 6);
+void rune_facts_fail(struct rune_fact_reader *reader, const char *at, const char *code,
+                     const char *help, const char *fmt, ...) RUNE_PRINTF(5, 6);
 /* Fixes the arity, from the declaration or the first row. False: failed, see reader->err. */
 bool rune_facts_set_arity(struct rune_fact_reader *reader, uint32_t arity);
 /* One value of the current row; false: reported, or reader->err. `row` is within the block. */
-bool rune_facts_put_text(struct rune_fact_reader *reader, uint32_t column, uint64_t row, const char *at,
-                         struct rune_str text);
-bool rune_facts_put_int(struct rune_fact_reader *reader, uint32_t column, uint64_t row, const char *at, int64_t value);
-bool rune_facts_put_bool(struct rune_fact_reader *reader, uint32_t column, uint64_t row, const char *at, bool value);
-bool rune_facts_put_string(struct rune_fact_reader *reader, uint32_t column, uint64_t row, const char *at,
-                           struct rune_str text);
-bool rune_facts_put_entity(struct rune_fact_reader *reader, uint32_t column, uint64_t row, const char *at,
-                           struct rune_str type, struct rune_str id);
+bool rune_facts_put_text(struct rune_fact_reader *reader, uint32_t column, uint64_t row,
+                         const char *at, struct rune_str text);
+bool rune_facts_put_int(struct rune_fact_reader *reader, uint32_t column, uint64_t row,
+                        const char *at, int64_t value);
+bool rune_facts_put_bool(struct rune_fact_reader *reader, uint32_t column, uint64_t row,
+                         const char *at, bool value);
+bool rune_facts_put_string(struct rune_fact_reader *reader, uint32_t column, uint64_t row,
+                           const char *at, struct rune_str text);
+bool rune_facts_put_entity(struct rune_fact_reader *reader, uint32_t column, uint64_t row,
+                           const char *at, struct rune_str type, struct rune_str id);
 /* Room for a row behind those there are. */
 bool rune_facts_reserve_row(struct rune_fact_reader *reader);
 /* Takes back the texts of a row that failed. */
@@ -79,25 +89,27 @@ void rune_facts_flush(struct rune_fact_reader *reader);
 /* Warns about columns that mix kinds. */
 void rune_facts_warn_mixed(const struct rune_fact_reader *reader);
 
-/* `-?(0|[1-9][0-9]*)` from p on, at least RUNE_FACTS_PADDING bytes readable: bytes used, 0 if there is none. *ret_fits
- * is false beyond 64 bits. */
+/* `-?(0|[1-9][0-9]*)` from p on, at least RUNE_FACTS_PADDING bytes readable: bytes used, 0 if there
+ * is none. *ret_fits is false beyond 64 bits. */
 uint32_t rune_facts_scan_int(const char *p, int64_t *ret_value, bool *ret_fits);
 
 /* ---- facts_row.c, facts_json.c ---- */
 
-/* One row at p, which ends before `end` (readable beyond: RUNE_FACTS_PADDING). MORE: the row does not end here and the
- * text goes on. On OK and WRONG *ret_next is behind the row. Empty lines are OK and add nothing. */
-enum rune_row rune_facts_row_tsv(struct rune_fact_reader *reader, const char *p, const char *end, bool is_last,
-                                 const char **ret_next);
-enum rune_row rune_facts_row_csv(struct rune_fact_reader *reader, const char *p, const char *end, bool is_last,
-                                 const char **ret_next);
-enum rune_row rune_facts_row_jsonl(struct rune_fact_reader *reader, const char *p, const char *end, bool is_last,
-                                   const char **ret_next);
+/* One row at p, which ends before `end` (readable beyond: RUNE_FACTS_PADDING). MORE: the row does
+ * not end here and the text goes on. On OK and WRONG *ret_next is behind the row. Empty lines are
+ * OK and add nothing. */
+enum rune_row rune_facts_row_tsv(struct rune_fact_reader *reader, const char *p, const char *end,
+                                 bool is_last, const char **ret_next);
+enum rune_row rune_facts_row_csv(struct rune_fact_reader *reader, const char *p, const char *end,
+                                 bool is_last, const char **ret_next);
+enum rune_row rune_facts_row_jsonl(struct rune_fact_reader *reader, const char *p, const char *end,
+                                   bool is_last, const char **ret_next);
 
 /* ---- facts_read.c ---- */
 
-void rune_facts_reader_init(struct rune_fact_reader *reader, const char *path, enum rune_facts_format format,
-                            struct rune_dict *dict, struct rune_fact_relation *relation, struct rune_diag *diag);
+void rune_facts_reader_init(struct rune_fact_reader *reader, const char *path,
+                            enum rune_facts_format format, struct rune_dict *dict,
+                            struct rune_fact_relation *relation, struct rune_diag *diag);
 void rune_facts_reader_fini(struct rune_fact_reader *reader);
 /* All rows of an open file or (fd < 0) of a text. */
 void rune_facts_read_rows(struct rune_fact_reader *reader, int fd, struct rune_str text,
@@ -105,11 +117,12 @@ void rune_facts_read_rows(struct rune_fact_reader *reader, int fd, struct rune_s
 
 /* ---- facts_data.c ---- */
 
-/* The relation of that name, added if it is not there; NULL: out of memory. Invalidated by the next call. */
+/* The relation of that name, added if it is not there; NULL: out of memory. Invalidated by the next
+ * call. */
 struct rune_fact_relation *rune_facts_find_or_add(struct rune_fact_set *set, struct rune_str name,
                                                   const struct rune_manifest *manifest);
 /* The facts of a [data] section. */
 RUNE_MUST_USE enum rune_err rune_facts_read_data(const struct rune_bundle_file *file,
-                                                 const struct rune_manifest *manifest, struct rune_arena *arena,
-                                                 struct rune_dict *dict, struct rune_fact_set *set,
-                                                 struct rune_diag *diag);
+                                                 const struct rune_manifest *manifest,
+                                                 struct rune_arena *arena, struct rune_dict *dict,
+                                                 struct rune_fact_set *set, struct rune_diag *diag);

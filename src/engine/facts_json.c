@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* facts_json: JSONL rows: an array a line; strings are strings, {"__entity": {"type", "id"}} is an entity. */
+/* facts_json: JSONL rows: an array a line; strings are strings, {"__entity": {"type", "id"}} is an
+ * entity. */
 #include "base/json.h"
 #include "engine/facts_int.h"
 #include "model/uid.h"
@@ -10,14 +11,15 @@ static bool fail_json(struct rune_fact_reader *reader, const struct rune_json *j
         reader->err = RUNE_E_NOMEM;
         return false;
     }
-    rune_facts_fail(reader, json->start + rune_json_offset(json), "RUNE-T0106", "each line is a JSON array",
-                    "this is no JSON: %s", json->message != NULL ? json->message : "unexpected");
+    rune_facts_fail(reader, json->start + rune_json_offset(json), "RUNE-T0106",
+                    "each line is a JSON array", "this is no JSON: %s",
+                    json->message != NULL ? json->message : "unexpected");
     return false;
 }
 
 /* The members of {"type": .., "id": ..} behind its brace. */
-static bool read_type_and_id(struct rune_fact_reader *reader, struct rune_json *json, const char *at,
-                             struct rune_str *ret_type, struct rune_str *ret_id)
+static bool read_type_and_id(struct rune_fact_reader *reader, struct rune_json *json,
+                             const char *at, struct rune_str *ret_type, struct rune_str *ret_id)
 {
     struct rune_json_token token;
     struct rune_str key;
@@ -37,22 +39,24 @@ static bool read_type_and_id(struct rune_fact_reader *reader, struct rune_json *
             return fail_json(reader, json);
         }
         if (target == NULL || token.type != RUNE_JSON_STRING || target->data != NULL) {
-            rune_facts_fail(reader, at, "RUNE-T0107", "like {\"__entity\": {\"type\": \"User\", \"id\": \"alice\"}}",
+            rune_facts_fail(reader, at, "RUNE-T0107",
+                            "like {\"__entity\": {\"type\": \"User\", \"id\": \"alice\"}}",
                             "an entity has a type and an id, both strings");
             return false;
         }
         *target = token.text;
     }
     if (ret_type->data == NULL || ret_id->data == NULL || !rune_uid_is_type_name(*ret_type)) {
-        rune_facts_fail(reader, at, "RUNE-T0107", "like {\"__entity\": {\"type\": \"User\", \"id\": \"alice\"}}",
+        rune_facts_fail(reader, at, "RUNE-T0107",
+                        "like {\"__entity\": {\"type\": \"User\", \"id\": \"alice\"}}",
                         "an entity has a type and an id");
         return false;
     }
     return true;
 }
 
-static bool put_object(struct rune_fact_reader *reader, struct rune_json *json, uint32_t column, uint64_t row,
-                       const char *at)
+static bool put_object(struct rune_fact_reader *reader, struct rune_json *json, uint32_t column,
+                       uint64_t row, const char *at)
 {
     struct rune_json_token token;
     struct rune_str key;
@@ -62,9 +66,10 @@ static bool put_object(struct rune_fact_reader *reader, struct rune_json *json, 
     if (rune_json_next_member(json, true, &more, &key) != RUNE_OK) {
         return fail_json(reader, json);
     }
-    if (!more || !rune_str_equal(key, RUNE_STR("__entity")) || rune_json_value(json, &token) != RUNE_OK ||
-        token.type != RUNE_JSON_OBJECT) {
-        rune_facts_fail(reader, at, "RUNE-T0107", "facts hold integers, strings, bools and entities",
+    if (!more || !rune_str_equal(key, RUNE_STR("__entity")) ||
+        rune_json_value(json, &token) != RUNE_OK || token.type != RUNE_JSON_OBJECT) {
+        rune_facts_fail(reader, at, "RUNE-T0107",
+                        "facts hold integers, strings, bools and entities",
                         "of objects only {\"__entity\": {...}} is a value");
         return false;
     }
@@ -82,15 +87,16 @@ static bool put_object(struct rune_fact_reader *reader, struct rune_json *json, 
 }
 
 /* A string in a column of entities is an id, or a uid, as in the other formats. */
-static bool put_json_string(struct rune_fact_reader *reader, uint32_t column, uint64_t row, const char *at,
-                            struct rune_str text)
+static bool put_json_string(struct rune_fact_reader *reader, uint32_t column, uint64_t row,
+                            const char *at, struct rune_str text)
 {
     return reader->columns[column].spec.kind == RUNE_COLUMN_ENTITY
                ? rune_facts_put_text(reader, column, row, at, text)
                : rune_facts_put_string(reader, column, row, at, text);
 }
 
-static bool put_value(struct rune_fact_reader *reader, struct rune_json *json, uint32_t column, uint64_t row)
+static bool put_value(struct rune_fact_reader *reader, struct rune_json *json, uint32_t column,
+                      uint64_t row)
 {
     struct rune_json_token token;
     if (rune_json_value(json, &token) != RUNE_OK) {
@@ -112,7 +118,8 @@ static bool put_value(struct rune_fact_reader *reader, struct rune_json *json, u
     case RUNE_JSON_ARRAY:
         break;
     }
-    rune_facts_fail(reader, at, "RUNE-T0107", "facts hold 64-bit integers, strings, bools and entities",
+    rune_facts_fail(reader, at, "RUNE-T0107",
+                    "facts hold 64-bit integers, strings, bools and entities",
                     "%s is no value of a fact",
                     token.type == RUNE_JSON_NULL     ? "null"
                     : token.type == RUNE_JSON_NUMBER ? "this number"
@@ -133,11 +140,13 @@ static uint32_t count_elements(struct rune_fact_reader *reader, const char *p, c
         return UINT32_MAX;
     }
     if (token.type != RUNE_JSON_ARRAY) {
-        rune_facts_fail(reader, p, "RUNE-T0106", "like [\"alice\", 3]", "each line is a JSON array");
+        rune_facts_fail(reader, p, "RUNE-T0106", "like [\"alice\", 3]",
+                        "each line is a JSON array");
         return UINT32_MAX;
     }
     for (bool first = true;; first = false) {
-        if (rune_json_next_element(&json, first, &more) != RUNE_OK || (more && rune_json_skip(&json) != RUNE_OK)) {
+        if (rune_json_next_element(&json, first, &more) != RUNE_OK ||
+            (more && rune_json_skip(&json) != RUNE_OK)) {
             fail_json(reader, &json);
             return UINT32_MAX;
         }
@@ -160,7 +169,8 @@ static bool put_row(struct rune_fact_reader *reader, const char *p, const char *
         return fail_json(reader, &json);
     }
     if (token.type != RUNE_JSON_ARRAY) {
-        rune_facts_fail(reader, p, "RUNE-T0106", "like [\"alice\", 3]", "each line is a JSON array");
+        rune_facts_fail(reader, p, "RUNE-T0106", "like [\"alice\", 3]",
+                        "each line is a JSON array");
         return false;
     }
     for (bool first = true;; first = false) {
@@ -171,7 +181,8 @@ static bool put_row(struct rune_fact_reader *reader, const char *p, const char *
             break;
         }
         if (column == arity) {
-            rune_facts_fail(reader, json.cursor, "RUNE-T0102", NULL, "this row has more than %u values", arity);
+            rune_facts_fail(reader, json.cursor, "RUNE-T0102", NULL,
+                            "this row has more than %u values", arity);
             return false;
         }
         if (!put_value(reader, &json, column++, row)) {
@@ -188,8 +199,8 @@ static bool put_row(struct rune_fact_reader *reader, const char *p, const char *
     return column == arity;
 }
 
-enum rune_row rune_facts_row_jsonl(struct rune_fact_reader *reader, const char *p, const char *end, bool is_last,
-                                   const char **ret_next)
+enum rune_row rune_facts_row_jsonl(struct rune_fact_reader *reader, const char *p, const char *end,
+                                   bool is_last, const char **ret_next)
 {
     const char *line = memchr(p, '\n', (size_t)(end - p));
     const char *stop = line != NULL ? line : end;
@@ -210,7 +221,8 @@ enum rune_row rune_facts_row_jsonl(struct rune_fact_reader *reader, const char *
             return RUNE_ROW_WRONG;
         }
         if (count > RUNE_DL_MAX_ARITY) {
-            rune_facts_fail(reader, p, "RUNE-T0102", NULL, "more than %u columns", RUNE_DL_MAX_ARITY);
+            rune_facts_fail(reader, p, "RUNE-T0102", NULL, "more than %u columns",
+                            RUNE_DL_MAX_ARITY);
             return RUNE_ROW_WRONG;
         }
         if (!rune_facts_set_arity(reader, count)) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* facts_read: blocks of a file, the rows in them, the rest of one block before the next.
  *
- * A block is validated (UTF-8, no NUL) as it arrives, so that rows need not look at bytes they do not care for. The
- * block grows only while a single row does not fit. */
+ * A block is validated (UTF-8, no NUL) as it arrives, so that rows need not look at bytes they do
+ * not care for. The block grows only while a single row does not fit. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -23,11 +23,16 @@ struct block {
     struct rune_str text; /* fd < 0: what is left of it */
 };
 
-void rune_facts_reader_init(struct rune_fact_reader *reader, const char *path, enum rune_facts_format format,
-                            struct rune_dict *dict, struct rune_fact_relation *relation, struct rune_diag *diag)
+void rune_facts_reader_init(struct rune_fact_reader *reader, const char *path,
+                            enum rune_facts_format format, struct rune_dict *dict,
+                            struct rune_fact_relation *relation, struct rune_diag *diag)
 {
-    *reader = (struct rune_fact_reader){
-        .path = path, .format = format, .dict = dict, .diag = diag, .relation = relation, .line = 1};
+    *reader = (struct rune_fact_reader){.path = path,
+                                        .format = format,
+                                        .dict = dict,
+                                        .diag = diag,
+                                        .relation = relation,
+                                        .line = 1};
     reader->first_row = relation->tuples.count;
     rune_arena_init(&reader->scratch, 0);
 }
@@ -57,7 +62,8 @@ static bool make_room(struct rune_fact_reader *reader, struct block *block)
     }
     if (block->capacity >= RUNE_FACTS_MAX_LINE) {
         reader->row_start = block->bytes;
-        rune_facts_fail(reader, NULL, "RUNE-T0108", NULL, "a row longer than %u MiB", RUNE_FACTS_MAX_LINE >> 20);
+        rune_facts_fail(reader, NULL, "RUNE-T0108", NULL, "a row longer than %u MiB",
+                        RUNE_FACTS_MAX_LINE >> 20);
         return false;
     }
     size_t capacity = block->capacity == 0 ? BLOCK_BYTES : block->capacity * 2;
@@ -87,8 +93,8 @@ static bool read_more(struct rune_fact_reader *reader, struct block *block)
         while (got < room && !block->is_last) {
             ssize_t n = read(block->fd, block->bytes + block->end + got, room - got);
             if (n < 0 && errno != EINTR) {
-                rune_diag_report_at(reader->diag, RUNE_ERROR, "RUNE-T0110", reader->path, 0, 0, NULL, "cannot read: %s",
-                                    strerror(errno));
+                rune_diag_report_at(reader->diag, RUNE_ERROR, "RUNE-T0110", reader->path, 0, 0,
+                                    NULL, "cannot read: %s", strerror(errno));
                 reader->err = RUNE_E_IO;
                 return false;
             }
@@ -102,7 +108,8 @@ static bool read_more(struct rune_fact_reader *reader, struct block *block)
 }
 
 /* A fault at a byte that no row has reached: its line is counted from the rows' line on. */
-static bool fail_byte(struct rune_fact_reader *reader, struct block *block, size_t at, const char *what)
+static bool fail_byte(struct rune_fact_reader *reader, struct block *block, size_t at,
+                      const char *what)
 {
     reader->row_start = block->bytes + block->begin;
     for (size_t i = block->begin; i < at; i++) {
@@ -112,7 +119,8 @@ static bool fail_byte(struct rune_fact_reader *reader, struct block *block, size
         }
     }
     reader->lines_in_row = 0;
-    rune_facts_fail(reader, block->bytes + at, "RUNE-T0101", "facts files are UTF-8 text", "%s", what);
+    rune_facts_fail(reader, block->bytes + at, "RUNE-T0101", "facts files are UTF-8 text", "%s",
+                    what);
     return false;
 }
 
@@ -134,8 +142,8 @@ static bool check_bytes(struct rune_fact_reader *reader, struct block *block)
 
 /* ---- rows ---- */
 
-static enum rune_row read_row(struct rune_fact_reader *reader, const char *p, const char *end, bool is_last,
-                              const char **ret_next)
+static enum rune_row read_row(struct rune_fact_reader *reader, const char *p, const char *end,
+                              bool is_last, const char **ret_next)
 {
     switch (reader->format) {
     case RUNE_FACTS_CSV:
@@ -148,9 +156,10 @@ static enum rune_row read_row(struct rune_fact_reader *reader, const char *p, co
     return rune_facts_row_tsv(reader, p, end, is_last, ret_next);
 }
 
-/* Where the last whole line ends: rows of TSV and JSONL are lines, so that only whole ones are begun. CSV rows tell
- * themselves whether they are whole. */
-static const char *rows_end(const struct rune_fact_reader *reader, const struct block *block, bool *ret_is_last)
+/* Where the last whole line ends: rows of TSV and JSONL are lines, so that only whole ones are
+ * begun. CSV rows tell themselves whether they are whole. */
+static const char *rows_end(const struct rune_fact_reader *reader, const struct block *block,
+                            bool *ret_is_last)
 {
     const char *end = block->bytes + block->end;
     *ret_is_last = block->is_last;
@@ -197,8 +206,8 @@ void rune_facts_read_rows(struct rune_fact_reader *reader, int fd, struct rune_s
     bool go_on = true;
     while (go_on && !block.is_last) {
         size_t before = block.end - block.begin;
-        go_on = make_room(reader, &block) && read_more(reader, &block) && check_bytes(reader, &block) &&
-                read_block(reader, &block);
+        go_on = make_room(reader, &block) && read_more(reader, &block) &&
+                check_bytes(reader, &block) && read_block(reader, &block);
         if (progress != NULL) {
             progress(progress_context, block.end - before);
         }

@@ -15,8 +15,9 @@ static inline const char *find_tsv_end(const char *p, const char *end)
     const __m128i slash = _mm_set1_epi8('\\');
     for (; p < end; p += 16) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i hits = _mm_or_si128(_mm_cmpeq_epi8(bytes, tab),
-                                    _mm_or_si128(_mm_cmpeq_epi8(bytes, line), _mm_cmpeq_epi8(bytes, slash)));
+        __m128i hits =
+            _mm_or_si128(_mm_cmpeq_epi8(bytes, tab),
+                         _mm_or_si128(_mm_cmpeq_epi8(bytes, line), _mm_cmpeq_epi8(bytes, slash)));
         int mask = _mm_movemask_epi8(hits);
         if (mask != 0) {
             p += __builtin_ctz((unsigned)mask);
@@ -32,9 +33,10 @@ static inline const char *find_tsv_end(const char *p, const char *end)
 #endif
 }
 
-/* A field with escapes into the scratch arena; *ret_end is at its tab or line break. NULL: reported, or MORE's case. */
-static bool unescape_tsv(struct rune_fact_reader *reader, const char *p, const char *end, const char **ret_end,
-                         struct rune_str *ret_text)
+/* A field with escapes into the scratch arena; *ret_end is at its tab or line break. NULL:
+ * reported, or MORE's case. */
+static bool unescape_tsv(struct rune_fact_reader *reader, const char *p, const char *end,
+                         const char **ret_end, struct rune_str *ret_text)
 {
     const char *stop = p;
     while (stop < end && *stop != '\t' && *stop != '\n') {
@@ -82,18 +84,21 @@ static const char *skip_line(const char *p, const char *end)
     return line != NULL ? line + 1 : end;
 }
 
-static enum rune_row wrong_arity(struct rune_fact_reader *reader, const char *p, const char *end, char separator)
+static enum rune_row wrong_arity(struct rune_fact_reader *reader, const char *p, const char *end,
+                                 char separator)
 {
     uint32_t found = count_fields(reader->row_start, end, separator);
     uint32_t want = reader->relation->tuples.arity;
     rune_facts_fail(reader, p, "RUNE-T0102",
-                    separator == '\t' ? "fields are divided by one tab each" : "fields are divided by commas",
+                    separator == '\t' ? "fields are divided by one tab each"
+                                      : "fields are divided by commas",
                     "this row has %u field%s, not %u", found, found == 1 ? "" : "s", want);
     return RUNE_ROW_WRONG;
 }
 
 /* Before the first row: how many columns. */
-static bool ensure_columns(struct rune_fact_reader *reader, const char *p, const char *end, char separator)
+static bool ensure_columns(struct rune_fact_reader *reader, const char *p, const char *end,
+                           char separator)
 {
     if (reader->columns != NULL) {
         return true;
@@ -107,8 +112,8 @@ static bool ensure_columns(struct rune_fact_reader *reader, const char *p, const
 }
 
 /* A field behind its first byte that is no integer; *ret_end at the tab, line break or end. */
-static bool put_tsv_field(struct rune_fact_reader *reader, uint32_t column, uint64_t row, const char *p,
-                          const char *end, const char **ret_end)
+static bool put_tsv_field(struct rune_fact_reader *reader, uint32_t column, uint64_t row,
+                          const char *p, const char *end, const char **ret_end)
 {
     const char *stop = find_tsv_end(p, end);
     struct rune_str text = {p, (size_t)(stop - p)};
@@ -128,8 +133,8 @@ static inline bool ends_field(const char *p, const char *end)
     return p == end || *p == '\t' || *p == '\n';
 }
 
-enum rune_row rune_facts_row_tsv(struct rune_fact_reader *reader, const char *p, const char *end, bool is_last,
-                                 const char **ret_next)
+enum rune_row rune_facts_row_tsv(struct rune_fact_reader *reader, const char *p, const char *end,
+                                 bool is_last, const char **ret_next)
 {
     if (*p == '\n' || (*p == '\r' && p + 1 < end && p[1] == '\n')) {
         *ret_next = p + (*p == '\r' ? 2 : 1);
@@ -148,7 +153,9 @@ enum rune_row rune_facts_row_tsv(struct rune_fact_reader *reader, const char *p,
     for (uint32_t column = 0; column < arity; column++) {
         int64_t value;
         bool fits;
-        uint32_t used = columns[column].spec.kind <= RUNE_COLUMN_INT ? rune_facts_scan_int(p, &value, &fits) : 0;
+        uint32_t used = columns[column].spec.kind <= RUNE_COLUMN_INT
+                            ? rune_facts_scan_int(p, &value, &fits)
+                            : 0;
         bool ok;
         if (used > 0 && fits && p + used <= end && ends_field(p + used, end)) {
             ok = rune_facts_put_int(reader, column, row, p, value);
@@ -180,8 +187,8 @@ enum rune_row rune_facts_row_tsv(struct rune_fact_reader *reader, const char *p,
 enum csv_field { CSV_OK, CSV_MORE, CSV_WRONG };
 
 /* A quoted field: p behind the opening quote; *ret_end behind the closing one. */
-static enum csv_field read_quoted(struct rune_fact_reader *reader, const char *p, const char *end, bool is_last,
-                                  const char **ret_end, struct rune_str *ret_text)
+static enum csv_field read_quoted(struct rune_fact_reader *reader, const char *p, const char *end,
+                                  bool is_last, const char **ret_end, struct rune_str *ret_text)
 {
     const char *start = p;
     uint32_t doubled = 0;
@@ -191,8 +198,8 @@ static enum csv_field read_quoted(struct rune_fact_reader *reader, const char *p
             if (!is_last) {
                 return CSV_MORE;
             }
-            rune_facts_fail(reader, start - 1, "RUNE-T0103", "a quote inside is written twice: \"\"",
-                            "this quote has no partner");
+            rune_facts_fail(reader, start - 1, "RUNE-T0103",
+                            "a quote inside is written twice: \"\"", "this quote has no partner");
             return CSV_WRONG;
         }
         if (*p == '"' && (p + 1 == end || p[1] != '"')) {
@@ -225,16 +232,19 @@ static enum csv_field read_quoted(struct rune_fact_reader *reader, const char *p
     return CSV_OK;
 }
 
-static enum csv_field read_csv_field(struct rune_fact_reader *reader, const char *p, const char *end, bool is_last,
-                                     const char **ret_end, struct rune_str *ret_text)
+static enum csv_field read_csv_field(struct rune_fact_reader *reader, const char *p,
+                                     const char *end, bool is_last, const char **ret_end,
+                                     struct rune_str *ret_text)
 {
     if (p < end && *p == '"') {
         enum csv_field read = read_quoted(reader, p + 1, end, is_last, ret_end, ret_text);
         const char *after = *ret_end;
-        if (read == CSV_OK && after < end && *after == '\r' && after + 1 < end && after[1] == '\n') {
+        if (read == CSV_OK && after < end && *after == '\r' && after + 1 < end &&
+            after[1] == '\n') {
             *ret_end = after + 1;
         } else if (read == CSV_OK && after < end && *after != ',' && *after != '\n') {
-            rune_facts_fail(reader, after, "RUNE-T0103", "quote the whole field, and write quotes inside twice: \"\"",
+            rune_facts_fail(reader, after, "RUNE-T0103",
+                            "quote the whole field, and write quotes inside twice: \"\"",
                             "text behind a quoted field");
             return CSV_WRONG;
         }
@@ -249,7 +259,8 @@ static enum csv_field read_csv_field(struct rune_fact_reader *reader, const char
         return CSV_MORE;
     }
     if (stop < end && *stop == '"') {
-        rune_facts_fail(reader, stop, "RUNE-T0103", "quote the whole field, and write quotes inside twice: \"\"",
+        rune_facts_fail(reader, stop, "RUNE-T0103",
+                        "quote the whole field, and write quotes inside twice: \"\"",
                         "a quote inside a field without quotes");
         return CSV_WRONG;
     }
@@ -259,15 +270,16 @@ static enum csv_field read_csv_field(struct rune_fact_reader *reader, const char
     return CSV_OK;
 }
 
-enum rune_row rune_facts_row_csv(struct rune_fact_reader *reader, const char *p, const char *end, bool is_last,
-                                 const char **ret_next)
+enum rune_row rune_facts_row_csv(struct rune_fact_reader *reader, const char *p, const char *end,
+                                 bool is_last, const char **ret_next)
 {
     reader->lines_in_row = 0;
     if (*p == '\n' || (*p == '\r' && p + 1 < end && p[1] == '\n')) {
         *ret_next = p + (*p == '\r' ? 2 : 1);
         return RUNE_ROW_OK;
     }
-    /* A row may have line breaks in quotes: where the arity is still open, all of it must be there. */
+    /* A row may have line breaks in quotes: where the arity is still open, all of it must be there.
+     */
     if (!is_last && reader->columns == NULL) {
         bool quoted = false;
         const char *at = p;

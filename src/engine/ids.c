@@ -8,7 +8,8 @@ void rune_ids_fini(struct rune_ids *ids)
     RUNE_VEC_FINI(&ids->places);
 }
 
-enum rune_err rune_ids_add(struct rune_ids *ids, struct rune_str id, struct rune_span place, struct rune_diag *diag)
+enum rune_err rune_ids_add(struct rune_ids *ids, struct rune_str id, struct rune_span place,
+                           struct rune_diag *diag)
 {
     uint32_t first;
     bool added;
@@ -20,8 +21,9 @@ enum rune_err rune_ids_add(struct rune_ids *ids, struct rune_str id, struct rune
         return RUNE_VEC_PUSH(&ids->places, place) ? RUNE_OK : RUNE_E_NOMEM;
     }
     ids->duplicates++;
-    rune_diag_report(diag, RUNE_ERROR, "RUNE-B0301", place, "give one of them another `@id(\"...\")`",
-                     "the id `%.*s` is taken", (int)(id.length > 200 ? 200 : id.length), id.data);
+    rune_diag_report(diag, RUNE_ERROR, "RUNE-B0301", place,
+                     "give one of them another `@id(\"...\")`", "the id `%.*s` is taken",
+                     (int)(id.length > 200 ? 200 : id.length), id.data);
     rune_diag_note(diag, ids->places.items[first], "first used here");
     return RUNE_OK;
 }

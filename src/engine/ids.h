@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ids: policies and rules share one namespace; a duplicate is an error that shows both places. Used by: engine/build. */
+/* ids: policies and rules share one namespace; a duplicate is an error that shows both places. Used
+ * by: engine/build. */
 #pragma once
 
 #include "base/diag.h"
@@ -19,7 +20,8 @@ struct rune_ids {
 
 void rune_ids_fini(struct rune_ids *ids);
 
-/* Adds an id (borrowed until fini). A duplicate is reported and counted, and is RUNE_OK here: the caller tests
- * `duplicates` when all were added. The branches of one rule share its id: add it once. RUNE_E_NOMEM. */
-RUNE_MUST_USE enum rune_err rune_ids_add(struct rune_ids *ids, struct rune_str id, struct rune_span place,
-                                         struct rune_diag *diag);
+/* Adds an id (borrowed until fini). A duplicate is reported and counted, and is RUNE_OK here: the
+ * caller tests `duplicates` when all were added. The branches of one rule share its id: add it
+ * once. RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_ids_add(struct rune_ids *ids, struct rune_str id,
+                                         struct rune_span place, struct rune_diag *diag);

@@ -22,10 +22,10 @@ static void set_names(struct rune_image *image)
     const struct rune_image_manifest *manifest = image->store.manifest;
     rune_hex(image->map.header->sha256, RUNE_SHA256_BYTES, image->name);
     memcpy(image->short_name, image->name, sizeof(image->short_name) - 1);
-    image->bundle_name =
-        rune_terms_string(terms, rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, manifest->name));
-    image->bundle_version =
-        rune_terms_string(terms, rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, manifest->bundle_version));
+    image->bundle_name = rune_terms_string(
+        terms, rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, manifest->name));
+    image->bundle_version = rune_terms_string(
+        terms, rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, manifest->bundle_version));
 }
 
 enum rune_err rune_image_open_fd(int fd, enum rune_image_trust trust, struct rune_image **ret_image,
@@ -35,7 +35,8 @@ enum rune_err rune_image_open_fd(int fd, enum rune_image_trust trust, struct run
     if (image == NULL) {
         return RUNE_E_NOMEM;
     }
-    enum rune_image_seals seals = trust == RUNE_IMAGE_VERIFIED ? RUNE_IMAGE_SEALS_REQUIRED : RUNE_IMAGE_SEALS_IGNORED;
+    enum rune_image_seals seals =
+        trust == RUNE_IMAGE_VERIFIED ? RUNE_IMAGE_SEALS_REQUIRED : RUNE_IMAGE_SEALS_IGNORED;
     enum rune_err err = rune_image_map_fd(fd, seals, &image->map, diag);
     if (err != RUNE_OK) {
         rune_free(image);
@@ -58,12 +59,13 @@ enum rune_err rune_image_open_fd(int fd, enum rune_image_trust trust, struct run
     return RUNE_OK;
 }
 
-enum rune_err rune_image_open_path(const char *path, struct rune_image **ret_image, struct rune_diag *diag)
+enum rune_err rune_image_open_path(const char *path, struct rune_image **ret_image,
+                                   struct rune_diag *diag)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-G0101", path, 0, 0, NULL, "cannot open the image: %s",
-                            strerror(errno));
+        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-G0101", path, 0, 0, NULL,
+                            "cannot open the image: %s", strerror(errno));
         return errno == ENOENT ? RUNE_E_NOT_FOUND : RUNE_E_IO;
     }
     enum rune_err err = rune_image_open_fd(fd, RUNE_IMAGE_VERIFY, ret_image, diag);

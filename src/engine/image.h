@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* image: an image opened for deciding: the mapping, the typed store over it, its name. Functions: rune/image.h.
+/* image: an image opened for deciding: the mapping, the typed store over it, its name. Functions:
+ * rune/image.h.
  *
- * librune never assumes that it made the image or is alone with it. Used by: live (workers), cli, decider. */
+ * librune never assumes that it made the image or is alone with it. Used by: live (workers), cli,
+ * decider. */
 #pragma once
 
 #include <stdint.h>

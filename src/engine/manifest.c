@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* manifest: a table of keys drives the reading; what is in no table is an error with the nearest name. */
+/* manifest: a table of keys drives the reading; what is in no table is an error with the nearest
+ * name. */
 #include "engine/manifest.h"
 
 #include <stdio.h>
@@ -26,16 +27,16 @@ static struct rune_span value_span(const struct reader *reader, const struct run
     return span_of(reader, value->offset, value->length);
 }
 
-static void fail(struct reader *reader, struct rune_span span, const char *code, const char *help, const char *what,
-                 struct rune_str name)
+static void fail(struct reader *reader, struct rune_span span, const char *code, const char *help,
+                 const char *what, struct rune_str name)
 {
     reader->errors++;
     rune_diag_report(reader->diag, RUNE_ERROR, code, span, help, "%s `%.*s`", what,
                      (int)(name.length > 100 ? 100 : name.length), name.data);
 }
 
-static void fail_unknown(struct reader *reader, const struct rune_json_member *member, const char *const *names,
-                         size_t count, const char *what)
+static void fail_unknown(struct reader *reader, const struct rune_json_member *member,
+                         const char *const *names, size_t count, const char *what)
 {
     struct rune_str candidates[16];
     char help[256];
@@ -48,16 +49,18 @@ static void fail_unknown(struct reader *reader, const struct rune_json_member *m
     if (nearest.length > 0) {
         snprintf(help, sizeof(help), "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
     }
-    fail(reader, span_of(reader, member->key_offset, (uint32_t)member->key.length), "RUNE-M0101", help, what,
-         member->key);
+    fail(reader, span_of(reader, member->key_offset, (uint32_t)member->key.length), "RUNE-M0101",
+         help, what, member->key);
 }
 
 /* ---- values ---- */
 
-static void read_string(struct reader *reader, const struct rune_json_member *member, struct rune_str *ret)
+static void read_string(struct reader *reader, const struct rune_json_member *member,
+                        struct rune_str *ret)
 {
     if (member->value.type != RUNE_JSON_STRING) {
-        fail(reader, value_span(reader, &member->value), "RUNE-M0102", NULL, "a string is wanted for", member->key);
+        fail(reader, value_span(reader, &member->value), "RUNE-M0102", NULL,
+             "a string is wanted for", member->key);
         return;
     }
     *ret = member->value.as.text;
@@ -66,16 +69,16 @@ static void read_string(struct reader *reader, const struct rune_json_member *me
 static void read_bool(struct reader *reader, const struct rune_json_member *member, bool *ret)
 {
     if (member->value.type != RUNE_JSON_TRUE && member->value.type != RUNE_JSON_FALSE) {
-        fail(reader, value_span(reader, &member->value), "RUNE-M0102", NULL, "true or false is wanted for",
-             member->key);
+        fail(reader, value_span(reader, &member->value), "RUNE-M0102", NULL,
+             "true or false is wanted for", member->key);
         return;
     }
     *ret = member->value.type == RUNE_JSON_TRUE;
 }
 
 /* One of `names`; *ret_index is its place. */
-static bool read_choice(struct reader *reader, const struct rune_json_member *member, const char *const *names,
-                        size_t count, unsigned *ret_index)
+static bool read_choice(struct reader *reader, const struct rune_json_member *member,
+                        const char *const *names, size_t count, unsigned *ret_index)
 {
     struct rune_str text = {0};
     char help[160];
@@ -93,14 +96,16 @@ static bool read_choice(struct reader *reader, const struct rune_json_member *me
     for (size_t i = 0; i < count; i++) {
         at += snprintf(help + at, sizeof(help) - (size_t)at, " \"%s\"", names[i]);
     }
-    fail(reader, value_span(reader, &member->value), "RUNE-M0103", help, "this is no value for", member->key);
+    fail(reader, value_span(reader, &member->value), "RUNE-M0103", help, "this is no value for",
+         member->key);
     return false;
 }
 
 static bool is_table(struct reader *reader, const struct rune_json_member *member)
 {
     if (member->value.type != RUNE_JSON_OBJECT) {
-        fail(reader, value_span(reader, &member->value), "RUNE-M0102", NULL, "a table is wanted for", member->key);
+        fail(reader, value_span(reader, &member->value), "RUNE-M0102", NULL,
+             "a table is wanted for", member->key);
         return false;
     }
     return true;
@@ -111,15 +116,18 @@ static bool is_table(struct reader *reader, const struct rune_json_member *membe
 static void read_bundle_key(struct reader *reader, const struct rune_json_member *member,
                             struct rune_manifest *manifest)
 {
-    static const char *const names[] = {"name",   "version", "validation", "validate_requests", "request_entities",
-                                        "errors", "author",  "description"};
-    static const char *const validations[] = {"strict", "permissive", "off"}; /* ORDER: enum rune_validation */
+    static const char *const names[] = {
+        "name",   "version", "validation", "validate_requests", "request_entities",
+        "errors", "author",  "description"};
+    /* ORDER: enum rune_validation */
+    static const char *const validations[] = {"strict", "permissive", "off"};
     static const char *const switches[] = {"off", "on"};
     static const char *const errors[] = {"cedar", "strict"};
     struct rune_str ignored;
     unsigned choice = 0;
     size_t key = 0;
-    while (key < sizeof(names) / sizeof(names[0]) && !rune_str_equal(member->key, rune_str_from(names[key]))) {
+    while (key < sizeof(names) / sizeof(names[0]) &&
+           !rune_str_equal(member->key, rune_str_from(names[key]))) {
         key++;
     }
     switch (key) { /* ORDER: names */
@@ -183,7 +191,8 @@ static bool is_type_name(struct rune_str name)
         if (name.data[i] == ':' && part > 0 && i + 2 < name.length && name.data[i + 1] == ':') {
             i++;
             part = 0;
-        } else if (!is_word(name.data[i]) || (part == 0 && name.data[i] >= '0' && name.data[i] <= '9')) {
+        } else if (!is_word(name.data[i]) ||
+                   (part == 0 && name.data[i] >= '0' && name.data[i] <= '9')) {
             return false;
         } else {
             part++;
@@ -192,22 +201,25 @@ static bool is_type_name(struct rune_str name)
     return part > 0;
 }
 
-static void read_type(struct reader *reader, const struct rune_json_member *member, struct rune_str *ret)
+static void read_type(struct reader *reader, const struct rune_json_member *member,
+                      struct rune_str *ret)
 {
     struct rune_str name = {0};
     read_string(reader, member, &name);
     if (name.data != NULL && !is_type_name(name)) {
-        fail(reader, value_span(reader, &member->value), "RUNE-M0104", "like \"User\" or \"Acme::User\"",
-             "this is no entity type:", name);
+        fail(reader, value_span(reader, &member->value), "RUNE-M0104",
+             "like \"User\" or \"Acme::User\"", "this is no entity type:", name);
         return;
     }
     *ret = name;
 }
 
-static void read_defaults(struct reader *reader, const struct rune_json_member *table, struct rune_manifest *manifest)
+static void read_defaults(struct reader *reader, const struct rune_json_member *table,
+                          struct rune_manifest *manifest)
 {
     static const char *const names[] = {"principal_type", "action_type", "resource_type"};
-    struct rune_str *const targets[] = {&manifest->principal_type, &manifest->action_type, &manifest->resource_type};
+    struct rune_str *const targets[] = {&manifest->principal_type, &manifest->action_type,
+                                        &manifest->resource_type};
     if (!is_table(reader, table)) {
         return;
     }
@@ -227,13 +239,16 @@ static void read_defaults(struct reader *reader, const struct rune_json_member *
 
 /* ---- [relations.NAME] ---- */
 
-static bool read_column(struct reader *reader, const struct rune_json_node *node, struct rune_column *column)
+static bool read_column(struct reader *reader, const struct rune_json_node *node,
+                        struct rune_column *column)
 {
     static const struct {
         const char *name;
         enum rune_column_kind kind;
-    } kinds[] = {
-        {"any", RUNE_COLUMN_ANY}, {"int", RUNE_COLUMN_INT}, {"string", RUNE_COLUMN_STRING}, {"bool", RUNE_COLUMN_BOOL}};
+    } kinds[] = {{"any", RUNE_COLUMN_ANY},
+                 {"int", RUNE_COLUMN_INT},
+                 {"string", RUNE_COLUMN_STRING},
+                 {"bool", RUNE_COLUMN_BOOL}};
     if (node->type != RUNE_JSON_STRING) {
         fail(reader, value_span(reader, node), "RUNE-M0102", "like columns = [\"User\", \"int\"]",
              "a string is wanted for each of", RUNE_STR("columns"));
@@ -246,25 +261,28 @@ static bool read_column(struct reader *reader, const struct rune_json_node *node
         }
     }
     if (!is_type_name(node->as.text)) {
-        fail(reader, value_span(reader, node), "RUNE-M0104", "an entity type, or int, string, bool, any",
-             "this is no column type:", node->as.text);
+        fail(reader, value_span(reader, node), "RUNE-M0104",
+             "an entity type, or int, string, bool, any", "this is no column type:", node->as.text);
         return false;
     }
     *column = (struct rune_column){RUNE_COLUMN_ENTITY, node->as.text};
     return true;
 }
 
-/* Columns with a mistake take anything, so that the relation's facts are checked in the same run. */
+/* Columns with a mistake take anything, so that the relation's facts are checked in the same run.
+ */
 static bool read_columns(struct reader *reader, const struct rune_json_member *member,
                          struct rune_manifest_relation *relation)
 {
     const struct rune_json_node *list = &member->value;
     if (list->type != RUNE_JSON_ARRAY || list->as.array.count > RUNE_DL_MAX_ARITY) {
-        fail(reader, value_span(reader, list), "RUNE-M0102", "like columns = [\"User\", \"Document\"], at most 64",
+        fail(reader, value_span(reader, list), "RUNE-M0102",
+             "like columns = [\"User\", \"Document\"], at most 64",
              "a list of column types is wanted for", member->key);
         return false;
     }
-    relation->columns = RUNE_ARENA_ARRAY(reader->arena, struct rune_column, list->as.array.count + 1);
+    relation->columns =
+        RUNE_ARENA_ARRAY(reader->arena, struct rune_column, list->as.array.count + 1);
     if (relation->columns == NULL) {
         reader->nomem = true;
         return false;
@@ -291,15 +309,15 @@ bool rune_manifest_is_relation_name(struct rune_str name)
 }
 
 /* A relation's table; a name with dots arrives as nested tables: the one with `columns` ends it. */
-static void read_relation(struct reader *reader, const struct rune_json_member *table, struct rune_str name,
-                          struct rune_manifest *manifest, uint32_t depth)
+static void read_relation(struct reader *reader, const struct rune_json_member *table,
+                          struct rune_str name, struct rune_manifest *manifest, uint32_t depth)
 {
     static const char *const names[] = {"columns", "description"};
     if (!is_table(reader, table)) {
         return;
     }
-    struct rune_manifest_relation relation = {.name = name,
-                                              .span = span_of(reader, table->key_offset, (uint32_t)table->key.length)};
+    struct rune_manifest_relation relation = {
+        .name = name, .span = span_of(reader, table->key_offset, (uint32_t)table->key.length)};
     const struct rune_json_member *columns = NULL;
     for (uint32_t i = 0; i < table->value.as.object.count; i++) {
         const struct rune_json_member *member = &table->value.as.object.members[i];
@@ -309,7 +327,8 @@ static void read_relation(struct reader *reader, const struct rune_json_member *
         } else if (rune_str_equal(member->key, RUNE_STR("description"))) {
             read_string(reader, member, &ignored);
         } else if (member->value.type == RUNE_JSON_OBJECT && depth < 16) {
-            char *longer = rune_arena_printf(reader->arena, "%.*s.%.*s", RUNE_STR_ARG(name), RUNE_STR_ARG(member->key));
+            char *longer = rune_arena_printf(reader->arena, "%.*s.%.*s", RUNE_STR_ARG(name),
+                                             RUNE_STR_ARG(member->key));
             reader->nomem = reader->nomem || longer == NULL;
             if (longer != NULL) {
                 read_relation(reader, member, rune_str_from(longer), manifest, depth + 1);
@@ -322,7 +341,8 @@ static void read_relation(struct reader *reader, const struct rune_json_member *
         return;
     }
     if (!rune_manifest_is_relation_name(name)) {
-        fail(reader, relation.span, "RUNE-M0105", "names are lower-case, like `member` or `team.member`",
+        fail(reader, relation.span, "RUNE-M0105",
+             "names are lower-case, like `member` or `team.member`",
              "this is no relation's name:", name);
         return;
     }
@@ -336,19 +356,21 @@ static void read_relation(struct reader *reader, const struct rune_json_member *
 static uint32_t count_tables(const struct rune_json_node *node, uint32_t depth)
 {
     uint32_t count = 1;
-    for (uint32_t i = 0; node->type == RUNE_JSON_OBJECT && depth < 20 && i < node->as.object.count; i++) {
+    for (uint32_t i = 0; node->type == RUNE_JSON_OBJECT && depth < 20 && i < node->as.object.count;
+         i++) {
         count += count_tables(&node->as.object.members[i].value, depth + 1);
     }
     return count;
 }
 
-static void read_relations(struct reader *reader, const struct rune_json_member *table, struct rune_manifest *manifest)
+static void read_relations(struct reader *reader, const struct rune_json_member *table,
+                           struct rune_manifest *manifest)
 {
     if (!is_table(reader, table)) {
         return;
     }
-    manifest->relations =
-        RUNE_ARENA_ARRAY(reader->arena, struct rune_manifest_relation, count_tables(&table->value, 0));
+    manifest->relations = RUNE_ARENA_ARRAY(reader->arena, struct rune_manifest_relation,
+                                           count_tables(&table->value, 0));
     if (manifest->relations == NULL) {
         reader->nomem = true;
         return;
@@ -359,12 +381,14 @@ static void read_relations(struct reader *reader, const struct rune_json_member 
     }
 }
 
-static void read_root(struct reader *reader, const struct rune_json_node *root, struct rune_manifest *manifest)
+static void read_root(struct reader *reader, const struct rune_json_node *root,
+                      struct rune_manifest *manifest)
 {
     static const char *const names[] = {"bundle", "defaults", "relations", "metadata"};
     for (uint32_t i = 0; i < root->as.object.count; i++) {
         const struct rune_json_member *member = &root->as.object.members[i];
-        if (rune_str_equal(member->key, RUNE_STR("bundle")) || rune_str_equal(member->key, RUNE_STR("metadata"))) {
+        if (rune_str_equal(member->key, RUNE_STR("bundle")) ||
+            rune_str_equal(member->key, RUNE_STR("metadata"))) {
             read_bundle_table(reader, member, manifest);
         } else if (rune_str_equal(member->key, RUNE_STR("defaults"))) {
             read_defaults(reader, member, manifest);
@@ -399,8 +423,8 @@ enum rune_err rune_manifest_read(const struct rune_bundle *bundle, struct rune_a
     return reader.errors > 0 ? RUNE_E_BUNDLE : RUNE_OK;
 }
 
-const struct rune_manifest_relation *rune_manifest_find_relation(const struct rune_manifest *manifest,
-                                                                 struct rune_str name)
+const struct rune_manifest_relation *
+rune_manifest_find_relation(const struct rune_manifest *manifest, struct rune_str name)
 {
     for (uint32_t i = 0; i < manifest->relation_count; i++) {
         if (rune_str_equal(manifest->relations[i].name, name)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* manifest: rune.toml (or the same tables of a .rune file) as a struct; unknown keys are errors with a suggestion.
- * Texts are borrowed from the arena. Specification: docs/language.md, "rune.toml". Used by: engine/build, facts. */
+/* manifest: rune.toml (or the same tables of a .rune file) as a struct; unknown keys are errors
+ * with a suggestion. Texts are borrowed from the arena. Specification: docs/language.md,
+ * "rune.toml". Used by: engine/build, facts. */
 #pragma once
 
 #include <stdbool.h>
@@ -38,20 +39,25 @@ struct rune_manifest {
     enum rune_validation validation; /* "strict" (default), "permissive", "off" */
     bool validate_requests;          /* default true */
     bool allow_request_entities;     /* request_entities = "on" (default) or "off" */
-    bool strict_errors;              /* errors = "cedar" (default) or "strict": an erroring forbid matches */
-    struct rune_str principal_type, action_type, resource_type; /* [defaults]; empty when not given */
-    struct rune_manifest_relation *relations;                   /* in order of the text */
+    /* errors = "cedar" (default) or "strict": an erroring forbid matches */
+    bool strict_errors;
+    /* [defaults]; empty when not given */
+    struct rune_str principal_type, action_type, resource_type;
+    struct rune_manifest_relation *relations; /* in order of the text */
     uint32_t relation_count;
 };
 
-/* From the bundle's manifest, or all defaults where it has none. RUNE_E_SYNTAX, RUNE_E_BUNDLE (all problems are
- * reported; *ret_manifest has what could be read, so that more can be checked), RUNE_E_NOMEM. */
-RUNE_MUST_USE enum rune_err rune_manifest_read(const struct rune_bundle *bundle, struct rune_arena *arena,
-                                               struct rune_manifest *ret_manifest, struct rune_diag *diag);
+/* From the bundle's manifest, or all defaults where it has none. RUNE_E_SYNTAX, RUNE_E_BUNDLE (all
+ * problems are reported; *ret_manifest has what could be read, so that more can be checked),
+ * RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_manifest_read(const struct rune_bundle *bundle,
+                                               struct rune_arena *arena,
+                                               struct rune_manifest *ret_manifest,
+                                               struct rune_diag *diag);
 
 /* The declaration of that relation, or NULL. Cost: O(relations). */
-const struct rune_manifest_relation *rune_manifest_find_relation(const struct rune_manifest *manifest,
-                                                                 struct rune_str name);
+const struct rune_manifest_relation *
+rune_manifest_find_relation(const struct rune_manifest *manifest, struct rune_str name);
 
 /* What the rule language accepts as a name: lower-case, dots before lower-case letters only. */
 bool rune_manifest_is_relation_name(struct rune_str name);

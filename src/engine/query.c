@@ -14,7 +14,7 @@
 #include "eval/values.h"
 
 #define MAX_PATTERN_BYTES ((size_t)1 << 20) /* LIMIT: memory for parsing a pattern */
-#define MAX_COLUMNS 64u                     /* LIMIT: as RUNE_DL_MAX_ARITY */
+#define MAX_COLUMNS       64u               /* LIMIT: as RUNE_DL_MAX_ARITY */
 
 /* A pattern in terms. */
 struct pattern {
@@ -33,7 +33,8 @@ struct resolver {
 
 /* ---- pattern -> terms ---- */
 
-static enum rune_err intern_uid(struct rune_dict *dict, const struct rune_dl_uid *uid, rune_term *ret_term)
+static enum rune_err intern_uid(struct rune_dict *dict, const struct rune_dl_uid *uid,
+                                rune_term *ret_term)
 {
     rune_term type;
     rune_term id;
@@ -44,7 +45,8 @@ static enum rune_err intern_uid(struct rune_dict *dict, const struct rune_dl_uid
     return err == RUNE_OK ? rune_dict_entity(dict, type, id, ret_term) : err;
 }
 
-static enum rune_err resolve_constant(struct resolver *resolver, const struct rune_dl_expr *expr, rune_term *ret_term)
+static enum rune_err resolve_constant(struct resolver *resolver, const struct rune_dl_expr *expr,
+                                      rune_term *ret_term)
 {
     switch (expr->kind) {
     case RUNE_DL_LONG:
@@ -74,8 +76,8 @@ static enum rune_err resolve_constant(struct resolver *resolver, const struct ru
     return RUNE_E_INVALID;
 }
 
-static enum rune_err resolve_column(struct resolver *resolver, const struct rune_dl_expr *expr, uint32_t column,
-                                    struct pattern *pattern)
+static enum rune_err resolve_column(struct resolver *resolver, const struct rune_dl_expr *expr,
+                                    uint32_t column, struct pattern *pattern)
 {
     pattern->same[column] = column;
     pattern->bound[column] = RUNE_TERM_NONE;
@@ -104,7 +106,8 @@ static struct rune_str relation_name(const struct rune_store *store, uint32_t re
 
 #define MAX_CANDIDATES 512u
 
-static enum rune_err refuse_unknown(const struct resolver *resolver, const struct rune_dl_rule *query)
+static enum rune_err refuse_unknown(const struct resolver *resolver,
+                                    const struct rune_dl_rule *query)
 {
     const struct rune_store *store = &resolver->image->store;
     struct rune_str names[MAX_CANDIDATES];
@@ -121,7 +124,8 @@ static enum rune_err refuse_unknown(const struct resolver *resolver, const struc
     return RUNE_E_NOT_FOUND;
 }
 
-static enum rune_err resolve(struct resolver *resolver, const struct rune_dl_rule *query, struct pattern *pattern)
+static enum rune_err resolve(struct resolver *resolver, const struct rune_dl_rule *query,
+                             struct pattern *pattern)
 {
     const struct rune_store *store = &resolver->image->store;
     pattern->relation = rune_rules_find_relation(store, query->head_name);
@@ -131,8 +135,8 @@ static enum rune_err resolve(struct resolver *resolver, const struct rune_dl_rul
     pattern->arity = store->relations[pattern->relation].arity;
     if (query->arg_count != pattern->arity || pattern->arity > MAX_COLUMNS) {
         rune_diag_report(resolver->diag, RUNE_ERROR, "RUNE-G0203", query->head_span, NULL,
-                         "`%.*s` has %u columns, the pattern has %u", RUNE_STR_ARG(query->head_name), pattern->arity,
-                         query->arg_count);
+                         "`%.*s` has %u columns, the pattern has %u",
+                         RUNE_STR_ARG(query->head_name), pattern->arity, query->arg_count);
         return RUNE_E_INVALID;
     }
     for (uint32_t i = 0; i < pattern->arity; i++) {
@@ -144,7 +148,8 @@ static enum rune_err resolve(struct resolver *resolver, const struct rune_dl_rul
     return RUNE_OK;
 }
 
-static enum rune_err read_pattern(struct resolver *resolver, const char *text, struct pattern *pattern)
+static enum rune_err read_pattern(struct resolver *resolver, const char *text,
+                                  struct pattern *pattern)
 {
     size_t length = strlen(text);
     if (length > MAX_PATTERN_BYTES) {
@@ -154,7 +159,8 @@ static enum rune_err read_pattern(struct resolver *resolver, const char *text, s
     struct rune_arena arena;
     struct rune_dl_rule query = {0};
     rune_arena_init(&arena, 16 * MAX_PATTERN_BYTES);
-    enum rune_err err = rune_dl_parse_query(&source, RUNE_DL_BUNDLE, &arena, &query, resolver->diag);
+    enum rune_err err =
+        rune_dl_parse_query(&source, RUNE_DL_BUNDLE, &arena, &query, resolver->diag);
     if (err == RUNE_OK) {
         err = resolve(resolver, &query, pattern);
     }
@@ -179,15 +185,19 @@ static struct rune_field make_field(struct emitter *emitter, rune_term term)
     case RUNE_KIND_SPECIAL:
         return (struct rune_field){.kind = RUNE_FIELD_BOOL, .integer = term == RUNE_TERM_TRUE};
     case RUNE_KIND_LONG:
-        return (struct rune_field){.kind = RUNE_FIELD_LONG, .integer = rune_values_long(values, term)};
+        return (struct rune_field){.kind = RUNE_FIELD_LONG,
+                                   .integer = rune_values_long(values, term)};
     case RUNE_KIND_FLOAT:
-        return (struct rune_field){.kind = RUNE_FIELD_FLOAT, .floating = terms->floats[rune_term_index(term)]};
+        return (struct rune_field){.kind = RUNE_FIELD_FLOAT,
+                                   .floating = terms->floats[rune_term_index(term)]};
     case RUNE_KIND_STRING:
-        return (struct rune_field){.kind = RUNE_FIELD_STRING, .text = rune_terms_string(terms, term)};
+        return (struct rune_field){.kind = RUNE_FIELD_STRING,
+                                   .text = rune_terms_string(terms, term)};
     case RUNE_KIND_ENTITY:
-        return (struct rune_field){.kind = RUNE_FIELD_ENTITY,
-                                   .type = rune_values_string(values, terms->entity_type[rune_term_index(term)]),
-                                   .text = rune_values_string(values, terms->entity_id[rune_term_index(term)])};
+        return (struct rune_field){
+            .kind = RUNE_FIELD_ENTITY,
+            .type = rune_values_string(values, terms->entity_type[rune_term_index(term)]),
+            .text = rune_values_string(values, terms->entity_id[rune_term_index(term)])};
     default:
         break;
     }
@@ -227,8 +237,8 @@ static void report_limit(struct rune_diag *diag, enum rune_err err)
 }
 
 enum rune_err rune_query_run(struct rune_decider *decider, const struct rune_image *image,
-                             const struct rune_request *request, const char *pattern_text, rune_query_fn emit,
-                             void *context, struct rune_diag *diag)
+                             const struct rune_request *request, const char *pattern_text,
+                             rune_query_fn emit, void *context, struct rune_diag *diag)
 {
     struct rune_eval eval;
     struct rune_request bound;
@@ -246,15 +256,16 @@ enum rune_err rune_query_run(struct rune_decider *decider, const struct rune_ima
         .emit = emit,
         .context = context,
     };
-    err = rune_rules_query(&eval, pattern.relation, pattern.bound, pattern.same, emit_tuple, &emitter);
+    err = rune_rules_query(&eval, pattern.relation, pattern.bound, pattern.same, emit_tuple,
+                           &emitter);
     rune_buf_fini(&emitter.other);
     report_limit(diag, err);
     return err;
 }
 
 enum rune_err rune_query_count(struct rune_decider *decider, const struct rune_image *image,
-                               const struct rune_request *request, const char *pattern_text, uint64_t *ret_count,
-                               struct rune_diag *diag)
+                               const struct rune_request *request, const char *pattern_text,
+                               uint64_t *ret_count, struct rune_diag *diag)
 {
     struct rune_eval eval;
     struct rune_request bound;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ancestors: the image's sets are closed, so only entities that the request itself brings need a walk; each is walked
- * once for each entity of the request, first to count, then to fill. */
+/* Ancestors: the image's sets are closed, so only entities that the request itself brings need a
+ * walk; each is walked once for each entity of the request, first to count, then to fill. */
 #include "engine/request_entities.h"
 
 #include <stdio.h>
@@ -11,7 +11,8 @@
 
 static enum rune_err refuse_size(struct rune_request_decoder *decoder)
 {
-    return rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, "entities", "the request has too many values");
+    return rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, "entities",
+                               "the request has too many values");
 }
 
 /* True if the image stores data about the entity; then *ret_index. */
@@ -25,8 +26,9 @@ static bool is_stored(const struct rune_store *store, rune_term uid, uint32_t *r
 /* The string term of an entity's type. */
 static rune_term type_of(const struct rune_request_decoder *decoder, rune_term uid)
 {
-    const struct rune_terms *terms = rune_term_space(uid) == RUNE_SPACE_IMAGE ? &decoder->store->terms
-                                                                               : rune_dict_terms(decoder->values);
+    const struct rune_terms *terms = rune_term_space(uid) == RUNE_SPACE_IMAGE
+                                         ? &decoder->store->terms
+                                         : rune_dict_terms(decoder->values);
     return terms->entity_type[rune_term_index(uid)];
 }
 
@@ -46,8 +48,8 @@ static enum rune_err find_type(struct rune_request_decoder *decoder, const char 
 
 /* ---- reading ---- */
 
-enum rune_err rune_request_read_attrs(struct rune_request_decoder *decoder, const char *at, rune_term uid,
-                                      rune_term *ret_attrs)
+enum rune_err rune_request_read_attrs(struct rune_request_decoder *decoder, const char *at,
+                                      rune_term uid, rune_term *ret_attrs)
 {
     const struct rune_schema_entity_type *type;
     uint32_t index;
@@ -59,7 +61,8 @@ enum rune_err rune_request_read_attrs(struct rune_request_decoder *decoder, cons
     return rune_request_read_record(decoder, at, typed ? type->attrs : 0, ret_attrs);
 }
 
-static enum rune_err read_uid(struct rune_request_decoder *decoder, const char *at, rune_term *ret_term)
+static enum rune_err read_uid(struct rune_request_decoder *decoder, const char *at,
+                              rune_term *ret_term)
 {
     struct rune_value_reader *reader = rune_request_reader(decoder);
     if (reader == NULL) {
@@ -81,7 +84,8 @@ static enum rune_err read_parents(struct rune_request_decoder *decoder, const ch
         return rune_request_refuse_json(decoder, at);
     }
     if (token.type != RUNE_JSON_ARRAY) {
-        return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, at, "expected an array of entities");
+        return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, at,
+                                   "expected an array of entities");
     }
     rune_term *parents = NULL;
     uint32_t capacity = 0;
@@ -140,13 +144,14 @@ static enum rune_err find_members(struct rune_request_decoder *decoder, const ch
             member++;
         }
         if (member == MEMBER_COUNT) {
-            return rune_request_refuse(decoder, RUNE_REQUEST_UNKNOWN_FIELD, place,
-                                       "unknown field \"%.*s\": an entity has \"uid\", \"attrs\", \"parents\", \"tags\"",
-                                       key.length < 64 ? (int)key.length : 64, key.data);
+            return rune_request_refuse(
+                decoder, RUNE_REQUEST_UNKNOWN_FIELD, place,
+                "unknown field \"%.*s\": an entity has \"uid\", \"attrs\", \"parents\", \"tags\"",
+                key.length < 64 ? (int)key.length : 64, key.data);
         }
         if ((members->seen & (1u << member)) != 0) {
-            return rune_request_refuse(decoder, RUNE_REQUEST_DUPLICATE_KEY, place, "\"%s\" is there twice",
-                                       member_names[member]);
+            return rune_request_refuse(decoder, RUNE_REQUEST_DUPLICATE_KEY, place,
+                                       "\"%s\" is there twice", member_names[member]);
         }
         members->seen |= 1u << member;
         members->at[member] = *json;
@@ -161,7 +166,8 @@ static enum rune_err find_members(struct rune_request_decoder *decoder, const ch
     }
 }
 
-static enum rune_err read_tags(struct rune_request_decoder *decoder, const char *at, rune_term uid, rune_term *ret_tags)
+static enum rune_err read_tags(struct rune_request_decoder *decoder, const char *at, rune_term uid,
+                               rune_term *ret_tags)
 {
     const struct rune_schema_entity_type *type;
     enum rune_err err = find_type(decoder, at, uid, &type);
@@ -173,7 +179,8 @@ static enum rune_err read_tags(struct rune_request_decoder *decoder, const char 
         return refuse_size(decoder);
     }
     if (type != NULL && type->tags == 0) {
-        return rune_request_refuse(decoder, RUNE_REQUEST_SCHEMA, at, "entities of this type have no tags");
+        return rune_request_refuse(decoder, RUNE_REQUEST_SCHEMA, at,
+                                   "entities of this type have no tags");
     }
     size_t first;
     size_t count;
@@ -181,7 +188,8 @@ static enum rune_err read_tags(struct rune_request_decoder *decoder, const char 
     if (err != RUNE_OK) {
         return rune_request_refuse_value(decoder, err, at);
     }
-    err = rune_dict_record(decoder->values, reader->stack + first, reader->stack + first + count, count, ret_tags);
+    err = rune_dict_record(decoder->values, reader->stack + first, reader->stack + first + count,
+                           count, ret_tags);
     reader->count = first;
     return err == RUNE_OK ? RUNE_OK : refuse_size(decoder);
 }
@@ -195,9 +203,11 @@ static enum rune_err check_parents(struct rune_request_decoder *decoder, const c
         return err;
     }
     for (uint32_t i = 0; i < given->parent_count; i++) {
-        if (!rune_schema_run_has(decoder->schema, type->ancestors, type_of(decoder, given->parents[i]))) {
+        if (!rune_schema_run_has(decoder->schema, type->ancestors,
+                                 type_of(decoder, given->parents[i]))) {
             return rune_request_refuse(decoder, RUNE_REQUEST_SCHEMA, at,
-                                       "parent %u is of a type that the schema does not allow here", i);
+                                       "parent %u is of a type that the schema does not allow here",
+                                       i);
         }
     }
     return RUNE_OK;
@@ -232,7 +242,8 @@ static enum rune_err read_members(struct rune_request_decoder *decoder, const ch
     return RUNE_OK;
 }
 
-static enum rune_err read_entity(struct rune_request_decoder *decoder, struct rune_request_entity_list *list)
+static enum rune_err read_entity(struct rune_request_decoder *decoder,
+                                 struct rune_request_entity_list *list)
 {
     char place[48];
     snprintf(place, sizeof(place), "entities[%u]", list->count);
@@ -241,8 +252,9 @@ static enum rune_err read_entity(struct rune_request_decoder *decoder, struct ru
         return rune_request_refuse_json(decoder, place);
     }
     if (token.type != RUNE_JSON_OBJECT) {
-        return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, place,
-                                   "expected an entity: {\"uid\": .., \"attrs\": .., \"parents\": ..}");
+        return rune_request_refuse(
+            decoder, RUNE_REQUEST_WRONG_TYPE, place,
+            "expected an entity: {\"uid\": .., \"attrs\": .., \"parents\": ..}");
     }
     struct rune_request_given *given = RUNE_ARENA_NEW(decoder->arena, struct rune_request_given);
     if (given == NULL) {
@@ -254,7 +266,8 @@ static enum rune_err read_entity(struct rune_request_decoder *decoder, struct ru
         return err;
     }
     if ((members.seen & (1u << MEMBER_UID)) == 0) {
-        return rune_request_refuse(decoder, RUNE_REQUEST_MISSING_FIELD, place, "\"uid\" is missing");
+        return rune_request_refuse(decoder, RUNE_REQUEST_MISSING_FIELD, place,
+                                   "\"uid\" is missing");
     }
     err = read_members(decoder, place, given, &members);
     if (err != RUNE_OK) {
@@ -267,18 +280,21 @@ static enum rune_err read_entity(struct rune_request_decoder *decoder, struct ru
     return RUNE_OK;
 }
 
-enum rune_err rune_request_read_entities(struct rune_request_decoder *decoder, struct rune_request_entity_list *list)
+enum rune_err rune_request_read_entities(struct rune_request_decoder *decoder,
+                                         struct rune_request_entity_list *list)
 {
     if ((decoder->store->manifest->flags & RUNE_MANIFEST_REQUEST_ENTITIES) == 0) {
-        return rune_request_refuse(decoder, RUNE_REQUEST_ENTITIES_REFUSED, "entities",
-                                   "this bundle takes no entities from requests (request_entities = \"off\")");
+        return rune_request_refuse(
+            decoder, RUNE_REQUEST_ENTITIES_REFUSED, "entities",
+            "this bundle takes no entities from requests (request_entities = \"off\")");
     }
     struct rune_json_token token;
     if (rune_json_value(decoder->json, &token) != RUNE_OK) {
         return rune_request_refuse_json(decoder, "entities");
     }
     if (token.type != RUNE_JSON_ARRAY) {
-        return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, "entities", "expected an array of entities");
+        return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, "entities",
+                                   "expected an array of entities");
     }
     for (bool first = true;; first = false) {
         bool more;
@@ -330,24 +346,28 @@ static uint32_t find_given(const struct merge *merge, rune_term uid)
 }
 
 /* The run of a record term, and the heap it lies in. */
-static const uint32_t *record_run(const struct rune_request_decoder *decoder, rune_term record, const uint32_t **ret_heap)
+static const uint32_t *record_run(const struct rune_request_decoder *decoder, rune_term record,
+                                  const uint32_t **ret_heap)
 {
-    const struct rune_terms *terms = rune_term_space(record) == RUNE_SPACE_IMAGE ? &decoder->store->terms
-                                                                                  : rune_dict_terms(decoder->values);
+    const struct rune_terms *terms = rune_term_space(record) == RUNE_SPACE_IMAGE
+                                         ? &decoder->store->terms
+                                         : rune_dict_terms(decoder->values);
     *ret_heap = terms->heap;
     return terms->heap + terms->records[rune_term_index(record)];
 }
 
-/* Both records as one run in the request's heap; `given` wins. Either may be missing (NONE, NULL). The result must be of
- * `type`, if not 0. */
-static enum rune_err merge_records(struct rune_request_decoder *decoder, rune_term given, const uint32_t *stored,
-                                   rune_schema_type type, const uint32_t **ret_run)
+/* Both records as one run in the request's heap; `given` wins. Either may be missing (NONE, NULL).
+ * The result must be of `type`, if not 0. */
+static enum rune_err merge_records(struct rune_request_decoder *decoder, rune_term given,
+                                   const uint32_t *stored, rune_schema_type type,
+                                   const uint32_t **ret_run)
 {
     rune_term merged;
     const uint32_t *stored_heap = decoder->store->terms.heap;
     const uint32_t *given_heap = stored_heap;
     static const uint32_t empty[1] = {0}; /* shape 0 */
-    const uint32_t *runs[2] = {given != RUNE_TERM_NONE ? record_run(decoder, given, &given_heap) : empty,
+    const uint32_t *runs[2] = {given != RUNE_TERM_NONE ? record_run(decoder, given, &given_heap)
+                                                       : empty,
                                stored != NULL ? stored : empty};
     const uint32_t *shapes[2] = {given_heap + runs[0][0], stored_heap + runs[1][0]};
     uint32_t room = shapes[0][0] + shapes[1][0];
@@ -360,7 +380,8 @@ static enum rune_err merge_records(struct rune_request_decoder *decoder, rune_te
     uint32_t i = 0;
     uint32_t j = 0;
     while (i < shapes[0][0] || j < shapes[1][0]) {
-        bool take_given = j == shapes[1][0] || (i < shapes[0][0] && shapes[0][1 + i] <= shapes[1][1 + j]);
+        bool take_given =
+            j == shapes[1][0] || (i < shapes[0][0] && shapes[0][1 + i] <= shapes[1][1 + j]);
         if (take_given && j < shapes[1][0] && shapes[0][1 + i] == shapes[1][1 + j]) {
             j++;
         }
@@ -371,11 +392,12 @@ static enum rune_err merge_records(struct rune_request_decoder *decoder, rune_te
     }
     uint32_t offset;
     if (rune_dict_record_run(decoder->values, names, values, count, &offset) != RUNE_OK ||
-        (type != 0 && rune_dict_record(decoder->values, names, values, count, &merged) != RUNE_OK)) {
+        (type != 0 &&
+         rune_dict_record(decoder->values, names, values, count, &merged) != RUNE_OK)) {
         return refuse_size(decoder);
     }
-    if (type != 0 && !rune_schema_fits(decoder->schema, &decoder->store->terms, rune_dict_terms(decoder->values), type,
-                                       merged)) {
+    if (type != 0 && !rune_schema_fits(decoder->schema, &decoder->store->terms,
+                                       rune_dict_terms(decoder->values), type, merged)) {
         return rune_request_refuse(decoder, RUNE_REQUEST_SCHEMA, "entities",
                                    "the attributes of an entity do not fit the schema");
     }
@@ -383,8 +405,10 @@ static enum rune_err merge_records(struct rune_request_decoder *decoder, rune_te
     return RUNE_OK;
 }
 
-/* Counts an ancestor, writes it where there is room, and marks it for a walk if the request knows more about it. */
-static void reach(struct merge *merge, rune_term uid, rune_term *out, uint32_t *count, uint32_t *depth)
+/* Counts an ancestor, writes it where there is room, and marks it for a walk if the request knows
+ * more about it. */
+static void reach(struct merge *merge, rune_term uid, rune_term *out, uint32_t *count,
+                  uint32_t *depth)
 {
     if (out != NULL) {
         out[*count] = uid;
@@ -397,7 +421,8 @@ static void reach(struct merge *merge, rune_term uid, rune_term *out, uint32_t *
     }
 }
 
-static void reach_stored(struct merge *merge, rune_term uid, rune_term *out, uint32_t *count, uint32_t *depth)
+static void reach_stored(struct merge *merge, rune_term uid, rune_term *out, uint32_t *count,
+                         uint32_t *depth)
 {
     const struct rune_store *store = merge->decoder->store;
     uint32_t index;
@@ -429,7 +454,8 @@ static uint32_t walk(struct merge *merge, uint32_t start, rune_term *out)
     return count;
 }
 
-static enum rune_err close_ancestors(struct merge *merge, uint32_t index, struct rune_request_entity *entity)
+static enum rune_err close_ancestors(struct merge *merge, uint32_t index,
+                                     struct rune_request_entity *entity)
 {
     struct rune_request_decoder *decoder = merge->decoder;
     uint32_t count = walk(merge, index, NULL);
@@ -448,15 +474,17 @@ static enum rune_err close_ancestors(struct merge *merge, uint32_t index, struct
     if (rune_dict_set(decoder->values, found, count, &set) != RUNE_OK) {
         return refuse_size(decoder);
     }
-    const struct rune_terms *terms = rune_term_space(set) == RUNE_SPACE_IMAGE ? &decoder->store->terms
-                                                                               : rune_dict_terms(decoder->values);
+    const struct rune_terms *terms = rune_term_space(set) == RUNE_SPACE_IMAGE
+                                         ? &decoder->store->terms
+                                         : rune_dict_terms(decoder->values);
     const uint32_t *run = terms->heap + terms->sets[rune_term_index(set)];
     entity->ancestors = run + 1;
     entity->ancestor_count = run[0];
     return RUNE_OK;
 }
 
-static enum rune_err merge_entity(struct merge *merge, uint32_t index, struct rune_request_entity *entity)
+static enum rune_err merge_entity(struct merge *merge, uint32_t index,
+                                  struct rune_request_entity *entity)
 {
     struct rune_request_decoder *decoder = merge->decoder;
     const struct rune_store *store = decoder->store;
@@ -467,13 +495,15 @@ static enum rune_err merge_entity(struct merge *merge, uint32_t index, struct ru
     const struct rune_schema_entity_type *type;
     enum rune_err err = find_type(decoder, "entities", given->uid, &type);
     if (err == RUNE_OK) {
-        err = merge_records(decoder, given->attrs, stored ? store->terms.heap + store->entity_attrs[at] : NULL,
+        err = merge_records(decoder, given->attrs,
+                            stored ? store->terms.heap + store->entity_attrs[at] : NULL,
                             type != NULL ? type->attrs : 0, &entity->attrs);
     }
     bool has_tags = given->tags != RUNE_TERM_NONE || (stored && store->entity_tags != NULL);
     if (err == RUNE_OK && has_tags) {
         bool stored_tags = stored && store->entity_tags != NULL;
-        err = merge_records(decoder, given->tags, stored_tags ? store->terms.heap + store->entity_tags[at] : NULL, 0,
+        err = merge_records(decoder, given->tags,
+                            stored_tags ? store->terms.heap + store->entity_tags[at] : NULL, 0,
                             &entity->tags);
     }
     return err == RUNE_OK ? close_ancestors(merge, index, entity) : err;
@@ -484,7 +514,8 @@ static enum rune_err gather(struct merge *merge, const struct rune_request_entit
                             const rune_term uids[2], const rune_term properties[2])
 {
     struct rune_request_decoder *decoder = merge->decoder;
-    merge->given = RUNE_ARENA_ARRAY(decoder->arena, struct rune_request_given, (size_t)list->count + 2);
+    merge->given =
+        RUNE_ARENA_ARRAY(decoder->arena, struct rune_request_given, (size_t)list->count + 2);
     if (merge->given == NULL) {
         return refuse_size(decoder);
     }
@@ -494,7 +525,8 @@ static enum rune_err gather(struct merge *merge, const struct rune_request_entit
     rune_sort_items(merge->given, merge->count, sizeof(*merge->given), compare_given);
     for (uint32_t i = 1; i < merge->count; i++) {
         if (merge->given[i - 1].uid == merge->given[i].uid) {
-            return rune_request_refuse(decoder, RUNE_REQUEST_INVALID_ENTITY, "entities", "an entity is there twice");
+            return rune_request_refuse(decoder, RUNE_REQUEST_INVALID_ENTITY, "entities",
+                                       "an entity is there twice");
         }
     }
     for (int place = 0; place < 2; place++) {
@@ -503,9 +535,10 @@ static enum rune_err gather(struct merge *merge, const struct rune_request_entit
         }
         uint32_t index = find_given(merge, uids[place]);
         if (index < merge->count && merge->given[index].attrs != RUNE_TERM_NONE) {
-            return rune_request_refuse(decoder, RUNE_REQUEST_INVALID_ENTITY, "entities",
-                                       "the %s has both properties and attributes in \"entities\": give one of them",
-                                       place == 0 ? "principal" : "resource");
+            return rune_request_refuse(
+                decoder, RUNE_REQUEST_INVALID_ENTITY, "entities",
+                "the %s has both properties and attributes in \"entities\": give one of them",
+                place == 0 ? "principal" : "resource");
         }
         if (index == merge->count) {
             merge->given[merge->count++] = (struct rune_request_given){.uid = uids[place]};
@@ -517,8 +550,10 @@ static enum rune_err gather(struct merge *merge, const struct rune_request_entit
 }
 
 enum rune_err rune_request_merge_entities(struct rune_request_decoder *decoder,
-                                          const struct rune_request_entity_list *list, rune_term principal_properties,
-                                          rune_term resource_properties, struct rune_request *request)
+                                          const struct rune_request_entity_list *list,
+                                          rune_term principal_properties,
+                                          rune_term resource_properties,
+                                          struct rune_request *request)
 {
     struct merge merge = {.decoder = decoder};
     const rune_term uids[2] = {request->principal, request->resource};
@@ -527,7 +562,8 @@ enum rune_err rune_request_merge_entities(struct rune_request_decoder *decoder,
     if (err != RUNE_OK) {
         return err;
     }
-    struct rune_request_entity *entities = RUNE_ARENA_ARRAY(decoder->arena, struct rune_request_entity, merge.count);
+    struct rune_request_entity *entities =
+        RUNE_ARENA_ARRAY(decoder->arena, struct rune_request_entity, merge.count);
     merge.visited = RUNE_ARENA_ARRAY(decoder->arena, uint32_t, merge.count);
     merge.stack = RUNE_ARENA_ARRAY(decoder->arena, uint32_t, merge.count);
     if (entities == NULL || merge.visited == NULL || merge.stack == NULL) {

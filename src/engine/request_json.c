@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The members of a request may come in any order, so each is decoded where it stands, but for what a schema types by
- * another member (the context by the action, attributes by their entity): that is passed over and read when the other is
- * known. What the request says about entities is merged with the image at the end (engine/request_entities.c). */
+/* The members of a request may come in any order, so each is decoded where it stands, but for what
+ * a schema types by another member (the context by the action, attributes by their entity): that is
+ * passed over and read when the other is known. What the request says about entities is merged with
+ * the image at the end (engine/request_entities.c). */
 #include "engine/request_json.h"
 
 #include <stdarg.h>
@@ -23,8 +24,8 @@ static const struct {
 #undef RUNE_REQUEST_ERROR
 };
 
-enum rune_err rune_request_refuse(struct rune_request_decoder *decoder, enum rune_request_code code, const char *at,
-                                  const char *fmt, ...)
+enum rune_err rune_request_refuse(struct rune_request_decoder *decoder, enum rune_request_code code,
+                                  const char *at, const char *fmt, ...)
 {
     struct rune_request_error *error = decoder->error;
     error->err = refusals[code].err;
@@ -33,7 +34,8 @@ enum rune_err rune_request_refuse(struct rune_request_decoder *decoder, enum run
     if (decoder->item == RUNE_REQUEST_NO_ITEM) {
         snprintf(error->at, sizeof(error->at), "%s", at);
     } else {
-        snprintf(error->at, sizeof(error->at), "requests[%u]%s%s", decoder->item, at[0] != '\0' ? "." : "", at);
+        snprintf(error->at, sizeof(error->at), "requests[%u]%s%s", decoder->item,
+                 at[0] != '\0' ? "." : "", at);
     }
     va_list args;
     va_start(args, fmt);
@@ -49,7 +51,8 @@ enum rune_err rune_request_refuse_json(struct rune_request_decoder *decoder, con
     if (json->err == RUNE_E_LIMIT) {
         code = json->depth >= json->max_depth ? RUNE_REQUEST_TOO_DEEP : RUNE_REQUEST_TOO_LARGE;
     }
-    return rune_request_refuse(decoder, code, at, "%s at byte %zu", json->message, rune_json_offset(json));
+    return rune_request_refuse(decoder, code, at, "%s at byte %zu", json->message,
+                               rune_json_offset(json));
 }
 
 /* ---- values ---- */
@@ -61,15 +64,17 @@ struct rune_value_reader *rune_request_reader(struct rune_request_decoder *decod
         if (decoder->reader == NULL) {
             return NULL;
         }
-        rune_value_reader_init_fixed(decoder->reader, decoder->values, decoder->schema, &decoder->store->terms,
-                                     decoder->stack, decoder->stack_capacity);
+        rune_value_reader_init_fixed(decoder->reader, decoder->values, decoder->schema,
+                                     &decoder->store->terms, decoder->stack,
+                                     decoder->stack_capacity);
         rune_value_reader_reset(decoder->reader, decoder->json);
     }
     decoder->reader->json = decoder->json;
     return decoder->reader;
 }
 
-enum rune_err rune_request_refuse_value(struct rune_request_decoder *decoder, enum rune_err err, const char *at)
+enum rune_err rune_request_refuse_value(struct rune_request_decoder *decoder, enum rune_err err,
+                                        const char *at)
 {
     struct rune_value_reader *reader = decoder->reader;
     if (err == RUNE_E_SYNTAX && decoder->json->err != RUNE_OK) {
@@ -86,16 +91,18 @@ enum rune_err rune_request_refuse_value(struct rune_request_decoder *decoder, en
         code = RUNE_REQUEST_DUPLICATE_KEY;
     }
     char place[160];
-    snprintf(place, sizeof(place), "%s%s%s", at, reader->at[0] == '\0' || reader->at[0] == '[' ? "" : ".", reader->at);
+    snprintf(place, sizeof(place), "%s%s%s", at,
+             reader->at[0] == '\0' || reader->at[0] == '[' ? "" : ".", reader->at);
     return rune_request_refuse(decoder, code, place, "%s", reader->message);
 }
 
-enum rune_err rune_request_read_record(struct rune_request_decoder *decoder, const char *at, rune_schema_type type,
-                                       rune_term *ret_record)
+enum rune_err rune_request_read_record(struct rune_request_decoder *decoder, const char *at,
+                                       rune_schema_type type, rune_term *ret_record)
 {
     struct rune_value_reader *reader = rune_request_reader(decoder);
     if (reader == NULL) {
-        return rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, at, "the request has too many values");
+        return rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, at,
+                                   "the request has too many values");
     }
     size_t first;
     size_t count;
@@ -103,19 +110,29 @@ enum rune_err rune_request_read_record(struct rune_request_decoder *decoder, con
     if (err != RUNE_OK) {
         return rune_request_refuse_value(decoder, err, at);
     }
-    err = rune_dict_record(decoder->values, reader->stack + first, reader->stack + first + count, count, ret_record);
+    err = rune_dict_record(decoder->values, reader->stack + first, reader->stack + first + count,
+                           count, ret_record);
     reader->count = first;
     return err == RUNE_OK ? RUNE_OK
-                          : rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, at, "the request has too many values");
+                          : rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, at,
+                                                "the request has too many values");
 }
 
 /* ---- the request's object ---- */
 
-enum field { FIELD_PRINCIPAL, FIELD_ACTION, FIELD_RESOURCE, FIELD_CONTEXT, FIELD_ENTITIES, FIELD_COUNT };
+enum field {
+    FIELD_PRINCIPAL,
+    FIELD_ACTION,
+    FIELD_RESOURCE,
+    FIELD_CONTEXT,
+    FIELD_ENTITIES,
+    FIELD_COUNT
+};
 
 static const struct rune_str field_names[FIELD_COUNT] = {
-    [FIELD_PRINCIPAL] = {"principal", 9}, [FIELD_ACTION] = {"action", 6},     [FIELD_RESOURCE] = {"resource", 8},
-    [FIELD_CONTEXT] = {"context", 7},     [FIELD_ENTITIES] = {"entities", 8},
+    [FIELD_PRINCIPAL] = {"principal", 9}, [FIELD_ACTION] = {"action", 6},
+    [FIELD_RESOURCE] = {"resource", 8},   [FIELD_CONTEXT] = {"context", 7},
+    [FIELD_ENTITIES] = {"entities", 8},
 };
 
 /* What was read, until all of it is there. */
@@ -152,16 +169,19 @@ static enum field find_field(struct rune_str key)
     return memcmp(key.data, field_names[field].data, key.length) == 0 ? field : FIELD_COUNT;
 }
 
-static enum rune_err refuse_unknown(struct rune_request_decoder *decoder, const char *at, struct rune_str key,
-                                    const struct rune_str *known, size_t known_count)
+static enum rune_err refuse_unknown(struct rune_request_decoder *decoder, const char *at,
+                                    struct rune_str key, const struct rune_str *known,
+                                    size_t known_count)
 {
     struct rune_str nearest = rune_str_nearest(key, known, known_count);
     int shown = key.length < 64 ? (int)key.length : 64;
     if (nearest.length > 0) {
-        return rune_request_refuse(decoder, RUNE_REQUEST_UNKNOWN_FIELD, at, "unknown field \"%.*s\": did you mean \"%.*s\"?",
-                                   shown, key.data, RUNE_STR_ARG(nearest));
+        return rune_request_refuse(decoder, RUNE_REQUEST_UNKNOWN_FIELD, at,
+                                   "unknown field \"%.*s\": did you mean \"%.*s\"?", shown,
+                                   key.data, RUNE_STR_ARG(nearest));
     }
-    return rune_request_refuse(decoder, RUNE_REQUEST_UNKNOWN_FIELD, at, "unknown field \"%.*s\"", shown, key.data);
+    return rune_request_refuse(decoder, RUNE_REQUEST_UNKNOWN_FIELD, at, "unknown field \"%.*s\"",
+                               shown, key.data);
 }
 
 static rune_term default_type(const struct rune_store *store, enum field place)
@@ -180,7 +200,8 @@ static rune_term default_type(const struct rune_store *store, enum field place)
 
 enum { PLACE_TYPE, PLACE_ID, PLACE_PROPERTIES, PLACE_MEMBER_COUNT };
 
-static const struct rune_str place_members[PLACE_MEMBER_COUNT] = {{"type", 4}, {"id", 2}, {"properties", 10}};
+static const struct rune_str place_members[PLACE_MEMBER_COUNT] = {
+    {"type", 4}, {"id", 2}, {"properties", 10}};
 
 static enum rune_err check_properties(struct parts *parts, enum field place)
 {
@@ -190,22 +211,24 @@ static enum rune_err check_properties(struct parts *parts, enum field place)
                                    "an action has no properties");
     }
     if ((decoder->store->manifest->flags & RUNE_MANIFEST_REQUEST_ENTITIES) == 0) {
-        return rune_request_refuse(decoder, RUNE_REQUEST_ENTITIES_REFUSED,
-                                   place == FIELD_PRINCIPAL ? "principal.properties" : "resource.properties",
-                                   "this bundle takes no properties from requests (request_entities = \"off\")");
+        return rune_request_refuse(
+            decoder, RUNE_REQUEST_ENTITIES_REFUSED,
+            place == FIELD_PRINCIPAL ? "principal.properties" : "resource.properties",
+            "this bundle takes no properties from requests (request_entities = \"off\")");
     }
     return RUNE_OK;
 }
 
 /* Reads from `at` and goes on where the reader stands. */
-static enum rune_err read_properties(struct parts *parts, enum field place, const struct rune_json *at)
+static enum rune_err read_properties(struct parts *parts, enum field place,
+                                     const struct rune_json *at)
 {
     struct rune_request_decoder *decoder = parts->decoder;
     struct rune_json here = *decoder->json;
     *decoder->json = *at;
     enum rune_err err = rune_request_read_attrs(
-        decoder, place == FIELD_PRINCIPAL ? "principal.properties" : "resource.properties", parts->places[place],
-        &parts->properties[place]);
+        decoder, place == FIELD_PRINCIPAL ? "principal.properties" : "resource.properties",
+        parts->places[place], &parts->properties[place]);
     if (err == RUNE_OK) {
         *decoder->json = here;
     }
@@ -237,8 +260,8 @@ static enum rune_err read_place_object(struct parts *parts, enum field place)
             return refuse_unknown(decoder, at, key, place_members, PLACE_MEMBER_COUNT);
         }
         if ((seen & (1u << member)) != 0) {
-            return rune_request_refuse(decoder, RUNE_REQUEST_DUPLICATE_KEY, at, "\"%s\" is there twice",
-                                       place_members[member].data);
+            return rune_request_refuse(decoder, RUNE_REQUEST_DUPLICATE_KEY, at,
+                                       "\"%s\" is there twice", place_members[member].data);
         }
         seen |= 1u << member;
         if (member == PLACE_PROPERTIES) {
@@ -257,8 +280,8 @@ static enum rune_err read_place_object(struct parts *parts, enum field place)
             return rune_request_refuse_json(decoder, at);
         }
         if (token.type != RUNE_JSON_STRING) {
-            return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, at, "\"%s\" must be a string",
-                                       place_members[member].data);
+            return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, at,
+                                       "\"%s\" must be a string", place_members[member].data);
         }
         texts[member] = token.text;
     }
@@ -266,8 +289,8 @@ static enum rune_err read_place_object(struct parts *parts, enum field place)
         return rune_request_refuse(decoder, RUNE_REQUEST_MISSING_FIELD, at, "\"%s\" is missing",
                                    place_members[(seen & 1u) != 0 ? PLACE_ID : PLACE_TYPE].data);
     }
-    enum rune_err err =
-        rune_request_intern_uid(decoder, at, texts[PLACE_TYPE], texts[PLACE_ID], &parts->places[place]);
+    enum rune_err err = rune_request_intern_uid(decoder, at, texts[PLACE_TYPE], texts[PLACE_ID],
+                                                &parts->places[place]);
     if (err == RUNE_OK && (seen & (1u << PLACE_PROPERTIES)) != 0) {
         err = read_properties(parts, place, &properties_at);
     }
@@ -292,8 +315,9 @@ static enum rune_err read_place(struct parts *parts, enum field place)
     if (token.type == RUNE_JSON_OBJECT) {
         return read_place_object(parts, place);
     }
-    return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, at,
-                               "expected an entity: {\"type\": .., \"id\": ..} or a string like \"User::\\\"alice\\\"\"");
+    return rune_request_refuse(
+        decoder, RUNE_REQUEST_WRONG_TYPE, at,
+        "expected an entity: {\"type\": .., \"id\": ..} or a string like \"User::\\\"alice\\\"\"");
 }
 
 /* ---- context ---- */
@@ -303,7 +327,8 @@ static enum rune_err read_context(struct parts *parts, rune_schema_type type)
     struct rune_request_decoder *decoder = parts->decoder;
     struct rune_value_reader *reader = rune_request_reader(decoder);
     if (reader == NULL) {
-        return rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, "context", "the request has too many values");
+        return rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, "context",
+                                   "the request has too many values");
     }
     enum rune_err err = rune_value_read_context(reader, type, &parts->context);
     return err == RUNE_OK ? RUNE_OK : rune_request_refuse_value(decoder, err, "context");
@@ -313,7 +338,8 @@ static enum rune_err read_context(struct parts *parts, rune_schema_type type)
 static rune_schema_type context_type(const struct parts *parts)
 {
     const struct rune_schema *schema = parts->decoder->schema;
-    const struct rune_schema_action *action = rune_schema_find_action(schema, parts->places[FIELD_ACTION]);
+    const struct rune_schema_action *action =
+        rune_schema_find_action(schema, parts->places[FIELD_ACTION]);
     return action != NULL ? action->context : 0;
 }
 
@@ -328,7 +354,8 @@ static enum rune_err meet_context(struct parts *parts)
     }
     parts->context_waits = true;
     parts->context_at = *decoder->json;
-    return rune_json_skip(decoder->json) == RUNE_OK ? RUNE_OK : rune_request_refuse_json(decoder, "context");
+    return rune_json_skip(decoder->json) == RUNE_OK ? RUNE_OK
+                                                    : rune_request_refuse_json(decoder, "context");
 }
 
 /* Whether the empty record fits what the action says of its context. */
@@ -403,8 +430,8 @@ static enum rune_err read_members(struct parts *parts)
             return refuse_unknown(decoder, "", key, field_names, FIELD_COUNT);
         }
         if ((parts->seen & (1u << field)) != 0) {
-            return rune_request_refuse(decoder, RUNE_REQUEST_DUPLICATE_KEY, "", "\"%s\" is there twice",
-                                       field_names[field].data);
+            return rune_request_refuse(decoder, RUNE_REQUEST_DUPLICATE_KEY, "",
+                                       "\"%s\" is there twice", field_names[field].data);
         }
         parts->seen |= 1u << field;
         enum rune_err err = read_member(parts, field);
@@ -418,8 +445,8 @@ static enum rune_err check_missing(struct parts *parts)
 {
     for (enum field field = FIELD_PRINCIPAL; field <= FIELD_RESOURCE; field++) {
         if ((parts->seen & (1u << field)) == 0) {
-            return rune_request_refuse(parts->decoder, RUNE_REQUEST_MISSING_FIELD, "", "\"%s\" is missing",
-                                       field_names[field].data);
+            return rune_request_refuse(parts->decoder, RUNE_REQUEST_MISSING_FIELD, "",
+                                       "\"%s\" is missing", field_names[field].data);
         }
     }
     return RUNE_OK;
@@ -432,29 +459,36 @@ static enum rune_err check_schema(const struct parts *parts)
         const char *message;
     } verdicts[] = {
         [RUNE_SCHEMA_UNKNOWN_ACTION] = {"action", "the schema declares no such action"},
-        [RUNE_SCHEMA_UNKNOWN_PRINCIPAL_TYPE] = {"principal", "the schema declares no such entity type"},
-        [RUNE_SCHEMA_UNKNOWN_RESOURCE_TYPE] = {"resource", "the schema declares no such entity type"},
-        [RUNE_SCHEMA_WRONG_PRINCIPAL_TYPE] = {"principal", "the action does not apply to principals of this type"},
-        [RUNE_SCHEMA_WRONG_RESOURCE_TYPE] = {"resource", "the action does not apply to resources of this type"},
-        [RUNE_SCHEMA_WRONG_PRINCIPAL_ID] = {"principal", "the id is not one that the schema lists for this type"},
-        [RUNE_SCHEMA_WRONG_RESOURCE_ID] = {"resource", "the id is not one that the schema lists for this type"},
+        [RUNE_SCHEMA_UNKNOWN_PRINCIPAL_TYPE] = {"principal",
+                                                "the schema declares no such entity type"},
+        [RUNE_SCHEMA_UNKNOWN_RESOURCE_TYPE] = {"resource",
+                                               "the schema declares no such entity type"},
+        [RUNE_SCHEMA_WRONG_PRINCIPAL_TYPE] =
+            {"principal", "the action does not apply to principals of this type"},
+        [RUNE_SCHEMA_WRONG_RESOURCE_TYPE] = {"resource",
+                                             "the action does not apply to resources of this type"},
+        [RUNE_SCHEMA_WRONG_PRINCIPAL_ID] =
+            {"principal", "the id is not one that the schema lists for this type"},
+        [RUNE_SCHEMA_WRONG_RESOURCE_ID] = {"resource",
+                                           "the id is not one that the schema lists for this type"},
     };
     struct rune_request_decoder *decoder = parts->decoder;
     enum rune_schema_verdict verdict = rune_schema_check_request(
-        decoder->schema, &decoder->store->terms, rune_dict_terms(decoder->values), parts->places[FIELD_PRINCIPAL],
-        parts->places[FIELD_ACTION], parts->places[FIELD_RESOURCE]);
+        decoder->schema, &decoder->store->terms, rune_dict_terms(decoder->values),
+        parts->places[FIELD_PRINCIPAL], parts->places[FIELD_ACTION], parts->places[FIELD_RESOURCE]);
     if (verdict == RUNE_SCHEMA_FITS) {
         return RUNE_OK;
     }
-    return rune_request_refuse(decoder, RUNE_REQUEST_SCHEMA, verdicts[verdict].at, "%s", verdicts[verdict].message);
+    return rune_request_refuse(decoder, RUNE_REQUEST_SCHEMA, verdicts[verdict].at, "%s",
+                               verdicts[verdict].message);
 }
 
 /* What rules derive, nobody else may say. */
 static enum rune_err check_derived(const struct parts *parts)
 {
     struct rune_request_decoder *decoder = parts->decoder;
-    rune_term key = rune_derived_context_find(decoder->derived, decoder->store, rune_dict_terms(decoder->values),
-                                              parts->context);
+    rune_term key = rune_derived_context_find(decoder->derived, decoder->store,
+                                              rune_dict_terms(decoder->values), parts->context);
     if (key == RUNE_TERM_NONE) {
         return RUNE_OK;
     }
@@ -464,7 +498,8 @@ static enum rune_err check_derived(const struct parts *parts)
                                name.length < 64 ? (int)name.length : 64, name.data);
 }
 
-enum rune_err rune_request_decode(struct rune_request_decoder *decoder, struct rune_request *ret_request)
+enum rune_err rune_request_decode(struct rune_request_decoder *decoder,
+                                  struct rune_request *ret_request)
 {
     struct parts parts = {.decoder = decoder};
     struct rune_json_token token;
@@ -472,8 +507,9 @@ enum rune_err rune_request_decode(struct rune_request_decoder *decoder, struct r
         return rune_request_refuse_json(decoder, "");
     }
     if (token.type != RUNE_JSON_OBJECT) {
-        return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, "",
-                                   "expected an object: {\"principal\": .., \"action\": .., \"resource\": ..}");
+        return rune_request_refuse(
+            decoder, RUNE_REQUEST_WRONG_TYPE, "",
+            "expected an object: {\"principal\": .., \"action\": .., \"resource\": ..}");
     }
     enum rune_err err = read_members(&parts);
     if (err == RUNE_OK) {

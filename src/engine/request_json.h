@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* request_json: the wire form of a request -> struct rune_request, in one pass over the text.
  *
- * Strict: unknown fields, duplicate keys, wrong types and names that are none are refused, with their place. Values
- * the image does not know go into the request's dictionary. Allocates nothing but from the arena. Does not know: HTTP,
- * answers. Used by: decider. Specification: docs/language.md "Names on the wire", docs/http-api.md. */
+ * Strict: unknown fields, duplicate keys, wrong types and names that are none are refused, with
+ * their place. Values the image does not know go into the request's dictionary. Allocates nothing
+ * but from the arena. Does not know: HTTP, answers. Used by: decider. Specification:
+ * docs/language.md "Names on the wire", docs/http-api.md. */
 #pragma once
 
 #include <stdint.h>
@@ -30,36 +31,40 @@ enum rune_request_code {
 struct rune_request_decoder {
     struct rune_json *json; /* stands before the request's object */
     const struct rune_store *store;
-    const struct rune_schema *schema; /* NULL: requests are not checked */
+    const struct rune_schema *schema;           /* NULL: requests are not checked */
     const struct rune_derived_context *derived; /* keys that a context may not bring; NULL: none */
-    struct rune_dict *values;         /* of RUNE_SPACE_REQUEST over the store's terms */
-    rune_term *type_hints;            /* three string terms of image types, or whatever: see request_uid.h */
-    rune_term *stack;                 /* for values in JSON, see value_json.h */
+    struct rune_dict *values;                   /* of RUNE_SPACE_REQUEST over the store's terms */
+    /* three string terms of image types, or whatever: see request_uid.h */
+    rune_term *type_hints;
+    rune_term *stack; /* for values in JSON, see value_json.h */
     size_t stack_capacity;
     struct rune_value_reader *reader; /* of this request; NULL until a value is read */
-    struct rune_arena *arena; /* holds what the request points to */
+    struct rune_arena *arena;         /* holds what the request points to */
     struct rune_request_error *error;
     uint32_t item; /* of a batch, or RUNE_REQUEST_NO_ITEM: begins the place in messages */
 };
 
-/* Reads one request; the reader then stands behind its object. RUNE_E_INVALID, RUNE_E_SYNTAX, RUNE_E_SCHEMA,
- * RUNE_E_LIMIT, with *decoder->error filled in. Cost: linear in the text. */
+/* Reads one request; the reader then stands behind its object. RUNE_E_INVALID, RUNE_E_SYNTAX,
+ * RUNE_E_SCHEMA, RUNE_E_LIMIT, with *decoder->error filled in. Cost: linear in the text. */
 RUNE_MUST_USE enum rune_err rune_request_decode(struct rune_request_decoder *decoder,
                                                 struct rune_request *ret_request);
 
-/* Fills in the decoder's error and returns its enum rune_err. `at` is the place within the request ("context.ip", ""
- * for the request itself). */
-enum rune_err rune_request_refuse(struct rune_request_decoder *decoder, enum rune_request_code code, const char *at,
-                                  const char *fmt, ...) RUNE_PRINTF(4, 5);
+/* Fills in the decoder's error and returns its enum rune_err. `at` is the place within the request
+ * ("context.ip", "" for the request itself). */
+enum rune_err rune_request_refuse(struct rune_request_decoder *decoder, enum rune_request_code code,
+                                  const char *at, const char *fmt, ...) RUNE_PRINTF(4, 5);
 
 /* The same for what the JSON reader refused: its message and where. */
 enum rune_err rune_request_refuse_json(struct rune_request_decoder *decoder, const char *at);
 
-/* A value reader that stands where decoder->json does, and the refusal of what it did not take. `at` is the place of the
- * value it read. */
+/* A value reader that stands where decoder->json does, and the refusal of what it did not take.
+ * `at` is the place of the value it read. */
 struct rune_value_reader *rune_request_reader(struct rune_request_decoder *decoder);
-enum rune_err rune_request_refuse_value(struct rune_request_decoder *decoder, enum rune_err err, const char *at);
+enum rune_err rune_request_refuse_value(struct rune_request_decoder *decoder, enum rune_err err,
+                                        const char *at);
 
-/* An object that is no escape as a record term: properties, attributes (`type`: a record type or 0). Errors as decode. */
-RUNE_MUST_USE enum rune_err rune_request_read_record(struct rune_request_decoder *decoder, const char *at,
-                                                     rune_schema_type type, rune_term *ret_record);
+/* An object that is no escape as a record term: properties, attributes (`type`: a record type or
+ * 0). Errors as decode. */
+RUNE_MUST_USE enum rune_err rune_request_read_record(struct rune_request_decoder *decoder,
+                                                     const char *at, rune_schema_type type,
+                                                     rune_term *ret_record);

@@ -7,8 +7,8 @@
 #include "model/uid.h"
 
 /* Splits "Type::\"id\"" at the reader; *ret_end is behind it. */
-static bool split_in_place(const struct rune_json *json, struct rune_str *ret_type, struct rune_str *ret_id,
-                           const char **ret_end)
+static bool split_in_place(const struct rune_json *json, struct rune_str *ret_type,
+                           struct rune_str *ret_id, const char **ret_end)
 {
     const char *end = json->end;
     const char *p = json->cursor;
@@ -20,7 +20,8 @@ static bool split_in_place(const struct rune_json *json, struct rune_str *ret_ty
     }
     const char *type = p + 1;
     p = rune_scan_plain(type, end);
-    if (end - p < 5 || p - type < 3 || p[0] != '\\' || p[1] != '"' || p[-1] != ':' || p[-2] != ':') {
+    if (end - p < 5 || p - type < 3 || p[0] != '\\' || p[1] != '"' || p[-1] != ':' ||
+        p[-2] != ':') {
         return false;
     }
     const char *id = p + 2;
@@ -34,10 +35,12 @@ static bool split_in_place(const struct rune_json *json, struct rune_str *ret_ty
     return true;
 }
 
-/* The term of a type's name; the hint is only ever a guess, of whichever image was decided by before. */
+/* The term of a type's name; the hint is only ever a guess, of whichever image was decided by
+ * before. */
 static rune_term find_type(const struct rune_terms *terms, struct rune_str type, rune_term *hint)
 {
-    if (rune_term_index(*hint) < terms->string_count && rune_str_equal(rune_terms_string(terms, *hint), type)) {
+    if (rune_term_index(*hint) < terms->string_count &&
+        rune_str_equal(rune_terms_string(terms, *hint), type)) {
         return *hint;
     }
     rune_term term = rune_terms_find_string(terms, type);
@@ -45,16 +48,19 @@ static rune_term find_type(const struct rune_terms *terms, struct rune_str type,
     return term;
 }
 
-static rune_term find_uid(struct rune_request_decoder *decoder, uint32_t place, struct rune_str type,
-                          struct rune_str id)
+static rune_term find_uid(struct rune_request_decoder *decoder, uint32_t place,
+                          struct rune_str type, struct rune_str id)
 {
     const struct rune_terms *terms = &decoder->store->terms;
     rune_term type_term = find_type(terms, type, &decoder->type_hints[place]);
-    rune_term id_term = type_term != RUNE_TERM_NONE ? rune_terms_find_string(terms, id) : RUNE_TERM_NONE;
-    return id_term != RUNE_TERM_NONE ? rune_terms_find_entity(terms, type_term, id_term) : RUNE_TERM_NONE;
+    rune_term id_term =
+        type_term != RUNE_TERM_NONE ? rune_terms_find_string(terms, id) : RUNE_TERM_NONE;
+    return id_term != RUNE_TERM_NONE ? rune_terms_find_entity(terms, type_term, id_term)
+                                     : RUNE_TERM_NONE;
 }
 
-bool rune_request_read_known_uid(struct rune_request_decoder *decoder, uint32_t place, rune_term *ret_term)
+bool rune_request_read_known_uid(struct rune_request_decoder *decoder, uint32_t place,
+                                 rune_term *ret_term)
 {
     struct rune_str type;
     struct rune_str id;
@@ -91,8 +97,8 @@ static bool split_plain(struct rune_str text, struct rune_str *ret_type, struct 
     return true;
 }
 
-static enum rune_err intern(struct rune_request_decoder *decoder, const char *at, struct rune_str type,
-                            struct rune_str id, rune_term *ret_term)
+static enum rune_err intern(struct rune_request_decoder *decoder, const char *at,
+                            struct rune_str type, struct rune_str id, rune_term *ret_term)
 {
     rune_term type_term;
     rune_term id_term;
@@ -104,13 +110,15 @@ static enum rune_err intern(struct rune_request_decoder *decoder, const char *at
         err = rune_dict_entity(decoder->values, type_term, id_term, ret_term);
     }
     if (err != RUNE_OK) {
-        return rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, at, "the request has too many values");
+        return rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, at,
+                                   "the request has too many values");
     }
     return RUNE_OK;
 }
 
-enum rune_err rune_request_read_uid(struct rune_request_decoder *decoder, const char *at, struct rune_str text,
-                                    rune_term default_type, rune_term *ret_term)
+enum rune_err rune_request_read_uid(struct rune_request_decoder *decoder, const char *at,
+                                    struct rune_str text, rune_term default_type,
+                                    rune_term *ret_term)
 {
     struct rune_uid uid;
     const struct rune_terms *terms = &decoder->store->terms;
@@ -122,8 +130,9 @@ enum rune_err rune_request_read_uid(struct rune_request_decoder *decoder, const 
     }
     struct rune_str fallback = {0};
     if (text.length == 0) {
-        return rune_request_refuse(decoder, RUNE_REQUEST_INVALID_ENTITY, at,
-                                   "an empty string is no entity: write {\"type\": .., \"id\": \"\"} if it is meant");
+        return rune_request_refuse(
+            decoder, RUNE_REQUEST_INVALID_ENTITY, at,
+            "an empty string is no entity: write {\"type\": .., \"id\": \"\"} if it is meant");
     }
     if (default_type != RUNE_TERM_NONE) {
         fallback = rune_terms_string(terms, default_type);
@@ -131,19 +140,20 @@ enum rune_err rune_request_read_uid(struct rune_request_decoder *decoder, const 
     const char *message = "";
     enum rune_err err = rune_uid_read(text, fallback, decoder->arena, &uid, &message);
     if (err == RUNE_E_LIMIT) {
-        return rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, at, "the request has too many values");
+        return rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, at,
+                                   "the request has too many values");
     }
     if (err != RUNE_OK) {
         int shown = text.length < 80 ? (int)text.length : 80;
-        return rune_request_refuse(decoder, RUNE_REQUEST_INVALID_ENTITY, at, "\"%.*s\" is no entity: %s", shown,
-                                   text.data, message);
+        return rune_request_refuse(decoder, RUNE_REQUEST_INVALID_ENTITY, at,
+                                   "\"%.*s\" is no entity: %s", shown, text.data, message);
     }
     *ret_term = rune_terms_find_uid(terms, uid.type, uid.id);
     return *ret_term != RUNE_TERM_NONE ? RUNE_OK : intern(decoder, at, uid.type, uid.id, ret_term);
 }
 
-enum rune_err rune_request_intern_uid(struct rune_request_decoder *decoder, const char *at, struct rune_str type,
-                                      struct rune_str id, rune_term *ret_term)
+enum rune_err rune_request_intern_uid(struct rune_request_decoder *decoder, const char *at,
+                                      struct rune_str type, struct rune_str id, rune_term *ret_term)
 {
     *ret_term = rune_terms_find_uid(&decoder->store->terms, type, id);
     if (*ret_term != RUNE_TERM_NONE) {
@@ -151,9 +161,9 @@ enum rune_err rune_request_intern_uid(struct rune_request_decoder *decoder, cons
     }
     if (!rune_uid_is_type_name(type)) {
         int shown = type.length < 80 ? (int)type.length : 80;
-        return rune_request_refuse(decoder, RUNE_REQUEST_INVALID_ENTITY, at,
-                                   "\"%.*s\" is no entity type: expected a name like User or App::User", shown,
-                                   type.data);
+        return rune_request_refuse(
+            decoder, RUNE_REQUEST_INVALID_ENTITY, at,
+            "\"%.*s\" is no entity type: expected a name like User or App::User", shown, type.data);
     }
     return intern(decoder, at, type, id, ret_term);
 }

@@ -31,7 +31,8 @@ static struct rune_str header_name(const struct line *line)
     size_t end = line->length;
     const char *comment = end > 0 && line->text[0] == '[' ? memchr(line->text, '#', end) : NULL;
     end = comment != NULL ? (size_t)(comment - line->text) : end;
-    while (end > 0 && (line->text[end - 1] == ' ' || line->text[end - 1] == '\t' || line->text[end - 1] == '\r')) {
+    while (end > 0 && (line->text[end - 1] == ' ' || line->text[end - 1] == '\t' ||
+                       line->text[end - 1] == '\r')) {
         end--;
     }
     if (end < 3 || line->text[0] != '[' || line->text[end - 1] != ']') {
@@ -39,8 +40,8 @@ static struct rune_str header_name(const struct line *line)
     }
     for (size_t i = 1; i < end - 1; i++) {
         char c = line->text[i];
-        bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9' && i > 1) || c == '_' ||
-                    c == '-' || c == '.' || c == '"';
+        bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                    (c >= '0' && c <= '9' && i > 1) || c == '_' || c == '-' || c == '.' || c == '"';
         if (!word) {
             return (struct rune_str){0};
         }
@@ -80,7 +81,8 @@ static const struct section *find_section(struct rune_str name)
     return NULL;
 }
 
-static void report_unknown(const struct rune_source *source, struct rune_str name, struct rune_diag *diag)
+static void report_unknown(const struct rune_source *source, struct rune_str name,
+                           struct rune_diag *diag)
 {
     struct rune_str names[SECTION_COUNT];
     for (size_t i = 0; i < SECTION_COUNT; i++) {
@@ -127,9 +129,11 @@ static bool is_version(const struct line *line)
     return at == sizeof(want) - 1;
 }
 
-/* JSON may have `[true]` or the like on a line of its own; only names of sections are headers there. */
-static const struct section *enter_section(const struct rune_source *source, const struct line *line,
-                                           const struct section *current, uint32_t *errors, struct rune_diag *diag)
+/* JSON may have `[true]` or the like on a line of its own; only names of sections are headers
+ * there. */
+static const struct section *enter_section(const struct rune_source *source,
+                                           const struct line *line, const struct section *current,
+                                           uint32_t *errors, struct rune_diag *diag)
 {
     struct rune_str name = header_name(line);
     if (name.length == 0) {
@@ -158,23 +162,26 @@ static uint32_t check_lines(const struct rune_source *source, bool *ret_has, str
         } else if (current == NULL && is_version(&line)) {
             versioned = true;
         } else if (current == NULL && !is_blank(&line) && header_name(&line).length == 0) {
-            struct rune_span span = {source, (uint32_t)(line.text - source->text), (uint32_t)line.length};
-            rune_diag_report(diag, RUNE_ERROR, "RUNE-B0202", span, "the first line is `version = \"rune/1.0\"`",
+            struct rune_span span = {source, (uint32_t)(line.text - source->text),
+                                     (uint32_t)line.length};
+            rune_diag_report(diag, RUNE_ERROR, "RUNE-B0202", span,
+                             "the first line is `version = \"rune/1.0\"`",
                              "before the first section only the version may stand");
             return errors + 1;
         }
     }
     if (!versioned) {
         rune_diag_report(diag, RUNE_ERROR, "RUNE-B0203", (struct rune_span){source, 0, 0},
-                         "begin the file with `version = \"rune/1.0\"`", "this file does not say its version");
+                         "begin the file with `version = \"rune/1.0\"`",
+                         "this file does not say its version");
         errors++;
     }
     return errors;
 }
 
 /* The whole text with the lines of other kinds left empty. */
-static enum rune_err extract(const struct rune_source *source, enum rune_bundle_kind kind, struct rune_arena *arena,
-                             struct rune_bundle_file *ret_file)
+static enum rune_err extract(const struct rune_source *source, enum rune_bundle_kind kind,
+                             struct rune_arena *arena, struct rune_bundle_file *ret_file)
 {
     const struct section *current = NULL;
     struct line line;
@@ -188,7 +195,8 @@ static enum rune_err extract(const struct rune_source *source, enum rune_bundle_
     while (next_line(source, &at, &line)) {
         const struct section *section = enter_section(source, &line, current, &ignored, NULL);
         current = section != NULL ? section : current;
-        bool keep = current != NULL && current->kind == kind && (section == NULL || current->keep_header);
+        bool keep =
+            current != NULL && current->kind == kind && (section == NULL || current->keep_header);
         if (keep) {
             memcpy(text + size, line.text, line.length);
             size += line.length;
@@ -197,13 +205,14 @@ static enum rune_err extract(const struct rune_source *source, enum rune_bundle_
             text[size++] = '\n';
         }
     }
-    *ret_file =
-        (struct rune_bundle_file){.kind = kind, .source = {source->path, text, (uint32_t)size}, .size_bytes = size};
+    *ret_file = (struct rune_bundle_file){
+        .kind = kind, .source = {source->path, text, (uint32_t)size}, .size_bytes = size};
     return RUNE_OK;
 }
 
 enum rune_err rune_file_split(const struct rune_source *source, struct rune_arena *arena,
-                              struct rune_bundle_file *ret_files, uint32_t *ret_count, struct rune_diag *diag)
+                              struct rune_bundle_file *ret_files, uint32_t *ret_count,
+                              struct rune_diag *diag)
 {
     bool has[RUNE_BUNDLE_KIND_COUNT] = {false};
     uint32_t count = 0;
@@ -212,7 +221,8 @@ enum rune_err rune_file_split(const struct rune_source *source, struct rune_aren
     }
     for (uint32_t kind = 0; kind < RUNE_BUNDLE_KIND_COUNT; kind++) {
         if (has[kind]) {
-            enum rune_err err = extract(source, (enum rune_bundle_kind)kind, arena, &ret_files[count]);
+            enum rune_err err =
+                extract(source, (enum rune_bundle_kind)kind, arena, &ret_files[count]);
             if (err != RUNE_OK) {
                 return err;
             }

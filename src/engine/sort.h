@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sort: sorting where qsort cannot go: it may allocate. Insertion for few items, heapsort for many: no bad case. */
+/* sort: sorting where qsort cannot go: it may allocate. Insertion for few items, heapsort for many:
+ * no bad case. */
 #pragma once
 
 #include <stddef.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A case's request is its own members as JSON, without what is expected, so that the decoder of the wire judges it. */
+/* A case's request is its own members as JSON, without what is expected, so that the decoder of the
+ * wire judges it. */
 #include "rune/tests.h"
 
 #include <stdlib.h>
@@ -32,7 +33,8 @@ static struct rune_span span_of(const struct reader *reader, const struct rune_j
     return (struct rune_span){reader->source, node->offset, node->length};
 }
 
-static void mistake(struct reader *reader, struct rune_span span, const char *help, const char *text)
+static void mistake(struct reader *reader, struct rune_span span, const char *help,
+                    const char *text)
 {
     rune_diag_report(reader->diag, RUNE_ERROR, "RUNE-G0301", span, help, "%s", text);
     reader->mistakes++;
@@ -86,7 +88,8 @@ static int compare_texts(const void *a, const void *b)
     return rune_str_compare(*(const struct rune_str *)a, *(const struct rune_str *)b);
 }
 
-static void read_decision(struct reader *reader, const struct rune_json_node *node, struct rune_test_case *test)
+static void read_decision(struct reader *reader, const struct rune_json_node *node,
+                          struct rune_test_case *test)
 {
     for (enum rune_outcome outcome = 0; outcome < RUNE_OUTCOME_COUNT; outcome++) {
         if (node->type == RUNE_JSON_STRING &&
@@ -95,13 +98,16 @@ static void read_decision(struct reader *reader, const struct rune_json_node *no
             return;
         }
     }
-    mistake(reader, span_of(reader, node), NULL, "`decision` is \"PERMIT\", \"DENY\" or \"FORBID\"");
+    mistake(reader, span_of(reader, node), NULL,
+            "`decision` is \"PERMIT\", \"DENY\" or \"FORBID\"");
 }
 
-static void read_reasons(struct reader *reader, const struct rune_json_node *node, struct rune_test_case *test)
+static void read_reasons(struct reader *reader, const struct rune_json_node *node,
+                         struct rune_test_case *test)
 {
     uint32_t count = node->type == RUNE_JSON_ARRAY ? node->as.array.count : 0;
-    struct rune_str *reasons = RUNE_ARENA_ARRAY(&reader->tests->arena, struct rune_str, (size_t)count + 1);
+    struct rune_str *reasons =
+        RUNE_ARENA_ARRAY(&reader->tests->arena, struct rune_str, (size_t)count + 1);
     bool is_right = node->type == RUNE_JSON_ARRAY;
     for (uint32_t i = 0; i < count && reasons != NULL; i++) {
         const struct rune_json_node *item = &node->as.array.items[i];
@@ -109,7 +115,8 @@ static void read_reasons(struct reader *reader, const struct rune_json_node *nod
         reasons[i] = item->type == RUNE_JSON_STRING ? item->as.text : RUNE_STR("");
     }
     if (!is_right) {
-        mistake(reader, span_of(reader, node), NULL, "`reasons` is an array of policy and rule ids");
+        mistake(reader, span_of(reader, node), NULL,
+                "`reasons` is an array of policy and rule ids");
         return;
     }
     if (reasons != NULL) {
@@ -132,8 +139,8 @@ static bool is_request_key(struct rune_str key)
     return false;
 }
 
-static void read_members(struct reader *reader, const struct rune_json_node *node, struct rune_buf *request,
-                         struct rune_test_case *test)
+static void read_members(struct reader *reader, const struct rune_json_node *node,
+                         struct rune_buf *request, struct rune_test_case *test)
 {
     for (uint32_t i = 0; i < node->as.object.count; i++) {
         const struct rune_json_member *member = &node->as.object.members[i];
@@ -141,7 +148,8 @@ static void read_members(struct reader *reader, const struct rune_json_node *nod
             read_decision(reader, &member->value, test);
         } else if (rune_str_equal(member->key, RUNE_STR("reasons"))) {
             read_reasons(reader, &member->value, test);
-        } else if (rune_str_equal(member->key, RUNE_STR("name")) && member->value.type == RUNE_JSON_STRING) {
+        } else if (rune_str_equal(member->key, RUNE_STR("name")) &&
+                   member->value.type == RUNE_JSON_STRING) {
             test->name = member->value.as.text;
         } else if (is_request_key(member->key)) {
             rune_buf_append_char(request, request->length == 0 ? '{' : ',');
@@ -149,7 +157,9 @@ static void read_members(struct reader *reader, const struct rune_json_node *nod
             rune_buf_append_char(request, ':');
             put_node(request, &member->value);
         } else {
-            mistake(reader, (struct rune_span){reader->source, member->key_offset, (uint32_t)member->key.length},
+            mistake(reader,
+                    (struct rune_span){reader->source, member->key_offset,
+                                       (uint32_t)member->key.length},
                     "a test has principal, action, resource, context, entities, decision, reasons",
                     "unknown key in a test");
         }
@@ -157,7 +167,8 @@ static void read_members(struct reader *reader, const struct rune_json_node *nod
     rune_buf_append_cstr(request, request->length == 0 ? "{}" : "}");
 }
 
-static enum rune_err read_case(struct reader *reader, struct rune_str name, const struct rune_json_node *node)
+static enum rune_err read_case(struct reader *reader, struct rune_str name,
+                               const struct rune_json_node *node)
 {
     struct rune_test_case test = {.name = name, .path = reader->source->path};
     if (node->type != RUNE_JSON_OBJECT) {
@@ -171,7 +182,9 @@ static enum rune_err read_case(struct reader *reader, struct rune_str name, cons
     }
     struct rune_buf request = RUNE_BUF_INIT;
     read_members(reader, node, &request, &test);
-    char *text = request.failed ? NULL : rune_arena_memdup(&reader->tests->arena, request.data, request.length);
+    char *text = request.failed
+                     ? NULL
+                     : rune_arena_memdup(&reader->tests->arena, request.data, request.length);
     test.request = (struct rune_str){text, request.length};
     rune_buf_fini(&request);
     return text != NULL && RUNE_VEC_PUSH(&reader->tests->cases, test) ? RUNE_OK : RUNE_E_NOMEM;
@@ -182,20 +195,24 @@ static enum rune_err read_case(struct reader *reader, struct rune_str name, cons
 /* {"tests": {NAME: case}}, {"tests": [case]}, or [case]. */
 static enum rune_err read_cases(struct reader *reader, const struct rune_json_node *root)
 {
-    const struct rune_json_node *tests = root->type == RUNE_JSON_OBJECT ? rune_json_find(root, "tests") : root;
+    const struct rune_json_node *tests =
+        root->type == RUNE_JSON_OBJECT ? rune_json_find(root, "tests") : root;
     if (tests == NULL) {
-        mistake(reader, span_of(reader, root), "[tests.NAME] begins a test", "there are no tests in this file");
+        mistake(reader, span_of(reader, root), "[tests.NAME] begins a test",
+                "there are no tests in this file");
         return RUNE_OK;
     }
     enum rune_err err = RUNE_OK;
     if (tests->type == RUNE_JSON_OBJECT) {
         for (uint32_t i = 0; i < tests->as.object.count && err == RUNE_OK; i++) {
-            err = read_case(reader, tests->as.object.members[i].key, &tests->as.object.members[i].value);
+            err = read_case(reader, tests->as.object.members[i].key,
+                            &tests->as.object.members[i].value);
         }
     } else if (tests->type == RUNE_JSON_ARRAY) {
         for (uint32_t i = 0; i < tests->as.array.count && err == RUNE_OK; i++) {
             char *name = rune_arena_printf(&reader->tests->arena, "%u", i + 1);
-            err = name != NULL ? read_case(reader, rune_str_from(name), &tests->as.array.items[i]) : RUNE_E_NOMEM;
+            err = name != NULL ? read_case(reader, rune_str_from(name), &tests->as.array.items[i])
+                               : RUNE_E_NOMEM;
         }
     } else {
         mistake(reader, span_of(reader, tests), NULL, "`tests` is a table of tests");
@@ -209,7 +226,8 @@ static enum rune_err parse_json(struct reader *reader, struct rune_json_node *re
     struct rune_str text = {reader->source->text, reader->source->length};
     enum rune_err err = rune_json_parse(text, 0, &reader->tests->arena, ret_root, &error);
     if (err == RUNE_E_SYNTAX || err == RUNE_E_LIMIT) {
-        mistake(reader, (struct rune_span){reader->source, (uint32_t)error.offset, 0}, NULL, error.message);
+        mistake(reader, (struct rune_span){reader->source, (uint32_t)error.offset, 0}, NULL,
+                error.message);
         return RUNE_E_SYNTAX;
     }
     return err;
@@ -219,9 +237,10 @@ static enum rune_err read_file(struct reader *reader, const struct rune_bundle_f
 {
     struct rune_json_node root;
     reader->source = &file->source;
-    enum rune_err err = file->kind == RUNE_BUNDLE_TESTS_JSON
-                            ? parse_json(reader, &root)
-                            : rune_toml_parse(reader->source, &reader->tests->arena, &root, reader->diag);
+    enum rune_err err =
+        file->kind == RUNE_BUNDLE_TESTS_JSON
+            ? parse_json(reader, &root)
+            : rune_toml_parse(reader->source, &reader->tests->arena, &root, reader->diag);
     if (err == RUNE_E_SYNTAX) {
         reader->mistakes++;
         return RUNE_OK;
@@ -235,14 +254,16 @@ static enum rune_err read_bundle(struct reader *reader, const char *path)
     struct rune_bundle bundle;
     enum rune_err err = rune_bundle_open(path, &reader->tests->arena, &bundle, reader->diag);
     for (uint32_t i = 0; err == RUNE_OK && i < bundle.count; i++) {
-        if (bundle.files[i].kind == RUNE_BUNDLE_TESTS_TOML || bundle.files[i].kind == RUNE_BUNDLE_TESTS_JSON) {
+        if (bundle.files[i].kind == RUNE_BUNDLE_TESTS_TOML ||
+            bundle.files[i].kind == RUNE_BUNDLE_TESTS_JSON) {
             err = read_file(reader, &bundle.files[i]);
         }
     }
     return err == RUNE_OK && reader->mistakes > 0 ? RUNE_E_BUNDLE : err;
 }
 
-enum rune_err rune_tests_read(const char *bundle, struct rune_tests **ret_tests, struct rune_diag *diag)
+enum rune_err rune_tests_read(const char *bundle, struct rune_tests **ret_tests,
+                              struct rune_diag *diag)
 {
     struct rune_tests *tests = rune_calloc(1, sizeof(*tests));
     if (tests == NULL) {

@@ -45,8 +45,9 @@ static enum rune_err set_id(struct translation *translation, struct rune_map *se
     }
     enum rune_err err = rune_map_intern(seen, policy->id, 0, &(uint32_t){0}, &added);
     if (err == RUNE_OK && !added) {
-        rune_diag_report(translation->diag, RUNE_ERROR, "RUNE-C0540", policy->span, "give one of them another @id",
-                         "there are two policies `%.*s`", RUNE_STR_ARG(policy->id));
+        rune_diag_report(translation->diag, RUNE_ERROR, "RUNE-C0540", policy->span,
+                         "give one of them another @id", "there are two policies `%.*s`",
+                         RUNE_STR_ARG(policy->id));
         err = RUNE_E_INVALID;
     }
     return err;
@@ -70,11 +71,13 @@ static enum rune_err annotate(struct translation *translation, struct rune_cedar
         return RUNE_OK;
     }
     uint32_t count = policy->annotation_count + 1;
-    struct rune_cedar_annotation *items = RUNE_ARENA_ARRAY(&translation->arena, struct rune_cedar_annotation, count);
+    struct rune_cedar_annotation *items =
+        RUNE_ARENA_ARRAY(&translation->arena, struct rune_cedar_annotation, count);
     if (items == NULL) {
         return RUNE_E_NOMEM;
     }
-    items[0] = (struct rune_cedar_annotation){.name = RUNE_STR("id"), .value = policy->id, .has_value = true};
+    items[0] = (struct rune_cedar_annotation){
+        .name = RUNE_STR("id"), .value = policy->id, .has_value = true};
     for (uint32_t i = 1; i < count; i++) {
         items[i] = policy->annotations[i - 1];
     }
@@ -93,8 +96,9 @@ static bool is_template(const struct rune_json_node *root)
         const struct rune_json_node *scope = rune_json_find(root, scopes[i]);
         if (scope != NULL && scope->type == RUNE_JSON_OBJECT) {
             const struct rune_json_node *in = rune_json_find(scope, "in");
-            found = found || rune_json_find(scope, "slot") != NULL ||
-                    (in != NULL && in->type == RUNE_JSON_OBJECT && rune_json_find(in, "slot") != NULL);
+            found =
+                found || rune_json_find(scope, "slot") != NULL ||
+                (in != NULL && in->type == RUNE_JSON_OBJECT && rune_json_find(in, "slot") != NULL);
         }
     }
     return found;
@@ -106,28 +110,34 @@ static enum rune_err read_est(struct translation *translation, struct rune_cedar
     struct rune_json_node root;
     struct rune_json_error error;
     struct rune_str text = {translation->source.text, translation->source.length};
-    if (rune_json_parse(text, 0, &translation->arena, &root, &error) != RUNE_OK || root.type != RUNE_JSON_OBJECT ||
+    if (rune_json_parse(text, 0, &translation->arena, &root, &error) != RUNE_OK ||
+        root.type != RUNE_JSON_OBJECT ||
         rune_json_find(&root, "effect") == NULL) { /* what is wrong the reader of sets says */
-        return rune_est_parse(&translation->source, &translation->arena, policies, translation->diag);
+        return rune_est_parse(&translation->source, &translation->arena, policies,
+                              translation->diag);
     }
     policies->count = 1;
     policies->items = RUNE_ARENA_NEW(&translation->arena, struct rune_cedar_policy);
     if (policies->items == NULL) {
         return RUNE_E_NOMEM;
     }
-    return rune_est_parse_policy(&translation->source, is_template(&root) ? RUNE_EST_TEMPLATE : RUNE_EST_POLICY,
+    return rune_est_parse_policy(&translation->source,
+                                 is_template(&root) ? RUNE_EST_TEMPLATE : RUNE_EST_POLICY,
                                  &translation->arena, policies->items, translation->diag);
 }
 
-static enum rune_err read_policies(struct translation *translation, struct rune_cedar_policies *policies)
+static enum rune_err read_policies(struct translation *translation,
+                                   struct rune_cedar_policies *policies)
 {
     enum rune_err err = translation->from_json
                             ? read_est(translation, policies)
-                            : rune_cedar_parse(&translation->source, &translation->arena, policies, translation->diag);
+                            : rune_cedar_parse(&translation->source, &translation->arena, policies,
+                                               translation->diag);
     return err == RUNE_OK && !translation->from_json ? set_ids(translation, policies) : err;
 }
 
-static enum rune_err print_text(struct translation *translation, struct rune_cedar_policies *policies)
+static enum rune_err print_text(struct translation *translation,
+                                struct rune_cedar_policies *policies)
 {
     struct rune_buf plain = RUNE_BUF_INIT;
     enum rune_err err = RUNE_OK;
@@ -136,14 +146,15 @@ static enum rune_err print_text(struct translation *translation, struct rune_ced
     }
     for (uint32_t i = 0; i < policies->link_count; i++) {
         rune_diag_report(translation->diag, RUNE_WARNING, "RUNE-C0541", policies->links[i].span,
-                         "keep links in a file *.links.json: rune link writes it", "the link `%.*s` stays behind",
-                         RUNE_STR_ARG(policies->links[i].link_id));
+                         "keep links in a file *.links.json: rune link writes it",
+                         "the link `%.*s` stays behind", RUNE_STR_ARG(policies->links[i].link_id));
     }
     if (err == RUNE_OK) {
         err = rune_cedar_print(policies, &plain);
     }
     if (err == RUNE_OK) {
-        struct rune_source source = {"(translation)", rune_buf_cstr(&plain), (uint32_t)plain.length};
+        struct rune_source source = {"(translation)", rune_buf_cstr(&plain),
+                                     (uint32_t)plain.length};
         err = rune_cedar_format(&source, &translation->out, translation->diag);
     }
     rune_buf_fini(&plain);
@@ -173,7 +184,8 @@ static void lay_out(struct rune_str json, struct rune_buf *out)
     unsigned depth = 0;
     for (size_t at = 0; at < json.length; at++) {
         char c = json.data[at];
-        bool is_empty = at + 1 < json.length && (json.data[at + 1] == '}' || json.data[at + 1] == ']');
+        bool is_empty =
+            at + 1 < json.length && (json.data[at + 1] == '}' || json.data[at + 1] == ']');
         if (c == '"') {
             size_t end = string_end(json, at);
             rune_buf_append(out, json.data + at, end - at);
@@ -197,7 +209,8 @@ static void lay_out(struct rune_str json, struct rune_buf *out)
     rune_buf_append_char(out, '\n');
 }
 
-static enum rune_err print_json(struct translation *translation, const struct rune_cedar_policies *policies)
+static enum rune_err print_json(struct translation *translation,
+                                const struct rune_cedar_policies *policies)
 {
     struct rune_buf compact = RUNE_BUF_INIT;
     enum rune_err err = rune_est_print(policies, &compact);
@@ -213,7 +226,8 @@ static enum rune_err translate_policies(struct translation *translation)
     struct rune_cedar_policies policies = {0};
     enum rune_err err = read_policies(translation, &policies);
     if (err == RUNE_OK) {
-        err = translation->to_json ? print_json(translation, &policies) : print_text(translation, &policies);
+        err = translation->to_json ? print_json(translation, &policies)
+                                   : print_text(translation, &policies);
     }
     return err;
 }
@@ -221,13 +235,15 @@ static enum rune_err translate_policies(struct translation *translation)
 static enum rune_err translate_schema(struct translation *translation)
 {
     struct rune_schema_fragment fragment;
-    enum rune_err err =
-        translation->from_json
-            ? rune_schema_parse_json(&translation->source, &translation->arena, &fragment, translation->diag)
-            : rune_schema_parse(&translation->source, &translation->arena, &fragment, translation->diag);
+    enum rune_err err = translation->from_json
+                            ? rune_schema_parse_json(&translation->source, &translation->arena,
+                                                     &fragment, translation->diag)
+                            : rune_schema_parse(&translation->source, &translation->arena,
+                                                &fragment, translation->diag);
     if (err == RUNE_OK) {
-        err = translation->to_json ? rune_schema_print_json(&fragment, &translation->out)
-                                   : rune_schema_print_text(&fragment, &translation->out, translation->diag);
+        err = translation->to_json
+                  ? rune_schema_print_json(&fragment, &translation->out)
+                  : rune_schema_print_text(&fragment, &translation->out, translation->diag);
     }
     return err;
 }
@@ -235,14 +251,16 @@ static enum rune_err translate_schema(struct translation *translation)
 static bool is_json(struct rune_str text)
 {
     size_t at = 0;
-    while (at < text.length && (text.data[at] == ' ' || (text.data[at] >= '\t' && text.data[at] <= '\r'))) {
+    while (at < text.length &&
+           (text.data[at] == ' ' || (text.data[at] >= '\t' && text.data[at] <= '\r'))) {
         at++;
     }
     return at < text.length && text.data[at] == '{';
 }
 
 enum rune_err rune_translate(const char *path, struct rune_str text, enum rune_translate_kind kind,
-                             enum rune_translate_form to, rune_translate_fn emit, void *context, struct rune_diag *diag)
+                             enum rune_translate_form to, rune_translate_fn emit, void *context,
+                             struct rune_diag *diag)
 {
     if (text.length >= UINT32_MAX) {
         return RUNE_E_LIMIT;
@@ -255,8 +273,8 @@ enum rune_err rune_translate(const char *path, struct rune_str text, enum rune_t
     };
     translation.to_json = to == RUNE_FORM_OTHER ? !translation.from_json : to == RUNE_FORM_JSON;
     rune_arena_init(&translation.arena, 0);
-    enum rune_err err =
-        kind == RUNE_TRANSLATE_SCHEMA ? translate_schema(&translation) : translate_policies(&translation);
+    enum rune_err err = kind == RUNE_TRANSLATE_SCHEMA ? translate_schema(&translation)
+                                                      : translate_policies(&translation);
     if (err == RUNE_OK && translation.out.failed) {
         err = RUNE_E_NOMEM;
     }

@@ -101,8 +101,8 @@ static const char *constructor_message(enum rune_ext_kind kind)
     return "no duration, like 1d12h or -250ms";
 }
 
-static enum rune_err construct(struct rune_dict *dict, enum rune_ext_kind kind, struct rune_str text,
-                               rune_term *ret_value, const char **ret_message)
+static enum rune_err construct(struct rune_dict *dict, enum rune_ext_kind kind,
+                               struct rune_str text, rune_term *ret_value, const char **ret_message)
 {
     struct rune_ext ext;
     if (rune_ext_parse(kind, text, &ext) != RUNE_OK) {
@@ -112,8 +112,9 @@ static enum rune_err construct(struct rune_dict *dict, enum rune_ext_kind kind, 
     return rune_dict_ext(dict, &ext, ret_value);
 }
 
-static enum rune_err call_method(struct rune_dict *dict, enum function function, const struct rune_ext *a,
-                                 const struct rune_ext *b, rune_term *ret_value, const char **ret_message)
+static enum rune_err call_method(struct rune_dict *dict, enum function function,
+                                 const struct rune_ext *a, const struct rune_ext *b,
+                                 rune_term *ret_value, const char **ret_message)
 {
     static const int64_t units[] = {1, 1000, 60 * 1000, 60 * 60 * 1000, 24 * 60 * 60 * 1000};
     struct rune_ext result;
@@ -163,7 +164,8 @@ static enum rune_err call_method(struct rune_dict *dict, enum function function,
     case FUNCTION_DURATION_TO_MINUTES:
     case FUNCTION_DURATION_TO_HOURS:
     case FUNCTION_DURATION_TO_DAYS: /* ORDER: as units */
-        return rune_dict_long(dict, a->as.number / units[function - FUNCTION_DURATION_TO_MILLISECONDS], ret_value);
+        return rune_dict_long(
+            dict, a->as.number / units[function - FUNCTION_DURATION_TO_MILLISECONDS], ret_value);
     default:
         return RUNE_E_INTERNAL;
     }
@@ -174,14 +176,16 @@ static enum rune_err call_method(struct rune_dict *dict, enum function function,
     return rune_dict_ext(dict, &result, ret_value);
 }
 
-static const struct rune_terms *terms_of(const struct rune_dict *dict, const struct rune_terms *base, rune_term term)
+static const struct rune_terms *terms_of(const struct rune_dict *dict,
+                                         const struct rune_terms *base, rune_term term)
 {
     const struct rune_terms *own = rune_dict_terms(dict);
     return rune_term_space(term) == own->space ? own : base;
 }
 
 enum rune_err rune_value_call(struct rune_dict *dict, const struct rune_terms *base, int function,
-                              const rune_term *args, uint32_t count, rune_term *ret_value, const char **ret_message)
+                              const rune_term *args, uint32_t count, rune_term *ret_value,
+                              const char **ret_message)
 {
     *ret_message = "the arguments do not fit the function";
     if (count != functions[function].arity) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One function a form of value. An object is read twice only where its first key begins with `__`: a look ahead, over a
- * copy of the JSON reader, says whether it is an escape, then it is read as what it is. */
+/* One function a form of value. An object is read twice only where its first key begins with `__`:
+ * a look ahead, over a copy of the JSON reader, says whether it is an escape, then it is read as
+ * what it is. */
 #include "engine/value_json.h"
 
 #include <stdarg.h>
@@ -15,8 +16,8 @@
 
 /* ---- the reader ---- */
 
-void rune_value_reader_init(struct rune_value_reader *reader, struct rune_dict *dict, const struct rune_schema *schema,
-                            const struct rune_terms *image)
+void rune_value_reader_init(struct rune_value_reader *reader, struct rune_dict *dict,
+                            const struct rune_schema *schema, const struct rune_terms *image)
 {
     memset(reader, 0, sizeof *reader);
     reader->dict = dict;
@@ -25,8 +26,8 @@ void rune_value_reader_init(struct rune_value_reader *reader, struct rune_dict *
 }
 
 void rune_value_reader_init_fixed(struct rune_value_reader *reader, struct rune_dict *dict,
-                                  const struct rune_schema *schema, const struct rune_terms *image, rune_term *stack,
-                                  size_t capacity)
+                                  const struct rune_schema *schema, const struct rune_terms *image,
+                                  rune_term *stack, size_t capacity)
 {
     rune_value_reader_init(reader, dict, schema, image);
     reader->stack = stack;
@@ -62,7 +63,8 @@ static enum rune_err reserve(struct rune_value_reader *reader, size_t extra)
         return RUNE_OK;
     }
     if (reader->is_fixed) {
-        return rune_value_fail(reader, RUNE_E_LIMIT, rune_json_offset(reader->json), "this value has too many parts");
+        return rune_value_fail(reader, RUNE_E_LIMIT, rune_json_offset(reader->json),
+                               "this value has too many parts");
     }
     size_t larger = reader->capacity < 64 ? 128 : reader->capacity * 2;
     larger = larger < want ? want : larger;
@@ -86,7 +88,8 @@ static enum rune_err push(struct rune_value_reader *reader, rune_term term)
 
 /* ---- errors ---- */
 
-enum rune_err rune_value_fail(struct rune_value_reader *reader, enum rune_err err, size_t offset, const char *fmt, ...)
+enum rune_err rune_value_fail(struct rune_value_reader *reader, enum rune_err err, size_t offset,
+                              const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
@@ -101,7 +104,8 @@ enum rune_err rune_value_fail(struct rune_value_reader *reader, enum rune_err er
 
 static enum rune_err fail_twice(struct rune_value_reader *reader, size_t offset)
 {
-    enum rune_err err = rune_value_fail(reader, RUNE_E_INVALID, offset, "this object has a key twice");
+    enum rune_err err =
+        rune_value_fail(reader, RUNE_E_INVALID, offset, "this object has a key twice");
     reader->has_key_twice = true;
     return err;
 }
@@ -142,7 +146,9 @@ void rune_value_prefix_name(struct rune_value_reader *reader, struct rune_str na
 void rune_value_prefix_index(struct rune_value_reader *reader, size_t index)
 {
     char text[32];
-    int length = snprintf(text, sizeof text, reader->at_length > 0 && reader->at[0] != '[' ? "[%zu]." : "[%zu]", index);
+    int length =
+        snprintf(text, sizeof text,
+                 reader->at_length > 0 && reader->at[0] != '[' ? "[%zu]." : "[%zu]", index);
     prefix(reader, text, (size_t)length);
 }
 
@@ -153,19 +159,24 @@ static enum rune_err next_token(struct rune_value_reader *reader, struct rune_js
     return rune_json_value(reader->json, ret_token) == RUNE_OK ? RUNE_OK : json_failed(reader);
 }
 
-static enum rune_err next_member(struct rune_value_reader *reader, bool first, bool *ret_more, struct rune_str *ret_key)
+static enum rune_err next_member(struct rune_value_reader *reader, bool first, bool *ret_more,
+                                 struct rune_str *ret_key)
 {
-    return rune_json_next_member(reader->json, first, ret_more, ret_key) == RUNE_OK ? RUNE_OK : json_failed(reader);
+    return rune_json_next_member(reader->json, first, ret_more, ret_key) == RUNE_OK
+               ? RUNE_OK
+               : json_failed(reader);
 }
 
 static enum rune_err next_element(struct rune_value_reader *reader, bool first, bool *ret_more)
 {
-    return rune_json_next_element(reader->json, first, ret_more) == RUNE_OK ? RUNE_OK : json_failed(reader);
+    return rune_json_next_element(reader->json, first, ret_more) == RUNE_OK ? RUNE_OK
+                                                                            : json_failed(reader);
 }
 
 /* ---- names ---- */
 
-static struct rune_value_name *name_slot(struct rune_value_name *slots, size_t count, struct rune_str text)
+static struct rune_value_name *name_slot(struct rune_value_name *slots, size_t count,
+                                         struct rune_str text)
 {
     uint64_t bits = text.length;
     if (text.length >= 4) {
@@ -179,7 +190,8 @@ static struct rune_value_name *name_slot(struct rune_value_name *slots, size_t c
     return &slots[(bits * 0x9e3779b97f4a7c15u >> 32) % count];
 }
 
-static enum rune_err name_term(struct rune_value_reader *reader, struct rune_str text, rune_term *ret_term)
+static enum rune_err name_term(struct rune_value_reader *reader, struct rune_str text,
+                               rune_term *ret_term)
 {
     struct rune_value_name *slot = name_slot(reader->names, 64, text);
     if (slot->term != RUNE_TERM_NONE && rune_str_equal(slot->text, text)) {
@@ -195,7 +207,8 @@ static enum rune_err name_term(struct rune_value_reader *reader, struct rune_str
     return RUNE_OK;
 }
 
-static enum rune_err type_term(struct rune_value_reader *reader, struct rune_str text, rune_term *ret_term)
+static enum rune_err type_term(struct rune_value_reader *reader, struct rune_str text,
+                               rune_term *ret_term)
 {
     struct rune_value_name *slot = name_slot(reader->types, 16, text);
     if (slot->term != RUNE_TERM_NONE && rune_str_equal(slot->text, text)) {
@@ -216,8 +229,8 @@ static enum rune_err type_term(struct rune_value_reader *reader, struct rune_str
     return RUNE_OK;
 }
 
-enum rune_err rune_value_make_uid(struct rune_value_reader *reader, struct rune_str type, struct rune_str id,
-                                  rune_term *ret_entity)
+enum rune_err rune_value_make_uid(struct rune_value_reader *reader, struct rune_str type,
+                                  struct rune_str id, rune_term *ret_entity)
 {
     rune_term terms[2];
     enum rune_err err = type_term(reader, type, &terms[0]);
@@ -239,8 +252,8 @@ static enum rune_err skip_rest(struct rune_value_reader *reader, enum rune_json_
     bool more = type == RUNE_JSON_OBJECT || type == RUNE_JSON_ARRAY;
     for (bool first = true; more; first = false) {
         struct rune_str key;
-        enum rune_err err =
-            type == RUNE_JSON_OBJECT ? next_member(reader, first, &more, &key) : next_element(reader, first, &more);
+        enum rune_err err = type == RUNE_JSON_OBJECT ? next_member(reader, first, &more, &key)
+                                                     : next_element(reader, first, &more);
         if (err != RUNE_OK) {
             return err;
         }
@@ -256,7 +269,8 @@ struct keys {
     size_t count;
 };
 
-static enum rune_err keys_add(struct rune_value_reader *reader, struct keys *keys, struct rune_str key)
+static enum rune_err keys_add(struct rune_value_reader *reader, struct keys *keys,
+                              struct rune_str key)
 {
     for (size_t i = 0; i < keys->count; i++) {
         if (rune_str_equal(keys->items[i], key)) {
@@ -271,11 +285,13 @@ static enum rune_err keys_add(struct rune_value_reader *reader, struct keys *key
     return RUNE_OK;
 }
 
-static enum rune_err number_failed(struct rune_value_reader *reader, const struct rune_json_token *token)
+static enum rune_err number_failed(struct rune_value_reader *reader,
+                                   const struct rune_json_token *token)
 {
     return rune_value_fail(reader, RUNE_E_INVALID, token->offset,
                            "Cedar has integers from -2^63 to 2^63-1 only; %.*s is none",
-                           token->text.length > 40 ? 40 : (int)token->text.length, token->text.data);
+                           token->text.length > 40 ? 40 : (int)token->text.length,
+                           token->text.data);
 }
 
 /* Ignored, but it must be something that Cedar can read: no fractions, no key twice. */
@@ -351,8 +367,8 @@ static bool look_at_members(struct rune_json *json, struct members *members)
     return true;
 }
 
-/* After the first key of an object without a type, at its value: is the object an escape? Only if this is its only
- * key. Errors are found again by who reads. */
+/* After the first key of an object without a type, at its value: is the object an escape? Only if
+ * this is its only key. Errors are found again by who reads. */
 static enum escape look_for_escape(struct rune_json json, struct rune_str key)
 {
     bool is_entity = rune_str_equal(key, RUNE_STR("__entity"));
@@ -378,7 +394,8 @@ static enum escape look_for_escape(struct rune_json json, struct rune_str key)
         }
     }
     bool more = false;
-    if (escape != ESCAPE_NONE && (rune_json_next_member(&json, false, &more, &key) != RUNE_OK || more)) {
+    if (escape != ESCAPE_NONE &&
+        (rune_json_next_member(&json, false, &more, &key) != RUNE_OK || more)) {
         return ESCAPE_NONE;
     }
     return escape;
@@ -402,19 +419,23 @@ static enum escape find_escape(struct rune_value_reader *reader, struct rune_str
 
 /* ---- calls ---- */
 
-static enum rune_err read_ext(struct rune_value_reader *reader, uint32_t ext_kind, rune_term *ret_value);
+static enum rune_err read_ext(struct rune_value_reader *reader, uint32_t ext_kind,
+                              rune_term *ret_value);
 
-static enum rune_err find_function(struct rune_value_reader *reader, struct rune_str name, int *ret_function)
+static enum rune_err find_function(struct rune_value_reader *reader, struct rune_str name,
+                                   int *ret_function)
 {
     *ret_function = rune_value_function_find(name);
     if (*ret_function >= 0) {
         return RUNE_OK;
     }
-    return rune_value_fail(reader, RUNE_E_INVALID, rune_json_offset(reader->json), "there is no function `%.*s`",
-                           name.length > 60 ? 60 : (int)name.length, name.data);
+    return rune_value_fail(reader, RUNE_E_INVALID, rune_json_offset(reader->json),
+                           "there is no function `%.*s`", name.length > 60 ? 60 : (int)name.length,
+                           name.data);
 }
 
-/* `fn` of the object ahead (at its first key's value or before), since its arguments may come first. */
+/* `fn` of the object ahead (at its first key's value or before), since its arguments may come
+ * first. */
 static enum rune_err look_for_function(struct rune_value_reader *reader, int *ret_function)
 {
     struct rune_json json = *reader->json;
@@ -436,17 +457,20 @@ static enum rune_err look_for_function(struct rune_value_reader *reader, int *re
             break;
         }
     }
-    return rune_value_fail(reader, RUNE_E_INVALID, rune_json_offset(reader->json), "this call has no function");
+    return rune_value_fail(reader, RUNE_E_INVALID, rune_json_offset(reader->json),
+                           "this call has no function");
 }
 
 enum typing { UNTYPED, TYPED }; /* whether arguments may take their implicit forms */
 
-static enum rune_err read_arg(struct rune_value_reader *reader, int function, uint32_t index, enum typing typing)
+static enum rune_err read_arg(struct rune_value_reader *reader, int function, uint32_t index,
+                              enum typing typing)
 {
     rune_term term;
-    uint32_t want = index < rune_value_function_arity(function) ? rune_value_function_arg(function, index) : 0;
-    enum rune_err err =
-        typing == TYPED && want != 0 ? read_ext(reader, want, &term) : rune_value_read(reader, 0, &term);
+    uint32_t want =
+        index < rune_value_function_arity(function) ? rune_value_function_arg(function, index) : 0;
+    enum rune_err err = typing == TYPED && want != 0 ? read_ext(reader, want, &term)
+                                                     : rune_value_read(reader, 0, &term);
     return err == RUNE_OK ? push(reader, term) : err;
 }
 
@@ -470,7 +494,8 @@ static enum rune_err read_args(struct rune_value_reader *reader, int function, e
 }
 
 /* An object with `fn` and `arg` or `args`, whose `{` was read. */
-static enum rune_err read_call(struct rune_value_reader *reader, bool has_arg, enum typing typing, rune_term *ret_value)
+static enum rune_err read_call(struct rune_value_reader *reader, bool has_arg, enum typing typing,
+                               rune_term *ret_value)
 {
     size_t offset = rune_json_offset(reader->json);
     size_t bottom = reader->count;
@@ -514,7 +539,8 @@ static enum rune_err read_call(struct rune_value_reader *reader, bool has_arg, e
 }
 
 /* The value of `__extn` behind a look ahead, to the end of the object around it. */
-static enum rune_err read_call_escape(struct rune_value_reader *reader, bool has_arg, rune_term *ret_value)
+static enum rune_err read_call_escape(struct rune_value_reader *reader, bool has_arg,
+                                      rune_term *ret_value)
 {
     struct rune_json_token token;
     struct rune_str key;
@@ -534,7 +560,8 @@ struct uid_parts {
 };
 
 /* A string into `part`, anything else is passed over. */
-static enum rune_err read_part(struct rune_value_reader *reader, struct rune_str *part, bool *has_part)
+static enum rune_err read_part(struct rune_value_reader *reader, struct rune_str *part,
+                               bool *has_part)
 {
     struct rune_json_token token;
     enum rune_err err = next_token(reader, &token);
@@ -573,7 +600,8 @@ static enum rune_err read_uid_array(struct rune_value_reader *reader, struct uid
     }
 }
 
-/* {"type": .., "id": .., ..}, whose `{` was read; `escaped`, unless NULL, takes what `__entity` holds. */
+/* {"type": .., "id": .., ..}, whose `{` was read; `escaped`, unless NULL, takes what `__entity`
+ * holds. */
 static enum rune_err read_uid_members(struct rune_value_reader *reader, struct uid_parts *parts,
                                       struct uid_parts *escaped)
 {
@@ -619,8 +647,8 @@ static enum rune_err read_uid_members(struct rune_value_reader *reader, struct u
 }
 
 /* The rest of an entity reference whose beginning is `token`. */
-static enum rune_err read_uid_from(struct rune_value_reader *reader, const struct rune_json_token *token,
-                                   rune_term *ret_entity)
+static enum rune_err read_uid_from(struct rune_value_reader *reader,
+                                   const struct rune_json_token *token, rune_term *ret_entity)
 {
     struct uid_parts parts = {0};
     struct uid_parts escaped = {0};
@@ -730,7 +758,8 @@ static void sort_pairs(struct pair *pairs, size_t count)
 }
 
 /* The name's place in a record type: its words (name, type, required), or NULL. */
-static const uint32_t *find_attr(const struct rune_schema *schema, rune_schema_type type, rune_term name)
+static const uint32_t *find_attr(const struct rune_schema *schema, rune_schema_type type,
+                                 rune_term name)
 {
     const uint32_t *record = schema->words + type;
     size_t low = 0;
@@ -756,7 +785,8 @@ struct shape {
     rune_schema_type value;  /* else the type of every member, or 0 */
 };
 
-static enum rune_err read_member(struct rune_value_reader *reader, struct shape shape, struct rune_str key)
+static enum rune_err read_member(struct rune_value_reader *reader, struct shape shape,
+                                 struct rune_str key)
 {
     rune_term name;
     rune_term value;
@@ -784,8 +814,8 @@ static enum rune_err read_member(struct rune_value_reader *reader, struct shape 
     return err == RUNE_OK ? push(reader, value) : err;
 }
 
-static enum rune_err check_required(struct rune_value_reader *reader, rune_schema_type type, const struct pair *pairs,
-                                    size_t count, size_t offset)
+static enum rune_err check_required(struct rune_value_reader *reader, rune_schema_type type,
+                                    const struct pair *pairs, size_t count, size_t offset)
 {
     const uint32_t *record = reader->schema->words + type;
     size_t at = 0;
@@ -796,7 +826,8 @@ static enum rune_err check_required(struct rune_value_reader *reader, rune_schem
         }
         if (attr[2] != 0 && (at == count || pairs[at].name != attr[0])) {
             struct rune_str name = rune_terms_string(reader->image, attr[0]);
-            return rune_value_fail(reader, RUNE_E_SCHEMA, offset, "the attribute `%.*s` is required here",
+            return rune_value_fail(reader, RUNE_E_SCHEMA, offset,
+                                   "the attribute `%.*s` is required here",
                                    name.length > 60 ? 60 : (int)name.length, name.data);
         }
     }
@@ -820,14 +851,16 @@ static enum rune_err part_pairs(struct rune_value_reader *reader, size_t bottom,
     return RUNE_OK;
 }
 
-/* Members of an object to its end; `key` is the first one if it was read already (`has_key`). Leaves names and values
- * on the stack. */
-static enum rune_err read_members(struct rune_value_reader *reader, struct shape shape, size_t offset, bool has_key,
-                                  struct rune_str key, size_t *ret_first, size_t *ret_count)
+/* Members of an object to its end; `key` is the first one if it was read already (`has_key`).
+ * Leaves names and values on the stack. */
+static enum rune_err read_members(struct rune_value_reader *reader, struct shape shape,
+                                  size_t offset, bool has_key, struct rune_str key,
+                                  size_t *ret_first, size_t *ret_count)
 {
     size_t bottom = reader->count;
     bool more = has_key;
-    enum rune_err err = reserve(reader, 1); /* so that there is a stack, even if there are no members */
+    /* so that there is a stack, even if there are no members */
+    enum rune_err err = reserve(reader, 1);
     if (err == RUNE_OK && !has_key) {
         err = next_member(reader, true, &more, &key);
     }
@@ -865,8 +898,9 @@ static enum rune_err read_members(struct rune_value_reader *reader, struct shape
     return RUNE_OK;
 }
 
-static enum rune_err read_record(struct rune_value_reader *reader, struct shape shape, size_t offset, bool has_key,
-                                 struct rune_str key, rune_term *ret_value)
+static enum rune_err read_record(struct rune_value_reader *reader, struct shape shape,
+                                 size_t offset, bool has_key, struct rune_str key,
+                                 rune_term *ret_value)
 {
     size_t first, count;
     enum rune_err err = read_members(reader, shape, offset, has_key, key, &first, &count);
@@ -892,27 +926,32 @@ static enum rune_err expect_object(struct rune_value_reader *reader, size_t *ret
     return err;
 }
 
-enum rune_err rune_value_read_members(struct rune_value_reader *reader, rune_schema_type type, size_t *ret_first,
-                                      size_t *ret_count)
+enum rune_err rune_value_read_members(struct rune_value_reader *reader, rune_schema_type type,
+                                      size_t *ret_first, size_t *ret_count)
 {
     size_t offset;
     enum rune_err err = expect_object(reader, &offset);
     struct shape shape = {.record = type};
-    return err == RUNE_OK ? read_members(reader, shape, offset, false, RUNE_STR(""), ret_first, ret_count) : err;
+    return err == RUNE_OK
+               ? read_members(reader, shape, offset, false, RUNE_STR(""), ret_first, ret_count)
+               : err;
 }
 
-enum rune_err rune_value_read_tags(struct rune_value_reader *reader, rune_schema_type value_type, size_t *ret_first,
-                                   size_t *ret_count)
+enum rune_err rune_value_read_tags(struct rune_value_reader *reader, rune_schema_type value_type,
+                                   size_t *ret_first, size_t *ret_count)
 {
     size_t offset;
     enum rune_err err = expect_object(reader, &offset);
     struct shape shape = {.value = value_type};
-    return err == RUNE_OK ? read_members(reader, shape, offset, false, RUNE_STR(""), ret_first, ret_count) : err;
+    return err == RUNE_OK
+               ? read_members(reader, shape, offset, false, RUNE_STR(""), ret_first, ret_count)
+               : err;
 }
 
 /* ---- sets ---- */
 
-static enum rune_err read_set(struct rune_value_reader *reader, rune_schema_type element, rune_term *ret_value)
+static enum rune_err read_set(struct rune_value_reader *reader, rune_schema_type element,
+                              rune_term *ret_value)
 {
     size_t bottom = reader->count;
     size_t index = 0;
@@ -947,7 +986,8 @@ static enum rune_err read_set(struct rune_value_reader *reader, rune_schema_type
 
 /* ---- values without a type ---- */
 
-static enum rune_err read_object(struct rune_value_reader *reader, size_t offset, rune_term *ret_value)
+static enum rune_err read_object(struct rune_value_reader *reader, size_t offset,
+                                 rune_term *ret_value)
 {
     struct rune_str key = RUNE_STR("");
     bool more;
@@ -961,7 +1001,8 @@ static enum rune_err read_object(struct rune_value_reader *reader, size_t offset
     }
     switch (find_escape(reader, key)) {
     case ESCAPE_EXPR:
-        return rune_value_fail(reader, RUNE_E_INVALID, offset, "`__expr` is no longer part of Cedar");
+        return rune_value_fail(reader, RUNE_E_INVALID, offset,
+                               "`__expr` is no longer part of Cedar");
     case ESCAPE_ENTITY:
         return read_entity_escape(reader, ret_value);
     case ESCAPE_CALL_ARG:
@@ -974,8 +1015,8 @@ static enum rune_err read_object(struct rune_value_reader *reader, size_t offset
     return read_record(reader, (struct shape){0}, offset, true, key, ret_value);
 }
 
-static enum rune_err read_untyped(struct rune_value_reader *reader, const struct rune_json_token *token,
-                                  rune_term *ret_value)
+static enum rune_err read_untyped(struct rune_value_reader *reader,
+                                  const struct rune_json_token *token, rune_term *ret_value)
 {
     enum rune_err err = RUNE_OK;
     switch (token->type) {
@@ -1021,8 +1062,10 @@ static bool is_ext(const struct rune_value_reader *reader, rune_term value, uint
            terms_of(reader, value)->exts[rune_term_index(value)].kind == ext_kind;
 }
 
-/* An object where an extension value is expected: {"__extn": {call}} or the call itself, unknown keys beside. */
-static enum rune_err read_ext_object(struct rune_value_reader *reader, size_t offset, rune_term *ret_value)
+/* An object where an extension value is expected: {"__extn": {call}} or the call itself, unknown
+ * keys beside. */
+static enum rune_err read_ext_object(struct rune_value_reader *reader, size_t offset,
+                                     rune_term *ret_value)
 {
     struct members members;
     struct rune_json ahead = *reader->json;
@@ -1033,7 +1076,8 @@ static enum rune_err read_ext_object(struct rune_value_reader *reader, size_t of
     bool is_call = members.has_fn && (members.has_arg || members.has_args);
     bool found = false;
     struct rune_json start = *reader->json;
-    for (bool first = true; more && !found; first = false) { /* `__extn` goes before the call itself */
+    /* `__extn` goes before the call itself */
+    for (bool first = true; more && !found; first = false) {
         struct rune_str key;
         struct rune_json_token token;
         enum rune_err err = next_member(reader, first, &more, &key);
@@ -1044,7 +1088,8 @@ static enum rune_err read_ext_object(struct rune_value_reader *reader, size_t of
             break;
         }
         if (rune_str_equal(key, RUNE_STR("__expr"))) {
-            return rune_value_fail(reader, RUNE_E_INVALID, offset, "`__expr` is no longer part of Cedar");
+            return rune_value_fail(reader, RUNE_E_INVALID, offset,
+                                   "`__expr` is no longer part of Cedar");
         }
         err = next_token(reader, &token);
         if (err != RUNE_OK) {
@@ -1052,7 +1097,8 @@ static enum rune_err read_ext_object(struct rune_value_reader *reader, size_t of
         }
         ahead = *reader->json;
         if (rune_str_equal(key, RUNE_STR("__extn")) && token.type == RUNE_JSON_OBJECT &&
-            look_at_members(&ahead, &members) && members.has_fn && (members.has_arg || members.has_args)) {
+            look_at_members(&ahead, &members) && members.has_fn &&
+            (members.has_arg || members.has_args)) {
             found = true;
             err = read_call(reader, members.has_arg, TYPED, ret_value);
         } else {
@@ -1101,7 +1147,8 @@ static const char *ext_text(uint32_t ext_kind)
     return "a duration, like \"1d12h\"";
 }
 
-static enum rune_err read_ext(struct rune_value_reader *reader, uint32_t ext_kind, rune_term *ret_value)
+static enum rune_err read_ext(struct rune_value_reader *reader, uint32_t ext_kind,
+                              rune_term *ret_value)
 {
     struct rune_json_token token;
     enum rune_err err = next_token(reader, &token);
@@ -1113,8 +1160,8 @@ static enum rune_err read_ext(struct rune_value_reader *reader, uint32_t ext_kin
         const char *message;
         err = rune_dict_string(reader->dict, token.text, &text);
         if (err == RUNE_OK) {
-            err = rune_value_call(reader->dict, reader->image, rune_value_constructor(ext_kind), &text, 1, ret_value,
-                                  &message);
+            err = rune_value_call(reader->dict, reader->image, rune_value_constructor(ext_kind),
+                                  &text, 1, ret_value, &message);
         }
         if (err == RUNE_E_INVALID) {
             return rune_value_fail(reader, err, token.offset, "%s", message);
@@ -1131,7 +1178,8 @@ static enum rune_err read_ext(struct rune_value_reader *reader, uint32_t ext_kin
     return err;
 }
 
-static enum rune_err read_typed_entity(struct rune_value_reader *reader, rune_term type, rune_term *ret_value)
+static enum rune_err read_typed_entity(struct rune_value_reader *reader, rune_term type,
+                                       rune_term *ret_value)
 {
     struct rune_json_token token;
     enum rune_err err = next_token(reader, &token);
@@ -1144,16 +1192,19 @@ static enum rune_err read_typed_entity(struct rune_value_reader *reader, rune_te
     const struct rune_terms *own = rune_dict_terms(reader->dict);
     if (terms_of(reader, *ret_value)->entity_type[rune_term_index(*ret_value)] != type) {
         struct rune_str name = rune_terms_string(reader->image, type);
-        return rune_value_fail(reader, RUNE_E_SCHEMA, token.offset, "the schema wants an entity of type %.*s here",
+        return rune_value_fail(reader, RUNE_E_SCHEMA, token.offset,
+                               "the schema wants an entity of type %.*s here",
                                name.length > 60 ? 60 : (int)name.length, name.data);
     }
     if (!rune_schema_id_fits(reader->schema, reader->image, own, *ret_value)) {
-        return rune_value_fail(reader, RUNE_E_SCHEMA, token.offset, "the schema does not list this entity");
+        return rune_value_fail(reader, RUNE_E_SCHEMA, token.offset,
+                               "the schema does not list this entity");
     }
     return RUNE_OK;
 }
 
-enum rune_err rune_value_read(struct rune_value_reader *reader, rune_schema_type type, rune_term *ret_value)
+enum rune_err rune_value_read(struct rune_value_reader *reader, rune_schema_type type,
+                              rune_term *ret_value)
 {
     struct rune_json_token token;
     const uint32_t *words = type != 0 ? reader->schema->words + type : NULL;
@@ -1176,7 +1227,8 @@ enum rune_err rune_value_read(struct rune_value_reader *reader, rune_schema_type
         if (token.type != RUNE_JSON_OBJECT) {
             return mismatch(reader, token.offset, "a record");
         }
-        return read_record(reader, (struct shape){.record = type}, token.offset, false, RUNE_STR(""), ret_value);
+        return read_record(reader, (struct shape){.record = type}, token.offset, false,
+                           RUNE_STR(""), ret_value);
     }
     err = read_untyped(reader, &token, ret_value);
     if (err != RUNE_OK || kind == 0) {
@@ -1186,10 +1238,12 @@ enum rune_err rune_value_read(struct rune_value_reader *reader, rune_schema_type
                 : kind == RUNE_SCHEMA_LONG   ? rune_term_kind(*ret_value) == RUNE_KIND_LONG
                 : kind == RUNE_SCHEMA_STRING ? rune_term_kind(*ret_value) == RUNE_KIND_STRING
                                              : false;
-    return fits ? RUNE_OK : mismatch(reader, token.offset, rune_schema_kind_text(reader->schema, type));
+    return fits ? RUNE_OK
+                : mismatch(reader, token.offset, rune_schema_kind_text(reader->schema, type));
 }
 
-enum rune_err rune_value_read_context(struct rune_value_reader *reader, rune_schema_type type, rune_term *ret_record)
+enum rune_err rune_value_read_context(struct rune_value_reader *reader, rune_schema_type type,
+                                      rune_term *ret_record)
 {
     struct rune_json_token token;
     enum rune_err err = next_token(reader, &token);
@@ -1197,14 +1251,17 @@ enum rune_err rune_value_read_context(struct rune_value_reader *reader, rune_sch
         return err;
     }
     if (token.type != RUNE_JSON_OBJECT) {
-        return rune_value_fail(reader, RUNE_E_INVALID, token.offset, "the context must be an object");
+        return rune_value_fail(reader, RUNE_E_INVALID, token.offset,
+                               "the context must be an object");
     }
     if (type != 0) {
-        return read_record(reader, (struct shape){.record = type}, token.offset, false, RUNE_STR(""), ret_record);
+        return read_record(reader, (struct shape){.record = type}, token.offset, false,
+                           RUNE_STR(""), ret_record);
     }
     err = read_object(reader, token.offset, ret_record);
     if (err == RUNE_OK && rune_term_kind(*ret_record) != RUNE_KIND_RECORD) {
-        return rune_value_fail(reader, RUNE_E_INVALID, token.offset, "the context must be a record");
+        return rune_value_fail(reader, RUNE_E_INVALID, token.offset,
+                               "the context must be a record");
     }
     return err;
 }

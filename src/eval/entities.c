@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The slow way: a request brings entities. Its entries' ancestor sets are closed and hold the stored ones; a stored
- * descendant of such an entry inherits them here, since the image's own sets cannot know. */
+/* The slow way: a request brings entities. Its entries' ancestor sets are closed and hold the
+ * stored ones; a stored descendant of such an entry inherits them here, since the image's own sets
+ * cannot know. */
 #include "eval/entities.h"
 
-const struct rune_request_entity *rune_entities_find_request(const struct rune_entities *entities, rune_term uid)
+const struct rune_request_entity *rune_entities_find_request(const struct rune_entities *entities,
+                                                             rune_term uid)
 {
     if (entities->request == NULL) {
         return NULL;
@@ -24,10 +26,11 @@ const struct rune_request_entity *rune_entities_find_request(const struct rune_e
     return NULL;
 }
 
-/* A run of the request if there is one, else the stored one. An entity that the request brings exists. */
-static const uint32_t *choose(const struct rune_entities *entities, const struct rune_request_entity *entry,
-                              const uint32_t *brought, rune_term uid, const uint32_t *offsets,
-                              const uint32_t **ret_heap)
+/* A run of the request if there is one, else the stored one. An entity that the request brings
+ * exists. */
+static const uint32_t *choose(const struct rune_entities *entities,
+                              const struct rune_request_entity *entry, const uint32_t *brought,
+                              rune_term uid, const uint32_t *offsets, const uint32_t **ret_heap)
 {
     const struct rune_store *store = entities->store;
     if (brought != NULL) {
@@ -42,19 +45,24 @@ static const uint32_t *choose(const struct rune_entities *entities, const struct
     return store->terms.heap + (has_run ? offsets[rune_term_index(uid)] : 1);
 }
 
-const uint32_t *rune_entities_attrs_slow(const struct rune_entities *entities, rune_term uid, const uint32_t **ret_heap)
+const uint32_t *rune_entities_attrs_slow(const struct rune_entities *entities, rune_term uid,
+                                         const uint32_t **ret_heap)
 {
     const struct rune_request_entity *entry = rune_entities_find_request(entities, uid);
-    return choose(entities, entry, entry != NULL ? entry->attrs : NULL, uid, entities->store->entity_attrs, ret_heap);
+    return choose(entities, entry, entry != NULL ? entry->attrs : NULL, uid,
+                  entities->store->entity_attrs, ret_heap);
 }
 
-const uint32_t *rune_entities_tags_slow(const struct rune_entities *entities, rune_term uid, const uint32_t **ret_heap)
+const uint32_t *rune_entities_tags_slow(const struct rune_entities *entities, rune_term uid,
+                                        const uint32_t **ret_heap)
 {
     const struct rune_request_entity *entry = rune_entities_find_request(entities, uid);
-    return choose(entities, entry, entry != NULL ? entry->tags : NULL, uid, entities->store->entity_tags, ret_heap);
+    return choose(entities, entry, entry != NULL ? entry->tags : NULL, uid,
+                  entities->store->entity_tags, ret_heap);
 }
 
-static bool visit_entry(const struct rune_request_entity *entry, rune_ancestor_fn visit, void *context)
+static bool visit_entry(const struct rune_request_entity *entry, rune_ancestor_fn visit,
+                        void *context)
 {
     for (uint32_t i = 0; i < entry->ancestor_count; i++) {
         if (!visit(context, entry->ancestors[i])) {
@@ -64,8 +72,8 @@ static bool visit_entry(const struct rune_request_entity *entry, rune_ancestor_f
     return true;
 }
 
-bool rune_entities_visit_added(const struct rune_entities *entities, rune_term uid, rune_ancestor_fn visit,
-                               void *context)
+bool rune_entities_visit_added(const struct rune_entities *entities, rune_term uid,
+                               rune_ancestor_fn visit, void *context)
 {
     const struct rune_request *request = entities->request;
     if (request == NULL || !request->has_parents) {
@@ -74,7 +82,8 @@ bool rune_entities_visit_added(const struct rune_entities *entities, rune_term u
     const uint32_t *stored = rune_entities_stored_ancestors(entities->store, uid);
     for (uint32_t i = 0; i < request->entity_count; i++) {
         const struct rune_request_entity *entry = &request->entities[i];
-        if ((entry->uid == uid || rune_run_contains(stored, entry->uid)) && !visit_entry(entry, visit, context)) {
+        if ((entry->uid == uid || rune_run_contains(stored, entry->uid)) &&
+            !visit_entry(entry, visit, context)) {
             return false;
         }
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* entities: data and hierarchy of entities as a request sees them: what it brings wins over what the image stores.
+/* entities: data and hierarchy of entities as a request sees them: what it brings wins over what
+ * the image stores.
  *
- * Owns: the lookups. The fast way (a request that brings nothing) is inline, the other one is in entities.c. Thread: any.
- * Used by: the policy and rule evaluators. */
+ * Owns: the lookups. The fast way (a request that brings nothing) is inline, the other one is in
+ * entities.c. Thread: any. Used by: the policy and rule evaluators. */
 #pragma once
 
 #include <stdbool.h>
@@ -29,21 +30,25 @@ static inline void rune_entities_init(struct rune_entities *entities, const stru
 }
 
 /* The request's own entry for an entity, or NULL. Cost: O(log entries). */
-const struct rune_request_entity *rune_entities_find_request(const struct rune_entities *entities, rune_term uid);
+const struct rune_request_entity *rune_entities_find_request(const struct rune_entities *entities,
+                                                             rune_term uid);
 
 const uint32_t *rune_entities_attrs_slow(const struct rune_entities *entities, rune_term uid,
                                          const uint32_t **ret_heap);
-const uint32_t *rune_entities_tags_slow(const struct rune_entities *entities, rune_term uid, const uint32_t **ret_heap);
+const uint32_t *rune_entities_tags_slow(const struct rune_entities *entities, rune_term uid,
+                                        const uint32_t **ret_heap);
 bool rune_entities_in_slow(const struct rune_entities *entities, rune_term uid, rune_term ancestor);
 
 static inline bool rune_entities_is_stored(const struct rune_store *store, rune_term uid)
 {
-    return rune_term_space(uid) == RUNE_SPACE_IMAGE && store->entity_flags[rune_term_index(uid)] != 0;
+    return rune_term_space(uid) == RUNE_SPACE_IMAGE &&
+           store->entity_flags[rune_term_index(uid)] != 0;
 }
 
-/* The record run of an ENTITY term's attributes and the heap for rune_record_find; NULL: there is no such entity. */
-static inline const uint32_t *rune_entities_attrs(const struct rune_entities *entities, rune_term uid,
-                                                  const uint32_t **ret_heap)
+/* The record run of an ENTITY term's attributes and the heap for rune_record_find; NULL: there is
+ * no such entity. */
+static inline const uint32_t *rune_entities_attrs(const struct rune_entities *entities,
+                                                  rune_term uid, const uint32_t **ret_heap)
 {
     if (!entities->is_plain) {
         return rune_entities_attrs_slow(entities, uid, ret_heap);
@@ -57,8 +62,8 @@ static inline const uint32_t *rune_entities_attrs(const struct rune_entities *en
 }
 
 /* Likewise its tags; an entity without tags has the empty record. */
-static inline const uint32_t *rune_entities_tags(const struct rune_entities *entities, rune_term uid,
-                                                 const uint32_t **ret_heap)
+static inline const uint32_t *rune_entities_tags(const struct rune_entities *entities,
+                                                 rune_term uid, const uint32_t **ret_heap)
 {
     if (!entities->is_plain) {
         return rune_entities_tags_slow(entities, uid, ret_heap);
@@ -68,27 +73,35 @@ static inline const uint32_t *rune_entities_tags(const struct rune_entities *ent
         return NULL;
     }
     *ret_heap = store->terms.heap;
-    return store->terms.heap + (store->entity_tags != NULL ? store->entity_tags[rune_term_index(uid)] : 1);
+    return store->terms.heap +
+           (store->entity_tags != NULL ? store->entity_tags[rune_term_index(uid)] : 1);
 }
 
-/* The stored proper ancestors of an ENTITY term, as a set run; the empty run for one that the image does not know. */
-static inline const uint32_t *rune_entities_stored_ancestors(const struct rune_store *store, rune_term uid)
+/* The stored proper ancestors of an ENTITY term, as a set run; the empty run for one that the image
+ * does not know. */
+static inline const uint32_t *rune_entities_stored_ancestors(const struct rune_store *store,
+                                                             rune_term uid)
 {
-    uint32_t offset = rune_term_space(uid) == RUNE_SPACE_IMAGE ? store->entity_ancestors[rune_term_index(uid)] : 0;
+    uint32_t offset = rune_term_space(uid) == RUNE_SPACE_IMAGE
+                          ? store->entity_ancestors[rune_term_index(uid)]
+                          : 0;
     return store->terms.heap + offset;
 }
 
 /* Cedar's `in` between two ENTITY terms: equal, or an ancestor. Cost: O(log ancestors). */
-static inline bool rune_entities_in(const struct rune_entities *entities, rune_term uid, rune_term ancestor)
+static inline bool rune_entities_in(const struct rune_entities *entities, rune_term uid,
+                                    rune_term ancestor)
 {
-    if (uid == ancestor || rune_run_contains(rune_entities_stored_ancestors(entities->store, uid), ancestor)) {
+    if (uid == ancestor ||
+        rune_run_contains(rune_entities_stored_ancestors(entities->store, uid), ancestor)) {
         return true;
     }
     return !entities->is_plain && rune_entities_in_slow(entities, uid, ancestor);
 }
 
-/* Calls visit for each proper ancestor that the request adds to the stored ones of `uid`: of its own entry and of those
- * of its stored ancestors. An ancestor may come more than once. False from visit ends it (and is returned). */
+/* Calls visit for each proper ancestor that the request adds to the stored ones of `uid`: of its
+ * own entry and of those of its stored ancestors. An ancestor may come more than once. False from
+ * visit ends it (and is returned). */
 typedef bool (*rune_ancestor_fn)(void *context, rune_term ancestor);
-bool rune_entities_visit_added(const struct rune_entities *entities, rune_term uid, rune_ancestor_fn visit,
-                               void *context);
+bool rune_entities_visit_added(const struct rune_entities *entities, rune_term uid,
+                               rune_ancestor_fn visit, void *context);

@@ -32,7 +32,8 @@ static struct rune_str cut(struct rune_str text)
     return text;
 }
 
-static void format_value(const struct rune_values *values, rune_term term, uint32_t nesting, struct rune_buf *out);
+static void format_value(const struct rune_values *values, rune_term term, uint32_t nesting,
+                         struct rune_buf *out);
 
 static void format_entity(const struct rune_values *values, rune_term term, struct rune_buf *out)
 {
@@ -42,7 +43,8 @@ static void format_entity(const struct rune_values *values, rune_term term, stru
                     cut(rune_values_string(values, terms->entity_id[index])), out);
 }
 
-static void format_set(const struct rune_values *values, rune_term term, uint32_t nesting, struct rune_buf *out)
+static void format_set(const struct rune_values *values, rune_term term, uint32_t nesting,
+                       struct rune_buf *out)
 {
     const uint32_t *run = rune_values_set(values, term);
     rune_buf_append_char(out, '[');
@@ -57,7 +59,8 @@ static void format_set(const struct rune_values *values, rune_term term, uint32_
     rune_buf_append_char(out, ']');
 }
 
-static void format_record(const struct rune_values *values, rune_term term, uint32_t nesting, struct rune_buf *out)
+static void format_record(const struct rune_values *values, rune_term term, uint32_t nesting,
+                          struct rune_buf *out)
 {
     const struct rune_terms *terms = rune_values_terms(values, term);
     const uint32_t *run = terms->heap + terms->records[rune_term_index(term)];
@@ -86,11 +89,14 @@ static void format_ext(const struct rune_ext *ext, struct rune_buf *out)
 }
 
 /* Nesting is counted down, so this ends. */
-static void format_value(const struct rune_values *values, rune_term term, uint32_t nesting, struct rune_buf *out)
+static void format_value(const struct rune_values *values, rune_term term, uint32_t nesting,
+                         struct rune_buf *out)
 {
     switch (rune_term_kind(term)) {
     case RUNE_KIND_SPECIAL:
-        rune_buf_append_cstr(out, term == RUNE_TERM_TRUE ? "true" : term == RUNE_TERM_FALSE ? "false" : "nothing");
+        rune_buf_append_cstr(out, term == RUNE_TERM_TRUE    ? "true"
+                                  : term == RUNE_TERM_FALSE ? "false"
+                                                            : "nothing");
         break;
     case RUNE_KIND_STRING:
         rune_uid_format_string(cut(rune_values_string(values, term)), out);
@@ -111,7 +117,8 @@ static void format_value(const struct rune_values *values, rune_term term, uint3
         format_ext(rune_values_ext(values, term), out);
         break;
     case RUNE_KIND_FLOAT:
-        rune_buf_printf(out, "%.17g", rune_values_terms(values, term)->floats[rune_term_index(term)]);
+        rune_buf_printf(out, "%.17g",
+                        rune_values_terms(values, term)->floats[rune_term_index(term)]);
         break;
     }
 }
@@ -162,8 +169,8 @@ static void format_actual(const struct rune_values *values, rune_term term, stru
     }
 }
 
-static void format_missing(const struct rune_eval_error *error, const struct rune_values *values, const char *what,
-                           struct rune_buf *out)
+static void format_missing(const struct rune_eval_error *error, const struct rune_values *values,
+                           const char *what, struct rune_buf *out)
 {
     if (rune_term_kind(error->a) == RUNE_KIND_ENTITY) {
         rune_buf_append_char(out, '`');
@@ -177,7 +184,8 @@ static void format_missing(const struct rune_eval_error *error, const struct run
     rune_buf_append_char(out, '`');
 }
 
-static void format_overflow(const struct rune_eval_error *error, const struct rune_values *values, struct rune_buf *out)
+static void format_overflow(const struct rune_eval_error *error, const struct rune_values *values,
+                            struct rune_buf *out)
 {
     const char *verb = error->detail == RUNE_OP_ADD   ? "add"
                        : error->detail == RUNE_OP_SUB ? "subtract"
@@ -203,10 +211,12 @@ static void format_extension(const struct rune_eval_error *error, const struct r
         rune_buf_append_cstr(out, " with ");
         rune_value_format(values, error->b, out);
     }
-    rune_buf_append_cstr(out, function->is_method ? " overflows" : " is not a well-formed value, or out of range");
+    rune_buf_append_cstr(out, function->is_method ? " overflows"
+                                                  : " is not a well-formed value, or out of range");
 }
 
-void rune_eval_error_format(const struct rune_eval_error *error, const struct rune_values *values, struct rune_buf *out)
+void rune_eval_error_format(const struct rune_eval_error *error, const struct rune_values *values,
+                            struct rune_buf *out)
 {
     switch ((enum rune_eval_code)error->code) {
     case RUNE_EVAL_TYPE:
@@ -230,8 +240,11 @@ void rune_eval_error_format(const struct rune_eval_error *error, const struct ru
         format_overflow(error, values, out);
         break;
     case RUNE_EVAL_ARITY:
-        rune_buf_printf(out, "wrong number of arguments provided to extension function `%s`: expected %u, got %u",
-                        rune_function_infos[error->detail].name, rune_function_infos[error->detail].arity, error->a);
+        rune_buf_printf(
+            out,
+            "wrong number of arguments provided to extension function `%s`: expected %u, got %u",
+            rune_function_infos[error->detail].name, rune_function_infos[error->detail].arity,
+            error->a);
         break;
     case RUNE_EVAL_EXTENSION:
         format_extension(error, values, out);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* error: why an evaluation failed, in a few words, and as a text once somebody wants to read it.
  *
- * Owns: the codes (eval/errors.def) and their messages, which say what Cedar's say. Used by: eval (sets), engine
- * (prints). */
+ * Owns: the codes (eval/errors.def) and their messages, which say what Cedar's say. Used by: eval
+ * (sets), engine (prints). */
 #pragma once
 
 #include <stdint.h>
@@ -42,7 +42,8 @@ struct rune_eval_error {
 /* The code on the wire; static. */
 const char *rune_eval_code_text(enum rune_eval_code code);
 
-/* Appends the message: what was expected and what was there. Cost: the size of the values named in it, which is cut. */
+/* Appends the message: what was expected and what was there. Cost: the size of the values named in
+ * it, which is cut. */
 void rune_eval_error_format(const struct rune_eval_error *error, const struct rune_values *values,
                             struct rune_buf *out);
 

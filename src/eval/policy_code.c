@@ -3,8 +3,9 @@
 
 const struct rune_op_info rune_op_infos[RUNE_OP_COUNT] = {
 #define RUNE_OP(name, operands, may_fail, text) {#name, operands, may_fail},
-#define RUNE_OP_PREDICATE(name, operands, may_fail, text) \
-    {#name, "D" operands, may_fail}, {#name "_ELSE", "J" operands, may_fail}, {#name "_THEN", "J" operands, may_fail},
+#define RUNE_OP_PREDICATE(name, operands, may_fail, text)                     \
+    {#name, "D" operands, may_fail}, {#name "_ELSE", "J" operands, may_fail}, \
+        {#name "_THEN", "J" operands, may_fail},
 #include "eval/policy_code.def"
 #undef RUNE_OP
 #undef RUNE_OP_PREDICATE

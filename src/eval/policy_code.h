@@ -1,30 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* policy_code: what the words of POLICY_CODE mean.
  *
- * A register machine. Programs only jump forward, so each ends after at most as many instructions as it has; they begin
- * with the scope's tests and end in MATCH or NO_MATCH. The verifier (eval/verify_code.h) checks every operand once, so
- * the evaluator (eval/policy_vm.h) checks none. A test on derived sets, `x.name.contains(y)` by probing their relation,
- * has its place as one more predicate with operands "rsr".
+ * A register machine. Programs only jump forward, so each ends after at most as many instructions
+ * as it has; they begin with the scope's tests and end in MATCH or NO_MATCH. The verifier
+ * (eval/verify_code.h) checks every operand once, so the evaluator (eval/policy_vm.h) checks none.
+ * A test on derived sets, `x.name.contains(y)` by probing their relation, has its place as one more
+ * predicate with operands "rsr".
  *
- * Owns: the numbers, the operands' shape, the table of functions. Used by: cedar/compile (writes), eval (runs,
- * verifies), rune inspect (prints). */
+ * Owns: the numbers, the operands' shape, the table of functions. Used by: cedar/compile (writes),
+ * eval (runs, verifies), rune inspect (prints). */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum rune_op {
-#define RUNE_OP(name, operands, may_fail, text)           RUNE_OP_##name,
-#define RUNE_OP_PREDICATE(name, operands, may_fail, text) RUNE_OP_##name, RUNE_OP_##name##_ELSE, RUNE_OP_##name##_THEN,
+#define RUNE_OP(name, operands, may_fail, text) RUNE_OP_##name,
+#define RUNE_OP_PREDICATE(name, operands, may_fail, text) \
+    RUNE_OP_##name, RUNE_OP_##name##_ELSE, RUNE_OP_##name##_THEN,
 #include "eval/policy_code.def"
 #undef RUNE_OP
 #undef RUNE_OP_PREDICATE
     RUNE_OP_COUNT
 };
 
-#define RUNE_POLICY_VARIABLES     4u         /* registers 0 to 3 */
-#define RUNE_POLICY_MAX_REGISTERS (1u << 17) /* LIMIT: also elements of a set that is no constant */
-#define RUNE_POLICY_MAX_CODE      (1u << 24) /* LIMIT: words of a program; jumps have 24 bits */
+#define RUNE_POLICY_VARIABLES 4u /* registers 0 to 3 */
+#define RUNE_POLICY_MAX_REGISTERS                                                            \
+    (1u << 17)                          /* LIMIT: also elements of a set that is no constant \
+                                         */
+#define RUNE_POLICY_MAX_CODE (1u << 24) /* LIMIT: words of a program; jumps have 24 bits */
 
 struct rune_op_info {
     const char *name;

@@ -9,7 +9,8 @@
 
 #define FEW_REGISTERS 48u
 
-/* What is found on the way. `matching` is filled by permits from its beginning and by forbids from its end. */
+/* What is found on the way. `matching` is filled by permits from its beginning and by forbids from
+ * its end. */
 struct walk {
     struct rune_eval *eval;
     struct rune_policy_vm vm;
@@ -27,7 +28,8 @@ static bool add_error(struct walk *walk, uint32_t policy)
 {
     if (walk->error_count == walk->error_capacity) {
         uint32_t larger = walk->error_capacity == 0 ? 8 : walk->error_capacity * 2;
-        struct rune_policy_error *errors = rune_arena_alloc(walk->eval->arena, larger * sizeof *errors);
+        struct rune_policy_error *errors =
+            rune_arena_alloc(walk->eval->arena, larger * sizeof *errors);
         if (errors == NULL) {
             return false;
         }
@@ -37,7 +39,8 @@ static bool add_error(struct walk *walk, uint32_t policy)
         walk->errors = errors;
         walk->error_capacity = larger;
     }
-    walk->errors[walk->error_count++] = (struct rune_policy_error){policy, walk->vm.error_pc, walk->vm.error};
+    walk->errors[walk->error_count++] =
+        (struct rune_policy_error){policy, walk->vm.error_pc, walk->vm.error};
     return true;
 }
 
@@ -77,7 +80,8 @@ static bool run_policy(struct walk *walk, uint32_t index)
     return true;
 }
 
-static enum rune_err run_all(struct walk *walk, const struct rune_candidates *runs, uint32_t run_count)
+static enum rune_err run_all(struct walk *walk, const struct rune_candidates *runs,
+                             uint32_t run_count)
 {
     for (uint32_t i = 0; i < run_count; i++) {
         walk->total += runs[i].count;
@@ -123,15 +127,17 @@ enum rune_err rune_policies_decide(struct rune_eval *eval, struct rune_policy_ou
     return RUNE_OK;
 }
 
-void rune_policy_error_format(const struct rune_eval *eval, const struct rune_policy_error *error, struct rune_buf *out)
+void rune_policy_error_format(const struct rune_eval *eval, const struct rune_policy_error *error,
+                              struct rune_buf *out)
 {
     const struct rune_values values = {
-        .spaces = {[RUNE_SPACE_IMAGE] = &eval->store->terms, [RUNE_SPACE_REQUEST] = rune_dict_terms(eval->values)}};
+        .spaces = {[RUNE_SPACE_IMAGE] = &eval->store->terms,
+                   [RUNE_SPACE_REQUEST] = rune_dict_terms(eval->values)}};
     rune_eval_error_format(&error->error, &values, out);
 }
 
-bool rune_policy_find_span(const struct rune_store *store, uint32_t policy, uint32_t pc, uint32_t *ret_offset,
-                           uint32_t *ret_length)
+bool rune_policy_find_span(const struct rune_store *store, uint32_t policy, uint32_t pc,
+                           uint32_t *ret_offset, uint32_t *ret_length)
 {
     uint32_t word = store->policies[policy].code + pc;
     uint32_t low = 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* policy_eval: all policies that can match a request, evaluated.
  *
- * Owns: the walk over the candidates. Does not decide: permits, forbids and errors are put together with those of rules
- * in engine (the only writer of PERMIT). Thread: one struct rune_eval at a time. Used by: engine. */
+ * Owns: the walk over the candidates. Does not decide: permits, forbids and errors are put together
+ * with those of rules in engine (the only writer of PERMIT). Thread: one struct rune_eval at a
+ * time. Used by: engine. */
 #pragma once
 
 #include <stdint.h>
@@ -28,14 +29,16 @@ struct rune_policy_outcome {
     uint32_t error_count;
 };
 
-/* Counts eval->policies_evaluated and eval->steps_left. RUNE_E_LIMIT: steps, arena or dictionary: the caller answers
- * DENY. No other error. Cost: that of the candidates. */
-RUNE_MUST_USE enum rune_err rune_policies_decide(struct rune_eval *eval, struct rune_policy_outcome *ret_outcome);
+/* Counts eval->policies_evaluated and eval->steps_left. RUNE_E_LIMIT: steps, arena or dictionary:
+ * the caller answers DENY. No other error. Cost: that of the candidates. */
+RUNE_MUST_USE enum rune_err rune_policies_decide(struct rune_eval *eval,
+                                                 struct rune_policy_outcome *ret_outcome);
 
 /* Appends an error's message: what rune_eval_error_format says of it. */
 void rune_policy_error_format(const struct rune_eval *eval, const struct rune_policy_error *error,
                               struct rune_buf *out);
 
-/* The place of a program's word in the policy's source: offset and length there; false where none was kept. */
-bool rune_policy_find_span(const struct rune_store *store, uint32_t policy, uint32_t pc, uint32_t *ret_offset,
-                           uint32_t *ret_length);
+/* The place of a program's word in the policy's source: offset and length there; false where none
+ * was kept. */
+bool rune_policy_find_span(const struct rune_store *store, uint32_t policy, uint32_t pc,
+                           uint32_t *ret_offset, uint32_t *ret_length);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs are gathered in an array that starts on the caller's arena with room for what nearly all requests find and grows
- * there. Where a request brings parents, its hierarchy may lead to one key twice, and its action to groups that the
- * builder did not expand: that way remembers which policies it has seen. */
+/* Runs are gathered in an array that starts on the caller's arena with room for what nearly all
+ * requests find and grows there. Where a request brings parents, its hierarchy may lead to one key
+ * twice, and its action to groups that the builder did not expand: that way remembers which
+ * policies it has seen. */
 #include "eval/policy_index.h"
 
 #include <string.h>
@@ -23,7 +24,8 @@ struct finder {
     enum rune_scope_key kind; /* of the keys that a visit of ancestors looks for */
 };
 
-/* Which policies of an entity's key are candidates: all where it is the request's own, those with `in` else. */
+/* Which policies of an entity's key are candidates: all where it is the request's own, those with
+ * `in` else. */
 enum closeness { ITSELF, ANCESTOR };
 
 static bool add_run(struct finder *finder, const uint32_t *policies, uint32_t count)
@@ -32,7 +34,8 @@ static bool add_run(struct finder *finder, const uint32_t *policies, uint32_t co
         return true;
     }
     if (finder->count == finder->capacity) {
-        struct rune_candidates *larger = rune_arena_alloc(finder->arena, (size_t)finder->capacity * 2 * sizeof *larger);
+        struct rune_candidates *larger =
+            rune_arena_alloc(finder->arena, (size_t)finder->capacity * 2 * sizeof *larger);
         if (larger == NULL) {
             return false;
         }
@@ -65,12 +68,13 @@ static bool add_unseen(struct finder *finder, const uint32_t *policies, uint32_t
 static bool add(struct finder *finder, uint32_t first, uint32_t count)
 {
     const uint32_t *policies = finder->store->policy_list + first;
-    return finder->seen == NULL ? add_run(finder, policies, count) : add_unseen(finder, policies, count);
+    return finder->seen == NULL ? add_run(finder, policies, count)
+                                : add_unseen(finder, policies, count);
 }
 
 /* The slot of a key; `c` is no part of the key of an entity. NULL where there is none. */
-static const struct rune_image_index_slot *find_slot(const struct rune_store *store, uint32_t kind, uint32_t a,
-                                                     uint32_t b, uint32_t c)
+static const struct rune_image_index_slot *find_slot(const struct rune_store *store, uint32_t kind,
+                                                     uint32_t a, uint32_t b, uint32_t c)
 {
     uint32_t mask = store->policy_index_slots - 1;
     bool is_scope = kind == RUNE_SCOPE_KEY_SCOPE;
@@ -86,7 +90,8 @@ static const struct rune_image_index_slot *find_slot(const struct rune_store *st
     }
 }
 
-static bool add_scope(struct finder *finder, uint32_t action, uint32_t principal_type, uint32_t resource_type)
+static bool add_scope(struct finder *finder, uint32_t action, uint32_t principal_type,
+                      uint32_t resource_type)
 {
     const struct rune_image_index_slot *slot =
         find_slot(finder->store, RUNE_SCOPE_KEY_SCOPE, action, principal_type, resource_type);
@@ -113,15 +118,16 @@ static uint32_t flags_of(const struct finder *finder, enum rune_scope_key kind)
     return kind == RUNE_SCOPE_KEY_RESOURCE ? finder->flags >> 3 : finder->flags;
 }
 
-static bool add_key(struct finder *finder, enum rune_scope_key kind, rune_term uid, rune_term action,
-                    enum closeness closeness)
+static bool add_key(struct finder *finder, enum rune_scope_key kind, rune_term uid,
+                    rune_term action, enum closeness closeness)
 {
-    const struct rune_image_index_slot *slot = find_slot(finder->store, (uint32_t)kind, uid, action, 0);
+    const struct rune_image_index_slot *slot =
+        find_slot(finder->store, (uint32_t)kind, uid, action, 0);
     return slot == NULL || add(finder, slot->first, closeness == ITSELF ? slot->count : slot->c);
 }
 
-/* Policies whose action is a group were filed under the group's stored members; a request may have made its action a
- * member of more groups. */
+/* Policies whose action is a group were filed under the group's stored members; a request may have
+ * made its action a member of more groups. */
 struct group_visit {
     struct finder *finder;
     enum rune_scope_key kind;
@@ -137,19 +143,22 @@ static bool visit_group(void *context, rune_term group)
                : add_key(visit->finder, visit->kind, visit->uid, group, visit->closeness);
 }
 
-static bool add_for_groups(struct finder *finder, enum rune_scope_key kind, rune_term uid, enum closeness closeness)
+static bool add_for_groups(struct finder *finder, enum rune_scope_key kind, rune_term uid,
+                           enum closeness closeness)
 {
     struct group_visit visit = {finder, kind, uid, closeness};
     return rune_entities_visit_added(finder->entities, finder->action, visit_group, &visit);
 }
 
 /* The keys of one entity, with the request's action and without. */
-static bool add_entity(struct finder *finder, enum rune_scope_key kind, rune_term uid, enum closeness closeness)
+static bool add_entity(struct finder *finder, enum rune_scope_key kind, rune_term uid,
+                       enum closeness closeness)
 {
     uint32_t flags = flags_of(finder, kind);
     return ((flags & RUNE_POLICY_INDEX_PRINCIPAL_ACTION) == 0 ||
             add_key(finder, kind, uid, finder->action, closeness)) &&
-           ((flags & RUNE_POLICY_INDEX_PRINCIPAL_ANY) == 0 || add_key(finder, kind, uid, RUNE_TERM_NONE, closeness)) &&
+           ((flags & RUNE_POLICY_INDEX_PRINCIPAL_ANY) == 0 ||
+            add_key(finder, kind, uid, RUNE_TERM_NONE, closeness)) &&
            (finder->seen == NULL || add_for_groups(finder, kind, uid, closeness));
 }
 
@@ -213,7 +222,8 @@ static bool visit_added(void *context, rune_term ancestor)
 {
     struct finder *finder = context;
     /* The bitmap knows the image's entities only, and so do keys. */
-    return rune_term_space(ancestor) != RUNE_SPACE_IMAGE || !is_key(bitmap_of(finder->store, finder->kind), ancestor) ||
+    return rune_term_space(ancestor) != RUNE_SPACE_IMAGE ||
+           !is_key(bitmap_of(finder->store, finder->kind), ancestor) ||
            add_entity(finder, finder->kind, ancestor, ANCESTOR);
 }
 
@@ -223,7 +233,8 @@ static bool add_ancestors(struct finder *finder, enum rune_scope_key kind, rune_
         return false;
     }
     finder->kind = kind;
-    return finder->seen == NULL || rune_entities_visit_added(finder->entities, uid, visit_added, finder);
+    return finder->seen == NULL ||
+           rune_entities_visit_added(finder->entities, uid, visit_added, finder);
 }
 
 /* The keys of the principal or the resource and of its ancestors. */
@@ -239,7 +250,8 @@ static bool find_all(struct finder *finder, const struct rune_eval *eval)
 {
     const struct rune_request *request = eval->request;
     const struct rune_values values = {
-        .spaces = {[RUNE_SPACE_IMAGE] = &finder->store->terms, [RUNE_SPACE_REQUEST] = rune_dict_terms(eval->values)}};
+        .spaces = {[RUNE_SPACE_IMAGE] = &finder->store->terms,
+                   [RUNE_SPACE_REQUEST] = rune_dict_terms(eval->values)}};
     finder->action = request->action;
     if ((finder->flags & 0xcc) != 0) { /* forms with a principal type */
         finder->principal_type = rune_values_entity_type(&values, request->principal);
@@ -248,16 +260,19 @@ static bool find_all(struct finder *finder, const struct rune_eval *eval)
         finder->resource_type = rune_values_entity_type(&values, request->resource);
     }
     return add_scopes(finder, request->action) &&
-           (finder->seen == NULL || add_for_groups(finder, RUNE_SCOPE_KEY_SCOPE, RUNE_TERM_NONE, ITSELF)) &&
+           (finder->seen == NULL ||
+            add_for_groups(finder, RUNE_SCOPE_KEY_SCOPE, RUNE_TERM_NONE, ITSELF)) &&
            add_side(finder, RUNE_SCOPE_KEY_PRINCIPAL, request->principal) &&
            add_side(finder, RUNE_SCOPE_KEY_RESOURCE, request->resource);
 }
 
-enum rune_err rune_policy_index_find(const struct rune_eval *eval, const struct rune_entities *entities,
+enum rune_err rune_policy_index_find(const struct rune_eval *eval,
+                                     const struct rune_entities *entities,
                                      struct rune_candidates **ret_runs, uint32_t *ret_count)
 {
     const struct rune_store *store = eval->store;
-    struct finder finder = {.store = store, .entities = entities, .arena = eval->arena, .capacity = FIRST_RUNS};
+    struct finder finder = {
+        .store = store, .entities = entities, .arena = eval->arena, .capacity = FIRST_RUNS};
     if (store->ancestor_scope_count == 0 || store->policy_index_slots == 0) {
         *ret_count = 0;
         return RUNE_OK;
@@ -268,7 +283,8 @@ enum rune_err rune_policy_index_find(const struct rune_eval *eval, const struct 
         return RUNE_E_LIMIT;
     }
     if (eval->request->has_parents) {
-        finder.seen = rune_arena_calloc(eval->arena, (store->policy_count + 63) / 64, sizeof *finder.seen);
+        finder.seen =
+            rune_arena_calloc(eval->arena, (store->policy_count + 63) / 64, sizeof *finder.seen);
         if (finder.seen == NULL) {
             return RUNE_E_LIMIT;
         }

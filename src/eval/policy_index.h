@@ -5,14 +5,16 @@
  *
  *     PRINCIPAL  a: the entity of `principal == E` or `principal in E`, b: an action or none
  *     RESOURCE   a: likewise, b: an action or none
- *     SCOPE      a: an action or none, b: the principal's type or none, c: the resource's type or none
+ *     SCOPE      a: an action or none, b: the principal's type or none, c: the resource's type or
+ *                none
  *
- * A policy whose scope allows several actions (a list, a group with its members) has an entry for each of them; a
- * request has one action, so no candidate comes twice. A policy whose program begins with NO_MATCH is filed nowhere.
+ * A policy whose scope allows several actions (a list, a group with its members) has an entry for
+ * each of them; a request has one action, so no candidate comes twice. A policy whose program
+ * begins with NO_MATCH is filed nowhere.
  *
- * In a slot of POLICY_INDEX a, b and c are terms (NONE: any). For PRINCIPAL and RESOURCE, c is no part of the key but a
- * count: the first c policies of the run have `in`, they are candidates also where the entity is an ancestor; the others
- * have `==`.
+ * In a slot of POLICY_INDEX a, b and c are terms (NONE: any). For PRINCIPAL and RESOURCE, c is no
+ * part of the key but a count: the first c policies of the run have `in`, they are candidates also
+ * where the entity is an ancestor; the others have `==`.
  *
  * FORMAT of ANCESTOR_SCOPE, u32 words; empty when there are no policies:
  *
@@ -20,14 +22,17 @@
  *     1  words of one bitmap; 0: no `in` keys
  *     2  slots of the map, a power of two or 0
  *     3  words of the lists
- *     4  bitmap over entity indexes: the entity is a PRINCIPAL key with `in`; then the same for RESOURCE
- *     .. map: slots of two words, heap offset of an ancestor set (0: empty slot) and where its list begins
+ *     4  bitmap over entity indexes: the entity is a PRINCIPAL key with `in`; then the same for
+ *        RESOURCE
+ *     .. map: slots of two words, heap offset of an ancestor set (0: empty slot) and where its list
+ *     begins
  *     .. lists: [n, n entity terms that are keys for a principal, m, m entity terms for a resource]
  *
- * Ancestor sets of up to RUNE_POLICY_INDEX_SHORT entities are looked through with the bitmap; only longer ones are in
- * the map, those that meet no key are not.
+ * Ancestor sets of up to RUNE_POLICY_INDEX_SHORT entities are looked through with the bitmap; only
+ * longer ones are in the map, those that meet no key are not.
  *
- * Owns: keys, hashing, lookups. Made by: cedar/index. Thread: any. Used by: eval/policy_eval, verify, inspect. */
+ * Owns: keys, hashing, lookups. Made by: cedar/index. Thread: any. Used by: eval/policy_eval,
+ * verify, inspect. */
 #pragma once
 
 #include <stdbool.h>
@@ -43,13 +48,14 @@ enum rune_scope_key {
     RUNE_SCOPE_KEY_SCOPE = 3,
 };
 
-/* Bits 0 to 7: SCOPE keys of this form exist, the form being 1 if it names an action, + 2 for a principal type, + 4 for
- * a resource type. */
+/* Bits 0 to 7: SCOPE keys of this form exist, the form being 1 if it names an action, + 2 for a
+ * principal type, + 4 for a resource type. */
 enum rune_policy_index_flag {
     RUNE_POLICY_INDEX_PRINCIPAL_ANY = 1u << 8,    /* keys without an action */
     RUNE_POLICY_INDEX_PRINCIPAL_ACTION = 1u << 9, /* keys with one */
     RUNE_POLICY_INDEX_PRINCIPAL_IN = 1u << 10,    /* keys with `in` */
-    RUNE_POLICY_INDEX_RESOURCE_ANY = 1u << 11,    /* ORDER: as those of the principal, three bits up */
+    /* ORDER: as those of the principal, three bits up */
+    RUNE_POLICY_INDEX_RESOURCE_ANY = 1u << 11,
     RUNE_POLICY_INDEX_RESOURCE_ACTION = 1u << 12,
     RUNE_POLICY_INDEX_RESOURCE_IN = 1u << 13,
     RUNE_POLICY_INDEX_ALL_FLAGS = 0x3fffu,
@@ -59,7 +65,8 @@ enum rune_policy_index_flag {
 #define RUNE_POLICY_INDEX_SHORT  16u
 
 /* The home slot of a key among `slots`, a power of two. FORMAT. */
-static inline uint32_t rune_policy_index_home(uint32_t kind, uint32_t a, uint32_t b, uint32_t c, uint32_t slots)
+static inline uint32_t rune_policy_index_home(uint32_t kind, uint32_t a, uint32_t b, uint32_t c,
+                                              uint32_t slots)
 {
     uint64_t x = (((uint64_t)a << 32) | b) * 0x9e3779b97f4a7c15u;
     x ^= (((uint64_t)c << 32) | kind) * 0xc2b2ae3d27d4eb4fu;
@@ -80,7 +87,10 @@ struct rune_candidates {
     uint32_t count;
 };
 
-/* All runs of candidates for a request, in the eval's arena. INVARIANT: no policy is in two of them.
- * RUNE_E_LIMIT: the arena is full. Cost: a probe for each form of key in use, and one or two for each ancestor that is a key. */
-RUNE_MUST_USE enum rune_err rune_policy_index_find(const struct rune_eval *eval, const struct rune_entities *entities,
-                                                   struct rune_candidates **ret_runs, uint32_t *ret_count);
+/* All runs of candidates for a request, in the eval's arena. INVARIANT: no policy is in two of
+ * them. RUNE_E_LIMIT: the arena is full. Cost: a probe for each form of key in use, and one or two
+ * for each ancestor that is a key. */
+RUNE_MUST_USE enum rune_err rune_policy_index_find(const struct rune_eval *eval,
+                                                   const struct rune_entities *entities,
+                                                   struct rune_candidates **ret_runs,
+                                                   uint32_t *ret_count);

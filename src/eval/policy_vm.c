@@ -11,8 +11,8 @@
 /* Truth of a predicate; FAILED: vm->error is set. */
 enum { FAILED = -1 };
 
-void rune_policy_vm_init(struct rune_policy_vm *vm, const struct rune_eval *eval, rune_term *registers,
-                         uint32_t register_count)
+void rune_policy_vm_init(struct rune_policy_vm *vm, const struct rune_eval *eval,
+                         rune_term *registers, uint32_t register_count)
 {
     rune_entities_init(&vm->entities, eval);
     memset(vm->values.spaces, 0, sizeof vm->values.spaces);
@@ -23,8 +23,8 @@ void rune_policy_vm_init(struct rune_policy_vm *vm, const struct rune_eval *eval
     vm->registers = registers;
     vm->error = (struct rune_eval_error){0};
     vm->error_pc = 0;
-    /* No register is ever read before it is written by what the compiler makes; a program that does finds NONE, or what
-     * another policy left, which are terms all the same. */
+    /* No register is ever read before it is written by what the compiler makes; a program that does
+     * finds NONE, or what another policy left, which are terms all the same. */
     memset(registers, 0, register_count * sizeof *registers);
     registers[0] = eval->request->principal;
     registers[1] = eval->request->action;
@@ -34,8 +34,8 @@ void rune_policy_vm_init(struct rune_policy_vm *vm, const struct rune_eval *eval
 
 /* ---- failing ---- */
 
-static __attribute__((noinline, cold)) int fail(struct rune_policy_vm *vm, enum rune_eval_code code, uint32_t detail,
-                                                rune_term a, rune_term b)
+static __attribute__((noinline, cold)) int fail(struct rune_policy_vm *vm, enum rune_eval_code code,
+                                                uint32_t detail, rune_term a, rune_term b)
 {
     vm->error = (struct rune_eval_error){(uint32_t)code, detail, a, b};
     return FAILED;
@@ -67,7 +67,8 @@ static inline int test_is(struct rune_policy_vm *vm, rune_term value, rune_term 
 static bool take_in_steps(struct rune_policy_vm *vm, uint64_t ancestors)
 {
     const struct rune_entities *entities = &vm->entities;
-    uint64_t brought = !entities->is_plain && entities->request->has_parents ? entities->request->entity_count : 0;
+    uint64_t brought =
+        !entities->is_plain && entities->request->has_parents ? entities->request->entity_count : 0;
     uint64_t steps = ancestors * (1 + brought / ENTITIES_A_STEP);
     if (unlikely(vm->values.steps_left < steps)) {
         vm->values.steps_left = 0;
@@ -138,7 +139,8 @@ static inline int test_contains(struct rune_policy_vm *vm, rune_term set, rune_t
 
 /* ---- attributes and tags: false where vm->error is set ---- */
 
-static inline bool get_attribute(struct rune_policy_vm *vm, rune_term value, rune_term name, rune_term *ret_term)
+static inline bool get_attribute(struct rune_policy_vm *vm, rune_term value, rune_term name,
+                                 rune_term *ret_term)
 {
     rune_term found;
     if (likely(is_entity(value))) {
@@ -163,12 +165,15 @@ static inline bool get_attribute(struct rune_policy_vm *vm, rune_term value, run
     return true;
 }
 
-/* The tag's value or NONE. False: a type error. *ret_exists tells whether there is such an entity. */
-static bool find_tag(struct rune_policy_vm *vm, rune_term entity, rune_term key, bool *ret_exists, rune_term *ret_term)
+/* The tag's value or NONE. False: a type error. *ret_exists tells whether there is such an entity.
+ */
+static bool find_tag(struct rune_policy_vm *vm, rune_term entity, rune_term key, bool *ret_exists,
+                     rune_term *ret_term)
 {
     const uint32_t *heap;
     if (!is_entity(entity) || rune_term_kind(key) != RUNE_KIND_STRING) {
-        fail_type(vm, is_entity(entity) ? RUNE_TYPE_STRING : RUNE_TYPE_ENTITY, is_entity(entity) ? key : entity);
+        fail_type(vm, is_entity(entity) ? RUNE_TYPE_STRING : RUNE_TYPE_ENTITY,
+                  is_entity(entity) ? key : entity);
         return false;
     }
     const uint32_t *run = rune_entities_tags(&vm->entities, entity, &heap);
@@ -196,7 +201,8 @@ static bool get_tag(struct rune_policy_vm *vm, rune_term entity, rune_term key, 
         return false;
     }
     if (found == RUNE_TERM_NONE) {
-        fail(vm, exists ? RUNE_EVAL_NO_TAG : RUNE_EVAL_NO_ENTITY, 0, entity, exists ? key : RUNE_TERM_NONE);
+        fail(vm, exists ? RUNE_EVAL_NO_TAG : RUNE_EVAL_NO_ENTITY, 0, entity,
+             exists ? key : RUNE_TERM_NONE);
         return false;
     }
     *ret_term = found;
@@ -204,17 +210,19 @@ static bool get_tag(struct rune_policy_vm *vm, rune_term entity, rune_term key, 
 }
 
 /* Names come from a set of strings, which has them in the order that records want. */
-static bool make_record(struct rune_policy_vm *vm, rune_term *items, rune_term names, rune_term *ret_term)
+static bool make_record(struct rune_policy_vm *vm, rune_term *items, rune_term names,
+                        rune_term *ret_term)
 {
     const uint32_t *run = rune_values_set(&vm->values, names);
     /* Never written to: they ascend already. */
-    return rune_values_make_record(&vm->values, (rune_term *)(uintptr_t)(run + 1), items, run[0], ret_term, &vm->error);
+    return rune_values_make_record(&vm->values, (rune_term *)(uintptr_t)(run + 1), items, run[0],
+                                   ret_term, &vm->error);
 }
 
 /* ---- the loop ---- */
 
-/* Threaded dispatch where the compiler has labels as values: each instruction has its own indirect jump, which the
- * branch predictor tells apart. */
+/* Threaded dispatch where the compiler has labels as values: each instruction has its own indirect
+ * jump, which the branch predictor tells apart. */
 #ifdef __GNUC__
 #define CASE(name) op_##name
 #define NEXT()     goto *targets[*pc & 0xff]
@@ -266,12 +274,14 @@ static bool make_record(struct rune_policy_vm *vm, rune_term *items, rune_term n
     pc += (words);                         \
     NEXT();
 
-enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm, const struct rune_image_policy *policy)
+enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm,
+                                           const struct rune_image_policy *policy)
 {
 #ifdef __GNUC__
     static const void *const targets[256] = {
-#define RUNE_OP(name, operands, may_fail, text)           &&op_##name,
-#define RUNE_OP_PREDICATE(name, operands, may_fail, text) &&op_##name, &&op_##name##_ELSE, &&op_##name##_THEN,
+#define RUNE_OP(name, operands, may_fail, text) &&op_##name,
+#define RUNE_OP_PREDICATE(name, operands, may_fail, text) \
+    &&op_##name, &&op_##name##_ELSE, &&op_##name##_THEN,
 #include "eval/policy_code.def"
 #undef RUNE_OP
 #undef RUNE_OP_PREDICATE
@@ -348,10 +358,14 @@ enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm, const stru
     TRUTH(LE, 3, rune_values_compare(values, RUNE_COMPARE_LE, R(1), R(2), &flag, error))
     TRUTH(GT, 3, rune_values_compare(values, RUNE_COMPARE_GT, R(1), R(2), &flag, error))
     TRUTH(GE, 3, rune_values_compare(values, RUNE_COMPARE_GE, R(1), R(2), &flag, error))
-    VALUE(ADD, 3, rune_values_arithmetic(values, RUNE_ARITHMETIC_ADD, R(1), R(2), &registers[A()], error))
-    VALUE(SUB, 3, rune_values_arithmetic(values, RUNE_ARITHMETIC_SUB, R(1), R(2), &registers[A()], error))
-    VALUE(MUL, 3, rune_values_arithmetic(values, RUNE_ARITHMETIC_MUL, R(1), R(2), &registers[A()], error))
-    TRUTH(LIKE, 4, rune_values_like(values, R(1), vm->entities.store->patterns + pc[2], pc[3], &flag, error))
+    VALUE(ADD, 3,
+          rune_values_arithmetic(values, RUNE_ARITHMETIC_ADD, R(1), R(2), &registers[A()], error))
+    VALUE(SUB, 3,
+          rune_values_arithmetic(values, RUNE_ARITHMETIC_SUB, R(1), R(2), &registers[A()], error))
+    VALUE(MUL, 3,
+          rune_values_arithmetic(values, RUNE_ARITHMETIC_MUL, R(1), R(2), &registers[A()], error))
+    TRUTH(LIKE, 4,
+          rune_values_like(values, R(1), vm->entities.store->patterns + pc[2], pc[3], &flag, error))
     TRUTH(CONTAINS_ALL, 3, rune_values_contains_all(values, R(1), R(2), &flag, error))
     TRUTH(CONTAINS_ANY, 3, rune_values_contains_any(values, R(1), R(2), &flag, error))
     TRUTH(IS_EMPTY, 2, rune_values_is_empty(values, R(1), &flag, error))

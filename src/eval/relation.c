@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* relation: see relation.h for the forms. All loops here run inside decisions: no allocation, no checks of what the
- * verifier has checked. */
+/* relation: see relation.h for the forms. All loops here run inside decisions: no allocation, no
+ * checks of what the verifier has checked. */
 #include "eval/relation.h"
 
 #include <stddef.h>
@@ -32,7 +32,8 @@ static uint32_t gallop(const uint32_t *column, uint32_t low, uint32_t high, rune
     return lower_bound(column, low, from, term);
 }
 
-static void find_arrays(const struct rune_relations *in, const struct rune_image_order *order, struct rune_cursor *c)
+static void find_arrays(const struct rune_relations *in, const struct rune_image_order *order,
+                        struct rune_cursor *c)
 {
     const uint32_t *words = (const uint32_t *)(in->base + (uintptr_t)order->offset);
     c->order = order;
@@ -57,7 +58,8 @@ static bool find_key(const struct rune_image_order *order, struct rune_cursor *c
     return c->key < order->key_count && c->keys[c->key] == term;
 }
 
-static uint64_t hash_prefix(const struct rune_growing_view *view, const rune_term *prefix, uint32_t count)
+static uint64_t hash_prefix(const struct rune_growing_view *view, const rune_term *prefix,
+                            uint32_t count)
 {
     uint64_t hash = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -66,10 +68,11 @@ static uint64_t hash_prefix(const struct rune_growing_view *view, const rune_ter
     return (hash >> 32) & (view->index->slots - 1);
 }
 
-static bool open_growing(const struct rune_image_order *order, const rune_term *prefix, uint32_t count,
-                         struct rune_cursor *c)
+static bool open_growing(const struct rune_image_order *order, const rune_term *prefix,
+                         uint32_t count, struct rune_cursor *c)
 {
-    const struct rune_growing_view *view = (const struct rune_growing_view *)(uintptr_t)order->offset;
+    const struct rune_growing_view *view =
+        (const struct rune_growing_view *)(uintptr_t)order->offset;
     c->order = order;
     c->prefix = prefix;
     c->prefix_count = count;
@@ -84,7 +87,8 @@ static bool open_growing(const struct rune_image_order *order, const rune_term *
 
 static bool next_growing(struct rune_cursor *c)
 {
-    const struct rune_growing_view *view = (const struct rune_growing_view *)(uintptr_t)c->order->offset;
+    const struct rune_growing_view *view =
+        (const struct rune_growing_view *)(uintptr_t)c->order->offset;
     const struct rune_growing *relation = view->relation;
     if (view->index == NULL) {
         if (c->next >= c->end) {
@@ -112,8 +116,8 @@ static bool next_growing(struct rune_cursor *c)
     return false;
 }
 
-bool rune_cursor_open(const struct rune_relations *in, uint32_t order_id, const rune_term *prefix, uint32_t count,
-                      struct rune_cursor *c)
+bool rune_cursor_open(const struct rune_relations *in, uint32_t order_id, const rune_term *prefix,
+                      uint32_t count, struct rune_cursor *c)
 {
     const struct rune_image_order *order = &in->orders[order_id];
     if (order->form >= RUNE_ORDER_UNIT) {
@@ -188,9 +192,11 @@ void rune_cursor_skip(struct rune_cursor *c, uint32_t positions)
 rune_term rune_cursor_get(const struct rune_cursor *c, uint32_t position)
 {
     if (c->order->form == RUNE_ORDER_GROWING) {
-        const struct rune_growing_view *view = (const struct rune_growing_view *)(uintptr_t)c->order->offset;
+        const struct rune_growing_view *view =
+            (const struct rune_growing_view *)(uintptr_t)c->order->offset;
         const struct rune_growing *relation = view->relation;
-        return relation->rows[(size_t)c->at * relation->arity + rune_order_column(c->order, relation->arity, position)];
+        return relation->rows[(size_t)c->at * relation->arity +
+                              rune_order_column(c->order, relation->arity, position)];
     }
     if (position == 0) {
         return c->keys != NULL ? c->keys[c->key] : c->key_min + c->key;
@@ -198,7 +204,8 @@ rune_term rune_cursor_get(const struct rune_cursor *c, uint32_t position)
     return c->columns[(size_t)(position - 1) * c->stride + c->at];
 }
 
-bool rune_relation_exists(const struct rune_relations *in, uint32_t order, const rune_term *prefix, uint32_t count)
+bool rune_relation_exists(const struct rune_relations *in, uint32_t order, const rune_term *prefix,
+                          uint32_t count)
 {
     struct rune_cursor cursor;
     if (!rune_cursor_open(in, order, prefix, count, &cursor)) {
@@ -225,7 +232,8 @@ uint32_t rune_order_column(const struct rune_image_order *order, uint32_t arity,
     return 0;
 }
 
-uint64_t rune_order_size(enum rune_order_form form, uint32_t arity, uint64_t key_count, uint64_t tuples)
+uint64_t rune_order_size(enum rune_order_form form, uint32_t arity, uint64_t key_count,
+                         uint64_t tuples)
 {
     if (form == RUNE_ORDER_UNIT) {
         return 0;

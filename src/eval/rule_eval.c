@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rule_eval: see rule_eval.h. A decision runs the plans of permit and forbid, which come first in PLAN, with principal,
- * action and resource bound; everything else follows from there. */
+/* rule_eval: see rule_eval.h. A decision runs the plans of permit and forbid, which come first in
+ * PLAN, with principal, action and resource bound; everything else follows from there. */
 #include "eval/rule_eval.h"
 
 #include <string.h>
@@ -47,7 +47,8 @@ static bool add_error(struct decision *decision, uint32_t rule, const char *code
 {
     if (decision->error_count == decision->error_capacity) {
         uint32_t capacity = decision->error_capacity == 0 ? 4 : decision->error_capacity * 2;
-        struct rune_rule_error *errors = RUNE_ARENA_ARRAY(decision->eval->arena, struct rune_rule_error, capacity);
+        struct rune_rule_error *errors =
+            RUNE_ARENA_ARRAY(decision->eval->arena, struct rune_rule_error, capacity);
         if (errors == NULL) {
             return false;
         }
@@ -62,7 +63,8 @@ static bool add_error(struct decision *decision, uint32_t rule, const char *code
 }
 
 /* One rule: all plans from `at` on that share its number (its branches). */
-static enum rune_err decide_rule(struct decision *decision, uint32_t at, uint32_t end, bool is_permit)
+static enum rune_err decide_rule(struct decision *decision, uint32_t at, uint32_t end,
+                                 bool is_permit)
 {
     struct rune_rule_vm *vm = decision->vm;
     const struct rune_request *request = decision->eval->request;
@@ -79,7 +81,8 @@ static enum rune_err decide_rule(struct decision *decision, uint32_t at, uint32_
     if (vm->err != RUNE_OK) {
         return vm->err;
     }
-    /* FAILCLOSED: a permit whose proof rests on something absent that could not be computed is none. */
+    /* FAILCLOSED: a permit whose proof rests on something absent that could not be computed is
+     * none. */
     if (matches && !(is_permit && vm->is_unsure)) {
         decision->matches[decision->match_count++] = rule;
         return RUNE_OK;
@@ -87,15 +90,19 @@ static enum rune_err decide_rule(struct decision *decision, uint32_t at, uint32_
     if (vm->failed == 0 && !vm->is_unsure) {
         return RUNE_OK;
     }
-    return add_error(decision, rule, vm->error != NULL ? vm->error : "partial_relation") ? RUNE_OK : RUNE_E_LIMIT;
+    return add_error(decision, rule, vm->error != NULL ? vm->error : "partial_relation")
+               ? RUNE_OK
+               : RUNE_E_LIMIT;
 }
 
 /* The plans of permit, or behind them those of forbid. */
-static enum rune_err decide_effect(struct decision *decision, uint32_t *at, enum rune_relation_flag effect)
+static enum rune_err decide_effect(struct decision *decision, uint32_t *at,
+                                   enum rune_relation_flag effect)
 {
     const struct rune_store *store = decision->eval->store;
     uint32_t end = *at;
-    while (end < store->plan_count && (store->relations[store->plans[end].relation].flags & (uint32_t)effect) != 0) {
+    while (end < store->plan_count &&
+           (store->relations[store->plans[end].relation].flags & (uint32_t)effect) != 0) {
         end++;
     }
     uint32_t begin = *at;
@@ -127,7 +134,8 @@ enum rune_err rune_rules_decide(struct rune_eval *eval, struct rune_rule_outcome
     const struct rune_store *store = eval->store;
     const uint32_t effects = RUNE_RELATION_PERMIT | RUNE_RELATION_FORBID;
     *ret_outcome = (struct rune_rule_outcome){0};
-    if (store->plan_count == 0 || (store->relations[store->plans[0].relation].flags & effects) == 0) {
+    if (store->plan_count == 0 ||
+        (store->relations[store->plans[0].relation].flags & effects) == 0) {
         return RUNE_OK;
     }
     struct rune_rule_vm vm;
@@ -156,14 +164,16 @@ enum rune_err rune_rules_decide(struct rune_eval *eval, struct rune_rule_outcome
     return RUNE_OK;
 }
 
-enum rune_err rune_rules_find_values(struct rune_eval *eval, uint32_t first_plan, uint32_t plan_count, rune_term key,
-                                     rune_term ret_values[2], uint32_t *ret_count, bool *ret_is_partial)
+enum rune_err rune_rules_find_values(struct rune_eval *eval, uint32_t first_plan,
+                                     uint32_t plan_count, rune_term key, rune_term ret_values[2],
+                                     uint32_t *ret_count, bool *ret_is_partial)
 {
     struct rune_rule_vm vm;
     if (machine_init(&vm, eval) != RUNE_OK) {
         return RUNE_E_LIMIT;
     }
-    const struct rune_rule_table *table = rune_rule_solve(&vm, &eval->store->plans[first_plan], plan_count, &key);
+    const struct rune_rule_table *table =
+        rune_rule_solve(&vm, &eval->store->plans[first_plan], plan_count, &key);
     eval->steps_left = vm.steps_left;
     if (table == NULL) {
         return RUNE_E_LIMIT;
@@ -182,7 +192,8 @@ uint32_t rune_rules_find_relation(const struct rune_store *store, struct rune_st
 {
     for (uint32_t low = 0, high = store->relation_count; low < high;) {
         uint32_t middle = low + (high - low) / 2;
-        rune_term text = rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, store->relations[middle].name);
+        rune_term text =
+            rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, store->relations[middle].name);
         int order = rune_str_compare(rune_terms_string(&store->terms, text), name);
         if (order == 0) {
             return middle;
@@ -209,7 +220,8 @@ struct query {
 static bool tuple_matches(const struct query *query, const rune_term *tuple)
 {
     for (uint32_t i = 0; i < query->relation->arity; i++) {
-        if ((query->bound[i] != RUNE_TERM_NONE && tuple[i] != query->bound[i]) || tuple[query->same[i]] != tuple[i]) {
+        if ((query->bound[i] != RUNE_TERM_NONE && tuple[i] != query->bound[i]) ||
+            tuple[query->same[i]] != tuple[i]) {
             return false;
         }
     }
@@ -249,7 +261,8 @@ static uint32_t best_order(const struct query *query, uint32_t *ret_length)
         for (uint32_t c = 0; c < relation->arity; c++) {
             is_natural = is_natural && rune_order_column(order, relation->arity, c) == c;
         }
-        if (i == 0 || length > best_length || (length == best_length && is_natural && !best_natural)) {
+        if (i == 0 || length > best_length ||
+            (length == best_length && is_natural && !best_natural)) {
             best = relation->first_order + i;
             best_length = length;
             best_natural = is_natural;
@@ -298,10 +311,12 @@ static enum rune_err query_stored(struct query *query)
 }
 
 /* ---- a demanded relation in full, key by key ----
- * Its distinct tuples together may be far more than a request's memory; those of one value of the first column are not.
- * The values are those of all stored tuples (RUNE_RELATION_BY_KEY), ascending. */
+ * Its distinct tuples together may be far more than a request's memory; those of one value of the
+ * first column are not. The values are those of all stored tuples (RUNE_RELATION_BY_KEY),
+ * ascending. */
 
-#define MAX_SPREAD (1u << 28) /* LIMIT: distance of the least and the greatest value, for a bitmap */
+#define MAX_SPREAD \
+    (1u << 28) /* LIMIT: distance of the least and the greatest value, for a bitmap */
 
 struct keys {
     rune_term least;
@@ -309,8 +324,10 @@ struct keys {
     uint64_t *bits;
 };
 
-/* Bounds of all values in stored tuples, or (mark) a bit for each: every relation's first order has them all. */
-static void visit_values(const struct rune_store *store, struct keys *keys, bool mark, rune_term *most)
+/* Bounds of all values in stored tuples, or (mark) a bit for each: every relation's first order has
+ * them all. */
+static void visit_values(const struct rune_store *store, struct keys *keys, bool mark,
+                         rune_term *most)
 {
     for (uint32_t r = 0; r < store->relation_count; r++) {
         const struct rune_image_relation *relation = &store->relations[r];
@@ -345,7 +362,8 @@ static void visit_values(const struct rune_store *store, struct keys *keys, bool
 }
 
 /* False: no memory for the bitmap, or values too far apart. */
-static bool find_keys(struct rune_arena *arena, const struct rune_store *store, struct keys *ret_keys)
+static bool find_keys(struct rune_arena *arena, const struct rune_store *store,
+                      struct keys *ret_keys)
 {
     rune_term most = 0;
     *ret_keys = (struct keys){.least = UINT32_MAX};
@@ -363,12 +381,13 @@ static bool find_keys(struct rune_arena *arena, const struct rune_store *store, 
 }
 
 /* Counts key by key without tables. False: it has to be done with them. */
-static bool count_by_key(struct query *query, const struct rune_image_plan *plans, uint32_t plan_count,
-                         const struct keys *keys, struct rune_arena *arena)
+static bool count_by_key(struct query *query, const struct rune_image_plan *plans,
+                         uint32_t plan_count, const struct keys *keys, struct rune_arena *arena)
 {
     struct rune_rule_counter *counter = RUNE_ARENA_ARRAY(arena, struct rune_rule_counter, 1);
-    bool can = query->emit == NULL && query->relation->component == 0 && counter != NULL &&
-               rune_rule_counter_init(counter, arena, query->relation->arity, keys->least, keys->spread);
+    bool can =
+        query->emit == NULL && query->relation->component == 0 && counter != NULL &&
+        rune_rule_counter_init(counter, arena, query->relation->arity, keys->least, keys->spread);
     for (uint32_t i = 0; i < query->relation->arity; i++) {
         can = can && query->bound[i] == RUNE_TERM_NONE && query->same[i] == i;
     }
@@ -385,8 +404,9 @@ static bool count_by_key(struct query *query, const struct rune_image_plan *plan
     return can || query->vm.err != RUNE_OK;
 }
 
-static enum rune_err query_by_key(struct query *query, const struct rune_store *store, struct rune_arena *arena,
-                                  uint32_t plan, uint32_t plan_count, bool *ret_done)
+static enum rune_err query_by_key(struct query *query, const struct rune_store *store,
+                                  struct rune_arena *arena, uint32_t plan, uint32_t plan_count,
+                                  bool *ret_done)
 {
     struct keys keys;
     struct rune_arena_mark start = rune_arena_mark(arena);
@@ -403,7 +423,8 @@ static enum rune_err query_by_key(struct query *query, const struct rune_store *
     for (uint32_t w = 0; w < keys.spread / 64 + (keys.spread > 0); w++) {
         for (uint64_t bits = keys.bits[w]; bits != 0; bits &= bits - 1) {
             rune_term key = keys.least + w * 64 + (uint32_t)__builtin_ctzll(bits);
-            const struct rune_rule_table *table = rune_rule_solve(&query->vm, &store->plans[plan], plan_count, &key);
+            const struct rune_rule_table *table =
+                rune_rule_solve(&query->vm, &store->plans[plan], plan_count, &key);
             if (table == NULL) {
                 return query->vm.err;
             }
@@ -420,8 +441,8 @@ static enum rune_err query_by_key(struct query *query, const struct rune_store *
 }
 
 /* The plans of the relation with most of the pattern's columns bound. */
-static enum rune_err query_demanded(struct query *query, uint32_t relation, const struct rune_store *store,
-                                    struct rune_arena *arena)
+static enum rune_err query_demanded(struct query *query, uint32_t relation,
+                                    const struct rune_store *store, struct rune_arena *arena)
 {
     uint32_t pattern = 0, best = UINT32_MAX, best_count = 0, by_key = UINT32_MAX, by_key_count = 0;
     for (uint32_t i = 0; i < query->relation->arity && i < 32; i++) {
@@ -434,7 +455,8 @@ static enum rune_err query_demanded(struct query *query, uint32_t relation, cons
             by_key_count++;
         }
         if (plan->relation != relation || (plan->bound & ~pattern) != 0 ||
-            (best != UINT32_MAX && __builtin_popcount(plan->bound) <= __builtin_popcount(store->plans[best].bound))) {
+            (best != UINT32_MAX &&
+             __builtin_popcount(plan->bound) <= __builtin_popcount(store->plans[best].bound))) {
             continue;
         }
         best = i;
@@ -447,7 +469,8 @@ static enum rune_err query_demanded(struct query *query, uint32_t relation, cons
     if (best == UINT32_MAX) {
         return RUNE_E_NOT_FOUND;
     }
-    bool whole = store->plans[best].bound == 0 && (query->relation->flags & RUNE_RELATION_BY_KEY) != 0;
+    bool whole =
+        store->plans[best].bound == 0 && (query->relation->flags & RUNE_RELATION_BY_KEY) != 0;
     if (whole && by_key != UINT32_MAX) {
         bool done;
         enum rune_err err = query_by_key(query, store, arena, by_key, by_key_count, &done);
@@ -461,7 +484,8 @@ static enum rune_err query_demanded(struct query *query, uint32_t relation, cons
             args[at++] = query->bound[i];
         }
     }
-    const struct rune_rule_table *table = rune_rule_solve(&query->vm, &store->plans[best], best_count, args);
+    const struct rune_rule_table *table =
+        rune_rule_solve(&query->vm, &store->plans[best], best_count, args);
     for (uint32_t i = 0; table != NULL && i < table->count; i++) {
         if (!give(query, table->rows + (size_t)i * table->arity)) {
             break;
@@ -488,15 +512,15 @@ static enum rune_err run_query(struct rune_eval *eval, uint32_t relation, struct
     return err;
 }
 
-enum rune_err rune_rules_query(struct rune_eval *eval, uint32_t relation, const rune_term *bound, const uint32_t *same,
-                               rune_tuple_fn emit, void *emit_context)
+enum rune_err rune_rules_query(struct rune_eval *eval, uint32_t relation, const rune_term *bound,
+                               const uint32_t *same, rune_tuple_fn emit, void *emit_context)
 {
     struct query query = {.bound = bound, .same = same, .emit = emit, .context = emit_context};
     return run_query(eval, relation, &query);
 }
 
-enum rune_err rune_rules_count(struct rune_eval *eval, uint32_t relation, const rune_term *bound, const uint32_t *same,
-                               uint64_t *ret_count)
+enum rune_err rune_rules_count(struct rune_eval *eval, uint32_t relation, const rune_term *bound,
+                               const uint32_t *same, uint64_t *ret_count)
 {
     struct query query = {.bound = bound, .same = same};
     enum rune_err err = run_query(eval, relation, &query);

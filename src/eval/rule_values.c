@@ -79,7 +79,8 @@ static bool get_number(const struct rune_rule_values *values, rune_term term, do
     return true;
 }
 
-static bool get_string(const struct rune_rule_values *values, rune_term term, struct rune_str *ret_text)
+static bool get_string(const struct rune_rule_values *values, rune_term term,
+                       struct rune_str *ret_text)
 {
     if (rune_term_kind(term) != RUNE_KIND_STRING) {
         return false;
@@ -98,7 +99,8 @@ static bool get_ext(const struct rune_rule_values *values, rune_term term, enum 
     return ret_ext->kind == (uint32_t)kind;
 }
 
-static const char *compare_exts(const struct rune_rule_values *values, rune_term a, rune_term b, int *ret_order)
+static const char *compare_exts(const struct rune_rule_values *values, rune_term a, rune_term b,
+                                int *ret_order)
 {
     struct rune_ext left, right;
     for (int kind = RUNE_EXT_DATETIME; kind <= RUNE_EXT_DURATION; kind++) {
@@ -111,7 +113,8 @@ static const char *compare_exts(const struct rune_rule_values *values, rune_term
     return type_error;
 }
 
-const char *rune_rule_compare(const struct rune_rule_values *values, rune_term a, rune_term b, int *ret_order)
+const char *rune_rule_compare(const struct rune_rule_values *values, rune_term a, rune_term b,
+                              int *ret_order)
 {
     int64_t left, right;
     if (rune_rule_long(values, a, &left) && rune_rule_long(values, b, &right)) {
@@ -188,8 +191,8 @@ static const char *arith_floats(enum rune_rule_arith op, double a, double b, dou
     return *ret_value - *ret_value != 0 ? overflow : NULL; /* infinite or not a number */
 }
 
-const char *rune_rule_arith(struct rune_rule_values *values, enum rune_rule_arith op, rune_term a, rune_term b,
-                            rune_term *ret_term)
+const char *rune_rule_arith(struct rune_rule_values *values, enum rune_rule_arith op, rune_term a,
+                            rune_term b, rune_term *ret_term)
 {
     int64_t left, right, value = 0;
     if (rune_rule_long(values, a, &left) && rune_rule_long(values, b, &right)) {
@@ -226,9 +229,10 @@ const char *rune_rule_negate(struct rune_rule_values *values, rune_term a, rune_
 #define BYTES_A_STEP 256u /* that searching or comparing looks at in the time of a step */
 #define TURNS_A_STEP 8u
 
-/* `*` any text, `\*` an asterisk; the pattern's next element after a failed match goes back to the last `*`: linear in
- * text times glob at worst, so each turn is counted. */
-static bool glob_matches(struct rune_rule_values *values, struct rune_str text, struct rune_str glob)
+/* `*` any text, `\*` an asterisk; the pattern's next element after a failed match goes back to the
+ * last `*`: linear in text times glob at worst, so each turn is counted. */
+static bool glob_matches(struct rune_rule_values *values, struct rune_str text,
+                         struct rune_str glob)
 {
     size_t t = 0, g = 0, star = SIZE_MAX, resume = 0;
     for (uint64_t turns = 0; t < text.length; turns++) {
@@ -260,7 +264,8 @@ static bool glob_matches(struct rune_rule_values *values, struct rune_str text, 
     return g == glob.length;
 }
 
-static const char *concat(struct rune_rule_values *values, struct rune_str a, struct rune_str b, rune_term *ret_term)
+static const char *concat(struct rune_rule_values *values, struct rune_str a, struct rune_str b,
+                          rune_term *ret_term)
 {
     char joined[4096]; /* LIMIT: bytes of a string made by concat */
     if (a.length + b.length > sizeof(joined)) {
@@ -275,7 +280,8 @@ static const char *concat(struct rune_rule_values *values, struct rune_str a, st
         memcpy(joined + a.length, b.data, b.length);
     }
     rune_term term = RUNE_TERM_NONE;
-    enum rune_err err = rune_dict_string(values->dict, (struct rune_str){joined, a.length + b.length}, &term);
+    enum rune_err err =
+        rune_dict_string(values->dict, (struct rune_str){joined, a.length + b.length}, &term);
     *ret_term = made(values, err, term);
     return NULL;
 }
@@ -289,8 +295,9 @@ static int64_t code_points(struct rune_str text)
     return count;
 }
 
-static const char *string_function(struct rune_rule_values *values, enum rune_rule_function function,
-                                   const rune_term *args, rune_term *ret_term)
+static const char *string_function(struct rune_rule_values *values,
+                                   enum rune_rule_function function, const rune_term *args,
+                                   rune_term *ret_term)
 {
     struct rune_str a, b = {0};
     if (!get_string(values, args[0], &a) ||
@@ -305,15 +312,17 @@ static const char *string_function(struct rune_rule_values *values, enum rune_ru
         *ret_term = rune_rule_make_long(values, code_points(a));
         return NULL;
     case RUNE_RULE_FN_STARTS_WITH:
-        *ret_term = rune_term_bool(b.length <= a.length && (b.length == 0 || memcmp(a.data, b.data, b.length) == 0));
+        *ret_term = rune_term_bool(b.length <= a.length &&
+                                   (b.length == 0 || memcmp(a.data, b.data, b.length) == 0));
         return NULL;
     case RUNE_RULE_FN_ENDS_WITH:
-        *ret_term = rune_term_bool(b.length <= a.length && (b.length == 0 || memcmp(a.data + (a.length - b.length),
-                                                                                   b.data, b.length) == 0));
+        *ret_term = rune_term_bool(
+            b.length <= a.length &&
+            (b.length == 0 || memcmp(a.data + (a.length - b.length), b.data, b.length) == 0));
         return NULL;
     case RUNE_RULE_FN_CONTAINS:
-        *ret_term = rune_term_bool(b.length == 0 ||
-                                   (a.length > 0 && memmem(a.data, a.length, b.data, b.length) != NULL));
+        *ret_term = rune_term_bool(
+            b.length == 0 || (a.length > 0 && memmem(a.data, a.length, b.data, b.length) != NULL));
         return NULL;
     default:
         *ret_term = rune_term_bool(glob_matches(values, a, b));
@@ -367,14 +376,15 @@ static const char *set_function(struct rune_rule_values *values, enum rune_rule_
     for (uint32_t i = 0; i < other[0]; i++) {
         found += run_contains(set, other[1 + i]);
     }
-    *ret_term = rune_term_bool(function == RUNE_RULE_FN_CONTAINS_ALL ? found == other[0] : found > 0);
+    *ret_term =
+        rune_term_bool(function == RUNE_RULE_FN_CONTAINS_ALL ? found == other[0] : found > 0);
     return NULL;
 }
 
 /* ---- extension values ---- */
 
-static const char *construct(struct rune_rule_values *values, enum rune_ext_kind kind, rune_term text_term,
-                             rune_term *ret_term)
+static const char *construct(struct rune_rule_values *values, enum rune_ext_kind kind,
+                             rune_term text_term, rune_term *ret_term)
 {
     struct rune_str text;
     struct rune_ext ext;
@@ -391,11 +401,13 @@ static const char *construct(struct rune_rule_values *values, enum rune_ext_kind
     return NULL;
 }
 
-static const char *compare_decimals(const struct rune_rule_values *values, enum rune_rule_function function,
-                                    const rune_term *args, rune_term *ret_term)
+static const char *compare_decimals(const struct rune_rule_values *values,
+                                    enum rune_rule_function function, const rune_term *args,
+                                    rune_term *ret_term)
 {
     struct rune_ext a, b;
-    if (!get_ext(values, args[0], RUNE_EXT_DECIMAL, &a) || !get_ext(values, args[1], RUNE_EXT_DECIMAL, &b)) {
+    if (!get_ext(values, args[0], RUNE_EXT_DECIMAL, &a) ||
+        !get_ext(values, args[1], RUNE_EXT_DECIMAL, &b)) {
         return type_error;
     }
     int64_t left = a.as.number, right = b.as.number;
@@ -422,8 +434,9 @@ static bool ip_within(const struct rune_ext *inner, const struct rune_ext *outer
            same_prefix(inner->as.address, outer->as.address, outer->prefix);
 }
 
-static const char *ip_function(const struct rune_rule_values *values, enum rune_rule_function function,
-                               const rune_term *args, rune_term *ret_term)
+static const char *ip_function(const struct rune_rule_values *values,
+                               enum rune_rule_function function, const rune_term *args,
+                               rune_term *ret_term)
 {
     struct rune_ext a, b;
     if (!get_ext(values, args[0], RUNE_EXT_IPADDR, &a)) {
@@ -501,20 +514,22 @@ static const char *time_function(struct rune_rule_values *values, enum rune_rule
     return NULL;
 }
 
-static const char *duration_function(struct rune_rule_values *values, enum rune_rule_function function,
-                                     const rune_term *args, rune_term *ret_term)
+static const char *duration_function(struct rune_rule_values *values,
+                                     enum rune_rule_function function, const rune_term *args,
+                                     rune_term *ret_term)
 {
     static const int64_t units[] = {1, 1000, 60000, 3600000, MS_PER_DAY};
     struct rune_ext a;
     if (!get_ext(values, args[0], RUNE_EXT_DURATION, &a)) {
         return type_error;
     }
-    *ret_term = rune_rule_make_long(values, a.as.number / units[function - RUNE_RULE_FN_DURATION_TO_MILLISECONDS]);
+    *ret_term = rune_rule_make_long(
+        values, a.as.number / units[function - RUNE_RULE_FN_DURATION_TO_MILLISECONDS]);
     return NULL;
 }
 
-const char *rune_rule_function(struct rune_rule_values *values, enum rune_rule_function function, const rune_term *args,
-                               rune_term *ret_term)
+const char *rune_rule_function(struct rune_rule_values *values, enum rune_rule_function function,
+                               const rune_term *args, rune_term *ret_term)
 {
     switch (function) {
     case RUNE_RULE_FN_CONTAINS:

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rule_verify: relations, orders, tuples, rules, plans and programs of an untrusted image.
  *
- * What is established: every term in a column exists; rows are sorted and within bounds; a program's operands are in
- * range, its jumps go back to loops, and no register is read before it is written (jumps only go back, so what stands
- * above an instruction has run). Not established: that a program means its rule; the builder vouches for that.
- * Cost: O(bytes). */
+ * What is established: every term in a column exists; rows are sorted and within bounds; a
+ * program's operands are in range, its jumps go back to loops, and no register is read before it is
+ * written (jumps only go back, so what stands above an instruction has run). Not established: that
+ * a program means its rule; the builder vouches for that. Cost: O(bytes). */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -64,7 +64,8 @@ static const char *check_columns(const struct rune_image_order *order, uint32_t 
 }
 
 /* Keys, starts, and every tuple greater than the one before it. */
-static const char *check_tuples(const struct rune_store *store, const struct rune_image_order *order, uint32_t arity,
+static const char *check_tuples(const struct rune_store *store,
+                                const struct rune_image_order *order, uint32_t arity,
                                 uint32_t count)
 {
     const uint32_t *words = (const uint32_t *)(const void *)(store->tuples + order->offset);
@@ -79,7 +80,8 @@ static const char *check_tuples(const struct rune_store *store, const struct run
     }
     for (uint32_t k = 0; k < order->key_count; k++) {
         uint32_t term = keys != NULL ? keys[k] : order->key_min + k;
-        if (starts[k] > starts[k + 1] || (starts[k] < starts[k + 1] && !is_term(&store->terms, term)) ||
+        if (starts[k] > starts[k + 1] ||
+            (starts[k] < starts[k + 1] && !is_term(&store->terms, term)) ||
             (keys != NULL && k > 0 && keys[k] <= keys[k - 1])) {
             return "a row of an order is out of bounds";
         }
@@ -155,7 +157,8 @@ static const char *check_relation(const struct rune_store *store, uint32_t numbe
         relation->tuple_count > RUNE_RELATION_MAX_TUPLES) {
         return "a relation's name or size is out of bounds";
     }
-    if ((relation->flags & effects) == effects || ((relation->flags & effects) != 0 && relation->arity != 3)) {
+    if ((relation->flags & effects) == effects ||
+        ((relation->flags & effects) != 0 && relation->arity != 3)) {
         return "permit and forbid have three columns";
     }
     if (!fits(relation->first_order, relation->order_count, store->order_count) ||
@@ -177,7 +180,8 @@ static const char *check_relation(const struct rune_store *store, uint32_t numbe
     }
     rune_term before = rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, relation[-1].name);
     rune_term name = rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, relation->name);
-    bool ascends = rune_str_compare(rune_terms_string(&store->terms, before), rune_terms_string(&store->terms, name)) < 0;
+    bool ascends = rune_str_compare(rune_terms_string(&store->terms, before),
+                                    rune_terms_string(&store->terms, name)) < 0;
     return ascends ? NULL : "relations are not sorted by name";
 }
 
@@ -192,8 +196,9 @@ static enum rune_err check_relations(const struct checker *checker)
     }
     for (uint32_t i = 0; i < store->rule_count; i++) {
         const struct rune_image_rule *rule = &store->rules[i];
-        bool has_source = rule->source < store->source_count &&
-                          fits(rule->source_offset, rule->source_length, store->sources[rule->source].length);
+        bool has_source =
+            rule->source < store->source_count &&
+            fits(rule->source_offset, rule->source_length, store->sources[rule->source].length);
         if (rule->id >= store->terms.string_count || rule->head >= store->relation_count ||
             (rule->annotations != 0 && rule->annotations >= store->annotation_count) ||
             !(has_source || (store->source_count == 0 && rule->source == 0))) {
@@ -210,13 +215,14 @@ struct reader {
     struct checker *checker;
     const struct rune_image_plan *plan;
     const uint32_t *code;
-    uint32_t at;       /* word */
+    uint32_t at; /* word */
     uint32_t loops;
     uint32_t loop_at[RUNE_RULE_MAX_LOOPS];
-    uint32_t arity;    /* of what the instruction reads */
-    uint32_t args;     /* how many registers its R list must have; UINT32_MAX: at most `arity` */
+    uint32_t arity; /* of what the instruction reads */
+    uint32_t args;  /* how many registers its R list must have; UINT32_MAX: at most `arity` */
     uint32_t numbers[4], number_count;
-    uint32_t results[2], result_count; /* registers that the instruction writes once it has read its operands */
+    /* registers that the instruction writes once it has read its operands */
+    uint32_t results[2], result_count;
 };
 
 static bool is_written(const struct checker *checker, uint32_t reg)
@@ -275,15 +281,18 @@ static bool check_list(struct reader *reader, char kind)
     if (count > 4096 || !fits(reader->at, (uint64_t)count * unit, reader->plan->code_length)) {
         return false;
     }
-    if (kind == 'R' && (reader->args == UINT32_MAX ? count > reader->arity : count != reader->args)) {
+    if (kind == 'R' &&
+        (reader->args == UINT32_MAX ? count > reader->arity : count != reader->args)) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
         uint32_t word = reader->code[reader->at++];
-        if (kind == 'R' && (word >= reader->plan->registers || !is_written(reader->checker, word))) {
+        if (kind == 'R' &&
+            (word >= reader->plan->registers || !is_written(reader->checker, word))) {
             return false;
         }
-        if (kind == 'W' && (word >= reader->arity || !write_register(reader, reader->code[reader->at++]))) {
+        if (kind == 'W' &&
+            (word >= reader->arity || !write_register(reader, reader->code[reader->at++]))) {
             return false;
         }
     }
@@ -330,7 +339,8 @@ static bool check_operand(struct reader *reader, char kind, uint32_t own_loops)
         return is_target(reader, word, own_loops);
     case 'g':
         reader->at += 2;
-        return reader->at <= reader->plan->code_length && check_group(reader, word, reader->code[reader->at - 1]);
+        return reader->at <= reader->plan->code_length &&
+               check_group(reader, word, reader->code[reader->at - 1]);
     default:
         return check_list(reader, kind);
     }
@@ -350,7 +360,8 @@ static bool check_meaning(struct reader *reader, enum rune_rule_op op, uint32_t 
     case RUNE_RULE_AGGREGATE:
         return first <= RUNE_RULE_MEAN && (first == RUNE_RULE_COUNT || reader->arity > 0);
     case RUNE_RULE_SCAN:
-        return first <= reader->arity && (first == 0 || first >= list_count) && list_count <= RUNE_ORDER_MAX_PREFIX;
+        return first <= reader->arity && (first == 0 || first >= list_count) &&
+               list_count <= RUNE_ORDER_MAX_PREFIX;
     case RUNE_RULE_EXISTS:
         return list_count <= RUNE_ORDER_MAX_PREFIX;
     default:
@@ -405,9 +416,11 @@ static bool check_instruction(struct reader *reader, enum rune_rule_op op)
     return check_meaning(reader, op, list_count);
 }
 
-static const char *check_program(struct checker *checker, const struct rune_image_plan *plan, struct reader *reader)
+static const char *check_program(struct checker *checker, const struct rune_image_plan *plan,
+                                 struct reader *reader)
 {
-    *reader = (struct reader){.checker = checker, .plan = plan, .code = checker->store->rule_code + plan->code, .at = 1};
+    *reader = (struct reader){
+        .checker = checker, .plan = plan, .code = checker->store->rule_code + plan->code, .at = 1};
     memset(checker->written, 0, sizeof(checker->written));
     for (uint32_t i = 0; i < (uint32_t)__builtin_popcount(plan->bound); i++) {
         if (!write_register(reader, i)) {
@@ -422,13 +435,17 @@ static const char *check_program(struct checker *checker, const struct rune_imag
         }
         last = (enum rune_rule_op)op;
     }
-    return last == RUNE_RULE_RETURN && reader->code[0] == RUNE_RULE_RETURN ? NULL : "a program does not end";
+    return last == RUNE_RULE_RETURN && reader->code[0] == RUNE_RULE_RETURN
+               ? NULL
+               : "a program does not end";
 }
 
-static const char *check_plan(struct checker *checker, const struct rune_image_plan *plan, struct reader *reader)
+static const char *check_plan(struct checker *checker, const struct rune_image_plan *plan,
+                              struct reader *reader)
 {
     const struct rune_store *store = checker->store;
-    if (plan->relation >= store->relation_count || (plan->rule >= store->rule_count && plan->rule != UINT32_MAX)) {
+    if (plan->relation >= store->relation_count ||
+        (plan->rule >= store->rule_count && plan->rule != UINT32_MAX)) {
         return "a plan is of no relation or rule";
     }
     const struct rune_image_relation *relation = &store->relations[plan->relation];
@@ -439,8 +456,9 @@ static const char *check_plan(struct checker *checker, const struct rune_image_p
     if (decides && (plan->bound != 7 || plan->rule == UINT32_MAX)) {
         return "a plan of permit or forbid does not bind the request, or has no rule";
     }
-    if (plan->registers > RUNE_RULE_MAX_REGISTERS || RUNE_PLAN_LOOPS(plan->flags) > RUNE_RULE_MAX_LOOPS ||
-        plan->code_length < 2 || !fits(plan->code, plan->code_length, store->rule_code_count)) {
+    if (plan->registers > RUNE_RULE_MAX_REGISTERS ||
+        RUNE_PLAN_LOOPS(plan->flags) > RUNE_RULE_MAX_LOOPS || plan->code_length < 2 ||
+        !fits(plan->code, plan->code_length, store->rule_code_count)) {
         return "a plan is out of bounds";
     }
     return check_program(checker, plan, reader);

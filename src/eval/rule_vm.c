@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rule_vm: see rule_vm.h. INVARIANT: programs were verified (rule_verify.c) or made by this process, so registers,
- * loops, orders, plans and jumps are in range and nothing is checked again. */
+/* rule_vm: see rule_vm.h. INVARIANT: programs were verified (rule_verify.c) or made by this
+ * process, so registers, loops, orders, plans and jumps are in range and nothing is checked again.
+ */
 #include "eval/rule_vm.h"
 
 #include <string.h>
 
 #define WORDS_A_STEP    512u /* of a program: one turn of a loop may run all of it */
 #define TABLES_A_STEP   8u   /* that one pass over a component looks at */
-#define ENTITIES_A_STEP 8u  /* of the request, that `in` looks at */
+#define ENTITIES_A_STEP 8u   /* of the request, that `in` looks at */
 
 struct rune_rule_component {
     struct rune_rule_component *outer;
@@ -17,10 +18,10 @@ struct rune_rule_component {
 
 /* One loop of a frame. */
 struct loop {
-    struct rune_cursor cursor; /* SCAN */
+    struct rune_cursor cursor;           /* SCAN */
     const struct rune_rule_table *table; /* CALL_SCAN */
-    const uint32_t *run;       /* MEMBER: the set's run in its heap */
-    uint32_t next;             /* CALL_SCAN, MEMBER */
+    const uint32_t *run;                 /* MEMBER: the set's run in its heap */
+    uint32_t next;                       /* CALL_SCAN, MEMBER */
 };
 
 const struct rune_rule_op_info rune_rule_ops[RUNE_RULE_OP_COUNT] = {
@@ -89,8 +90,8 @@ static bool take_steps(struct rune_rule_vm *vm, uint64_t steps)
 }
 
 /* A function's own cost, where it follows the sizes of its arguments. */
-static const char *run_function(struct rune_rule_vm *vm, enum rune_rule_function function, const rune_term *args,
-                                rune_term *ret_term)
+static const char *run_function(struct rune_rule_vm *vm, enum rune_rule_function function,
+                                const rune_term *args, rune_term *ret_term)
 {
     vm->values.work = 0;
     vm->values.max_work = vm->steps_left;
@@ -105,7 +106,8 @@ static const char *run_function(struct rune_rule_vm *vm, enum rune_rule_function
 static bool take_in_steps(struct rune_rule_vm *vm, uint64_t ancestors, bool sees_request)
 {
     const struct rune_request *request = vm->request;
-    uint64_t brought = sees_request && request != NULL && request->has_parents ? request->entity_count : 0;
+    uint64_t brought =
+        sees_request && request != NULL && request->has_parents ? request->entity_count : 0;
     uint64_t steps = ancestors * (1 + brought / ENTITIES_A_STEP);
     return steps <= 8 || take_steps(vm, steps);
 }
@@ -177,7 +179,8 @@ static bool stored_in(const struct rune_rule_vm *vm, rune_term entity, rune_term
     return run_has(heap + vm->store->entity_ancestors[rune_term_index(entity)], ancestor);
 }
 
-bool rune_rule_is_in(const struct rune_rule_vm *vm, rune_term entity, rune_term ancestor, bool sees_request)
+bool rune_rule_is_in(const struct rune_rule_vm *vm, rune_term entity, rune_term ancestor,
+                     bool sees_request)
 {
     if (entity == ancestor || stored_in(vm, entity, ancestor)) {
         return true;
@@ -199,7 +202,8 @@ bool rune_rule_is_in(const struct rune_rule_vm *vm, rune_term entity, rune_term 
 }
 
 /* The value of `name` in a record run whose shape lies in `heap`. */
-static bool record_get(const uint32_t *heap, const uint32_t *run, rune_term name, rune_term *ret_value)
+static bool record_get(const uint32_t *heap, const uint32_t *run, rune_term name,
+                       rune_term *ret_value)
 {
     const uint32_t *shape = heap + run[0];
     uint32_t low = 0, high = shape[0];
@@ -238,13 +242,15 @@ static bool get_attr(const struct rune_rule_vm *vm, rune_term entity, rune_term 
     return record_get(heap, heap + runs[rune_term_index(entity)], name, ret_value);
 }
 
-static bool get_member(const struct rune_rule_vm *vm, rune_term record, rune_term name, rune_term *ret_value)
+static bool get_member(const struct rune_rule_vm *vm, rune_term record, rune_term name,
+                       rune_term *ret_value)
 {
     if (rune_term_kind(record) != RUNE_KIND_RECORD) {
         return false;
     }
     const struct rune_terms *terms = rune_rule_terms(&vm->values, record);
-    return record_get(terms->heap, terms->heap + terms->records[rune_term_index(record)], name, ret_value);
+    return record_get(terms->heap, terms->heap + terms->records[rune_term_index(record)], name,
+                      ret_value);
 }
 
 static bool is_of_type(const struct rune_rule_vm *vm, rune_term entity, rune_term type)
@@ -277,7 +283,9 @@ static rune_term request_part(const struct rune_rule_vm *vm, uint32_t which)
     if (vm->request == NULL) {
         return RUNE_TERM_NONE;
     }
-    return which == 0 ? vm->request->principal : which == 1 ? vm->request->action : vm->request->resource;
+    return which == 0   ? vm->request->principal
+           : which == 1 ? vm->request->action
+                        : vm->request->resource;
 }
 
 /* ---- tables ---- */
@@ -381,19 +389,23 @@ static bool tables_grow(struct rune_rule_vm *vm)
 }
 
 static struct rune_rule_table *find_table(const struct rune_rule_vm *vm, uint64_t key,
-                                          const struct rune_image_plan *plans, const rune_term *args,
-                                          uint32_t arg_count)
+                                          const struct rune_image_plan *plans,
+                                          const rune_term *args, uint32_t arg_count)
 {
-    struct rune_rule_table *table = vm->table_slots == 0 ? NULL : vm->tables[key & (vm->table_slots - 1)];
-    while (table != NULL && (table->key != key || table->plans != plans ||
-                             (arg_count > 0 && memcmp(table->args, args, arg_count * sizeof(*args)) != 0))) {
+    struct rune_rule_table *table =
+        vm->table_slots == 0 ? NULL : vm->tables[key & (vm->table_slots - 1)];
+    while (table != NULL &&
+           (table->key != key || table->plans != plans ||
+            (arg_count > 0 && memcmp(table->args, args, arg_count * sizeof(*args)) != 0))) {
         table = table->next_in_slot;
     }
     return table;
 }
 
-static struct rune_rule_table *table_create(struct rune_rule_vm *vm, const struct rune_image_plan *plans,
-                                            uint32_t plan_count, const rune_term *args, uint32_t arg_count)
+static struct rune_rule_table *table_create(struct rune_rule_vm *vm,
+                                            const struct rune_image_plan *plans,
+                                            uint32_t plan_count, const rune_term *args,
+                                            uint32_t arg_count)
 {
     struct rune_rule_table *table =
         rune_arena_calloc(vm->arena, 1, sizeof(*table) + (size_t)arg_count * sizeof(rune_term));
@@ -440,28 +452,33 @@ static void note_reader(struct rune_rule_vm *vm, struct rune_rule_table *read)
     read->readers = entry;
 }
 
-/* Readers of tables that have grown are to be filled again; those reading will be noted anew then. */
+/* Readers of tables that have grown are to be filled again; those reading will be noted anew then.
+ */
 static bool mark_dirty(struct rune_rule_vm *vm, struct rune_rule_component *component)
 {
     bool any = false;
     uint64_t tables = 0;
-    for (struct rune_rule_table *table = component->first; table != NULL; table = table->next_in_component) {
+    for (struct rune_rule_table *table = component->first; table != NULL;
+         table = table->next_in_component) {
         if (table->has_grown) {
-            for (struct rune_rule_reader *reader = table->readers; reader != NULL; reader = reader->next) {
+            for (struct rune_rule_reader *reader = table->readers; reader != NULL;
+                 reader = reader->next) {
                 reader->table->is_dirty = true;
             }
             table->has_grown = false;
             table->readers = NULL;
         }
     }
-    for (struct rune_rule_table *table = component->first; table != NULL; table = table->next_in_component) {
+    for (struct rune_rule_table *table = component->first; table != NULL;
+         table = table->next_in_component) {
         any = any || table->is_dirty;
         tables++;
     }
     return any && take_steps(vm, tables / TABLES_A_STEP);
 }
 
-/* The first table asked of a component leads: it has tables filled until none of those they read has grown since. */
+/* The first table asked of a component leads: it has tables filled until none of those they read
+ * has grown since. */
 static void solve_component(struct rune_rule_vm *vm, struct rune_rule_table *leader, uint32_t id)
 {
     struct rune_rule_component component = {.outer = vm->components, .id = id};
@@ -469,13 +486,15 @@ static void solve_component(struct rune_rule_vm *vm, struct rune_rule_table *lea
     component_add(&component, leader);
     leader->is_dirty = true;
     do {
-        for (struct rune_rule_table *table = component.first; table != NULL; table = table->next_in_component) {
+        for (struct rune_rule_table *table = component.first; table != NULL;
+             table = table->next_in_component) {
             if (table->is_dirty && vm->err == RUNE_OK) {
                 table_fill(vm, table);
             }
         }
     } while (vm->err == RUNE_OK && mark_dirty(vm, &component));
-    for (struct rune_rule_table *table = component.first; table != NULL; table = table->next_in_component) {
+    for (struct rune_rule_table *table = component.first; table != NULL;
+         table = table->next_in_component) {
         table->is_complete = true;
         table->component = NULL;
     }
@@ -506,11 +525,13 @@ static void solve_new(struct rune_rule_vm *vm, struct rune_rule_table *table)
     }
 }
 
-const struct rune_rule_table *rune_rule_solve(struct rune_rule_vm *vm, const struct rune_image_plan *plans,
+const struct rune_rule_table *rune_rule_solve(struct rune_rule_vm *vm,
+                                              const struct rune_image_plan *plans,
                                               uint32_t plan_count, const rune_term *args)
 {
     uint32_t arg_count = (uint32_t)__builtin_popcount(plans[0].bound);
-    uint64_t key = hash_terms((uint64_t)(plans - vm->plans + 1) * UINT64_C(0x9e3779b97f4a7c15), args, arg_count);
+    uint64_t key = hash_terms((uint64_t)(plans - vm->plans + 1) * UINT64_C(0x9e3779b97f4a7c15),
+                              args, arg_count);
     struct rune_rule_table *table = find_table(vm, key, plans, args, arg_count);
     if (table != NULL) {
         vm->failed += table->failed; /* asking again finds the same errors */
@@ -580,7 +601,8 @@ static bool fold_emit(void *context, const rune_term *tuple)
         return fold_sum(fold, value);
     }
     int order = 0;
-    fold->error = rune_rule_compare(&fold->vm->values, value, fold->count == 1 ? value : fold->best, &order);
+    fold->error =
+        rune_rule_compare(&fold->vm->values, value, fold->count == 1 ? value : fold->best, &order);
     if (fold->error != NULL) {
         return false;
     }
@@ -620,8 +642,9 @@ static bool fold_result(struct fold *fold, rune_term *ret_term)
     return computed(fold->vm, NULL);
 }
 
-static bool aggregate(struct rune_rule_vm *vm, enum rune_rule_aggregate op, const struct rune_image_plan *plans,
-                      uint32_t plan_count, const rune_term *args, rune_term *ret_term)
+static bool aggregate(struct rune_rule_vm *vm, enum rune_rule_aggregate op,
+                      const struct rune_image_plan *plans, uint32_t plan_count,
+                      const rune_term *args, rune_term *ret_term)
 {
     uint32_t arity = vm->in.relations[plans[0].relation].arity;
     struct fold fold = {.vm = vm, .op = op, .value_column = arity == 0 ? 0 : arity - 1};
@@ -661,7 +684,8 @@ static bool call(struct rune_rule_vm *vm, const struct rune_image_plan *plans, u
     return false;
 }
 
-static inline uint32_t gather(const uint32_t *list, const rune_term *registers, rune_term *ret_terms)
+static inline uint32_t gather(const uint32_t *list, const rune_term *registers,
+                              rune_term *ret_terms)
 {
     uint32_t count = list[0];
     for (uint32_t i = 0; i < count; i++) {
@@ -741,11 +765,13 @@ static bool test_function(struct rune_rule_vm *vm, const uint32_t *word, const r
     rune_term args[4] = {0}, result = RUNE_TERM_NONE;
     (void)gather(word + 4, registers, args);
     const char *error = run_function(vm, (enum rune_rule_function)word[1], args, &result);
-    return computed(vm, error) && vm->err == RUNE_OK && (result == RUNE_TERM_TRUE) != (word[2] != 0);
+    return computed(vm, error) && vm->err == RUNE_OK &&
+           (result == RUNE_TERM_TRUE) != (word[2] != 0);
 }
 
 /* First tuple of a scan. 0: there is none; 1: at one; the registers of its columns are set. */
-static bool scan_step(struct rune_rule_vm *vm, struct loop *loop, const uint32_t *word, rune_term *registers)
+static bool scan_step(struct rune_rule_vm *vm, struct loop *loop, const uint32_t *word,
+                      rune_term *registers)
 {
     struct rune_cursor *cursor = &loop->cursor;
     if (!take_steps(vm, vm->step_cost) || !rune_cursor_next(cursor)) {
@@ -761,7 +787,8 @@ static bool scan_step(struct rune_rule_vm *vm, struct loop *loop, const uint32_t
     return true;
 }
 
-static bool table_step(struct rune_rule_vm *vm, struct loop *loop, const uint32_t *columns, rune_term *registers)
+static bool table_step(struct rune_rule_vm *vm, struct loop *loop, const uint32_t *columns,
+                       rune_term *registers)
 {
     if (!take_steps(vm, vm->step_cost) || loop->next >= loop->table->count) {
         return false;
@@ -773,7 +800,8 @@ static bool table_step(struct rune_rule_vm *vm, struct loop *loop, const uint32_
     return true;
 }
 
-static bool member_step(struct rune_rule_vm *vm, struct loop *loop, uint32_t into, rune_term *registers)
+static bool member_step(struct rune_rule_vm *vm, struct loop *loop, uint32_t into,
+                        rune_term *registers)
 {
     if (!take_steps(vm, vm->step_cost) || loop->next >= loop->run[0]) {
         return false;
@@ -787,7 +815,8 @@ static bool is_row(const uint32_t *word)
 {
     const uint32_t *columns = skip_list(word + 6, 1);
     const uint32_t *next = skip_list(columns, 2), *list = next + 2;
-    if (columns[0] != 1 || next[0] != RUNE_RULE_EMIT || list[0] == 0 || list[list[0]] != columns[2]) {
+    if (columns[0] != 1 || next[0] != RUNE_RULE_EMIT || list[0] == 0 ||
+        list[list[0]] != columns[2]) {
         return false;
     }
     for (uint32_t i = 1; i < list[0]; i++) {
@@ -799,8 +828,8 @@ static bool is_row(const uint32_t *word)
 }
 
 /* Such a scan, given whole; false: whoever takes it wants no more. */
-static bool emit_row(struct rune_rule_vm *vm, const uint32_t *word, const struct rune_cursor *cursor,
-                     const rune_term *registers, void *context)
+static bool emit_row(struct rune_rule_vm *vm, const uint32_t *word,
+                     const struct rune_cursor *cursor, const rune_term *registers, void *context)
 {
     rune_term terms[64]; /* RUNE_DL_MAX_ARITY */
     const uint32_t *columns = skip_list(word + 6, 1);
@@ -811,10 +840,10 @@ static bool emit_row(struct rune_rule_vm *vm, const uint32_t *word, const struct
     return !take_steps(vm, 1) || vm->row(context, terms, cursor, columns[1]);
 }
 
-/* Runs a program in a frame. A check that fails sets pc to its target and goes on at `again`; there only loops and
- * word 0 can stand. */
-static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *registers, struct loop *loops,
-                     rune_rule_emit_fn emit, void *context)
+/* Runs a program in a frame. A check that fails sets pc to its target and goes on at `again`; there
+ * only loops and word 0 can stand. */
+static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *registers,
+                     struct loop *loops, rune_rule_emit_fn emit, void *context)
 {
     rune_term terms[64]; /* RUNE_DL_MAX_ARITY; also arguments and prefixes */
     const uint32_t *word = code + 1;
@@ -845,7 +874,8 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
             word += 4;
             break;
         case RUNE_RULE_CONTEXT:
-            if (vm->request == NULL || !get_member(vm, vm->request->context, word[2], &registers[word[1]])) {
+            if (vm->request == NULL ||
+                !get_member(vm, vm->request->context, word[2], &registers[word[1]])) {
                 FAIL_TO(word[3]);
             }
             word += 4;
@@ -874,8 +904,8 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
             word += 5;
             break;
         case RUNE_RULE_ARITH:
-            error = rune_rule_arith(&vm->values, (enum rune_rule_arith)word[1], registers[word[3]], registers[word[4]],
-                                    &registers[word[2]]);
+            error = rune_rule_arith(&vm->values, (enum rune_rule_arith)word[1], registers[word[3]],
+                                    registers[word[4]], &registers[word[2]]);
             if (!computed(vm, error)) {
                 FAIL_TO(word[5]);
             }
@@ -890,15 +920,16 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
             break;
         case RUNE_RULE_EXISTS:
             if (!take_steps(vm, 1) ||
-                rune_relation_exists(&vm->in, word[1], terms, gather(word + 4, registers, terms)) == (word[2] != 0)) {
+                rune_relation_exists(&vm->in, word[1], terms, gather(word + 4, registers, terms)) ==
+                    (word[2] != 0)) {
                 FAIL_TO(word[3]);
             }
             word = skip_list(word + 4, 1);
             break;
         case RUNE_RULE_SCAN: {
             struct loop *loop = &loops[word[1]];
-            /* The prefix must outlive the cursor only for growing relations: those read it from the registers' copy
-             * kept behind the frame's loops. */
+            /* The prefix must outlive the cursor only for growing relations: those read it from the
+             * registers' copy kept behind the frame's loops. */
             rune_term *prefix = registers - RUNE_ORDER_MAX_PREFIX * (word[1] + 1);
             uint32_t count = gather(word + 6, registers, prefix);
             bool is_open = rune_cursor_open(&vm->in, word[2], prefix, count, &loop->cursor);
@@ -941,8 +972,8 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
         }
         case RUNE_RULE_AGGREGATE:
             (void)gather(word + 6, registers, terms);
-            if (!aggregate(vm, (enum rune_rule_aggregate)word[1], vm->plans + word[3], word[4], terms,
-                           &registers[word[2]])) {
+            if (!aggregate(vm, (enum rune_rule_aggregate)word[1], vm->plans + word[3], word[4],
+                           terms, &registers[word[2]])) {
                 FAIL_TO(word[5]);
             }
             word = skip_list(word + 6, 1);
@@ -1086,14 +1117,16 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
 #undef FAIL_TO
 }
 
-bool rune_rule_run(struct rune_rule_vm *vm, const struct rune_image_plan *plan, const rune_term *args,
-                   rune_rule_emit_fn emit, void *context)
+bool rune_rule_run(struct rune_rule_vm *vm, const struct rune_image_plan *plan,
+                   const rune_term *args, rune_rule_emit_fn emit, void *context)
 {
-    /* Frame: loops, then a prefix for each loop (read backwards from the registers), then registers. */
+    /* Frame: loops, then a prefix for each loop (read backwards from the registers), then
+     * registers. */
     uint32_t loop_count = RUNE_PLAN_LOOPS(plan->flags);
     size_t loop_bytes = loop_count * sizeof(struct loop);
     size_t prefix_bytes = (size_t)loop_count * RUNE_ORDER_MAX_PREFIX * sizeof(rune_term);
-    size_t bytes = (loop_bytes + prefix_bytes + plan->registers * sizeof(rune_term) + 15) & ~(size_t)15;
+    size_t bytes =
+        (loop_bytes + prefix_bytes + plan->registers * sizeof(rune_term) + 15) & ~(size_t)15;
     if (vm->depth >= RUNE_RULE_MAX_DEPTH || (size_t)(vm->frames_end - vm->frames) < bytes ||
         !take_steps(vm, 1 + plan->code_length / WORDS_A_STEP)) {
         vm->err = RUNE_E_LIMIT;

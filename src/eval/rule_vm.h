@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rule_vm: runs compiled rules; the one executor of the builder's fixpoint and of requests.
  *
- * Owns: the state of one evaluation: limits, errors, tables of relations asked with free columns. Knows: instructions
- * (rule_code.h), cursors, entity data. Does not know: where plans come from; which answer a permit gives.
+ * Owns: the state of one evaluation: limits, errors, tables of relations asked with free columns.
+ * Knows: instructions (rule_code.h), cursors, entity data. Does not know: where plans come from;
+ * which answer a permit gives.
  *
- * Relations that recurse are answered by tables: one per (relation, bound columns, their values), filled in place. A
- * loop over a table sees what is added behind it, so a left-linear recursion closes in one pass; a table is filled again
- * as long as one that it read has grown since. Other relations with free columns get a table, too, filled
- * once: each tuple is then seen once, and the same question is not computed twice in a decision.
+ * Relations that recurse are answered by tables: one per (relation, bound columns, their values),
+ * filled in place. A loop over a table sees what is added behind it, so a left-linear recursion
+ * closes in one pass; a table is filled again as long as one that it read has grown since. Other
+ * relations with free columns get a table, too, filled once: each tuple is then seen once, and the
+ * same question is not computed twice in a decision.
  *
- * A derivation that errs derives nothing and is counted in `failed`. FAILCLOSED: if that happens below a negation or an
- * aggregate, `is_unsure` is set: what could not be computed may be missing there.
- * Thread: one at a time. Memory: the arena only. Used by: rule_eval, datalog/fixpoint. */
+ * A derivation that errs derives nothing and is counted in `failed`. FAILCLOSED: if that happens
+ * below a negation or an aggregate, `is_unsure` is set: what could not be computed may be missing
+ * there. Thread: one at a time. Memory: the arena only. Used by: rule_eval, datalog/fixpoint. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,7 +24,7 @@
 #include "eval/rule_values.h"
 #include "eval/store.h"
 
-#define RUNE_RULE_MAX_DEPTH 200u           /* LIMIT: calls within calls */
+#define RUNE_RULE_MAX_DEPTH   200u         /* LIMIT: calls within calls */
 #define RUNE_RULE_TABLE_SLOTS 256u         /* hash chains of tables at first; a power of two */
 #define RUNE_RULE_FRAME_BYTES (64u * 1024) /* LIMIT: registers and loops of all active calls */
 
@@ -32,49 +34,51 @@ struct rune_rule_component;
 /* Gets each tuple of the head, possibly more than once; false stops. */
 typedef bool (*rune_rule_emit_fn)(void *context, const rune_term *tuple);
 
-/* Gets many tuples at once, those that differ only in the last column: its values are at sort position `position` of
- * what the cursor has left. tuple[arity - 1] is not set. */
-typedef bool (*rune_rule_row_fn)(void *context, const rune_term *tuple, const struct rune_cursor *cursor,
-                                 uint32_t position);
+/* Gets many tuples at once, those that differ only in the last column: its values are at sort
+ * position `position` of what the cursor has left. tuple[arity - 1] is not set. */
+typedef bool (*rune_rule_row_fn)(void *context, const rune_term *tuple,
+                                 const struct rune_cursor *cursor, uint32_t position);
 
 struct rune_rule_vm {
     struct rune_relations in;
     const struct rune_image_plan *plans;
     const uint32_t *code;
     struct rune_rule_values values;
-    const struct rune_store *store; /* entity data */
-    uint32_t entity_count;          /* of the store's entity arrays */
+    const struct rune_store *store;     /* entity data */
+    uint32_t entity_count;              /* of the store's entity arrays */
     const struct rune_request *request; /* NULL: none */
     struct rune_arena *arena;
     uint64_t steps_left;
     uint64_t step_cost; /* steps that a turn of a loop takes: more than one in very long programs */
-    enum rune_err err;    /* RUNE_E_LIMIT, RUNE_E_NOMEM: sticky, ends everything */
-    const char *error;    /* code of the first derivation error; NULL: none */
-    uint32_t failed;      /* derivations that erred, and reads of partial relations */
+    enum rune_err err;  /* RUNE_E_LIMIT, RUNE_E_NOMEM: sticky, ends everything */
+    const char *error;  /* code of the first derivation error; NULL: none */
+    uint32_t failed;    /* derivations that erred, and reads of partial relations */
     bool is_unsure;
     uint32_t depth;
-    char *frames, *frames_end; /* stack of registers and loops */
+    char *frames, *frames_end;       /* stack of registers and loops */
     struct rune_rule_table **tables; /* hash chains */
     uint32_t table_slots, table_count;
     struct rune_rule_table *filling;        /* the table whose plans run; NULL: none */
     struct rune_rule_component *components; /* being solved, innermost first */
-    rune_rule_emit_fn row_of; /* who takes whole rows by `row`, with the same context; NULL: nobody */
+    /* who takes whole rows by `row`, with the same context; NULL: nobody */
+    rune_rule_emit_fn row_of;
     rune_rule_row_fn row;
 };
 
-/* Takes its memory from the arena. RUNE_E_LIMIT. The caller fills in `in`, plans, code, values, store first. */
+/* Takes its memory from the arena. RUNE_E_LIMIT. The caller fills in `in`, plans, code, values,
+ * store first. */
 RUNE_MUST_USE enum rune_err rune_rule_vm_init(struct rune_rule_vm *vm, struct rune_arena *arena);
 
 /* Forgets all tables (the arena was rewound to where it was right after init). */
 void rune_rule_vm_forget(struct rune_rule_vm *vm);
 
-/* Runs one plan. With emit NULL: stops at the first tuple. True if it was stopped so, or by emit. After it, look at
- * vm->err. `args`: one term a bound column. */
-bool rune_rule_run(struct rune_rule_vm *vm, const struct rune_image_plan *plan, const rune_term *args,
-                   rune_rule_emit_fn emit, void *context);
+/* Runs one plan. With emit NULL: stops at the first tuple. True if it was stopped so, or by emit.
+ * After it, look at vm->err. `args`: one term a bound column. */
+bool rune_rule_run(struct rune_rule_vm *vm, const struct rune_image_plan *plan,
+                   const rune_term *args, rune_rule_emit_fn emit, void *context);
 
-/* The distinct tuples of a group of plans (all rules of a relation for one binding pattern), by table; `arity` columns
- * each, in rows. NULL: vm->err. */
+/* The distinct tuples of a group of plans (all rules of a relation for one binding pattern), by
+ * table; `arity` columns each, in rows. NULL: vm->err. */
 struct rune_rule_reader {
     struct rune_rule_reader *next;
     struct rune_rule_table *table;
@@ -92,18 +96,20 @@ struct rune_rule_table {
     uint32_t failed;          /* derivations that erred in filling it */
     uint64_t key;             /* hash of plans and args */
     bool is_complete;
-    bool is_dirty;            /* something it read has grown */
+    bool is_dirty; /* something it read has grown */
     bool has_grown;
     rune_term *rows;
-    uint32_t *hash; /* 1 + row */
+    uint32_t *hash;                        /* 1 + row */
     struct rune_rule_component *component; /* while it is being solved */
     struct rune_rule_reader *readers;      /* tables to fill again when this one has grown */
     struct rune_rule_vm *vm;
     rune_term args[];
 };
 
-const struct rune_rule_table *rune_rule_solve(struct rune_rule_vm *vm, const struct rune_image_plan *plans,
+const struct rune_rule_table *rune_rule_solve(struct rune_rule_vm *vm,
+                                              const struct rune_image_plan *plans,
                                               uint32_t plan_count, const rune_term *args);
 
 /* Cedar's `in` over stored ancestors and, with `sees_request`, those the request brings. */
-bool rune_rule_is_in(const struct rune_rule_vm *vm, rune_term entity, rune_term ancestor, bool sees_request);
+bool rune_rule_is_in(const struct rune_rule_vm *vm, rune_term entity, rune_term ancestor,
+                     bool sees_request);

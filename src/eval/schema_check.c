@@ -22,7 +22,8 @@ void rune_schema_open(const uint32_t *words, uint32_t count, struct rune_schema 
     ret_schema->words = words;
     ret_schema->count = count;
     ret_schema->entity_type_count = words[1];
-    ret_schema->entity_types = (const struct rune_schema_entity_type *)(const void *)(words + words[2]);
+    ret_schema->entity_types =
+        (const struct rune_schema_entity_type *)(const void *)(words + words[2]);
     ret_schema->action_count = words[3];
     ret_schema->actions = (const struct rune_schema_action *)(const void *)(words + words[4]);
 }
@@ -49,17 +50,20 @@ static const uint32_t *find_row(const uint32_t *rows, size_t count, size_t row_w
     return NULL;
 }
 
-const struct rune_schema_entity_type *rune_schema_find_type(const struct rune_schema *schema, rune_term name)
+const struct rune_schema_entity_type *rune_schema_find_type(const struct rune_schema *schema,
+                                                            rune_term name)
 {
     const uint32_t *rows = (const uint32_t *)(const void *)schema->entity_types;
-    return (const struct rune_schema_entity_type *)(const void *)find_row(rows, schema->entity_type_count, TYPE_WORDS,
-                                                                          name);
+    return (const struct rune_schema_entity_type *)(const void *)find_row(
+        rows, schema->entity_type_count, TYPE_WORDS, name);
 }
 
-const struct rune_schema_action *rune_schema_find_action(const struct rune_schema *schema, rune_term uid)
+const struct rune_schema_action *rune_schema_find_action(const struct rune_schema *schema,
+                                                         rune_term uid)
 {
     const uint32_t *rows = (const uint32_t *)(const void *)schema->actions;
-    return (const struct rune_schema_action *)(const void *)find_row(rows, schema->action_count, ACTION_WORDS, uid);
+    return (const struct rune_schema_action *)(const void *)find_row(rows, schema->action_count,
+                                                                     ACTION_WORDS, uid);
 }
 
 bool rune_schema_run_has(const struct rune_schema *schema, uint32_t run, uint32_t item)
@@ -70,8 +74,8 @@ bool rune_schema_run_has(const struct rune_schema *schema, uint32_t run, uint32_
 
 /* ---- requests ---- */
 
-static const struct rune_terms *terms_of(const struct rune_terms *image, const struct rune_terms *request,
-                                         rune_term term)
+static const struct rune_terms *terms_of(const struct rune_terms *image,
+                                         const struct rune_terms *request, rune_term term)
 {
     return request != NULL && rune_term_space(term) == request->space ? request : image;
 }
@@ -79,15 +83,18 @@ static const struct rune_terms *terms_of(const struct rune_terms *image, const s
 static bool is_action_type(struct rune_str type)
 {
     struct rune_str last = RUNE_STR("Action");
-    return type.length >= last.length && memcmp(type.data + type.length - last.length, last.data, last.length) == 0 &&
+    return type.length >= last.length &&
+           memcmp(type.data + type.length - last.length, last.data, last.length) == 0 &&
            (type.length == last.length || type.data[type.length - last.length - 1] == ':');
 }
 
 /* An entity of that type: only enumerations say which ids there are. */
-static bool id_fits_type(const struct rune_schema *schema, const struct rune_schema_entity_type *type,
-                         const struct rune_terms *terms, rune_term entity)
+static bool id_fits_type(const struct rune_schema *schema,
+                         const struct rune_schema_entity_type *type, const struct rune_terms *terms,
+                         rune_term entity)
 {
-    return type->ids == 0 || rune_schema_run_has(schema, type->ids, terms->entity_id[rune_term_index(entity)]);
+    return type->ids == 0 ||
+           rune_schema_run_has(schema, type->ids, terms->entity_id[rune_term_index(entity)]);
 }
 
 bool rune_schema_id_fits(const struct rune_schema *schema, const struct rune_terms *image,
@@ -103,14 +110,17 @@ bool rune_schema_id_fits(const struct rune_schema *schema, const struct rune_ter
     return !is_action_type(text) || rune_schema_find_action(schema, entity) != NULL;
 }
 
-static rune_term type_of(const struct rune_terms *image, const struct rune_terms *request, rune_term entity)
+static rune_term type_of(const struct rune_terms *image, const struct rune_terms *request,
+                         rune_term entity)
 {
     return terms_of(image, request, entity)->entity_type[rune_term_index(entity)];
 }
 
-enum rune_schema_verdict rune_schema_check_request(const struct rune_schema *schema, const struct rune_terms *image,
-                                                   const struct rune_terms *request, rune_term principal,
-                                                   rune_term action, rune_term resource)
+enum rune_schema_verdict rune_schema_check_request(const struct rune_schema *schema,
+                                                   const struct rune_terms *image,
+                                                   const struct rune_terms *request,
+                                                   rune_term principal, rune_term action,
+                                                   rune_term resource)
 {
     rune_term principal_type = type_of(image, request, principal);
     rune_term resource_type = type_of(image, request, resource);
@@ -118,7 +128,8 @@ enum rune_schema_verdict rune_schema_check_request(const struct rune_schema *sch
     if (row == NULL) {
         return RUNE_SCHEMA_UNKNOWN_ACTION;
     }
-    const struct rune_schema_entity_type *principals = rune_schema_find_type(schema, principal_type);
+    const struct rune_schema_entity_type *principals =
+        rune_schema_find_type(schema, principal_type);
     if (principals == NULL) {
         return RUNE_SCHEMA_UNKNOWN_PRINCIPAL_TYPE;
     }
@@ -203,7 +214,8 @@ static bool fits(const struct fit *fit, rune_schema_type type, rune_term value)
                rune_schema_id_fits(fit->schema, fit->image, fit->request, value);
     case RUNE_SCHEMA_EXT:
         return kind == RUNE_KIND_EXT &&
-               terms_of(fit->image, fit->request, value)->exts[rune_term_index(value)].kind == words[1];
+               terms_of(fit->image, fit->request, value)->exts[rune_term_index(value)].kind ==
+                   words[1];
     case RUNE_SCHEMA_SET:
         return kind == RUNE_KIND_SET && fits_set(fit, words[1], value);
     case RUNE_SCHEMA_RECORD:
@@ -245,8 +257,8 @@ const char *rune_schema_kind_text(const struct rune_schema *schema, rune_schema_
     return "any value";
 }
 
-void rune_schema_type_format(const struct rune_schema *schema, const struct rune_terms *image, rune_schema_type type,
-                             struct rune_buf *out)
+void rune_schema_type_format(const struct rune_schema *schema, const struct rune_terms *image,
+                             rune_schema_type type, struct rune_buf *out)
 {
     static const char *const exts[] = {"", "decimal", "ipaddr", "datetime", "duration"};
     const uint32_t *words = schema->words + type;
@@ -300,17 +312,19 @@ struct verifier {
 static bool is_string(const struct verifier *verifier, uint32_t term)
 {
     return !rune_term_is_inline(term) && rune_term_space(term) == RUNE_SPACE_IMAGE &&
-           rune_term_kind(term) == RUNE_KIND_STRING && rune_term_index(term) < verifier->terms->string_count;
+           rune_term_kind(term) == RUNE_KIND_STRING &&
+           rune_term_index(term) < verifier->terms->string_count;
 }
 
 static bool is_entity(const struct verifier *verifier, uint32_t term)
 {
     return !rune_term_is_inline(term) && rune_term_space(term) == RUNE_SPACE_IMAGE &&
-           rune_term_kind(term) == RUNE_KIND_ENTITY && rune_term_index(term) < verifier->terms->entity_count;
+           rune_term_kind(term) == RUNE_KIND_ENTITY &&
+           rune_term_index(term) < verifier->terms->entity_count;
 }
 
-/* Words of the type at `at`, 0 if it is none. Depths of types, found in order, are not stored: a type's parts lie
- * before it, so the depth is checked from above by type_depth. */
+/* Words of the type at `at`, 0 if it is none. Depths of types, found in order, are not stored: a
+ * type's parts lie before it, so the depth is checked from above by type_depth. */
 static uint32_t verify_type(const struct verifier *verifier, uint32_t at)
 {
     const uint32_t *words = verifier->words + at;
@@ -343,8 +357,8 @@ static uint32_t verify_type(const struct verifier *verifier, uint32_t at)
     return 2 + 3 * words[1];
 }
 
-/* One pass marks where types begin, in a bitmap of the caller; a part must be such a place before its type. Depths are
- * kept in one byte a word, 0: no type begins here. */
+/* One pass marks where types begin, in a bitmap of the caller; a part must be such a place before
+ * its type. Depths are kept in one byte a word, 0: no type begins here. */
 static bool verify_types(const struct verifier *verifier, uint8_t *depths)
 {
     uint32_t at = HEADER_WORDS;
@@ -355,7 +369,9 @@ static bool verify_types(const struct verifier *verifier, uint8_t *depths)
         if (size == 0) {
             return false;
         }
-        uint32_t parts = words[0] == RUNE_SCHEMA_SET ? 1 : words[0] == RUNE_SCHEMA_RECORD ? words[1] : 0;
+        uint32_t parts = words[0] == RUNE_SCHEMA_SET      ? 1
+                         : words[0] == RUNE_SCHEMA_RECORD ? words[1]
+                                                          : 0;
         for (uint32_t i = 0; i < parts; i++) {
             uint32_t part = words[0] == RUNE_SCHEMA_SET ? words[1] : words[3 + 3 * (size_t)i];
             if (part < HEADER_WORDS || part >= at || depths[part] == 0) {
@@ -379,7 +395,8 @@ static bool verify_run(const struct verifier *verifier, uint32_t run, is_term_fn
     if (run == 0) {
         return true;
     }
-    if (run < verifier->types_end || run >= verifier->count || verifier->words[run] > verifier->count - run - 1) {
+    if (run < verifier->types_end || run >= verifier->count ||
+        verifier->words[run] > verifier->count - run - 1) {
         return false;
     }
     const uint32_t *items = verifier->words + run + 1;
@@ -391,13 +408,15 @@ static bool verify_run(const struct verifier *verifier, uint32_t run, is_term_fn
     return true;
 }
 
-static bool is_type(const struct verifier *verifier, const uint8_t *depths, uint32_t type, uint32_t kind)
+static bool is_type(const struct verifier *verifier, const uint8_t *depths, uint32_t type,
+                    uint32_t kind)
 {
     return type >= HEADER_WORDS && type < verifier->types_end && depths[type] != 0 &&
            (kind == 0 || verifier->words[type] == kind);
 }
 
-static bool verify_table(const struct verifier *verifier, uint32_t offset, uint32_t rows, uint32_t row_words)
+static bool verify_table(const struct verifier *verifier, uint32_t offset, uint32_t rows,
+                         uint32_t row_words)
 {
     return rows == 0 || (offset >= verifier->types_end && offset <= verifier->count &&
                          rows <= (verifier->count - offset) / row_words);
@@ -411,7 +430,8 @@ static bool verify_entity_types(const struct verifier *verifier, const struct ru
         bool ok = is_string(verifier, row->name) && (i == 0 || row[-1].name < row->name) &&
                   is_type(verifier, depths, row->attrs, RUNE_SCHEMA_RECORD) &&
                   (row->tags == 0 || is_type(verifier, depths, row->tags, 0)) &&
-                  verify_run(verifier, row->ancestors, is_string) && verify_run(verifier, row->ids, is_string);
+                  verify_run(verifier, row->ancestors, is_string) &&
+                  verify_run(verifier, row->ids, is_string);
         if (!ok) {
             return false;
         }
@@ -419,14 +439,17 @@ static bool verify_entity_types(const struct verifier *verifier, const struct ru
     return true;
 }
 
-static bool verify_actions(const struct verifier *verifier, const struct rune_schema *schema, const uint8_t *depths)
+static bool verify_actions(const struct verifier *verifier, const struct rune_schema *schema,
+                           const uint8_t *depths)
 {
     for (uint32_t i = 0; i < schema->action_count; i++) {
         const struct rune_schema_action *row = &schema->actions[i];
         bool ok = is_entity(verifier, row->uid) && (i == 0 || row[-1].uid < row->uid) &&
                   is_type(verifier, depths, row->context, RUNE_SCHEMA_RECORD) &&
-                  verify_run(verifier, row->principals, is_string) && verify_run(verifier, row->resources, is_string) &&
-                  verify_run(verifier, row->parents, is_entity) && verify_run(verifier, row->ancestors, is_entity);
+                  verify_run(verifier, row->principals, is_string) &&
+                  verify_run(verifier, row->resources, is_string) &&
+                  verify_run(verifier, row->parents, is_entity) &&
+                  verify_run(verifier, row->ancestors, is_entity);
         if (!ok) {
             return false;
         }
@@ -436,12 +459,13 @@ static bool verify_actions(const struct verifier *verifier, const struct rune_sc
 
 static enum rune_err corrupt(struct rune_diag *diag, const char *what)
 {
-    rune_diag_report(diag, RUNE_ERROR, "RUNE-I0401", RUNE_SPAN_NONE, NULL, "section SCHEMA: %s", what);
+    rune_diag_report(diag, RUNE_ERROR, "RUNE-I0401", RUNE_SPAN_NONE, NULL, "section SCHEMA: %s",
+                     what);
     return RUNE_E_CORRUPT;
 }
 
-enum rune_err rune_schema_verify(const uint32_t *words, uint32_t count, const struct rune_terms *terms,
-                                 struct rune_diag *diag)
+enum rune_err rune_schema_verify(const uint32_t *words, uint32_t count,
+                                 const struct rune_terms *terms, struct rune_diag *diag)
 {
     if (count == 0) {
         return RUNE_OK;
@@ -450,7 +474,8 @@ enum rune_err rune_schema_verify(const uint32_t *words, uint32_t count, const st
         return corrupt(diag, "no header of a version that is known");
     }
     struct verifier verifier = {words, count, words[5], terms};
-    if (words[5] < HEADER_WORDS || words[5] > count || !verify_table(&verifier, words[2], words[1], TYPE_WORDS) ||
+    if (words[5] < HEADER_WORDS || words[5] > count ||
+        !verify_table(&verifier, words[2], words[1], TYPE_WORDS) ||
         !verify_table(&verifier, words[4], words[3], ACTION_WORDS)) {
         return corrupt(diag, "a table lies outside");
     }

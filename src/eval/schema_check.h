@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* schema_check: the schema as requests need it: which principals and resources an action takes, what its context and
- * every entity type look like.
+/* schema_check: the schema as requests need it: which principals and resources an action takes,
+ * what its context and every entity type look like.
  *
- * Owns: the layout of section SCHEMA and its verification. Made by cedar/schema_image.c. Does not know: JSON, policies.
- * Thread: any, immutable. Used by: eval/verify, engine (requests, entities, values in JSON).
+ * Owns: the layout of section SCHEMA and its verification. Made by cedar/schema_image.c. Does not
+ * know: JSON, policies. Thread: any, immutable. Used by: eval/verify, engine (requests, entities,
+ * values in JSON).
  *
  * FORMAT, all u32 words. No words at all: the bundle has no schema.
  *
@@ -13,7 +14,8 @@
  *     5  offset where types end: types lie in [6, here)
  *     6  types
  *
- * Offsets count words from the section's beginning; 0 means "none". A run is [count, items ascending]. Types:
+ * Offsets count words from the section's beginning; 0 means "none". A run is [count, items
+ * ascending]. Types:
  *
  *     BOOL, LONG, STRING   [kind]
  *     ENTITY               [kind, string term of the type's name]
@@ -21,8 +23,8 @@
  *     SET                  [kind, element type]
  *     RECORD               [kind, count, then by name ascending (string term, type, 1 if required)]
  *
- * INVARIANT, checked: a type's parts lie before it, so types are trees; all runs and tables ascend without repetition;
- * all terms are of the image and of the right kind. */
+ * INVARIANT, checked: a type's parts lie before it, so types are trees; all runs and tables ascend
+ * without repetition; all terms are of the image and of the right kind. */
 #pragma once
 
 #include <stdbool.h>
@@ -65,7 +67,9 @@ struct rune_schema_action {
     uint32_t ancestors; /* run of entity terms: proper ancestors, closed */
 };
 
-_Static_assert(sizeof(struct rune_schema_entity_type) == 20 && sizeof(struct rune_schema_action) == 24, "FORMAT");
+_Static_assert(sizeof(struct rune_schema_entity_type) == 20 &&
+                   sizeof(struct rune_schema_action) == 24,
+               "FORMAT");
 
 struct rune_schema {
     const uint32_t *words; /* NULL: no schema */
@@ -80,12 +84,15 @@ struct rune_schema {
 void rune_schema_open(const uint32_t *words, uint32_t count, struct rune_schema *ret_schema);
 
 /* Verifies untrusted words against the dictionary. RUNE_E_CORRUPT. Cost: O(words). */
-RUNE_MUST_USE enum rune_err rune_schema_verify(const uint32_t *words, uint32_t count, const struct rune_terms *terms,
+RUNE_MUST_USE enum rune_err rune_schema_verify(const uint32_t *words, uint32_t count,
+                                               const struct rune_terms *terms,
                                                struct rune_diag *diag);
 
 /* NULL: not in the schema. Cost: O(log n). */
-const struct rune_schema_entity_type *rune_schema_find_type(const struct rune_schema *schema, rune_term name);
-const struct rune_schema_action *rune_schema_find_action(const struct rune_schema *schema, rune_term uid);
+const struct rune_schema_entity_type *rune_schema_find_type(const struct rune_schema *schema,
+                                                            rune_term name);
+const struct rune_schema_action *rune_schema_find_action(const struct rune_schema *schema,
+                                                         rune_term uid);
 
 /* Whether a run has the item. `run` 0 has nothing. Cost: O(log n). */
 bool rune_schema_run_has(const struct rune_schema *schema, uint32_t run, uint32_t item);
@@ -102,25 +109,28 @@ enum rune_schema_verdict {
     RUNE_SCHEMA_WRONG_RESOURCE_ID,
 };
 
-/* Principal, action and resource of a request against the schema, as Cedar validates requests. The context is checked
- * while it is read (engine/value_json.h), or with rune_schema_fits. `request` is the dictionary of request terms.
- * Allocates nothing. */
-enum rune_schema_verdict rune_schema_check_request(const struct rune_schema *schema, const struct rune_terms *image,
-                                                   const struct rune_terms *request, rune_term principal,
-                                                   rune_term action, rune_term resource);
+/* Principal, action and resource of a request against the schema, as Cedar validates requests. The
+ * context is checked while it is read (engine/value_json.h), or with rune_schema_fits. `request` is
+ * the dictionary of request terms. Allocates nothing. */
+enum rune_schema_verdict rune_schema_check_request(const struct rune_schema *schema,
+                                                   const struct rune_terms *image,
+                                                   const struct rune_terms *request,
+                                                   rune_term principal, rune_term action,
+                                                   rune_term resource);
 
-/* Whether the id of this entity is one that its type allows: enumerations, and actions that are declared. */
+/* Whether the id of this entity is one that its type allows: enumerations, and actions that are
+ * declared. */
 bool rune_schema_id_fits(const struct rune_schema *schema, const struct rune_terms *image,
                          const struct rune_terms *request, rune_term entity);
 
-/* Whether a whole value is of a type, ids of entities included. `request` may be NULL. Allocates nothing; recursion is
- * bounded by the type's depth. */
+/* Whether a whole value is of a type, ids of entities included. `request` may be NULL. Allocates
+ * nothing; recursion is bounded by the type's depth. */
 bool rune_schema_fits(const struct rune_schema *schema, const struct rune_terms *image,
                       const struct rune_terms *request, rune_schema_type type, rune_term value);
 
 /* "a set of User", for messages. */
 struct rune_buf;
-void rune_schema_type_format(const struct rune_schema *schema, const struct rune_terms *image, rune_schema_type type,
-                             struct rune_buf *out);
+void rune_schema_type_format(const struct rune_schema *schema, const struct rune_terms *image,
+                             rune_schema_type type, struct rune_buf *out);
 /* The same, short, without allocating: "a string", "an entity of another type". Static. */
 const char *rune_schema_kind_text(const struct rune_schema *schema, rune_schema_type type);

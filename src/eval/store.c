@@ -5,12 +5,14 @@
 
 static enum rune_err corrupt(struct rune_diag *diag, const char *what)
 {
-    rune_diag_report(diag, RUNE_ERROR, "RUNE-I0020", RUNE_SPAN_NONE, NULL, "the image is damaged: %s", what);
+    rune_diag_report(diag, RUNE_ERROR, "RUNE-I0020", RUNE_SPAN_NONE, NULL,
+                     "the image is damaged: %s", what);
     return RUNE_E_CORRUPT;
 }
 
 /* A section's entries and how many; *ok turns false where the count is no u32. */
-static const void *section(const struct rune_image_map *map, enum rune_section id, uint32_t *ret_count, bool *ok)
+static const void *section(const struct rune_image_map *map, enum rune_section id,
+                           uint32_t *ret_count, bool *ok)
 {
     uint64_t count;
     const void *entries = rune_image_section(map, id, &count);
@@ -19,7 +21,8 @@ static const void *section(const struct rune_image_map *map, enum rune_section i
     return entries;
 }
 
-static enum rune_err open_terms(const struct rune_image_map *map, struct rune_terms *terms, struct rune_diag *diag)
+static enum rune_err open_terms(const struct rune_image_map *map, struct rune_terms *terms,
+                                struct rune_diag *diag)
 {
     bool ok = true;
     uint32_t offsets, ids, bytes;
@@ -48,7 +51,8 @@ static enum rune_err open_terms(const struct rune_image_map *map, struct rune_te
     return RUNE_OK;
 }
 
-static enum rune_err open_entities(const struct rune_image_map *map, struct rune_store *store, struct rune_diag *diag)
+static enum rune_err open_entities(const struct rune_image_map *map, struct rune_store *store,
+                                   struct rune_diag *diag)
 {
     bool ok = true;
     uint32_t attrs, ancestors, tags, flags, manifests;
@@ -80,7 +84,8 @@ static bool open_policies(const struct rune_image_map *map, struct rune_store *s
     store->policy_list = section(map, RUNE_SECTION_POLICY_LIST, &store->policy_list_count, &ok);
     store->patterns = section(map, RUNE_SECTION_PATTERN, &store->pattern_bytes, &ok);
     store->annotations = section(map, RUNE_SECTION_ANNOTATION, &store->annotation_count, &ok);
-    store->ancestor_scopes = section(map, RUNE_SECTION_ANCESTOR_SCOPE, &store->ancestor_scope_count, &ok);
+    store->ancestor_scopes =
+        section(map, RUNE_SECTION_ANCESTOR_SCOPE, &store->ancestor_scope_count, &ok);
     return ok;
 }
 
@@ -97,7 +102,8 @@ static bool open_rules(const struct rune_image_map *map, struct rune_store *stor
     return ok;
 }
 
-enum rune_err rune_store_open(const struct rune_image_map *map, struct rune_store *ret_store, struct rune_diag *diag)
+enum rune_err rune_store_open(const struct rune_image_map *map, struct rune_store *ret_store,
+                              struct rune_diag *diag)
 {
     struct rune_store store = {0};
     enum rune_err err = open_terms(map, &store.terms, diag);
@@ -110,7 +116,8 @@ enum rune_err rune_store_open(const struct rune_image_map *map, struct rune_stor
     bool ok = open_policies(map, &store) && open_rules(map, &store);
     store.schema = section(map, RUNE_SECTION_SCHEMA, &store.schema_count, &ok);
     store.sources = section(map, RUNE_SECTION_SOURCE, &store.source_count, &ok);
-    store.source_bytes = rune_image_section(map, RUNE_SECTION_SOURCE_BYTES, &store.source_byte_count);
+    store.source_bytes =
+        rune_image_section(map, RUNE_SECTION_SOURCE_BYTES, &store.source_byte_count);
     if (!ok) {
         return corrupt(diag, "a section has too many entries");
     }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store: typed read access to everything in one image.
  *
- * Owns: nothing; all pointers are borrowed from the image's map. Knows: which section holds which array. INVARIANT:
- * a store is used only after rune_store_verify accepted the same bytes (here or in the verifier process); the
- * evaluator therefore checks no offset again. Thread: any, immutable. Used by: eval, engine. */
+ * Owns: nothing; all pointers are borrowed from the image's map. Knows: which section holds which
+ * array. INVARIANT: a store is used only after rune_store_verify accepted the same bytes (here or
+ * in the verifier process); the evaluator therefore checks no offset again. Thread: any, immutable.
+ * Used by: eval, engine. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,9 +22,10 @@ struct rune_store {
     const struct rune_image_manifest *manifest;
 
     /* by entity index */
-    const uint32_t *entity_attrs;     /* heap offset of a record run */
-    const uint32_t *entity_ancestors; /* heap offset of a set run of entity terms: proper ancestors, closed */
-    const uint32_t *entity_tags;      /* likewise attrs, or NULL when no entity has tags */
+    const uint32_t *entity_attrs; /* heap offset of a record run */
+    /* heap offset of a set run of entity terms: proper ancestors, closed */
+    const uint32_t *entity_ancestors;
+    const uint32_t *entity_tags; /* likewise attrs, or NULL when no entity has tags */
     const uint8_t *entity_flags;
 
     const struct rune_image_policy *policies;
@@ -66,11 +68,12 @@ struct rune_store {
     uint64_t source_byte_count;
 };
 
-/* Points the store into the map. The container was checked; only counts that must agree are looked at here.
- * RUNE_E_CORRUPT. Cost: O(sections). */
-RUNE_MUST_USE enum rune_err rune_store_open(const struct rune_image_map *map, struct rune_store *ret_store,
-                                            struct rune_diag *diag);
+/* Points the store into the map. The container was checked; only counts that must agree are looked
+ * at here. RUNE_E_CORRUPT. Cost: O(sections). */
+RUNE_MUST_USE enum rune_err rune_store_open(const struct rune_image_map *map,
+                                            struct rune_store *ret_store, struct rune_diag *diag);
 
-/* Deep verification of untrusted bytes: every offset, count, id, program and jump target. RUNE_E_CORRUPT with which
- * section. Allocates at most a few words an entity. Cost: O(bytes). */
-RUNE_MUST_USE enum rune_err rune_store_verify(const struct rune_store *store, struct rune_diag *diag);
+/* Deep verification of untrusted bytes: every offset, count, id, program and jump target.
+ * RUNE_E_CORRUPT with which section. Allocates at most a few words an entity. Cost: O(bytes). */
+RUNE_MUST_USE enum rune_err rune_store_verify(const struct rune_store *store,
+                                              struct rune_diag *diag);

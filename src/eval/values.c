@@ -48,16 +48,18 @@ static uint32_t ordered_kind(const struct rune_values *values, rune_term term, i
     return ext->kind == RUNE_EXT_DURATION ? RUNE_TYPE_DURATION : 0;
 }
 
-bool rune_values_compare(const struct rune_values *values, enum rune_comparison op, rune_term a, rune_term b,
-                         bool *ret_truth, struct rune_eval_error *ret_error)
+bool rune_values_compare(const struct rune_values *values, enum rune_comparison op, rune_term a,
+                         rune_term b, bool *ret_truth, struct rune_eval_error *ret_error)
 {
     int64_t x = 0, y = 0;
     uint32_t kind_a = ordered_kind(values, a, &x);
     uint32_t kind_b = ordered_kind(values, b, &y);
     if (kind_a == 0 || kind_a != kind_b) {
-        /* As Cedar has it: the side that is an integer decides what the other should have been, then the left. */
+        /* As Cedar has it: the side that is an integer decides what the other should have been,
+         * then the left. */
         if (kind_a == 0 && kind_b == 0) {
-            return fail_type(ret_error, RUNE_TYPE_LONG | RUNE_TYPE_DATETIME | RUNE_TYPE_DURATION, a);
+            return fail_type(ret_error, RUNE_TYPE_LONG | RUNE_TYPE_DATETIME | RUNE_TYPE_DURATION,
+                             a);
         }
         bool blame_b = kind_a == RUNE_TYPE_LONG || (kind_b != RUNE_TYPE_LONG && kind_a != 0);
         return blame_b ? fail_type(ret_error, kind_a, b) : fail_type(ret_error, kind_b, a);
@@ -89,8 +91,8 @@ static bool make_long(struct rune_values *values, int64_t number, rune_term *ret
     return rune_dict_long(values->dict, number, ret_term) == RUNE_OK || fail_limit(ret_error);
 }
 
-bool rune_values_arithmetic(struct rune_values *values, enum rune_arithmetic op, rune_term a, rune_term b,
-                            rune_term *ret_term, struct rune_eval_error *ret_error)
+bool rune_values_arithmetic(struct rune_values *values, enum rune_arithmetic op, rune_term a,
+                            rune_term b, rune_term *ret_term, struct rune_eval_error *ret_error)
 {
     static const uint32_t ops[] = {RUNE_OP_ADD, RUNE_OP_SUB, RUNE_OP_MUL};
     if (rune_term_kind(a) != RUNE_KIND_LONG || rune_term_kind(b) != RUNE_KIND_LONG) {
@@ -109,7 +111,8 @@ bool rune_values_arithmetic(struct rune_values *values, enum rune_arithmetic op,
     return make_long(values, number, ret_term, ret_error);
 }
 
-bool rune_values_negate(struct rune_values *values, rune_term a, rune_term *ret_term, struct rune_eval_error *ret_error)
+bool rune_values_negate(struct rune_values *values, rune_term a, rune_term *ret_term,
+                        struct rune_eval_error *ret_error)
 {
     int64_t number;
     if (rune_term_kind(a) != RUNE_KIND_LONG) {
@@ -129,8 +132,8 @@ static bool is_set(rune_term term)
     return rune_term_kind(term) == RUNE_KIND_SET;
 }
 
-bool rune_values_contains(const struct rune_values *values, rune_term set, rune_term element, bool *ret_truth,
-                          struct rune_eval_error *ret_error)
+bool rune_values_contains(const struct rune_values *values, rune_term set, rune_term element,
+                          bool *ret_truth, struct rune_eval_error *ret_error)
 {
     if (!is_set(set)) {
         return fail_type(ret_error, RUNE_TYPE_SET, set);
@@ -139,8 +142,8 @@ bool rune_values_contains(const struct rune_values *values, rune_term set, rune_
     return true;
 }
 
-/* How many elements of the ascending run b are in the ascending run a; stops at the first that is (is not), as `stop`
- * says. Walks both when they are of like size, searches the larger else. */
+/* How many elements of the ascending run b are in the ascending run a; stops at the first that is
+ * (is not), as `stop` says. Walks both when they are of like size, searches the larger else. */
 static uint32_t count_common(const uint32_t *a, const uint32_t *b, bool stop)
 {
     uint32_t found = 0;
@@ -208,26 +211,28 @@ bool rune_values_is_empty(const struct rune_values *values, rune_term set, bool 
     return true;
 }
 
-bool rune_values_make_set(struct rune_values *values, rune_term *elements, uint32_t count, rune_term *ret_term,
-                          struct rune_eval_error *ret_error)
+bool rune_values_make_set(struct rune_values *values, rune_term *elements, uint32_t count,
+                          rune_term *ret_term, struct rune_eval_error *ret_error)
 {
     return spend(values, count, ret_error) &&
-           (rune_dict_set(values->dict, elements, count, ret_term) == RUNE_OK || fail_limit(ret_error));
+           (rune_dict_set(values->dict, elements, count, ret_term) == RUNE_OK ||
+            fail_limit(ret_error));
 }
 
-bool rune_values_make_record(struct rune_values *values, rune_term *names, rune_term *items, uint32_t count,
-                             rune_term *ret_term, struct rune_eval_error *ret_error)
+bool rune_values_make_record(struct rune_values *values, rune_term *names, rune_term *items,
+                             uint32_t count, rune_term *ret_term, struct rune_eval_error *ret_error)
 {
     return spend(values, count, ret_error) &&
-           (rune_dict_record(values->dict, names, items, count, ret_term) == RUNE_OK || fail_limit(ret_error));
+           (rune_dict_record(values->dict, names, items, count, ret_term) == RUNE_OK ||
+            fail_limit(ret_error));
 }
 
 /* ---- like ---- */
 
-/* Greedy: after a failure the last wildcard takes one byte more. Bytes serve for code points, since no code point's
- * bytes begin within another's. */
-bool rune_values_like(struct rune_values *values, rune_term text, const uint8_t *pattern, size_t length,
-                      bool *ret_truth, struct rune_eval_error *ret_error)
+/* Greedy: after a failure the last wildcard takes one byte more. Bytes serve for code points, since
+ * no code point's bytes begin within another's. */
+bool rune_values_like(struct rune_values *values, rune_term text, const uint8_t *pattern,
+                      size_t length, bool *ret_truth, struct rune_eval_error *ret_error)
 {
     if (rune_term_kind(text) != RUNE_KIND_STRING) {
         return fail_type(ret_error, RUNE_TYPE_STRING, text);
@@ -273,8 +278,8 @@ static const uint32_t ext_bits[] = {[RUNE_EXT_DECIMAL] = RUNE_TYPE_DECIMAL,
                                     [RUNE_EXT_DURATION] = RUNE_TYPE_DURATION};
 
 /* The value of that kind, or NULL with a type error. */
-static const struct rune_ext *as_ext(const struct rune_values *values, rune_term term, enum rune_ext_kind kind,
-                                     struct rune_eval_error *ret_error)
+static const struct rune_ext *as_ext(const struct rune_values *values, rune_term term,
+                                     enum rune_ext_kind kind, struct rune_eval_error *ret_error)
 {
     if (rune_term_kind(term) == RUNE_KIND_EXT) {
         const struct rune_ext *ext = rune_values_ext(values, term);
@@ -294,8 +299,8 @@ static bool make_ext(struct rune_values *values, const struct rune_ext *ext, run
     return rune_dict_ext(values->dict, &copy, ret_term) == RUNE_OK || fail_limit(ret_error);
 }
 
-static bool construct(struct rune_values *values, enum rune_ext_kind kind, uint32_t function, rune_term text,
-                      rune_term *ret_term, struct rune_eval_error *ret_error)
+static bool construct(struct rune_values *values, enum rune_ext_kind kind, uint32_t function,
+                      rune_term text, rune_term *ret_term, struct rune_eval_error *ret_error)
 {
     struct rune_ext ext;
     if (rune_term_kind(text) != RUNE_KIND_STRING) {
@@ -312,11 +317,13 @@ static bool construct(struct rune_values *values, enum rune_ext_kind kind, uint3
     return make_ext(values, &ext, ret_term, ret_error);
 }
 
-static bool compare_decimals(const struct rune_values *values, uint32_t function, const rune_term *args,
-                             rune_term *ret_term, struct rune_eval_error *ret_error)
+static bool compare_decimals(const struct rune_values *values, uint32_t function,
+                             const rune_term *args, rune_term *ret_term,
+                             struct rune_eval_error *ret_error)
 {
     const struct rune_ext *a = as_ext(values, args[0], RUNE_EXT_DECIMAL, ret_error);
-    const struct rune_ext *b = a != NULL ? as_ext(values, args[1], RUNE_EXT_DECIMAL, ret_error) : NULL;
+    const struct rune_ext *b =
+        a != NULL ? as_ext(values, args[1], RUNE_EXT_DECIMAL, ret_error) : NULL;
     if (b == NULL) {
         return false;
     }
@@ -328,8 +335,8 @@ static bool compare_decimals(const struct rune_values *values, uint32_t function
     return true;
 }
 
-static bool test_ip(const struct rune_values *values, uint32_t function, const rune_term *args, rune_term *ret_term,
-                    struct rune_eval_error *ret_error)
+static bool test_ip(const struct rune_values *values, uint32_t function, const rune_term *args,
+                    rune_term *ret_term, struct rune_eval_error *ret_error)
 {
     const struct rune_ext *ip = as_ext(values, args[0], RUNE_EXT_IPADDR, ret_error);
     const struct rune_ext *range = NULL;
@@ -361,8 +368,8 @@ static bool test_ip(const struct rune_values *values, uint32_t function, const r
     return true;
 }
 
-static bool move_datetime(struct rune_values *values, uint32_t function, const rune_term *args, rune_term *ret_term,
-                          struct rune_eval_error *ret_error)
+static bool move_datetime(struct rune_values *values, uint32_t function, const rune_term *args,
+                          rune_term *ret_term, struct rune_eval_error *ret_error)
 {
     const struct rune_ext *datetime = as_ext(values, args[0], RUNE_EXT_DATETIME, ret_error);
     const struct rune_ext *other = NULL;
@@ -393,15 +400,15 @@ static bool move_datetime(struct rune_values *values, uint32_t function, const r
         rune_ext_to_time(datetime, &result);
     }
     if (!fits) {
-        *ret_error =
-            (struct rune_eval_error){RUNE_EVAL_EXTENSION, function, args[0], other != NULL ? args[1] : RUNE_TERM_NONE};
+        *ret_error = (struct rune_eval_error){RUNE_EVAL_EXTENSION, function, args[0],
+                                              other != NULL ? args[1] : RUNE_TERM_NONE};
         return false;
     }
     return make_ext(values, &result, ret_term, ret_error);
 }
 
-static bool convert_duration(struct rune_values *values, uint32_t function, rune_term arg, rune_term *ret_term,
-                             struct rune_eval_error *ret_error)
+static bool convert_duration(struct rune_values *values, uint32_t function, rune_term arg,
+                             rune_term *ret_term, struct rune_eval_error *ret_error)
 {
     const struct rune_ext *duration = as_ext(values, arg, RUNE_EXT_DURATION, ret_error);
     if (duration == NULL) {
@@ -415,8 +422,8 @@ static bool convert_duration(struct rune_values *values, uint32_t function, rune
     return make_long(values, duration->as.number / unit, ret_term, ret_error);
 }
 
-bool rune_values_call(struct rune_values *values, uint32_t function, const rune_term *args, rune_term *ret_term,
-                      struct rune_eval_error *ret_error)
+bool rune_values_call(struct rune_values *values, uint32_t function, const rune_term *args,
+                      rune_term *ret_term, struct rune_eval_error *ret_error)
 {
     switch ((enum rune_function)function) {
     case RUNE_FUNCTION_DECIMAL:

@@ -10,12 +10,13 @@
 
 enum rune_err rune_verify_fail(struct rune_diag *diag, const char *section, const char *what)
 {
-    rune_diag_report(diag, RUNE_ERROR, "RUNE-I0021", RUNE_SPAN_NONE, NULL, "the image is damaged: section %s: %s",
-                     section, what);
+    rune_diag_report(diag, RUNE_ERROR, "RUNE-I0021", RUNE_SPAN_NONE, NULL,
+                     "the image is damaged: section %s: %s", section, what);
     return RUNE_E_CORRUPT;
 }
 
-enum rune_err rune_verified_init(struct rune_verified *verified, const struct rune_store *store, struct rune_diag *diag)
+enum rune_err rune_verified_init(struct rune_verified *verified, const struct rune_store *store,
+                                 struct rune_diag *diag)
 {
     *verified = (struct rune_verified){.store = store, .diag = diag};
     size_t words = (size_t)store->terms.heap_count / 64 + 1;
@@ -58,9 +59,11 @@ static enum rune_err verify_manifest(const struct rune_verified *verified)
         !is_type_or_none(store, manifest->default_principal_type) ||
         !is_type_or_none(store, manifest->default_action_type) ||
         !is_type_or_none(store, manifest->default_resource_type)) {
-        return rune_verify_fail(verified->diag, "MANIFEST", "a field has a value that it cannot have");
+        return rune_verify_fail(verified->diag, "MANIFEST",
+                                "a field has a value that it cannot have");
     }
-    if (manifest->policy_count != store->policy_count || manifest->rule_count != store->rule_count ||
+    if (manifest->policy_count != store->policy_count ||
+        manifest->rule_count != store->rule_count ||
         manifest->entity_count > store->terms.entity_count) {
         return rune_verify_fail(verified->diag, "MANIFEST", "a count is not that of its section");
     }
@@ -87,7 +90,8 @@ static enum rune_err verify_annotations(const struct rune_verified *verified, ui
     for (uint32_t at = 0; at < store->annotation_count;) {
         uint32_t pairs = store->annotations[at];
         if (pairs > (store->annotation_count - at - 1) / 2 || (at == 0 && pairs != 0)) {
-            return rune_verify_fail(verified->diag, "ANNOTATION", "a run does not fit, or the first is not empty");
+            return rune_verify_fail(verified->diag, "ANNOTATION",
+                                    "a run does not fit, or the first is not empty");
         }
         rune_verify_set_bit(starts, at);
         for (uint32_t i = 1; i <= 2 * pairs; i++) {
@@ -108,7 +112,8 @@ static bool is_entity_or_none(const struct rune_store *store, rune_term term)
 }
 
 /* True if a text of that source is there, or nothing is claimed of a bundle without sources. */
-static bool is_place(const struct rune_store *store, uint32_t source, uint32_t offset, uint32_t length)
+static bool is_place(const struct rune_store *store, uint32_t source, uint32_t offset,
+                     uint32_t length)
 {
     if (store->source_count == 0) {
         return source == 0;
@@ -117,19 +122,23 @@ static bool is_place(const struct rune_store *store, uint32_t source, uint32_t o
            length <= store->sources[source].length - offset;
 }
 
-static enum rune_err verify_policy(const struct rune_verified *verified, const struct rune_image_policy *policy,
+static enum rune_err verify_policy(const struct rune_verified *verified,
+                                   const struct rune_image_policy *policy,
                                    const uint64_t *annotation_starts)
 {
     const struct rune_store *store = verified->store;
     const char *what = NULL;
-    if (!is_text(store, policy->id) || !is_text(store, policy->template_id) || policy->effect > RUNE_EFFECT_FORBID ||
-        !is_entity_or_none(store, policy->slot_principal) || !is_entity_or_none(store, policy->slot_resource)) {
-        return rune_verify_fail(verified->diag, "POLICY", "a field has a value that it cannot have");
+    if (!is_text(store, policy->id) || !is_text(store, policy->template_id) ||
+        policy->effect > RUNE_EFFECT_FORBID || !is_entity_or_none(store, policy->slot_principal) ||
+        !is_entity_or_none(store, policy->slot_resource)) {
+        return rune_verify_fail(verified->diag, "POLICY",
+                                "a field has a value that it cannot have");
     }
     if (!is_place(store, policy->source, policy->source_offset, policy->source_length)) {
         return rune_verify_fail(verified->diag, "POLICY", "a text lies outside its source");
     }
-    if (policy->annotations >= store->annotation_count || !rune_verify_bit(annotation_starts, policy->annotations)) {
+    if (policy->annotations >= store->annotation_count ||
+        !rune_verify_bit(annotation_starts, policy->annotations)) {
         return rune_verify_fail(verified->diag, "POLICY", "annotations do not exist");
     }
     if (!rune_verify_program(verified, policy, &what)) {
@@ -145,7 +154,8 @@ static enum rune_err verify_spans(const struct rune_verified *verified)
     uint32_t policy = 0;
     for (uint32_t i = 0; i < store->code_span_count; i++) {
         const struct rune_image_code_span *span = &store->code_spans[i];
-        if (span->code >= store->policy_code_count || (i > 0 && span->code <= store->code_spans[i - 1].code)) {
+        if (span->code >= store->policy_code_count ||
+            (i > 0 && span->code <= store->code_spans[i - 1].code)) {
             return rune_verify_fail(verified->diag, "CODE_SPAN", "spans do not ascend");
         }
         /* Programs lie one behind the other and fill the section. */
@@ -173,7 +183,8 @@ enum rune_err rune_verify_policies(struct rune_verified *verified)
     for (uint32_t i = 0; err == RUNE_OK && i < store->policy_count; i++) {
         const struct rune_image_policy *policy = &store->policies[i];
         if (policy->code != end || policy->code_length > store->policy_code_count - end) {
-            err = rune_verify_fail(verified->diag, "POLICY", "programs do not lie one behind the other");
+            err = rune_verify_fail(verified->diag, "POLICY",
+                                   "programs do not lie one behind the other");
             break;
         }
         end += policy->code_length;
@@ -199,7 +210,9 @@ enum rune_err rune_store_verify(const struct rune_store *store, struct rune_diag
     err = err == RUNE_OK ? rune_verify_entities(&verified) : err;
     err = err == RUNE_OK ? rune_verify_policies(&verified) : err;
     err = err == RUNE_OK ? rune_verify_index(&verified) : err;
-    err = err == RUNE_OK ? rune_schema_verify(store->schema, store->schema_count, &store->terms, diag) : err;
+    err = err == RUNE_OK
+              ? rune_schema_verify(store->schema, store->schema_count, &store->terms, diag)
+              : err;
     err = err == RUNE_OK ? rune_rules_verify(store, diag) : err;
     rune_verified_fini(&verified);
     return err;

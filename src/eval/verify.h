@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verify: deep verification of an image's sections: the parts of rune_store_verify (eval/store.h).
  *
- * INVARIANT: what is accepted can be evaluated with any request without one access out of bounds, and verification
- * itself costs O(bytes) whatever the bytes are. A part may rely on those above it. Allocates: one byte a set or record
- * and three bits a word of the heap. Does not verify that an image means what its bundle says: its hash and its builder
- * answer for that. Used by: eval/store's verification, fuzz targets. */
+ * INVARIANT: what is accepted can be evaluated with any request without one access out of bounds,
+ * and verification itself costs O(bytes) whatever the bytes are. A part may rely on those above it.
+ * Allocates: one byte a set or record and three bits a word of the heap. Does not verify that an
+ * image means what its bundle says: its hash and its builder answer for that. Used by: eval/store's
+ * verification, fuzz targets. */
 #pragma once
 
 #include <stdbool.h>
@@ -24,14 +25,16 @@ struct rune_verified {
     uint64_t *records;     /* record runs */
     uint64_t *shapes;      /* their shapes */
     uint64_t *entity_sets; /* set runs of entities only */
-    uint64_t work_left;    /* LIMIT: words of runs that may still be looked at: runs may overlap in a damaged heap */
+    /* LIMIT: words of runs that may still be looked at: runs may overlap in a damaged heap */
+    uint64_t work_left;
     struct rune_diag *diag;
 };
 
 /* Reports and returns RUNE_E_CORRUPT. */
 enum rune_err rune_verify_fail(struct rune_diag *diag, const char *section, const char *what);
 
-RUNE_MUST_USE enum rune_err rune_verified_init(struct rune_verified *verified, const struct rune_store *store,
+RUNE_MUST_USE enum rune_err rune_verified_init(struct rune_verified *verified,
+                                               const struct rune_store *store,
                                                struct rune_diag *diag);
 void rune_verified_fini(struct rune_verified *verified);
 
@@ -45,8 +48,8 @@ RUNE_MUST_USE enum rune_err rune_verify_policies(struct rune_verified *verified)
 RUNE_MUST_USE enum rune_err rune_verify_index(struct rune_verified *verified);
 
 /* One program; the words lie in POLICY_CODE. Tells why not in *ret_what (static). */
-bool rune_verify_program(const struct rune_verified *verified, const struct rune_image_policy *policy,
-                         const char **ret_what);
+bool rune_verify_program(const struct rune_verified *verified,
+                         const struct rune_image_policy *policy, const char **ret_what);
 
 /* True if `term` is a value of the image: NONE is none. */
 static inline bool rune_verify_is_term(const struct rune_terms *terms, rune_term term)
@@ -59,13 +62,16 @@ static inline bool rune_verify_is_term(const struct rune_terms *terms, rune_term
                                 terms->record_count,
                                 terms->ext_count,
                                 terms->float_count};
-    return rune_term_is_inline(term) || (rune_term_space(term) == RUNE_SPACE_IMAGE && term != RUNE_TERM_NONE &&
-                                         rune_term_index(term) < counts[rune_term_kind(term)]);
+    return rune_term_is_inline(term) ||
+           (rune_term_space(term) == RUNE_SPACE_IMAGE && term != RUNE_TERM_NONE &&
+            rune_term_index(term) < counts[rune_term_kind(term)]);
 }
 
-static inline bool rune_verify_is_kind(const struct rune_terms *terms, rune_term term, enum rune_kind kind)
+static inline bool rune_verify_is_kind(const struct rune_terms *terms, rune_term term,
+                                       enum rune_kind kind)
 {
-    return !rune_term_is_inline(term) && rune_term_kind(term) == kind && rune_verify_is_term(terms, term);
+    return !rune_term_is_inline(term) && rune_term_kind(term) == kind &&
+           rune_verify_is_term(terms, term);
 }
 
 static inline bool rune_verify_bit(const uint64_t *bitmap, uint32_t at)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Programs: one walk from the first word. Jumps go forward to where an instruction begins; since the walk has not been
- * there yet when it sees the jump, targets wait in a bitmap and are crossed off when the walk arrives. The last
- * instruction must end the program, so nothing falls off. */
+/* Programs: one walk from the first word. Jumps go forward to where an instruction begins; since
+ * the walk has not been there yet when it sees the jump, targets wait in a bitmap and are crossed
+ * off when the walk arrives. The last instruction must end the program, so nothing falls off. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -41,7 +41,9 @@ static bool verify_jump(struct walk *walk, uint32_t at, uint32_t target)
 static bool verify_registers(struct walk *walk, uint32_t first, uint32_t count)
 {
     uint32_t registers = walk->policy->max_stack;
-    return first < registers && count <= registers - first ? true : refuse(walk, "a register does not exist");
+    return first < registers && count <= registers - first
+               ? true
+               : refuse(walk, "a register does not exist");
 }
 
 /* A constant of the kinds that an operand takes. */
@@ -60,7 +62,8 @@ static bool verify_constant(struct walk *walk, char operand, rune_term term)
         break;
     case 'e':
         ok = rune_verify_is_kind(terms, term, RUNE_KIND_ENTITY) ||
-             (is_set && rune_verify_bit(walk->verified->entity_sets, terms->sets[rune_term_index(term)]));
+             (is_set &&
+              rune_verify_bit(walk->verified->entity_sets, terms->sets[rune_term_index(term)]));
         break;
     case 'w':
         ok = is_set;
@@ -77,8 +80,8 @@ static bool verify_constant(struct walk *walk, char operand, rune_term term)
     return ok ? true : refuse(walk, "a constant is not of the kind that its instruction takes");
 }
 
-/* Instructions that take a row of registers, and what they do to them: SET sorts its row, which the variables must not
- * be part of. */
+/* Instructions that take a row of registers, and what they do to them: SET sorts its row, which the
+ * variables must not be part of. */
 static bool verify_rows(struct walk *walk, enum rune_op op, const uint32_t *words)
 {
     if (op == RUNE_OP_SET) {
@@ -105,8 +108,9 @@ static bool verify_operands(struct walk *walk, uint32_t at, enum rune_op op)
         bool ok = true;
         switch (*operand) {
         case 'D':
-            ok = rune_op_a(words[0]) >= RUNE_POLICY_VARIABLES ? verify_registers(walk, rune_op_a(words[0]), 1)
-                                                              : refuse(walk, "a variable would be written");
+            ok = rune_op_a(words[0]) >= RUNE_POLICY_VARIABLES
+                     ? verify_registers(walk, rune_op_a(words[0]), 1)
+                     : refuse(walk, "a variable would be written");
             break;
         case 'J':
             ok = verify_jump(walk, at, rune_op_a(words[0]));
@@ -115,7 +119,8 @@ static bool verify_operands(struct walk *walk, uint32_t at, enum rune_op op)
             ok = verify_registers(walk, words[place++], 1);
             break;
         case 'f':
-            ok = words[place++] < RUNE_FUNCTION_COUNT ? true : refuse(walk, "a function does not exist");
+            ok = words[place++] < RUNE_FUNCTION_COUNT ? true
+                                                      : refuse(walk, "a function does not exist");
             break;
         case 'n':
             place++;
@@ -168,13 +173,14 @@ static bool verify_words(struct walk *walk)
     return walk->waiting == 0 ? true : refuse(walk, "a jump goes into an instruction");
 }
 
-bool rune_verify_program(const struct rune_verified *verified, const struct rune_image_policy *policy,
-                         const char **ret_what)
+bool rune_verify_program(const struct rune_verified *verified,
+                         const struct rune_image_policy *policy, const char **ret_what)
 {
     uint64_t small[SMALL_WORDS / 64] = {0};
     struct walk walk = {.verified = verified, .policy = policy, .targets = small};
     walk.code = verified->store->policy_code + policy->code;
-    if (policy->code_length > RUNE_POLICY_MAX_CODE || policy->max_stack > RUNE_POLICY_MAX_REGISTERS ||
+    if (policy->code_length > RUNE_POLICY_MAX_CODE ||
+        policy->max_stack > RUNE_POLICY_MAX_REGISTERS ||
         policy->max_stack < RUNE_POLICY_VARIABLES) {
         *ret_what = "a program is too long or has a wrong number of registers";
         return false;

@@ -25,7 +25,8 @@ static bool is_key(const struct rune_terms *terms, const struct rune_image_index
         return rune_verify_is_kind(terms, slot->a, RUNE_KIND_ENTITY) &&
                is_term_or_none(terms, slot->b, RUNE_KIND_ENTITY) && slot->c <= slot->count;
     case RUNE_SCOPE_KEY_SCOPE:
-        return is_term_or_none(terms, slot->a, RUNE_KIND_ENTITY) && is_term_or_none(terms, slot->b, RUNE_KIND_STRING) &&
+        return is_term_or_none(terms, slot->a, RUNE_KIND_ENTITY) &&
+               is_term_or_none(terms, slot->b, RUNE_KIND_STRING) &&
                is_term_or_none(terms, slot->c, RUNE_KIND_STRING);
     default:
         return false;
@@ -48,13 +49,16 @@ static enum rune_err verify_slots(const struct rune_verified *verified)
             return rune_verify_fail(verified->diag, SECTION, "a slot has no such key or run");
         }
     }
-    if (store->policy_index_slots != 0 && (!has_empty || !is_power_of_two(store->policy_index_slots))) {
-        return rune_verify_fail(verified->diag, SECTION, "it has no empty slot, or a wrong number of slots");
+    if (store->policy_index_slots != 0 &&
+        (!has_empty || !is_power_of_two(store->policy_index_slots))) {
+        return rune_verify_fail(verified->diag, SECTION,
+                                "it has no empty slot, or a wrong number of slots");
     }
     return RUNE_OK;
 }
 
-/* Each policy that could ever match is filed: a forbid that is not found would be one that does not exist. */
+/* Each policy that could ever match is filed: a forbid that is not found would be one that does not
+ * exist. */
 static enum rune_err verify_list(const struct rune_verified *verified, uint64_t *filed)
 {
     const struct rune_store *store = verified->store;
@@ -66,7 +70,8 @@ static enum rune_err verify_list(const struct rune_verified *verified, uint64_t 
     }
     for (uint32_t i = 0; i < store->policy_count; i++) {
         const struct rune_image_policy *policy = &store->policies[i];
-        if (!rune_verify_bit(filed, i) && rune_op_of(store->policy_code[policy->code]) != RUNE_OP_NO_MATCH) {
+        if (!rune_verify_bit(filed, i) &&
+            rune_op_of(store->policy_code[policy->code]) != RUNE_OP_NO_MATCH) {
             return rune_verify_fail(verified->diag, "POLICY_LIST", "a policy is not in the index");
         }
     }
@@ -74,7 +79,8 @@ static enum rune_err verify_list(const struct rune_verified *verified, uint64_t 
 }
 
 /* A list [n, entities...]; returns the word behind it, 0 if it is none. */
-static uint32_t verify_entity_list(const struct rune_store *store, const uint32_t *words, uint32_t at, uint32_t end)
+static uint32_t verify_entity_list(const struct rune_store *store, const uint32_t *words,
+                                   uint32_t at, uint32_t end)
 {
     if (at >= end || words[at] > end - at - 1) {
         return 0;
@@ -87,8 +93,8 @@ static uint32_t verify_entity_list(const struct rune_store *store, const uint32_
     return at + 1 + words[at];
 }
 
-static enum rune_err verify_map(const struct rune_verified *verified, const uint32_t *map, uint32_t slots,
-                                uint32_t list_words)
+static enum rune_err verify_map(const struct rune_verified *verified, const uint32_t *map,
+                                uint32_t slots, uint32_t list_words)
 {
     const uint32_t *lists = map + 2 * (size_t)slots;
     bool has_empty = slots == 0;
@@ -100,13 +106,15 @@ static enum rune_err verify_map(const struct rune_verified *verified, const uint
         }
         uint32_t first = map[2 * (size_t)i + 1];
         uint32_t second = verify_entity_list(verified->store, lists, first, list_words);
-        uint32_t end = second == 0 ? 0 : verify_entity_list(verified->store, lists, second, list_words);
+        uint32_t end =
+            second == 0 ? 0 : verify_entity_list(verified->store, lists, second, list_words);
         work += end == 0 ? 0 : end - first;
         if (end == 0 || work > 2 * (uint64_t)list_words) {
             return rune_verify_fail(verified->diag, SCOPES, "a list of keys does not fit");
         }
     }
-    return has_empty ? RUNE_OK : rune_verify_fail(verified->diag, SCOPES, "the map has no empty slot");
+    return has_empty ? RUNE_OK
+                     : rune_verify_fail(verified->diag, SCOPES, "the map has no empty slot");
 }
 
 static enum rune_err verify_scopes(const struct rune_verified *verified)
@@ -115,19 +123,25 @@ static enum rune_err verify_scopes(const struct rune_verified *verified)
     const uint32_t *words = store->ancestor_scopes;
     uint64_t count = store->ancestor_scope_count;
     if (count == 0) {
-        return store->policy_list_count == 0 ? RUNE_OK : rune_verify_fail(verified->diag, SCOPES, "there is nothing");
+        return store->policy_list_count == 0
+                   ? RUNE_OK
+                   : rune_verify_fail(verified->diag, SCOPES, "there is nothing");
     }
-    if (count < RUNE_POLICY_INDEX_HEADER || (words[0] & ~(uint32_t)RUNE_POLICY_INDEX_ALL_FLAGS) != 0 ||
+    if (count < RUNE_POLICY_INDEX_HEADER ||
+        (words[0] & ~(uint32_t)RUNE_POLICY_INDEX_ALL_FLAGS) != 0 ||
         (words[2] != 0 && !is_power_of_two(words[2])) ||
-        count != RUNE_POLICY_INDEX_HEADER + 2 * (uint64_t)words[1] + 2 * (uint64_t)words[2] + words[3]) {
+        count !=
+            RUNE_POLICY_INDEX_HEADER + 2 * (uint64_t)words[1] + 2 * (uint64_t)words[2] + words[3]) {
         return rune_verify_fail(verified->diag, SCOPES, "its parts do not fit");
     }
-    bool has_in = (words[0] & (RUNE_POLICY_INDEX_PRINCIPAL_IN | RUNE_POLICY_INDEX_RESOURCE_IN)) != 0;
+    bool has_in =
+        (words[0] & (RUNE_POLICY_INDEX_PRINCIPAL_IN | RUNE_POLICY_INDEX_RESOURCE_IN)) != 0;
     if ((words[0] != 0 && store->policy_index_slots == 0) ||
         (has_in && (uint64_t)words[1] * 32 < store->terms.entity_count)) {
         return rune_verify_fail(verified->diag, SCOPES, "a flag is set for what is not there");
     }
-    return verify_map(verified, words + RUNE_POLICY_INDEX_HEADER + 2 * (size_t)words[1], words[2], words[3]);
+    return verify_map(verified, words + RUNE_POLICY_INDEX_HEADER + 2 * (size_t)words[1], words[2],
+                      words[3]);
 }
 
 enum rune_err rune_verify_index(struct rune_verified *verified)

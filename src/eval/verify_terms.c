@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The dictionary. Runs of sets and records ascend with their indexes and do not overlap, and a container's run comes after
- * those of what it contains, so one walk in heap order verifies all and knows each one's depth. */
+/* The dictionary. Runs of sets and records ascend with their indexes and do not overlap, and a
+ * container's run comes after those of what it contains, so one walk in heap order verifies all and
+ * knows each one's depth. */
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/utf8.h"
 #include "eval/verify.h"
 
-/* Average slots between a value and its home. An honest index has about one; a damaged one could make searches long. */
+/* Average slots between a value and its home. An honest index has about one; a damaged one could
+ * make searches long. */
 #define MAX_MEAN_DISTANCE 16u
 
 static const char SECTION_HEAP[] = "HEAP";
@@ -16,7 +18,8 @@ static const char SECTION_HEAP[] = "HEAP";
 
 static enum rune_err verify_strings(const struct rune_terms *terms, struct rune_diag *diag)
 {
-    if (terms->string_count == 0 || terms->string_offsets[0] != 0 || terms->string_offsets[1] != 0) {
+    if (terms->string_count == 0 || terms->string_offsets[0] != 0 ||
+        terms->string_offsets[1] != 0) {
         return rune_verify_fail(diag, "STRING_OFFSET", "string 0 is not the empty string");
     }
     uint32_t end = terms->string_offsets[terms->string_count];
@@ -81,8 +84,10 @@ static enum rune_err verify_shape(struct rune_verified *verified, uint32_t offse
         return rune_verify_fail(verified->diag, SECTION_HEAP, "a shape does not fit");
     }
     for (uint32_t i = 1; i <= shape[0]; i++) {
-        if (!rune_verify_is_kind(terms, shape[i], RUNE_KIND_STRING) || (i > 1 && shape[i] <= shape[i - 1])) {
-            return rune_verify_fail(verified->diag, SECTION_HEAP, "the names of a shape do not ascend");
+        if (!rune_verify_is_kind(terms, shape[i], RUNE_KIND_STRING) ||
+            (i > 1 && shape[i] <= shape[i - 1])) {
+            return rune_verify_fail(verified->diag, SECTION_HEAP,
+                                    "the names of a shape do not ascend");
         }
     }
     rune_verify_set_bit(verified->shapes, offset);
@@ -90,7 +95,8 @@ static enum rune_err verify_shape(struct rune_verified *verified, uint32_t offse
 }
 
 /* A record run's values must be values; those with runs of their own must come before `limit`. */
-static enum rune_err verify_record_run(struct rune_verified *verified, uint32_t offset, uint32_t *ret_count)
+static enum rune_err verify_record_run(struct rune_verified *verified, uint32_t offset,
+                                       uint32_t *ret_count)
 {
     const struct rune_terms *terms = &verified->store->terms;
     if (offset >= terms->heap_count) {
@@ -107,7 +113,8 @@ static enum rune_err verify_record_run(struct rune_verified *verified, uint32_t 
     }
     for (uint32_t i = 1; i <= count; i++) {
         if (!rune_verify_is_term(terms, run[i])) {
-            return rune_verify_fail(verified->diag, SECTION_HEAP, "a record holds what is no value");
+            return rune_verify_fail(verified->diag, SECTION_HEAP,
+                                    "a record holds what is no value");
         }
     }
     rune_verify_set_bit(verified->records, offset);
@@ -125,7 +132,8 @@ static enum rune_err verify_set_run(struct rune_verified *verified, uint32_t off
     bool only_entities = true;
     for (uint32_t i = 1; i <= run[0]; i++) {
         if (!rune_verify_is_term(terms, run[i]) || (i > 1 && run[i] <= run[i - 1])) {
-            return rune_verify_fail(verified->diag, SECTION_HEAP, "the elements of a set do not ascend");
+            return rune_verify_fail(verified->diag, SECTION_HEAP,
+                                    "the elements of a set do not ascend");
         }
         only_entities = only_entities && rune_verify_is_kind(terms, run[i], RUNE_KIND_ENTITY);
     }
@@ -135,9 +143,10 @@ static enum rune_err verify_set_run(struct rune_verified *verified, uint32_t off
     return RUNE_OK;
 }
 
-/* Depth of a run's items, one deeper than the deepest; 0 where one has its run at `offset` or behind. */
-static uint32_t depth_of(const struct rune_terms *terms, uint32_t offset, uint32_t count, const uint8_t *set_depths,
-                         const uint8_t *record_depths)
+/* Depth of a run's items, one deeper than the deepest; 0 where one has its run at `offset` or
+ * behind. */
+static uint32_t depth_of(const struct rune_terms *terms, uint32_t offset, uint32_t count,
+                         const uint8_t *set_depths, const uint8_t *record_depths)
 {
     uint32_t depth = 1;
     for (uint32_t i = 1; i <= count; i++) {
@@ -161,31 +170,35 @@ static uint32_t depth_of(const struct rune_terms *terms, uint32_t offset, uint32
 }
 
 static enum rune_err verify_depth(struct rune_verified *verified, uint32_t offset, uint32_t count,
-                                  const uint8_t *set_depths, const uint8_t *record_depths, uint8_t *ret_depth)
+                                  const uint8_t *set_depths, const uint8_t *record_depths,
+                                  uint8_t *ret_depth)
 {
     uint32_t depth = depth_of(&verified->store->terms, offset, count, set_depths, record_depths);
     if (depth == 0 || depth > RUNE_VALUE_MAX_DEPTH) {
-        return rune_verify_fail(verified->diag, SECTION_HEAP, "a value is nested too deep or in itself");
+        return rune_verify_fail(verified->diag, SECTION_HEAP,
+                                "a value is nested too deep or in itself");
     }
     *ret_depth = (uint8_t)depth;
     return RUNE_OK;
 }
 
 /* Sets and records in the order of their runs. `depths` has room for all. */
-static enum rune_err verify_runs(struct rune_verified *verified, uint8_t *set_depths, uint8_t *record_depths)
+static enum rune_err verify_runs(struct rune_verified *verified, uint8_t *set_depths,
+                                 uint8_t *record_depths)
 {
     const struct rune_terms *terms = &verified->store->terms;
     uint32_t end = 2; /* behind the runs of the empty set and the empty record */
     uint32_t set = 1, record = 1, count = 0;
     set_depths[0] = record_depths[0] = 1;
     while (set < terms->set_count || record < terms->record_count) {
-        bool is_set =
-            record == terms->record_count || (set < terms->set_count && terms->sets[set] < terms->records[record]);
+        bool is_set = record == terms->record_count ||
+                      (set < terms->set_count && terms->sets[set] < terms->records[record]);
         uint32_t offset = is_set ? terms->sets[set] : terms->records[record];
         if (offset < end) {
             return rune_verify_fail(verified->diag, SECTION_HEAP, "runs overlap or do not ascend");
         }
-        enum rune_err err = is_set ? verify_set_run(verified, offset) : verify_record_run(verified, offset, &count);
+        enum rune_err err =
+            is_set ? verify_set_run(verified, offset) : verify_record_run(verified, offset, &count);
         if (err == RUNE_OK) {
             count = is_set ? terms->heap[offset] : count;
             err = verify_depth(verified, offset, count, set_depths, record_depths,
@@ -195,7 +208,8 @@ static enum rune_err verify_runs(struct rune_verified *verified, uint8_t *set_de
             return err;
         }
         if (count == 0) {
-            return rune_verify_fail(verified->diag, SECTION_HEAP, "a set or record is empty in a second place");
+            return rune_verify_fail(verified->diag, SECTION_HEAP,
+                                    "a set or record is empty in a second place");
         }
         end = offset + 1 + count;
         set += is_set;
@@ -207,9 +221,11 @@ static enum rune_err verify_runs(struct rune_verified *verified, uint8_t *set_de
 static enum rune_err verify_heap(struct rune_verified *verified)
 {
     const struct rune_terms *terms = &verified->store->terms;
-    if (terms->heap_count < 2 || terms->heap[0] != 0 || terms->heap[1] != 0 || terms->set_count == 0 ||
-        terms->sets[0] != 0 || terms->record_count == 0 || terms->records[0] != 1) {
-        return rune_verify_fail(verified->diag, SECTION_HEAP, "it does not begin with the empty values");
+    if (terms->heap_count < 2 || terms->heap[0] != 0 || terms->heap[1] != 0 ||
+        terms->set_count == 0 || terms->sets[0] != 0 || terms->record_count == 0 ||
+        terms->records[0] != 1) {
+        return rune_verify_fail(verified->diag, SECTION_HEAP,
+                                "it does not begin with the empty values");
     }
     rune_verify_set_bit(verified->shapes, 0);
     rune_verify_set_bit(verified->records, 1);
@@ -241,7 +257,8 @@ static rune_term find_again(const struct rune_terms *terms, rune_term term)
         return rune_terms_find_set(terms, run + 1, run[0]);
     case RUNE_KIND_RECORD:
         run = terms->heap + terms->records[index];
-        return rune_terms_find_record(terms, terms->heap + run[0] + 1, run + 1, terms->heap[run[0]]);
+        return rune_terms_find_record(terms, terms->heap + run[0] + 1, run + 1,
+                                      terms->heap[run[0]]);
     case RUNE_KIND_EXT:
         return rune_terms_find_ext(terms, &terms->exts[index]);
     case RUNE_KIND_FLOAT:
@@ -252,8 +269,10 @@ static rune_term find_again(const struct rune_terms *terms, rune_term term)
     return RUNE_TERM_NONE;
 }
 
-/* Every slot names a value and lies near its home; one slot at least is empty, so that searches end. */
-static enum rune_err verify_slots(const struct rune_terms *terms, uint64_t *ret_used, struct rune_diag *diag)
+/* Every slot names a value and lies near its home; one slot at least is empty, so that searches
+ * end. */
+static enum rune_err verify_slots(const struct rune_terms *terms, uint64_t *ret_used,
+                                  struct rune_diag *diag)
 {
     uint64_t used = 0;
     uint64_t distance = 0;
@@ -295,7 +314,8 @@ static enum rune_err verify_index(const struct rune_terms *terms, struct rune_di
         for (uint32_t i = 0; i < counts[kind]; i++) {
             rune_term term = rune_term_make(RUNE_SPACE_IMAGE, (enum rune_kind)kind, i);
             if (find_again(terms, term) != term) {
-                return rune_verify_fail(diag, "DICTIONARY_INDEX", "a value is not found, or is there twice");
+                return rune_verify_fail(diag, "DICTIONARY_INDEX",
+                                        "a value is not found, or is there twice");
             }
         }
     }
@@ -307,11 +327,13 @@ static enum rune_err verify_index(const struct rune_terms *terms, struct rune_di
 
 static enum rune_err verify_counts(const struct rune_terms *terms, struct rune_diag *diag)
 {
-    const uint32_t counts[] = {terms->string_count, terms->entity_count, terms->long_count, terms->set_count,
-                               terms->record_count, terms->ext_count,    terms->float_count};
+    const uint32_t counts[] = {terms->string_count, terms->entity_count, terms->long_count,
+                               terms->set_count,    terms->record_count, terms->ext_count,
+                               terms->float_count};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         if (counts[i] > RUNE_TERM_INDEX_MAX) {
-            return rune_verify_fail(diag, "STRING_OFFSET", "there are more values of a kind than terms");
+            return rune_verify_fail(diag, "STRING_OFFSET",
+                                    "there are more values of a kind than terms");
         }
     }
     return RUNE_OK;

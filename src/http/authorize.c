@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* authorize: POST /v1/authorize and /v1/authorize/batch. The decision itself is the engine's: bytes in, bytes out.
+/* authorize: POST /v1/authorize and /v1/authorize/batch. The decision itself is the engine's: bytes
+ * in, bytes out.
  *
- * INVARIANT: one decision (one batch) lies between one enter and one leave of the view, and between the two nothing
- * but the engine runs. */
+ * INVARIANT: one decision (one batch) lies between one enter and one leave of the view, and between
+ * the two nothing but the engine runs. */
 #include <string.h>
 #include <time.h>
 
@@ -14,8 +15,9 @@
 
 #define SAMPLE_EVERY 64u /* requests whose time is taken: one in so many */
 
-typedef void (*decide_fn)(struct rune_decider *decider, const struct rune_image *image, uint64_t generation,
-                          struct rune_str body, enum rune_answer_detail detail, struct rune_answer *ret_answer);
+typedef void (*decide_fn)(struct rune_decider *decider, const struct rune_image *image,
+                          uint64_t generation, struct rune_str body, enum rune_answer_detail detail,
+                          struct rune_answer *ret_answer);
 
 /* "application/json", whatever parameters follow; or nothing at all. */
 static bool is_json_type(const h2o_req_t *req)
@@ -38,8 +40,9 @@ static bool is_json_type(const h2o_req_t *req)
 static bool refuse(struct rune_http_loop *loop, h2o_req_t *req)
 {
     if (!is_json_type(req)) {
-        rune_http_respond_error(loop, req, 415, "unsupported_media_type",
-                                "the body must be application/json; with curl: --json instead of -d");
+        rune_http_respond_error(
+            loop, req, 415, "unsupported_media_type",
+            "the body must be application/json; with curl: --json instead of -d");
         return true;
     }
     if (req->entity.len > loop->limits->max_body_bytes) {
@@ -109,9 +112,11 @@ static void count(struct rune_counters *counters, const struct rune_answer *answ
     }
 }
 
-static void observe(struct rune_http_loop *loop, uint64_t began_ns, const struct rune_decision_stats *stats)
+static void observe(struct rune_http_loop *loop, uint64_t began_ns,
+                    const struct rune_decision_stats *stats)
 {
-    rune_histogram_observe(loop->counters, RUNE_HISTOGRAM_AUTHORIZATION_LATENCY, now_ns() - began_ns);
+    rune_histogram_observe(loop->counters, RUNE_HISTOGRAM_AUTHORIZATION_LATENCY,
+                           now_ns() - began_ns);
     if (stats->policies_evaluated != 0) {
         rune_histogram_observe(loop->counters, RUNE_HISTOGRAM_CEDAR_LATENCY, stats->policies_ns);
     }
@@ -125,7 +130,8 @@ static void answer_decision(struct rune_http_loop *loop, h2o_req_t *req, decide_
     if (refuse(loop, req)) {
         return;
     }
-    enum rune_answer_detail detail = rune_http_query_has(req, "debug", "true") ? RUNE_ANSWER_DEBUG : RUNE_ANSWER_PLAIN;
+    enum rune_answer_detail detail =
+        rune_http_query_has(req, "debug", "true") ? RUNE_ANSWER_DEBUG : RUNE_ANSWER_PLAIN;
     struct rune_str request = {req->entity.base != NULL ? req->entity.base : "", req->entity.len};
     struct rune_answer answer;
     char image[RUNE_HTTP_IMAGE_DIGITS];
@@ -153,7 +159,8 @@ static void answer_decision(struct rune_http_loop *loop, h2o_req_t *req, decide_
             observe(loop, began_ns, &answer.stats);
         }
         rune_http_respond(loop, req,
-                          &(struct rune_http_response){.status = answer.status, .image = image, .body = answer.body});
+                          &(struct rune_http_response){
+                              .status = answer.status, .image = image, .body = answer.body});
     }
     if (sampled) {
         rune_decider_set_timing(loop->decider, false);

@@ -72,7 +72,8 @@ static int close_if_idle(h2o_req_t *req, void *data)
 {
     (void)data;
     if (is_idle_http1(req)) {
-        /* The library closes a connection that it reads the end of; before that it answers what it has read. */
+        /* The library closes a connection that it reads the end of; before that it answers what it
+         * has read. */
         shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RD);
     }
     return 0;

@@ -14,15 +14,16 @@
 #define HEX_BYTES 32
 
 /* Sends what was put together and gives the buffer back. */
-static void respond_buf(struct rune_http_loop *loop, h2o_req_t *req, int status, const char *content_type,
-                        struct rune_buf *buf)
+static void respond_buf(struct rune_http_loop *loop, h2o_req_t *req, int status,
+                        const char *content_type, struct rune_buf *buf)
 {
     if (buf->failed) {
         rune_http_respond_error(loop, req, 503, "no_memory", rune_err_text(RUNE_E_NOMEM));
     } else {
         rune_http_respond(loop, req,
-                          &(struct rune_http_response){
-                              .status = status, .content_type = content_type, .body = {buf->data, buf->length}});
+                          &(struct rune_http_response){.status = status,
+                                                       .content_type = content_type,
+                                                       .body = {buf->data, buf->length}});
     }
     rune_buf_fini(buf);
 }
@@ -66,11 +67,12 @@ static void put_workers(struct rune_buf *out, const struct rune_control_map *con
     rune_buf_append_cstr(out, ",\"workers\":[");
     for (uint32_t i = 0; i < rune_control_get(control)->worker_count; i++) {
         const struct rune_control_slot *slot = rune_control_slot_get(control, i);
-        rune_buf_printf(out, "%s{\"pid\":%d,\"generation\":%" PRIu64 ",\"ready\":%s,\"restarts\":%" PRIu32 "}",
-                        i == 0 ? "" : ",", atomic_load_explicit(&slot->pid, memory_order_relaxed),
-                        rune_control_slot_generation(slot),
-                        atomic_load_explicit(&slot->ready, memory_order_acquire) != 0 ? "true" : "false",
-                        atomic_load_explicit(&slot->restarts, memory_order_relaxed));
+        rune_buf_printf(
+            out, "%s{\"pid\":%d,\"generation\":%" PRIu64 ",\"ready\":%s,\"restarts\":%" PRIu32 "}",
+            i == 0 ? "" : ",", atomic_load_explicit(&slot->pid, memory_order_relaxed),
+            rune_control_slot_generation(slot),
+            atomic_load_explicit(&slot->ready, memory_order_acquire) != 0 ? "true" : "false",
+            atomic_load_explicit(&slot->restarts, memory_order_relaxed));
     }
     rune_buf_append_char(out, ']');
 }
@@ -81,7 +83,8 @@ static void put_last_reload(struct rune_buf *out, const struct rune_control_stat
     static const char *const results[] = {
         [RUNE_RELOAD_NONE] = "none", [RUNE_RELOAD_OK] = "ok", [RUNE_RELOAD_FAILED] = "failed"};
     rune_buf_printf(out, ",\"lastReload\":{\"result\":\"%s\"",
-                    state->reload_result <= RUNE_RELOAD_FAILED ? results[state->reload_result] : "?");
+                    state->reload_result <= RUNE_RELOAD_FAILED ? results[state->reload_result]
+                                                               : "?");
     if (state->reload_at_ms != 0) {
         rune_buf_append_cstr(out, ",\"at\":");
         put_time(out, state->reload_at_ms);
@@ -116,13 +119,15 @@ static void put_state(struct rune_buf *out, const struct rune_control_state *sta
     rune_buf_append_cstr(out, ",\"version\":");
     put_text(out, state->bundle_version, sizeof(state->bundle_version));
     rune_buf_printf(out,
-                    "},\"policies\":%" PRIu32 ",\"rules\":%" PRIu32 ",\"entities\":%" PRIu32 ",\"facts\":%" PRIu64
-                    ",\"phase\":\"%s\"",
-                    state->policies, state->rules, state->entities, state->base_facts + state->derived_facts,
+                    "},\"policies\":%" PRIu32 ",\"rules\":%" PRIu32 ",\"entities\":%" PRIu32
+                    ",\"facts\":%" PRIu64 ",\"phase\":\"%s\"",
+                    state->policies, state->rules, state->entities,
+                    state->base_facts + state->derived_facts,
                     state->phase <= RUNE_PHASE_PUBLISHING ? phases[state->phase] : "?");
 }
 
-static void respond_config(struct rune_http_loop *loop, h2o_req_t *req, const struct rune_reply *reply,
+static void respond_config(struct rune_http_loop *loop, h2o_req_t *req,
+                           const struct rune_reply *reply,
                            const struct rune_diagnostics *diagnostics)
 {
     struct rune_control_state state;
@@ -201,7 +206,8 @@ static void put_built(struct rune_buf *out, const struct rune_reply *reply)
     rune_buf_append_cstr(out, ",\"image\":\"");
     put_hex(out, reply->image_sha256);
     rune_buf_printf(out,
-                    "\",\"imageBytes\":%" PRIu64 ",\"policies\":%" PRIu32 ",\"rules\":%" PRIu32 ",\"facts\":%" PRIu64,
+                    "\",\"imageBytes\":%" PRIu64 ",\"policies\":%" PRIu32 ",\"rules\":%" PRIu32
+                    ",\"facts\":%" PRIu64,
                     reply->image_bytes, reply->policies, reply->rules, reply->facts);
 }
 
@@ -216,12 +222,14 @@ static void put_error(struct rune_buf *out, const struct rune_reply *reply)
     rune_buf_append_char(out, '}');
 }
 
-static void respond_built(struct rune_http_loop *loop, h2o_req_t *req, const struct rune_reply *reply,
+static void respond_built(struct rune_http_loop *loop, h2o_req_t *req,
+                          const struct rune_reply *reply,
                           const struct rune_diagnostics *diagnostics)
 {
     struct rune_buf buf = RUNE_BUF_INIT;
     if (reply == NULL) {
-        rune_http_respond_error(loop, req, 503, "supervisor_gone", "the supervisor does not answer");
+        rune_http_respond_error(loop, req, 503, "supervisor_gone",
+                                "the supervisor does not answer");
         return;
     }
     bool done = reply->err == RUNE_OK;
@@ -233,9 +241,12 @@ static void respond_built(struct rune_http_loop *loop, h2o_req_t *req, const str
     } else {
         put_error(&buf, reply);
     }
-    rune_buf_printf(&buf, ",\"durationMs\":%.3f,\"errors\":%" PRIu32 ",\"warnings\":%" PRIu32 ",\"diagnostics\":",
+    rune_buf_printf(&buf,
+                    ",\"durationMs\":%.3f,\"errors\":%" PRIu32 ",\"warnings\":%" PRIu32
+                    ",\"diagnostics\":",
                     (double)reply->duration_ns / 1e6, reply->errors, reply->warnings);
-    rune_buf_append_cstr(&buf, diagnostics != NULL && diagnostics->json[0] == '[' ? diagnostics->json : "[]");
+    rune_buf_append_cstr(
+        &buf, diagnostics != NULL && diagnostics->json[0] == '[' ? diagnostics->json : "[]");
     rune_buf_append_cstr(&buf, "}\n");
     respond_buf(loop, req, done ? 200 : build_error_status(reply->err), NULL, &buf);
 }
@@ -250,7 +261,8 @@ static void relay_build(struct rune_http_loop *loop, h2o_req_t *req, enum rune_c
         rune_http_respond_error(loop, req, 503, "busy", "too many calls wait for the supervisor");
         return;
     default:
-        rune_http_respond_error(loop, req, 503, "supervisor_gone", "the supervisor does not answer");
+        rune_http_respond_error(loop, req, 503, "supervisor_gone",
+                                "the supervisor does not answer");
         return;
     }
 }

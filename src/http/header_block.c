@@ -18,7 +18,8 @@
 #define DIGITS_MAX   20
 #define INTEGER_MAX  6 /* bytes of a 32-bit number in any prefix */
 
-/* A number in the low `bits` of the first byte, which holds `flags` above them, and in further bytes (section 5.1). */
+/* A number in the low `bits` of the first byte, which holds `flags` above them, and in further
+ * bytes (section 5.1). */
 static uint8_t *put_integer(uint8_t *out, uint8_t flags, unsigned bits, size_t number)
 {
     size_t limit = ((size_t)1 << bits) - 1;
@@ -60,7 +61,8 @@ static uint8_t *put_status(uint8_t *out, int status)
     default:
         break;
     }
-    char digits[3] = {(char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10), (char)('0' + status % 10)};
+    char digits[3] = {(char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10),
+                      (char)('0' + status % 10)};
     out = put_integer(out, 0, 4, STATIC_STATUS);
     return put_string(out, digits, sizeof(digits));
 }
@@ -102,10 +104,11 @@ static uint8_t *put_content_length(uint8_t *out, size_t length)
 
 static size_t block_bytes_max(const h2o_res_t *res, const h2o_iovec_t *server_name)
 {
-    size_t bytes = STATUS_BYTES + 3 * INTEGER_MAX + H2O_TIMESTR_RFC1123_LEN + 3 * INTEGER_MAX + server_name->len +
-                   3 * INTEGER_MAX + DIGITS_MAX;
+    size_t bytes = STATUS_BYTES + 3 * INTEGER_MAX + H2O_TIMESTR_RFC1123_LEN + 3 * INTEGER_MAX +
+                   server_name->len + 3 * INTEGER_MAX + DIGITS_MAX;
     for (size_t i = 0; i < res->headers.size; i++) {
-        bytes += res->headers.entries[i].name->len + res->headers.entries[i].value.len + 3 * INTEGER_MAX;
+        bytes +=
+            res->headers.entries[i].name->len + res->headers.entries[i].value.len + 3 * INTEGER_MAX;
     }
     return bytes;
 }
@@ -123,18 +126,21 @@ static void put_frame_header(uint8_t *out, size_t payload, uint32_t stream_id)
     out[8] = (uint8_t)stream_id;
 }
 
-void h2o_hpack_flatten_response(h2o_buffer_t **buf, struct st_h2o_hpack_header_table_t *table, uint32_t stream_id,
-                                size_t max_frame_size, h2o_res_t *res, h2o_timestamp_t *timestamp,
-                                const h2o_iovec_t *server_name, size_t content_length)
+void h2o_hpack_flatten_response(h2o_buffer_t **buf, struct st_h2o_hpack_header_table_t *table,
+                                uint32_t stream_id, size_t max_frame_size, h2o_res_t *res,
+                                h2o_timestamp_t *timestamp, const h2o_iovec_t *server_name,
+                                size_t content_length)
 {
     (void)table;
     (void)max_frame_size; /* 16 KiB or more, by the protocol */
-    h2o_iovec_t room = h2o_buffer_reserve(buf, FRAME_HEADER_BYTES + block_bytes_max(res, server_name));
+    h2o_iovec_t room =
+        h2o_buffer_reserve(buf, FRAME_HEADER_BYTES + block_bytes_max(res, server_name));
     uint8_t *frame = (uint8_t *)room.base;
     uint8_t *begin = frame + FRAME_HEADER_BYTES;
     uint8_t *out = put_status(begin, res->status);
     if (server_name->len != 0) {
-        out = put_header(out, &(h2o_header_t){.name = (h2o_iovec_t *)&H2O_TOKEN_SERVER->buf, .value = *server_name});
+        out = put_header(out, &(h2o_header_t){.name = (h2o_iovec_t *)&H2O_TOKEN_SERVER->buf,
+                                              .value = *server_name});
     }
     out = put_integer(out, 0, 4, STATIC_DATE);
     out = put_string(out, timestamp->str->rfc1123, H2O_TIMESTR_RFC1123_LEN);

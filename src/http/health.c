@@ -6,8 +6,9 @@
 
 void rune_http_answer_live(struct rune_http_loop *loop, h2o_req_t *req)
 {
-    rune_http_respond(loop, req,
-                      &(struct rune_http_response){.status = 200, .body = RUNE_STR("{\"status\":\"live\"}\n")});
+    rune_http_respond(
+        loop, req,
+        &(struct rune_http_response){.status = 200, .body = RUNE_STR("{\"status\":\"live\"}\n")});
 }
 
 void rune_http_answer_ready(struct rune_http_loop *loop, h2o_req_t *req)
@@ -23,6 +24,7 @@ void rune_http_answer_ready(struct rune_http_loop *loop, h2o_req_t *req)
         rune_http_respond_error(loop, req, 503, "no_image", "no image has been published yet");
         return;
     }
-    rune_http_respond(loop, req,
-                      &(struct rune_http_response){.status = 200, .body = RUNE_STR("{\"status\":\"ready\"}\n")});
+    rune_http_respond(
+        loop, req,
+        &(struct rune_http_response){.status = 200, .body = RUNE_STR("{\"status\":\"ready\"}\n")});
 }

@@ -7,7 +7,9 @@
 
 #define HTTP1_1    0x101
 #define DIGITS_MAX 20
-#define FIXED_MAX  256 /* the head but for what is measured: status line, names, connection, date */
+#define FIXED_MAX                                                                  \
+    256 /* the head but for what is measured: status line, names, connection, date \
+         */
 
 /* How a stream of an HTTP/1 connection begins. */
 struct final_stream {
@@ -18,23 +20,28 @@ struct final_stream {
 struct rune_http1_lesson rune_http1_head_begin_lesson(const h2o_req_t *req)
 {
     struct rune_http1_lesson lesson = {NULL};
-    if (req->version <= HTTP1_1 && ((struct final_stream *)(void *)req->_ostr_top)->sent_headers == 0) {
+    if (req->version <= HTTP1_1 &&
+        ((struct final_stream *)(void *)req->_ostr_top)->sent_headers == 0) {
         lesson.stream = req->_ostr_top;
     }
     return lesson;
 }
 
-void rune_http1_head_end_lesson(struct rune_http1_head *head, const struct rune_http1_lesson *lesson)
+void rune_http1_head_end_lesson(struct rune_http1_head *head,
+                                const struct rune_http1_lesson *lesson)
 {
-    /* The connection is still there: the library ends a request when its write is complete, in a later callback. */
-    if (lesson->stream != NULL && ((struct final_stream *)(void *)lesson->stream)->sent_headers == 1) {
+    /* The connection is still there: the library ends a request when its write is complete, in a
+     * later callback. */
+    if (lesson->stream != NULL &&
+        ((struct final_stream *)(void *)lesson->stream)->sent_headers == 1) {
         head->do_send = lesson->stream->do_send;
     }
 }
 
 bool rune_http1_head_is_learnt(const struct rune_http1_head *head, const h2o_req_t *req)
 {
-    return head->do_send != NULL && req->_ostr_top->do_send == head->do_send && req->version <= HTTP1_1;
+    return head->do_send != NULL && req->_ostr_top->do_send == head->do_send &&
+           req->version <= HTTP1_1;
 }
 
 static char *put(char *out, const char *bytes, size_t length)
@@ -87,16 +94,18 @@ static size_t further_bytes(const h2o_headers_t *headers)
     return bytes;
 }
 
-void rune_http1_head_send(h2o_req_t *req, const struct rune_http_response *response, h2o_iovec_t request_id,
-                          bool omitted)
+void rune_http1_head_send(h2o_req_t *req, const struct rune_http_response *response,
+                          h2o_iovec_t request_id, bool omitted)
 {
     static h2o_generator_t generator; /* what is sent at once needs no callbacks */
     size_t type_length = strlen(response->content_type);
     char *start = h2o_mem_alloc_pool(&req->pool, FIXED_MAX + type_length + request_id.len +
-                                                     further_bytes(&req->res.headers) + response->body.length);
+                                                     further_bytes(&req->res.headers) +
+                                                     response->body.length);
     char *out = put_status_line(start, response->status);
     out = put(PUT(out, "Date: "), req->processed_at.str->rfc1123, H2O_TIMESTR_RFC1123_LEN);
-    out = req->http1_is_persistent ? PUT(out, "\r\nConnection: keep-alive") : PUT(out, "\r\nConnection: close");
+    out = req->http1_is_persistent ? PUT(out, "\r\nConnection: keep-alive")
+                                   : PUT(out, "\r\nConnection: close");
     out = put_number(PUT(out, "\r\nContent-Length: "), response->body.length);
     out = put(PUT(out, "\r\ncontent-type: "), response->content_type, type_length);
     if (response->image != NULL) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a loop ends. DRAIN: take in what waits in the listeners' queues, stop accepting, answer every HTTP/1 request
- * with `connection: close`, send GOAWAY to HTTP/2 connections (the library sends the final one a second later), close
- * HTTP/1 connections that stay idle for a moment, and at the deadline close what is left. NOW: only the last. */
+/* How a loop ends. DRAIN: take in what waits in the listeners' queues, stop accepting, answer every
+ * HTTP/1 request with `connection: close`, send GOAWAY to HTTP/2 connections (the library sends the
+ * final one a second later), close HTTP/1 connections that stay idle for a moment, and at the
+ * deadline close what is left. NOW: only the last. */
 #include "http/loop.h"
 
 #include <errno.h>
@@ -27,8 +28,11 @@
 #define ACCEPTS_AT_ONCE   32
 #define POLL_FAILURES_MAX 100
 
-#define INPUT_BUFFERS_KEPT 64 /* of 4 KiB, for bodies of HTTP/2 and input of HTTP/1; the library keeps 16 */
-#define BODY_HEADROOM      8u /* the library takes bodies this many times our limit, so that our answer, a 413, is seen */
+#define INPUT_BUFFERS_KEPT \
+    64 /* of 4 KiB, for bodies of HTTP/2 and input of HTTP/1; the library keeps 16 */
+#define BODY_HEADROOM                                                                            \
+    8u /* the library takes bodies this many times our limit, so that our answer, a 413, is seen \
+        */
 
 uint64_t rune_http_monotonic_ms(void)
 {
@@ -37,7 +41,8 @@ uint64_t rune_http_monotonic_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* The leak checker's: a context's end forgets a queue of 88 bytes (h2o_multithread_destroy_queue of 2.2.5). */
+/* The leak checker's: a context's end forgets a queue of 88 bytes (h2o_multithread_destroy_queue
+ * of 2.2.5). */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
@@ -173,13 +178,15 @@ static void set_accepting(struct rune_http_loop *loop, bool accepting)
     }
 }
 
-h2o_socket_t *rune_http_loop_watch(struct rune_http_loop *loop, int fd, h2o_socket_cb callback, void *data)
+h2o_socket_t *rune_http_loop_watch(struct rune_http_loop *loop, int fd, h2o_socket_cb callback,
+                                   void *data)
 {
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (copy < 0) {
         return NULL;
     }
-    h2o_socket_t *socket = h2o_evloop_socket_create(loop->context.loop, copy, H2O_SOCKET_FLAG_DONT_READ);
+    h2o_socket_t *socket =
+        h2o_evloop_socket_create(loop->context.loop, copy, H2O_SOCKET_FLAG_DONT_READ);
     socket->data = data;
     h2o_socket_read_start(socket, callback);
     return socket;
@@ -235,7 +242,8 @@ static void adopt_slot(struct rune_http_loop *loop, uint32_t slot)
         return;
     }
     for (size_t i = 0; i < config->listen_count; i++) {
-        enum rune_err err = add_listener(loop, config->slot_listen_fds[slot * config->listen_count + i], slot);
+        enum rune_err err =
+            add_listener(loop, config->slot_listen_fds[slot * config->listen_count + i], slot);
         if (err != RUNE_OK) {
             RUNE_LOG(loop->log, RUNE_LOG_ERROR, "adopt_failed", RUNE_LOG_UINT("slot", slot),
                      RUNE_LOG_CSTR("error", rune_err_text(err)));
@@ -286,7 +294,8 @@ static void begin_drain(struct rune_http_loop *loop)
         return;
     }
     for (size_t i = 0; i < loop->listener_count; i++) {
-        while (loop->listeners[i].socket != NULL && loop->accepting && accept_one(&loop->listeners[i])) {
+        while (loop->listeners[i].socket != NULL && loop->accepting &&
+               accept_one(&loop->listeners[i])) {
             /* what connected before the drain is served */
         }
     }
@@ -326,12 +335,15 @@ static void on_stop(h2o_socket_t *socket, const char *err)
 
 static void cut_connection(struct rune_http_loop *loop, h2o_conn_t *conn, size_t heap_bytes)
 {
-    RUNE_LOG(loop->log, RUNE_LOG_WARN, "connection_cut", RUNE_LOG_CSTR("reason", "buffered request bodies"),
-             RUNE_LOG_UINT("heap_bytes", heap_bytes), RUNE_LOG_UINT("connections", loop->connection_count));
+    RUNE_LOG(loop->log, RUNE_LOG_WARN, "connection_cut",
+             RUNE_LOG_CSTR("reason", "buffered request bodies"),
+             RUNE_LOG_UINT("heap_bytes", heap_bytes),
+             RUNE_LOG_UINT("connections", loop->connection_count));
     shutdown(h2o_socket_get_fd(conn->callbacks->get_socket(conn)), SHUT_RDWR);
 }
 
-/* LIMIT: bodies on their way in, together. A step behind: it holds but for what arrives in CENSUS_MS. */
+/* LIMIT: bodies on their way in, together. A step behind: it holds but for what arrives in
+ * CENSUS_MS. */
 static void check_buffers(struct rune_http_loop *loop, uint64_t now_ms)
 {
     struct rune_http_census census;
@@ -348,9 +360,10 @@ static void check_buffers(struct rune_http_loop *loop, uint64_t now_ms)
     if (heap_bytes <= loop->heap_at_start + limit) {
         return;
     }
-    h2o_conn_t *conn = census.most_bytes_count > loop->limits->max_body_bytes || census.most_arriving == NULL
-                           ? census.most_bytes
-                           : census.most_arriving;
+    h2o_conn_t *conn =
+        census.most_bytes_count > loop->limits->max_body_bytes || census.most_arriving == NULL
+            ? census.most_bytes
+            : census.most_arriving;
     if (conn != NULL) {
         cut_connection(loop, conn, heap_bytes);
         loop->last_census_ms = 0; /* the next turn looks again */
@@ -400,7 +413,8 @@ enum rune_err rune_http_loop_serve(struct rune_http_loop *loop)
     loop->heap_at_start = rune_http_census_heap_bytes();
     tick(loop);
     while (loop->phase != RUNE_HTTP_STOPPED) {
-        int32_t wait_ms = loop->phase == RUNE_HTTP_SERVING && loop->connection_count == 0 ? TICK_MS : CENSUS_MS;
+        int32_t wait_ms =
+            loop->phase == RUNE_HTTP_SERVING && loop->connection_count == 0 ? TICK_MS : CENSUS_MS;
         if (turn(loop, wait_ms)) {
             failures = 0;
         } else if (++failures >= POLL_FAILURES_MAX) {
@@ -437,7 +451,8 @@ static void configure(struct rune_http_loop *loop)
 {
     h2o_config_init(&loop->global);
     loop->global.server_name = (h2o_iovec_t){(char *)"", 0};
-    h2o_hostconf_t *host = h2o_config_register_host(&loop->global, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    h2o_hostconf_t *host =
+        h2o_config_register_host(&loop->global, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     host->http2.reprioritize_blocking_assets = 0;
     host->http2.push_preload = 0;
     h2o_socket_buffer_prototype.mmap_settings = NULL;
@@ -453,7 +468,8 @@ static void configure(struct rune_http_loop *loop)
     apply_limits(loop);
 }
 
-enum rune_err rune_http_loop_create(const struct rune_http_worker_config *config, enum rune_http_audience audience,
+enum rune_err rune_http_loop_create(const struct rune_http_worker_config *config,
+                                    enum rune_http_audience audience,
                                     struct rune_http_loop **ret_loop)
 {
     struct rune_http_loop *loop = rune_calloc(1, sizeof(*loop));
@@ -474,14 +490,16 @@ enum rune_err rune_http_loop_create(const struct rune_http_worker_config *config
     loop->view = config->view;
     loop->sample_countdown = 1;
     loop->route_count = rune_http_routes_select(audience, loop->routes);
-    if (getrandom(&loop->request_seed, sizeof(loop->request_seed), 0) != (ssize_t)sizeof(loop->request_seed)) {
+    if (getrandom(&loop->request_seed, sizeof(loop->request_seed), 0) !=
+        (ssize_t)sizeof(loop->request_seed)) {
         rune_free(loop->listeners);
         rune_free(loop);
         return RUNE_E_IO;
     }
     configure(loop);
     if (!rune_http_header_block_is_used()) {
-        RUNE_LOG(loop->log, RUNE_LOG_WARN, "slow_http2_headers", RUNE_LOG_CSTR("reason", "see http/header_block.h"));
+        RUNE_LOG(loop->log, RUNE_LOG_WARN, "slow_http2_headers",
+                 RUNE_LOG_CSTR("reason", "see http/header_block.h"));
     }
     h2o_context_init(&loop->context, h2o_evloop_create(), &loop->global);
     loop->context_ready = true;
@@ -528,7 +546,8 @@ void rune_http_loop_destroy(struct rune_http_loop *loop)
     h2o_loop_t *evloop = loop->context.loop;
     h2o_timeout_unlink(&loop->context.http2._graceful_shutdown_timeout);
     h2o_context_dispose(&loop->context);
-    h2o_timeout_t *forgotten = &loop->context.http2.graceful_shutdown_timeout; /* by some versions of 2.2.5 */
+    /* by some versions of 2.2.5 */
+    h2o_timeout_t *forgotten = &loop->context.http2.graceful_shutdown_timeout;
     if (h2o_linklist_is_linked(&forgotten->_link)) {
         h2o_timeout_dispose(evloop, forgotten);
     }

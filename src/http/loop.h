@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* loop: one thread's h2o loop with its listeners, connections, limits and drain; worker and admin differ in routes.
+/* loop: one thread's h2o loop with its listeners, connections, limits and drain; worker and admin
+ * differ in routes.
  *
- * Owns: the event loop, the listening sockets' duplicates, the list of open connections, the decider. Private to the
- * room: what it shows of h2o stays in src/http. Thread: the loop thread. */
+ * Owns: the event loop, the listening sockets' duplicates, the list of open connections, the
+ * decider. Private to the room: what it shows of h2o stays in src/http. Thread: the loop thread. */
 #pragma once
 
 #include <h2o.h>
@@ -82,15 +83,20 @@ struct rune_http_loop {
 };
 
 /* Prepares everything but the listeners: configuration, context, routes. RUNE_E_NOMEM, RUNE_E_IO.
- * OWNERSHIP: rune_http_loop_destroy, also after a failure of what follows. `config` must outlive the loop. */
+ * OWNERSHIP: rune_http_loop_destroy, also after a failure of what follows. `config` must outlive
+ * the loop. */
 RUNE_MUST_USE enum rune_err rune_http_loop_create(const struct rune_http_worker_config *config,
-                                                  enum rune_http_audience audience, struct rune_http_loop **ret_loop);
+                                                  enum rune_http_audience audience,
+                                                  struct rune_http_loop **ret_loop);
 void rune_http_loop_destroy(struct rune_http_loop *loop);
 
-/* Opens listeners and the stop descriptor, then serves until told to stop. RUNE_E_IO, RUNE_E_NOMEM. */
+/* Opens listeners and the stop descriptor, then serves until told to stop. RUNE_E_IO, RUNE_E_NOMEM.
+ */
 RUNE_MUST_USE enum rune_err rune_http_loop_serve(struct rune_http_loop *loop);
 
-/* Wraps a duplicate of `fd`, so that closing the socket leaves the caller's descriptor open. NULL on failure. */
-h2o_socket_t *rune_http_loop_watch(struct rune_http_loop *loop, int fd, h2o_socket_cb callback, void *data);
+/* Wraps a duplicate of `fd`, so that closing the socket leaves the caller's descriptor open. NULL
+ * on failure. */
+h2o_socket_t *rune_http_loop_watch(struct rune_http_loop *loop, int fd, h2o_socket_cb callback,
+                                   void *data);
 
 uint64_t rune_http_monotonic_ms(void);

@@ -100,7 +100,8 @@ static void on_readable(h2o_socket_t *socket, const char *err)
     }
 }
 
-enum rune_err rune_http_relay_create(struct rune_http_loop *loop, int fd, struct rune_http_relay **ret_relay)
+enum rune_err rune_http_relay_create(struct rune_http_loop *loop, int fd,
+                                     struct rune_http_relay **ret_relay)
 {
     struct rune_http_relay *relay = rune_calloc(1, sizeof(*relay));
     if (relay == NULL) {
@@ -125,8 +126,8 @@ void rune_http_relay_destroy(struct rune_http_relay *relay)
     rune_free(relay);
 }
 
-enum rune_err rune_http_relay_call(struct rune_http_relay *relay, h2o_req_t *req, enum rune_call_kind kind,
-                                   rune_http_relay_fn answer)
+enum rune_err rune_http_relay_call(struct rune_http_relay *relay, h2o_req_t *req,
+                                   enum rune_call_kind kind, rune_http_relay_fn answer)
 {
     if (relay->socket == NULL) {
         return RUNE_E_NOT_FOUND;

@@ -50,7 +50,8 @@ static void put_hex8(char *out, uint32_t number)
     memcpy(out, &digits, sizeof(digits));
 }
 
-/* Never the same twice in a process: a bijection (splitmix64) of a counter that begins at random. */
+/* Never the same twice in a process: a bijection (splitmix64) of a counter that begins at random.
+ */
 static void make_request_id(struct rune_http_loop *loop, char *out)
 {
     uint64_t z = loop->request_seed + loop->request_count++ * UINT64_C(0x9e3779b97f4a7c15);
@@ -101,9 +102,10 @@ static bool is_head(const h2o_req_t *req)
     return req->method.len == 4 && memcmp(req->method.base, "HEAD", 4) == 0;
 }
 
-/* Through the library, which writes the head: HTTP/2, and HTTP/1 until http1_head.h has learnt how. */
-static void send_by_library(struct rune_http_loop *loop, h2o_req_t *req, const struct rune_http_response *response,
-                            h2o_iovec_t request_id)
+/* Through the library, which writes the head: HTTP/2, and HTTP/1 until http1_head.h has learnt how.
+ */
+static void send_by_library(struct rune_http_loop *loop, h2o_req_t *req,
+                            const struct rune_http_response *response, h2o_iovec_t request_id)
 {
     static h2o_generator_t generator; /* what is sent at once needs no callbacks */
     size_t image_length = response->image != NULL ? RUNE_HTTP_IMAGE_DIGITS : 0;
@@ -126,7 +128,8 @@ static void send_by_library(struct rune_http_loop *loop, h2o_req_t *req, const s
     rune_http1_head_end_lesson(&loop->http1_head, &lesson);
 }
 
-void rune_http_respond(struct rune_http_loop *loop, h2o_req_t *req, const struct rune_http_response *response)
+void rune_http_respond(struct rune_http_loop *loop, h2o_req_t *req,
+                       const struct rune_http_response *response)
 {
     struct rune_http_response complete = *response;
     h2o_iovec_t request_id = rune_http_choose_request_id(loop, req);
@@ -138,7 +141,8 @@ void rune_http_respond(struct rune_http_loop *loop, h2o_req_t *req, const struct
         req->http1_is_persistent = 0; /* the library itself looks only when a request begins */
     }
     req->res.status = complete.status;
-    req->res.original.status = complete.status; /* else the library keeps a copy of all headers, for filters */
+    /* else the library keeps a copy of all headers, for filters */
+    req->res.original.status = complete.status;
     req->res.content_length = complete.body.length;
     if (rune_http1_head_is_learnt(&loop->http1_head, req)) {
         rune_http1_head_send(req, &complete, request_id, is_head(req));
@@ -186,10 +190,11 @@ struct rune_str rune_http_error_body(h2o_req_t *req, const char *code, const cha
     return (struct rune_str){text, (size_t)(next - text)};
 }
 
-void rune_http_respond_error(struct rune_http_loop *loop, h2o_req_t *req, int status, const char *code,
-                             const char *message)
+void rune_http_respond_error(struct rune_http_loop *loop, h2o_req_t *req, int status,
+                             const char *code, const char *message)
 {
-    struct rune_http_response response = {.status = status, .body = rune_http_error_body(req, code, message)};
+    struct rune_http_response response = {.status = status,
+                                          .body = rune_http_error_body(req, code, message)};
     rune_http_respond(loop, req, &response);
 }
 
@@ -245,11 +250,13 @@ static void setup_error_stream(h2o_filter_t *super, h2o_req_t *req, h2o_ostream_
 {
     struct error_filter *filter = (struct error_filter *)(void *)super;
     int status = req->res.status;
-    struct rune_str body = rune_http_error_body(req, library_error_code(status), library_error_message(status));
+    struct rune_str body =
+        rune_http_error_body(req, library_error_code(status), library_error_message(status));
     rune_counter_add(filter->loop->counters, rune_metric_for_status(status), 1);
     req->res.reason = rune_http_reason_phrase(status);
     memset(&req->res.headers, 0, sizeof(req->res.headers));
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, H2O_STRLIT("application/json"));
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
+                   H2O_STRLIT("application/json"));
     add_header(req, &name_request_id, rune_http_choose_request_id(filter->loop, req));
     req->res.content_length = body.length;
 

@@ -34,7 +34,8 @@ static bool method_fits(const h2o_req_t *req, enum rune_http_method method)
     if (method == RUNE_HTTP_POST) {
         return name.len == 4 && memcmp(name.base, "POST", 4) == 0;
     }
-    return (name.len == 3 && memcmp(name.base, "GET", 3) == 0) || (name.len == 4 && memcmp(name.base, "HEAD", 4) == 0);
+    return (name.len == 3 && memcmp(name.base, "GET", 3) == 0) ||
+           (name.len == 4 && memcmp(name.base, "HEAD", 4) == 0);
 }
 
 void rune_http_route_dispatch(struct rune_http_loop *loop, h2o_req_t *req)
@@ -50,10 +51,12 @@ void rune_http_route_dispatch(struct rune_http_loop *loop, h2o_req_t *req)
             route->answer(loop, req);
             return;
         }
-        allow = route->method == RUNE_HTTP_POST ? "POST" : "GET, HEAD"; /* no path has two methods */
+        /* no path has two methods */
+        allow = route->method == RUNE_HTTP_POST ? "POST" : "GET, HEAD";
     }
     if (allow == NULL) {
-        rune_http_respond_error(loop, req, 404, "not_found", "there is nothing at this path; see docs/http-api.md");
+        rune_http_respond_error(loop, req, 404, "not_found",
+                                "there is nothing at this path; see docs/http-api.md");
         return;
     }
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_ALLOW, NULL, allow, strlen(allow));
@@ -74,8 +77,9 @@ bool rune_http_query_has(const h2o_req_t *req, const char *name, const char *val
     while (next < end) {
         const char *stop = memchr(next, '&', (size_t)(end - next));
         stop = stop != NULL ? stop : end;
-        if ((size_t)(stop - next) == name_length + 1 + value_length && memcmp(next, name, name_length) == 0 &&
-            next[name_length] == '=' && memcmp(next + name_length + 1, value, value_length) == 0) {
+        if ((size_t)(stop - next) == name_length + 1 + value_length &&
+            memcmp(next, name, name_length) == 0 && next[name_length] == '=' &&
+            memcmp(next + name_length + 1, value, value_length) == 0) {
             return true;
         }
         next = stop + 1;

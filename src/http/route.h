@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* route: from method and path to the function that answers (routes.def is the table). Private to the room. */
+/* route: from method and path to the function that answers (routes.def is the table). Private to
+ * the room. */
 #pragma once
 
 #include <h2o.h>
@@ -37,6 +38,7 @@ void rune_http_route_dispatch(struct rune_http_loop *loop, h2o_req_t *req);
 /* True if the query says name=value. */
 bool rune_http_query_has(const h2o_req_t *req, const char *name, const char *value);
 
-#define RUNE_HTTP_ROUTE(audience, method, path, answer) void answer(struct rune_http_loop *loop, h2o_req_t *req);
+#define RUNE_HTTP_ROUTE(audience, method, path, answer) \
+    void answer(struct rune_http_loop *loop, h2o_req_t *req);
 #include "http/routes.def"
 #undef RUNE_HTTP_ROUTE

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* subscriber: a blocking loop over the orders of the supervisor. Whatever it cannot carry out it tells the supervisor,
- * which kills a process that does not acknowledge in time: there is no half-way state to repair here. */
+/* subscriber: a blocking loop over the orders of the supervisor. Whatever it cannot carry out it
+ * tells the supervisor, which kills a process that does not acknowledge in time: there is no
+ * half-way state to repair here. */
 #include "live/subscriber.h"
 
 #include <errno.h>
@@ -11,16 +12,19 @@
 #include "engine/image.h"
 #include "shm/messages.h"
 
-static void tell(const struct rune_subscriber *subscriber, enum rune_note_kind kind, enum rune_err err,
-                 uint64_t generation)
+static void tell(const struct rune_subscriber *subscriber, enum rune_note_kind kind,
+                 enum rune_err err, uint64_t generation)
 {
     struct rune_note note = {.kind = kind, .err = err, .generation = generation};
-    /* A note is a nudge: what counts is on the control page, and a supervisor that is gone needs none. */
+    /* A note is a nudge: what counts is on the control page, and a supervisor that is gone needs
+     * none. */
     (void)!rune_message_send(subscriber->orders, &note, sizeof note, -1);
 }
 
-/* ORDERING: the acknowledgement comes after rune_view_swap has returned, so after the last reader of the old view. */
-static enum rune_err publish(struct rune_subscriber *subscriber, const struct rune_order *order, int image_fd)
+/* ORDERING: the acknowledgement comes after rune_view_swap has returned, so after the last reader
+ * of the old view. */
+static enum rune_err publish(struct rune_subscriber *subscriber, const struct rune_order *order,
+                             int image_fd)
 {
     struct rune_image *image;
     enum rune_err err = rune_image_open_fd(image_fd, RUNE_IMAGE_VERIFIED, &image, NULL);
@@ -44,7 +48,8 @@ static void stop_loop(const struct rune_subscriber *subscriber, uint64_t how)
     }
 }
 
-static void relay(const struct rune_subscriber *subscriber, enum rune_loop_command_kind kind, uint32_t slot)
+static void relay(const struct rune_subscriber *subscriber, enum rune_loop_command_kind kind,
+                  uint32_t slot)
 {
     struct rune_loop_command command = {.kind = kind, .slot = slot};
     if (subscriber->commands >= 0) {
@@ -52,7 +57,8 @@ static void relay(const struct rune_subscriber *subscriber, enum rune_loop_comma
     }
 }
 
-static enum rune_err carry_out(struct rune_subscriber *subscriber, const struct rune_order *order, int fd)
+static enum rune_err carry_out(struct rune_subscriber *subscriber, const struct rune_order *order,
+                               int fd)
 {
     switch ((enum rune_order_kind)order->kind) {
     case RUNE_ORDER_PUBLISH:
@@ -125,7 +131,8 @@ enum rune_err rune_subscriber_start(struct rune_subscriber *subscriber)
 
 void rune_subscriber_stop(struct rune_subscriber *subscriber)
 {
-    shutdown(subscriber->orders, SHUT_RD); /* wakes the thread: its next receive says that the other side has closed */
+    /* wakes the thread: its next receive says that the other side has closed */
+    shutdown(subscriber->orders, SHUT_RD);
     pthread_join(subscriber->thread, NULL);
 }
 

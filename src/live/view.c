@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* view: one pointer, read under RCU.
  *
- * ThreadSanitizer does not see liburcu's ordering (the annotations of <urcu/annotate.h> come with 0.15, Debian has
- * 0.13.2), so the two edges that matter are told to it here: publishing happens before entering, and leaving before
- * closing. Both are no code in other builds. */
+ * ThreadSanitizer does not see liburcu's ordering (the annotations of <urcu/annotate.h> come with
+ * 0.15, Debian has 0.13.2), so the two edges that matter are told to it here: publishing happens
+ * before entering, and leaving before closing. Both are no code in other builds. */
 #include "live/view.h"
 
 #include <stddef.h>
@@ -61,7 +61,8 @@ void rune_view_leave(void)
 static struct rune_view *publish(struct rune_view_root *root, struct rune_view *next)
 {
     TSAN_RELEASE(published);
-    /* ORDERING: full; pairs with the dereference of rune_view_enter: who gets the pointer sees what it points to. */
+    /* ORDERING: full; pairs with the dereference of rune_view_enter: who gets the pointer sees what
+     * it points to. */
     struct rune_view *old = rcu_xchg_pointer(&root->current, next);
     urcu_memb_synchronize_rcu();
     TSAN_ACQUIRE(left);
@@ -83,8 +84,8 @@ static void close_image(const struct rune_image *image)
     rune_image_close((struct rune_image *)(uintptr_t)image);
 }
 
-enum rune_err rune_view_swap(struct rune_view_root *root, struct rune_image *image, uint64_t generation,
-                             const struct rune_shared_limits *limits)
+enum rune_err rune_view_swap(struct rune_view_root *root, struct rune_image *image,
+                             uint64_t generation, const struct rune_shared_limits *limits)
 {
     struct rune_view *next = new_view(image, generation, limits);
     if (next == NULL) {
@@ -99,7 +100,8 @@ enum rune_err rune_view_swap(struct rune_view_root *root, struct rune_image *ima
     return RUNE_OK;
 }
 
-enum rune_err rune_view_set_limits(struct rune_view_root *root, const struct rune_shared_limits *limits)
+enum rune_err rune_view_set_limits(struct rune_view_root *root,
+                                   const struct rune_shared_limits *limits)
 {
     const struct rune_view *current = root->current; /* the caller is the one writer */
     if (current == NULL) {

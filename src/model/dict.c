@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values are found by content through one hash table over all kinds. The hash of a container is made of its terms, not
- * of what they mean, so every hash costs O(its own size). While a dict grows it keeps each slot's hash beside the slot:
- * a larger table is filled without looking at any value, and most unequal values are told apart by the hash alone. The
- * image carries the terms only.
+/* Values are found by content through one hash table over all kinds. The hash of a container is
+ * made of its terms, not of what they mean, so every hash costs O(its own size). While a dict grows
+ * it keeps each slot's hash beside the slot: a larger table is filled without looking at any value,
+ * and most unequal values are told apart by the hash alone. The image carries the terms only.
  *
  * INVARIANT: an addition first makes sure of all the memory it needs, then changes something. */
 #include "model/dict.h"
@@ -31,10 +31,11 @@ static const struct {
     uint8_t item_size;
     uint8_t share;
 } column_shapes[COLUMN_COUNT] = {
-    [COLUMN_STRING_OFFSETS] = {4, 2}, [COLUMN_STRING_BYTES] = {1, 24}, [COLUMN_ENTITY_TYPE] = {4, 2},
-    [COLUMN_ENTITY_ID] = {4, 2},      [COLUMN_LONGS] = {8, 2},         [COLUMN_SETS] = {4, 1},
-    [COLUMN_RECORDS] = {4, 1},        [COLUMN_EXTS] = {24, 2},         [COLUMN_FLOATS] = {8, 1},
-    [COLUMN_HEAP] = {4, 11},
+    [COLUMN_STRING_OFFSETS] = {4, 2}, [COLUMN_STRING_BYTES] = {1, 24},
+    [COLUMN_ENTITY_TYPE] = {4, 2},    [COLUMN_ENTITY_ID] = {4, 2},
+    [COLUMN_LONGS] = {8, 2},          [COLUMN_SETS] = {4, 1},
+    [COLUMN_RECORDS] = {4, 1},        [COLUMN_EXTS] = {24, 2},
+    [COLUMN_FLOATS] = {8, 1},         [COLUMN_HEAP] = {4, 11},
 };
 
 #define MIN_SLOTS           64u
@@ -60,8 +61,9 @@ struct rune_dict {
     struct table shapes; /* not kept by a request's dict: its records are few */
     size_t cap_bytes;
     size_t used_bytes;
-    void *block;           /* a request's memory, or NULL */
-    uint32_t *block_slots; /* its index: a table of n slots lies at [n, 2n), its hashes block_max_slots words behind */
+    void *block; /* a request's memory, or NULL */
+    /* its index: a table of n slots lies at [n, 2n), its hashes block_max_slots words behind */
+    uint32_t *block_slots;
     uint32_t block_max_slots;
 };
 
@@ -144,14 +146,17 @@ struct key {
 
 typedef bool (*equal_fn)(const struct rune_terms *terms, uint32_t index, const struct key *key);
 
-static inline bool string_equal(const struct rune_terms *terms, uint32_t index, const struct key *key)
+static inline bool string_equal(const struct rune_terms *terms, uint32_t index,
+                                const struct key *key)
 {
     uint32_t from = terms->string_offsets[index];
     uint32_t length = terms->string_offsets[index + 1] - from;
-    return length == key->text.length && memcmp(terms->string_bytes + from, key->text.data, length) == 0;
+    return length == key->text.length &&
+           memcmp(terms->string_bytes + from, key->text.data, length) == 0;
 }
 
-static inline bool entity_equal(const struct rune_terms *terms, uint32_t index, const struct key *key)
+static inline bool entity_equal(const struct rune_terms *terms, uint32_t index,
+                                const struct key *key)
 {
     return terms->entity_id[index] == key->b && terms->entity_type[index] == key->a;
 }
@@ -161,7 +166,8 @@ static inline bool long_equal(const struct rune_terms *terms, uint32_t index, co
     return terms->longs[index] == key->number;
 }
 
-static inline bool float_equal(const struct rune_terms *terms, uint32_t index, const struct key *key)
+static inline bool float_equal(const struct rune_terms *terms, uint32_t index,
+                               const struct key *key)
 {
     return float_bits(terms->floats[index]) == (uint64_t)key->number;
 }
@@ -182,7 +188,8 @@ static inline bool set_equal(const struct rune_terms *terms, uint32_t index, con
     return run[0] == key->count && run_equal(run + 1, key->values, key->count);
 }
 
-static inline bool record_equal(const struct rune_terms *terms, uint32_t index, const struct key *key)
+static inline bool record_equal(const struct rune_terms *terms, uint32_t index,
+                                const struct key *key)
 {
     const uint32_t *run = terms->heap + terms->records[index];
     const uint32_t *shape = terms->heap + run[0];
@@ -191,8 +198,9 @@ static inline bool record_equal(const struct rune_terms *terms, uint32_t index, 
 }
 
 /* `equal` is a constant at every call, so each kind gets a loop of its own. */
-static inline __attribute__((always_inline)) rune_term find(const struct rune_terms *terms, uint32_t hash,
-                                                            enum rune_kind kind, equal_fn equal, const struct key *key)
+static inline __attribute__((always_inline)) rune_term find(const struct rune_terms *terms,
+                                                            uint32_t hash, enum rune_kind kind,
+                                                            equal_fn equal, const struct key *key)
 {
     if (terms->index_slots == 0) {
         return RUNE_TERM_NONE;
@@ -265,7 +273,8 @@ rune_term rune_terms_find_long(const struct rune_terms *terms, int64_t value)
 
 rune_term rune_terms_find_float(const struct rune_terms *terms, double value)
 {
-    return find_float(terms, hash_float(value), &(struct key){.number = (int64_t)float_bits(value)});
+    return find_float(terms, hash_float(value),
+                      &(struct key){.number = (int64_t)float_bits(value)});
 }
 
 rune_term rune_terms_find_ext(const struct rune_terms *terms, const struct rune_ext *value)
@@ -275,24 +284,27 @@ rune_term rune_terms_find_ext(const struct rune_terms *terms, const struct rune_
 
 rune_term rune_terms_find_set(const struct rune_terms *terms, const rune_term *sorted, size_t count)
 {
-    return find_set(terms, hash_set(sorted, count), &(struct key){.values = sorted, .count = count});
+    return find_set(terms, hash_set(sorted, count),
+                    &(struct key){.values = sorted, .count = count});
 }
 
-rune_term rune_terms_find_record(const struct rune_terms *terms, const rune_term *names, const rune_term *values,
-                                 size_t count)
+rune_term rune_terms_find_record(const struct rune_terms *terms, const rune_term *names,
+                                 const rune_term *values, size_t count)
 {
     const struct key key = {.names = names, .values = values, .count = count};
     return find_record(terms, hash_record(names, values, count), &key);
 }
 
-rune_term rune_terms_find_uid(const struct rune_terms *terms, struct rune_str type, struct rune_str id)
+rune_term rune_terms_find_uid(const struct rune_terms *terms, struct rune_str type,
+                              struct rune_str id)
 {
     rune_term id_term = rune_terms_find_string(terms, id);
     if (id_term == RUNE_TERM_NONE) {
         return RUNE_TERM_NONE;
     }
     rune_term type_term = rune_terms_find_string(terms, type);
-    return type_term == RUNE_TERM_NONE ? RUNE_TERM_NONE : rune_terms_find_entity(terms, type_term, id_term);
+    return type_term == RUNE_TERM_NONE ? RUNE_TERM_NONE
+                                       : rune_terms_find_entity(terms, type_term, id_term);
 }
 
 static uint32_t hash_of_term(const struct rune_terms *terms, rune_term term)
@@ -512,13 +524,15 @@ static bool block_init(struct rune_dict *dict)
     /* Four words a slot: the tables of all smaller sizes, and the hashes of all. */
     dict->block_slots = (uint32_t *)(void *)block;
     dict->block_max_slots = MIN_SLOTS;
-    while ((size_t)dict->block_max_slots * 2 * 16 <= unit * 16 && dict->block_max_slots < 1u << 28) {
+    while ((size_t)dict->block_max_slots * 2 * 16 <= unit * 16 &&
+           dict->block_max_slots < 1u << 28) {
         dict->block_max_slots *= 2;
     }
     return true;
 }
 
-struct rune_dict *rune_dict_create(enum rune_space space, const struct rune_terms *base, size_t cap_bytes)
+struct rune_dict *rune_dict_create(enum rune_space space, const struct rune_terms *base,
+                                   size_t cap_bytes)
 {
     struct rune_dict *dict = rune_calloc(1, sizeof *dict);
     if (dict == NULL) {
@@ -598,7 +612,8 @@ void rune_dict_reset(struct rune_dict *dict, const struct rune_terms *base)
 /* Words behind the heap's end. LIMIT: heap offsets are u32. */
 static enum rune_err reserve_heap(struct rune_dict *dict, size_t words)
 {
-    return words > UINT32_MAX ? RUNE_E_LIMIT : reserve(dict, COLUMN_HEAP, dict->terms.heap_count + words);
+    return words > UINT32_MAX ? RUNE_E_LIMIT
+                              : reserve(dict, COLUMN_HEAP, dict->terms.heap_count + words);
 }
 
 /* Room for one more value of a kind: in its column and in the index. */
@@ -611,14 +626,16 @@ static enum rune_err reserve_value(struct rune_dict *dict, enum column column, u
     return err == RUNE_OK ? table_reserve(dict, &dict->index) : err;
 }
 
-static rune_term add_to_index(struct rune_dict *dict, enum rune_kind kind, uint32_t index, uint32_t hash)
+static rune_term add_to_index(struct rune_dict *dict, enum rune_kind kind, uint32_t index,
+                              uint32_t hash)
 {
     rune_term term = rune_term_make(dict->terms.space, kind, index);
     table_put(&dict->index, hash, term);
     return term;
 }
 
-/* True if a container of these terms may be in the base: none of them is of the dict's own space. */
+/* True if a container of these terms may be in the base: none of them is of the dict's own space.
+ */
 static bool may_be_in_base(const struct rune_dict *dict, const rune_term *terms, size_t count)
 {
     if (dict->base == NULL) {
@@ -667,12 +684,14 @@ enum rune_err rune_dict_string(struct rune_dict *dict, struct rune_str text, run
     return RUNE_OK;
 }
 
-enum rune_err rune_dict_entity(struct rune_dict *dict, rune_term type, rune_term id, rune_term *ret_term)
+enum rune_err rune_dict_entity(struct rune_dict *dict, rune_term type, rune_term id,
+                               rune_term *ret_term)
 {
     uint32_t hash = hash_entity(type, id);
     const struct key key = {.a = type, .b = id};
     const rune_term parts[2] = {type, id};
-    rune_term term = may_be_in_base(dict, parts, 2) ? find_entity(dict->base, hash, &key) : RUNE_TERM_NONE;
+    rune_term term =
+        may_be_in_base(dict, parts, 2) ? find_entity(dict->base, hash, &key) : RUNE_TERM_NONE;
     if (term == RUNE_TERM_NONE) {
         term = find_entity(&dict->terms, hash, &key);
     }
@@ -731,14 +750,16 @@ enum rune_err rune_dict_float(struct rune_dict *dict, double value, rune_term *r
         if (err != RUNE_OK) {
             return err;
         }
-        ((double *)dict->columns[COLUMN_FLOATS].items)[dict->terms.float_count] = value == 0.0 ? 0.0 : value;
+        ((double *)dict->columns[COLUMN_FLOATS].items)[dict->terms.float_count] =
+            value == 0.0 ? 0.0 : value;
         term = add_to_index(dict, RUNE_KIND_FLOAT, dict->terms.float_count++, hash);
     }
     *ret_term = term;
     return RUNE_OK;
 }
 
-enum rune_err rune_dict_ext(struct rune_dict *dict, const struct rune_ext *value, rune_term *ret_term)
+enum rune_err rune_dict_ext(struct rune_dict *dict, const struct rune_ext *value,
+                            rune_term *ret_term)
 {
     uint32_t hash = hash_ext(value);
     const struct key key = {.ext = value};
@@ -785,8 +806,8 @@ static void sift_down(rune_term *keys, rune_term *beside, size_t at, size_t coun
     }
 }
 
-/* Sorts `keys` ascending and moves what stands beside along. Insertion for what is short or nearly sorted, heapsort
- * else: no memory, no bad case. */
+/* Sorts `keys` ascending and moves what stands beside along. Insertion for what is short or nearly
+ * sorted, heapsort else: no memory, no bad case. */
 static void sort_terms(rune_term *keys, rune_term *beside, size_t count)
 {
     size_t sorted = 1;
@@ -842,7 +863,8 @@ static size_t drop_repetitions(rune_term *sorted, size_t count)
 }
 
 /* Appends [first, items...]; the room is there. Returns the run's offset. */
-static uint32_t append_run(struct rune_dict *dict, uint32_t first, const uint32_t *items, size_t count)
+static uint32_t append_run(struct rune_dict *dict, uint32_t first, const uint32_t *items,
+                           size_t count)
 {
     uint32_t offset = dict->terms.heap_count;
     uint32_t *run = (uint32_t *)dict->columns[COLUMN_HEAP].items + offset;
@@ -854,13 +876,15 @@ static uint32_t append_run(struct rune_dict *dict, uint32_t first, const uint32_
     return offset;
 }
 
-enum rune_err rune_dict_set(struct rune_dict *dict, rune_term *elements, size_t count, rune_term *ret_term)
+enum rune_err rune_dict_set(struct rune_dict *dict, rune_term *elements, size_t count,
+                            rune_term *ret_term)
 {
     sort_terms(elements, NULL, count);
     count = drop_repetitions(elements, count);
     uint32_t hash = hash_set(elements, count);
     const struct key key = {.values = elements, .count = count};
-    rune_term term = may_be_in_base(dict, elements, count) ? find_set(dict->base, hash, &key) : RUNE_TERM_NONE;
+    rune_term term =
+        may_be_in_base(dict, elements, count) ? find_set(dict->base, hash, &key) : RUNE_TERM_NONE;
     if (term == RUNE_TERM_NONE) {
         term = find_set(&dict->terms, hash, &key);
     }
@@ -881,7 +905,8 @@ enum rune_err rune_dict_set(struct rune_dict *dict, rune_term *elements, size_t 
     return RUNE_OK;
 }
 
-enum rune_err rune_dict_set_run(struct rune_dict *dict, const rune_term *sorted, size_t count, uint32_t *ret_offset)
+enum rune_err rune_dict_set_run(struct rune_dict *dict, const rune_term *sorted, size_t count,
+                                uint32_t *ret_offset)
 {
     if (count == 0) {
         *ret_offset = 0;
@@ -894,8 +919,10 @@ enum rune_err rune_dict_set_run(struct rune_dict *dict, const rune_term *sorted,
     return err;
 }
 
-/* The heap offset of a shape, shared where the dict keeps a table of them. There is room for count + 1 words. */
-static enum rune_err intern_shape(struct rune_dict *dict, const rune_term *names, size_t count, uint32_t *ret_offset)
+/* The heap offset of a shape, shared where the dict keeps a table of them. There is room for count
+ * + 1 words. */
+static enum rune_err intern_shape(struct rune_dict *dict, const rune_term *names, size_t count,
+                                  uint32_t *ret_offset)
 {
     if (count == 0) {
         *ret_offset = 0;
@@ -924,8 +951,8 @@ static enum rune_err intern_shape(struct rune_dict *dict, const rune_term *names
     return RUNE_OK;
 }
 
-static enum rune_err add_record_run(struct rune_dict *dict, const rune_term *names, const rune_term *values,
-                                    size_t count, uint32_t *ret_offset)
+static enum rune_err add_record_run(struct rune_dict *dict, const rune_term *names,
+                                    const rune_term *values, size_t count, uint32_t *ret_offset)
 {
     if (count == 0) {
         *ret_offset = 1;
@@ -942,15 +969,15 @@ static enum rune_err add_record_run(struct rune_dict *dict, const rune_term *nam
     return err;
 }
 
-enum rune_err rune_dict_record_run(struct rune_dict *dict, rune_term *names, rune_term *values, size_t count,
-                                   uint32_t *ret_offset)
+enum rune_err rune_dict_record_run(struct rune_dict *dict, rune_term *names, rune_term *values,
+                                   size_t count, uint32_t *ret_offset)
 {
     sort_terms(names, values, count);
     return add_record_run(dict, names, values, count, ret_offset);
 }
 
-enum rune_err rune_dict_record(struct rune_dict *dict, rune_term *names, rune_term *values, size_t count,
-                               rune_term *ret_term)
+enum rune_err rune_dict_record(struct rune_dict *dict, rune_term *names, rune_term *values,
+                               size_t count, rune_term *ret_term)
 {
     sort_terms(names, values, count);
     uint32_t hash = hash_record(names, values, count);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dict: values interned to terms: strings, entity uids, integers, sets, records, extension values, floats.
+/* dict: values interned to terms: strings, entity uids, integers, sets, records, extension values,
+ * floats.
  *
- * struct rune_terms is the read side: plain arrays by kind and index, the same for the image (pointers into its
- * sections), for the builder and for a request, so that one accessor serves all. struct rune_dict is the write side:
- * it owns growing arrays and keeps `terms` up to date. A request's dictionary looks into the image's first, so that a
- * value known to the image always has the image's term; only unknown values get request terms.
+ * struct rune_terms is the read side: plain arrays by kind and index, the same for the image
+ * (pointers into its sections), for the builder and for a request, so that one accessor serves all.
+ * struct rune_dict is the write side: it owns growing arrays and keeps `terms` up to date. A
+ * request's dictionary looks into the image's first, so that a value known to the image always has
+ * the image's term; only unknown values get request terms.
  *
- * Owns: the arrays of a dict. Does not know: files, sections, policies. Thread: one writer; readers of a finished one
- * need no lock. Used by: eval, cedar, datalog, engine. */
+ * Owns: the arrays of a dict. Does not know: files, sections, policies. Thread: one writer; readers
+ * of a finished one need no lock. Used by: eval, cedar, datalog, engine. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,8 +25,10 @@
 /* All arrays are indexed by a term's index within its kind. `heap` holds runs of u32:
  *   set     [count, element terms sorted ascending, without repetition]
  *   record  [shape, value terms in the shape's order]
- *   shape   [count, string terms of the names, sorted ascending]     (a shape's number is its heap offset)
- * Heap offset 0 is the word 0: the empty set, the empty shape; offset 1 is the word 0 too: the empty record. */
+ *   shape   [count, string terms of the names, sorted ascending]     (a shape's number is its heap
+ *           offset)
+ * Heap offset 0 is the word 0: the empty set, the empty shape; offset 1 is the word 0 too: the
+ * empty record. */
 struct rune_terms {
     enum rune_space space;
     uint32_t string_count;
@@ -45,51 +49,63 @@ struct rune_terms {
     const struct rune_ext *exts;
     const double *floats;
     const uint32_t *heap;
-    const uint32_t *index; /* open addressing, linear probing, home slot = (hash * slots) >> 32 where `hash` is the
-                              upper half of the 64-bit one; 0: empty (one slot always is), else a term of this space */
+    const uint32_t *index; /* open addressing, linear probing, home slot = (hash * slots) >> 32
+                              where `hash` is the upper half of the 64-bit one; 0: empty (one slot
+                              always is), else a term of this space */
     uint32_t index_slots;
 };
 
 struct rune_dict; /* a growing dictionary */
 
-/* `base` is looked into first (NULL: none); it must outlive the dict and not change. cap_bytes bounds the memory (0:
- * no bound). A dict of RUNE_SPACE_REQUEST takes all its memory here, as one block of cap_bytes (0: 1 MiB) of which only
- * what is used is ever touched, and never allocates again: past it is RUNE_E_LIMIT. NULL: out of memory. */
-struct rune_dict *rune_dict_create(enum rune_space space, const struct rune_terms *base, size_t cap_bytes);
+/* `base` is looked into first (NULL: none); it must outlive the dict and not change. cap_bytes
+ * bounds the memory (0: no bound). A dict of RUNE_SPACE_REQUEST takes all its memory here, as one
+ * block of cap_bytes (0: 1 MiB) of which only what is used is ever touched, and never allocates
+ * again: past it is RUNE_E_LIMIT. NULL: out of memory. */
+struct rune_dict *rune_dict_create(enum rune_space space, const struct rune_terms *base,
+                                   size_t cap_bytes);
 void rune_dict_destroy(struct rune_dict *dict);
 
 /* The read side, valid until the next addition (pointers may move then). */
 const struct rune_terms *rune_dict_terms(const struct rune_dict *dict);
 
-/* Forgets everything of this dict's own space and changes the base: one call a request. Keeps memory. */
+/* Forgets everything of this dict's own space and changes the base: one call a request. Keeps
+ * memory. */
 void rune_dict_reset(struct rune_dict *dict, const struct rune_terms *base);
 
-/* The write side of `terms` alone: how many bytes of memory the dict holds (a request's: its block). */
+/* The write side of `terms` alone: how many bytes of memory the dict holds (a request's: its
+ * block). */
 size_t rune_dict_bytes(const struct rune_dict *dict);
 
 /* Intern: find or add. RUNE_E_NOMEM, RUNE_E_LIMIT (cap, index bits). Cost: O(size of the value).
  * A text may not point into the dict itself, unless it is a whole string of it.
- * Entity: type and id are string terms. Set: any order, repetitions allowed, `elements` is sorted in place.
- * Record: names are string terms, distinct, any order; both arrays are sorted in place. */
-RUNE_MUST_USE enum rune_err rune_dict_string(struct rune_dict *dict, struct rune_str text, rune_term *ret_term);
-RUNE_MUST_USE enum rune_err rune_dict_entity(struct rune_dict *dict, rune_term type, rune_term id, rune_term *ret_term);
-RUNE_MUST_USE enum rune_err rune_dict_long(struct rune_dict *dict, int64_t value, rune_term *ret_term);
-RUNE_MUST_USE enum rune_err rune_dict_float(struct rune_dict *dict, double value, rune_term *ret_term);
-RUNE_MUST_USE enum rune_err rune_dict_ext(struct rune_dict *dict, const struct rune_ext *value, rune_term *ret_term);
+ * Entity: type and id are string terms. Set: any order, repetitions allowed, `elements` is sorted
+ * in place. Record: names are string terms, distinct, any order; both arrays are sorted in place.
+ */
+RUNE_MUST_USE enum rune_err rune_dict_string(struct rune_dict *dict, struct rune_str text,
+                                             rune_term *ret_term);
+RUNE_MUST_USE enum rune_err rune_dict_entity(struct rune_dict *dict, rune_term type, rune_term id,
+                                             rune_term *ret_term);
+RUNE_MUST_USE enum rune_err rune_dict_long(struct rune_dict *dict, int64_t value,
+                                           rune_term *ret_term);
+RUNE_MUST_USE enum rune_err rune_dict_float(struct rune_dict *dict, double value,
+                                            rune_term *ret_term);
+RUNE_MUST_USE enum rune_err rune_dict_ext(struct rune_dict *dict, const struct rune_ext *value,
+                                          rune_term *ret_term);
 RUNE_MUST_USE enum rune_err rune_dict_set(struct rune_dict *dict, rune_term *elements, size_t count,
                                           rune_term *ret_term);
-RUNE_MUST_USE enum rune_err rune_dict_record(struct rune_dict *dict, rune_term *names, rune_term *values, size_t count,
-                                             rune_term *ret_term);
+RUNE_MUST_USE enum rune_err rune_dict_record(struct rune_dict *dict, rune_term *names,
+                                             rune_term *values, size_t count, rune_term *ret_term);
 
-/* A record run and its (shared) shape in the heap, as rune_dict_record, but no value of the dictionary: for the
- * attributes and tags of entities, which nothing compares. */
-RUNE_MUST_USE enum rune_err rune_dict_record_run(struct rune_dict *dict, rune_term *names, rune_term *values,
-                                                 size_t count, uint32_t *ret_offset);
+/* A record run and its (shared) shape in the heap, as rune_dict_record, but no value of the
+ * dictionary: for the attributes and tags of entities, which nothing compares. */
+RUNE_MUST_USE enum rune_err rune_dict_record_run(struct rune_dict *dict, rune_term *names,
+                                                 rune_term *values, size_t count,
+                                                 uint32_t *ret_offset);
 
-/* A set run in the heap that is no value of the dictionary: for ancestors, which the caller shares himself. The elements
- * ascend without repetition. */
-RUNE_MUST_USE enum rune_err rune_dict_set_run(struct rune_dict *dict, const rune_term *sorted, size_t count,
-                                              uint32_t *ret_offset);
+/* A set run in the heap that is no value of the dictionary: for ancestors, which the caller shares
+ * himself. The elements ascend without repetition. */
+RUNE_MUST_USE enum rune_err rune_dict_set_run(struct rune_dict *dict, const rune_term *sorted,
+                                              size_t count, uint32_t *ret_offset);
 
 /* Find only: RUNE_TERM_NONE where unknown. */
 rune_term rune_terms_find_string(const struct rune_terms *terms, struct rune_str text);
@@ -97,14 +113,17 @@ rune_term rune_terms_find_entity(const struct rune_terms *terms, rune_term type,
 rune_term rune_terms_find_long(const struct rune_terms *terms, int64_t value);
 rune_term rune_terms_find_ext(const struct rune_terms *terms, const struct rune_ext *value);
 rune_term rune_terms_find_float(const struct rune_terms *terms, double value);
-rune_term rune_terms_find_set(const struct rune_terms *terms, const rune_term *sorted, size_t count);
+rune_term rune_terms_find_set(const struct rune_terms *terms, const rune_term *sorted,
+                              size_t count);
 /* Names sorted ascending, values in their order. */
-rune_term rune_terms_find_record(const struct rune_terms *terms, const rune_term *names, const rune_term *values,
-                                 size_t count);
+rune_term rune_terms_find_record(const struct rune_terms *terms, const rune_term *names,
+                                 const rune_term *values, size_t count);
 /* Entity straight from its two texts: one or two probes. The decision path's way. */
-rune_term rune_terms_find_uid(const struct rune_terms *terms, struct rune_str type, struct rune_str id);
+rune_term rune_terms_find_uid(const struct rune_terms *terms, struct rune_str type,
+                              struct rune_str id);
 
-/* The slot of the index where the search for a term's value begins. For the verifier; the value itself is sound. */
+/* The slot of the index where the search for a term's value begins. For the verifier; the value
+ * itself is sound. */
 uint32_t rune_terms_home(const struct rune_terms *terms, rune_term term);
 
 /* Accessors for a term of this very dictionary (space and kind already known). */
@@ -117,11 +136,13 @@ static inline struct rune_str rune_terms_string(const struct rune_terms *terms, 
 /* The integer of a LONG term, inline or of this very dictionary. */
 static inline int64_t rune_terms_long(const struct rune_terms *terms, rune_term term)
 {
-    return rune_term_is_inline(term) ? rune_term_inline_value(term) : terms->longs[rune_term_index(term)];
+    return rune_term_is_inline(term) ? rune_term_inline_value(term)
+                                     : terms->longs[rune_term_index(term)];
 }
 
-/* A dictionary without a base begins with the empty string as string 0, the empty set as set 0 (heap offset 0) and the
- * empty record as record 0 (heap offset 1); all others find them in their base.
- * INVARIANT of finished dictionaries, checked by the verifier: offsets ascend, every heap run lies inside, every term
- * names an existing value, the runs of sets and of records ascend with their indexes and come after the runs of what they
- * contain (so nothing contains itself), every value is there once and the index finds it. */
+/* A dictionary without a base begins with the empty string as string 0, the empty set as set 0
+ * (heap offset 0) and the empty record as record 0 (heap offset 1); all others find them in their
+ * base. INVARIANT of finished dictionaries, checked by the verifier: offsets ascend, every heap run
+ * lies inside, every term names an existing value, the runs of sets and of records ascend with
+ * their indexes and come after the runs of what they contain (so nothing contains itself), every
+ * value is there once and the index finds it. */

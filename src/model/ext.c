@@ -64,7 +64,8 @@ static enum rune_err parse_decimal(struct rune_str text, struct rune_ext *ret_va
     int64_t number = 0;
     /* Counted downwards, since the least number has no positive twin. */
     for (; scan.at < scan.end && is_digit(*scan.at); scan.at++) {
-        if (__builtin_mul_overflow(number, 10, &number) || __builtin_sub_overflow(number, *scan.at - '0', &number)) {
+        if (__builtin_mul_overflow(number, 10, &number) ||
+            __builtin_sub_overflow(number, *scan.at - '0', &number)) {
             return RUNE_E_INVALID;
         }
     }
@@ -72,11 +73,13 @@ static enum rune_err parse_decimal(struct rune_str text, struct rune_ext *ret_va
         return RUNE_E_INVALID;
     }
     size_t digits = (size_t)(scan.end - scan.at);
-    if (digits == 0 || digits > DECIMAL_DIGITS || __builtin_mul_overflow(number, DECIMAL_ONE, &number)) {
+    if (digits == 0 || digits > DECIMAL_DIGITS ||
+        __builtin_mul_overflow(number, DECIMAL_ONE, &number)) {
         return RUNE_E_INVALID;
     }
     for (int scale = DECIMAL_ONE / 10; scan.at < scan.end; scan.at++, scale /= 10) {
-        if (!is_digit(*scan.at) || __builtin_sub_overflow(number, (*scan.at - '0') * scale, &number)) {
+        if (!is_digit(*scan.at) ||
+            __builtin_sub_overflow(number, (*scan.at - '0') * scale, &number)) {
             return RUNE_E_INVALID;
         }
     }
@@ -90,7 +93,8 @@ static enum rune_err parse_decimal(struct rune_str text, struct rune_ext *ret_va
 static void format_decimal(int64_t number, struct rune_buf *out)
 {
     uint64_t positive = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-    rune_buf_printf(out, "%s%llu.%04llu", number < 0 ? "-" : "", (unsigned long long)(positive / DECIMAL_ONE),
+    rune_buf_printf(out, "%s%llu.%04llu", number < 0 ? "-" : "",
+                    (unsigned long long)(positive / DECIMAL_ONE),
                     (unsigned long long)(positive % DECIMAL_ONE));
 }
 
@@ -277,7 +281,8 @@ bool rune_ext_ip_in_range(const struct rune_ext *ip, const struct rune_ext *rang
     if (ip->version != range->version || ip->prefix < range->prefix) {
         return false;
     }
-    /* Both are aligned blocks: the smaller lies in the larger if the larger's network bits agree. */
+    /* Both are aligned blocks: the smaller lies in the larger if the larger's network bits agree.
+     */
     size_t bytes = range->prefix / 8;
     unsigned bits = range->prefix % 8;
     if (memcmp(ip->as.address, range->as.address, bytes) != 0) {
@@ -291,7 +296,8 @@ bool rune_ext_ip_in_range(const struct rune_ext *ip, const struct rune_ext *rang
 /* Days from 1970-01-01 to a day of the proleptic Gregorian calendar; years 0 to 9999. */
 static int64_t days_from_civil(int year, int month, int day)
 {
-    /* Years begin in March here, so that the leap day is the last. Shifted by one 400-year era to stay positive. */
+    /* Years begin in March here, so that the leap day is the last. Shifted by one 400-year era to
+     * stay positive. */
     int64_t y = year + 400 - (month <= 2);
     int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
     return y * 365 + y / 4 - y / 100 + y / 400 + day_of_year - 719468 - 146097;
@@ -307,21 +313,23 @@ static bool is_date(int year, int month, int day)
     return day >= 1 && day <= lengths[month - 1] + (month == 2 && leap);
 }
 
-/* What follows the date: `Thh:mm:ss[.SSS]` and `Z` or `+hhmm`; milliseconds to add to midnight UTC of that day. */
+/* What follows the date: `Thh:mm:ss[.SSS]` and `Z` or `+hhmm`; milliseconds to add to midnight UTC
+ * of that day. */
 static bool parse_time(struct scan *scan, int64_t *ret_ms)
 {
     int hour, minute, second;
     int ms = 0;
-    if (!take(scan, 'T') || !take_digits(scan, 2, &hour) || !take(scan, ':') || !take_digits(scan, 2, &minute) ||
-        !take(scan, ':') || !take_digits(scan, 2, &second) || (take(scan, '.') && !take_digits(scan, 3, &ms))) {
+    if (!take(scan, 'T') || !take_digits(scan, 2, &hour) || !take(scan, ':') ||
+        !take_digits(scan, 2, &minute) || !take(scan, ':') || !take_digits(scan, 2, &second) ||
+        (take(scan, '.') && !take_digits(scan, 3, &ms))) {
         return false;
     }
     int64_t offset = 0; /* minutes */
     if (!take(scan, 'Z')) {
         bool west = take(scan, '-');
         int hours, minutes;
-        if ((!west && !take(scan, '+')) || !take_digits(scan, 2, &hours) || !take_digits(scan, 2, &minutes) ||
-            hours > 23 || minutes > 59) {
+        if ((!west && !take(scan, '+')) || !take_digits(scan, 2, &hours) ||
+            !take_digits(scan, 2, &minutes) || hours > 23 || minutes > 59) {
             return false;
         }
         offset = (hours * 60 + minutes) * (west ? -1 : 1);
@@ -338,9 +346,9 @@ static enum rune_err parse_datetime(struct rune_str text, struct rune_ext *ret_v
     struct scan scan = {text.data, text.data + text.length};
     int year, month, day;
     int64_t ms = 0;
-    if (!take_digits(&scan, 4, &year) || !take(&scan, '-') || !take_digits(&scan, 2, &month) || !take(&scan, '-') ||
-        !take_digits(&scan, 2, &day) || (scan.at != scan.end && !parse_time(&scan, &ms)) ||
-        !is_date(year, month, day)) {
+    if (!take_digits(&scan, 4, &year) || !take(&scan, '-') || !take_digits(&scan, 2, &month) ||
+        !take(&scan, '-') || !take_digits(&scan, 2, &day) ||
+        (scan.at != scan.end && !parse_time(&scan, &ms)) || !is_date(year, month, day)) {
         return RUNE_E_INVALID;
     }
     *ret_value = of_number(RUNE_EXT_DATETIME, days_from_civil(year, month, day) * DAY_MS + ms);
@@ -359,7 +367,8 @@ static void civil_from_days(int64_t days, int64_t *ret_year, int *ret_month, int
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
     int64_t day_of_era = days - era * 146097;
-    int64_t year = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t year =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
     int64_t month = (5 * day_of_year + 2) / 153; /* 0: March */
     *ret_day = (int)(day_of_year - (153 * month + 2) / 5 + 1);
@@ -378,7 +387,8 @@ static void format_datetime(int64_t ms, struct rune_buf *out)
                     (int)(in_day / 60000 % 60), (int)(in_day / 1000 % 60), (int)(in_day % 1000));
 }
 
-bool rune_ext_offset(const struct rune_ext *datetime, const struct rune_ext *duration, struct rune_ext *ret_datetime)
+bool rune_ext_offset(const struct rune_ext *datetime, const struct rune_ext *duration,
+                     struct rune_ext *ret_datetime)
 {
     int64_t number;
     if (__builtin_add_overflow(datetime->as.number, duration->as.number, &number)) {
@@ -422,7 +432,8 @@ static bool take_quantity(struct scan *scan, int64_t *ret_number)
     const char *first = scan->at;
     int64_t number = 0;
     for (; scan->at < scan->end && is_digit(*scan->at); scan->at++) {
-        if (__builtin_mul_overflow(number, 10, &number) || __builtin_sub_overflow(number, *scan->at - '0', &number)) {
+        if (__builtin_mul_overflow(number, 10, &number) ||
+            __builtin_sub_overflow(number, *scan->at - '0', &number)) {
             return false;
         }
     }
@@ -454,10 +465,12 @@ static enum rune_err parse_duration(struct rune_str text, struct rune_ext *ret_v
         }
         size_t length = (size_t)(scan.at - name);
         size_t unit = next_unit;
-        while (unit < 5 && (strlen(units[unit].name) != length || memcmp(units[unit].name, name, length) != 0)) {
+        while (unit < 5 && (strlen(units[unit].name) != length ||
+                            memcmp(units[unit].name, name, length) != 0)) {
             unit++;
         }
-        /* Cedar adds in another order, from the small units on; all terms have one sign, so it fails alike. */
+        /* Cedar adds in another order, from the small units on; all terms have one sign, so it
+         * fails alike. */
         if (unit == 5 || __builtin_mul_overflow(number, units[unit].ms, &number) ||
             __builtin_add_overflow(total, number, &total) || (!negative && total == INT64_MIN)) {
             return RUNE_E_INVALID;
@@ -470,7 +483,8 @@ static enum rune_err parse_duration(struct rune_str text, struct rune_ext *ret_v
 
 /* ---- all kinds ---- */
 
-enum rune_err rune_ext_parse(enum rune_ext_kind kind, struct rune_str text, struct rune_ext *ret_value)
+enum rune_err rune_ext_parse(enum rune_ext_kind kind, struct rune_str text,
+                             struct rune_ext *ret_value)
 {
     switch (kind) {
     case RUNE_EXT_DECIMAL:
@@ -510,10 +524,11 @@ bool rune_ext_verify(const struct rune_ext *value)
     }
     if (value->kind == RUNE_EXT_IPADDR) {
         static const uint8_t zeros[12];
-        bool is_v4 =
-            value->version == 4 && value->prefix <= 32 && memcmp(value->as.address + 4, zeros, sizeof zeros) == 0;
+        bool is_v4 = value->version == 4 && value->prefix <= 32 &&
+                     memcmp(value->as.address + 4, zeros, sizeof zeros) == 0;
         return is_v4 || (value->version == 6 && value->prefix <= 128);
     }
     static const uint8_t rest[8];
-    return value->version == 0 && value->prefix == 0 && memcmp(value->as.address + 8, rest, sizeof rest) == 0;
+    return value->version == 0 && value->prefix == 0 &&
+           memcmp(value->as.address + 8, rest, sizeof rest) == 0;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* term: a value as one u32. Two terms are equal values if and only if they are equal numbers (exception: sets and
- * records made while a request is evaluated, see eval/values.h).
+/* term: a value as one u32. Two terms are equal values if and only if they are equal numbers
+ * (exception: sets and records made while a request is evaluated, see eval/values.h).
  *
  *     bits 31..30   00  image dictionary          kind in bits 29..27, index in bits 26..0
  *                   01  inline integer            value + 2^29 in bits 29..0
  *                   10  overlay dictionary        as 00
  *                   11  request dictionary        as 00
  *
- * The kind is in the number, so that a type test costs no load; indexes are dense per kind, so that arrays by index
- * stay small. An integer that fits inline is always inline. FORMAT: the image stores terms. */
+ * The kind is in the number, so that a type test costs no load; indexes are dense per kind, so that
+ * arrays by index stay small. An integer that fits inline is always inline. FORMAT: the image
+ * stores terms. */
 #pragma once
 
 #include <stdbool.h>
@@ -41,7 +42,8 @@ enum rune_space {
 #define RUNE_TERM_EMPTY_RECORD 0x28000000u
 
 #define RUNE_TERM_INDEX_BITS 27
-#define RUNE_TERM_INDEX_MAX  ((1u << RUNE_TERM_INDEX_BITS) - 1) /* LIMIT: values of one kind in one dictionary */
+#define RUNE_TERM_INDEX_MAX \
+    ((1u << RUNE_TERM_INDEX_BITS) - 1) /* LIMIT: values of one kind in one dictionary */
 #define RUNE_TERM_INLINE_MIN (-(INT64_C(1) << 29))
 #define RUNE_TERM_INLINE_MAX ((INT64_C(1) << 29) - 1)
 
@@ -62,7 +64,8 @@ static inline bool rune_term_is_inline(rune_term term)
 
 static inline enum rune_kind rune_term_kind(rune_term term)
 {
-    return rune_term_is_inline(term) ? RUNE_KIND_LONG : (enum rune_kind)((term >> RUNE_TERM_INDEX_BITS) & 7);
+    return rune_term_is_inline(term) ? RUNE_KIND_LONG
+                                     : (enum rune_kind)((term >> RUNE_TERM_INDEX_BITS) & 7);
 }
 
 static inline uint32_t rune_term_index(rune_term term)

@@ -10,7 +10,8 @@ static const char MESSAGE_FORM[] = "expected an entity such as `User::\"alice\"`
 static const char MESSAGE_TYPE[] = "the entity's type is not a type name";
 static const char MESSAGE_ESCAPE[] = "the entity's id has an escape that does not exist";
 static const char MESSAGE_LIMIT[] = "no memory is left for the entity's name";
-static const char MESSAGE_BARE[] = "a bare id names no type, and the bundle sets no default for this place";
+static const char MESSAGE_BARE[] =
+    "a bare id names no type, and the bundle sets no default for this place";
 
 static bool is_identifier_start(char c)
 {
@@ -25,9 +26,10 @@ static bool is_identifier_char(char c)
 
 static bool is_reserved(struct rune_str word)
 {
-    static const struct rune_str words[] = {RUNE_STR("true"), RUNE_STR("false"),  RUNE_STR("if"), RUNE_STR("then"),
-                                            RUNE_STR("else"), RUNE_STR("in"),     RUNE_STR("is"), RUNE_STR("like"),
-                                            RUNE_STR("has"),  RUNE_STR("__cedar")};
+    static const struct rune_str words[] = {RUNE_STR("true"),   RUNE_STR("false"), RUNE_STR("if"),
+                                            RUNE_STR("then"),   RUNE_STR("else"),  RUNE_STR("in"),
+                                            RUNE_STR("is"),     RUNE_STR("like"),  RUNE_STR("has"),
+                                            RUNE_STR("__cedar")};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (rune_str_equal(word, words[i])) {
             return true;
@@ -139,7 +141,8 @@ static size_t read_escape(const char *at, const char *end, uint32_t *ret_code_po
     return 1;
 }
 
-enum rune_err rune_uid_unescape(struct rune_str inside, struct rune_arena *arena, struct rune_str *ret_text)
+enum rune_err rune_uid_unescape(struct rune_str inside, struct rune_arena *arena,
+                                struct rune_str *ret_text)
 {
     if (inside.length == 0 || memchr(inside.data, '\\', inside.length) == NULL) {
         *ret_text = inside;
@@ -209,7 +212,8 @@ static bool read_literal(const char *at, const char *end, struct rune_str *ret_i
 }
 
 /* The type's name joined without what stands between its parts. */
-static enum rune_err join_name(struct rune_str spaced, struct rune_arena *arena, struct rune_str *ret_name)
+static enum rune_err join_name(struct rune_str spaced, struct rune_arena *arena,
+                               struct rune_str *ret_name)
 {
     char *name = arena != NULL ? rune_arena_alloc(arena, spaced.length) : NULL;
     if (name == NULL) {
@@ -239,8 +243,10 @@ static enum rune_err join_name(struct rune_str spaced, struct rune_arena *arena,
     return RUNE_OK;
 }
 
-/* The text split before its literal: `type` still ends with `::` and has its spaces. False: no such form. */
-static bool split_literal(struct rune_str text, struct rune_str *ret_type, struct rune_str *ret_inside)
+/* The text split before its literal: `type` still ends with `::` and has its spaces. False: no such
+ * form. */
+static bool split_literal(struct rune_str text, struct rune_str *ret_type,
+                          struct rune_str *ret_inside)
 {
     const char *end = text.data + text.length;
     const char *at = text.data;
@@ -252,8 +258,8 @@ static bool split_literal(struct rune_str text, struct rune_str *ret_type, struc
     return read_literal(at, end, ret_inside);
 }
 
-enum rune_err rune_uid_parse(struct rune_str text, struct rune_arena *arena, struct rune_uid *ret_uid,
-                             const char **ret_message)
+enum rune_err rune_uid_parse(struct rune_str text, struct rune_arena *arena,
+                             struct rune_uid *ret_uid, const char **ret_message)
 {
     struct rune_str type, inside, id;
     *ret_message = MESSAGE_FORM;
@@ -300,8 +306,9 @@ static bool read_plain(struct rune_str text, struct rune_uid *ret_uid)
     return true;
 }
 
-enum rune_err rune_uid_read(struct rune_str text, struct rune_str default_type, struct rune_arena *arena,
-                            struct rune_uid *ret_uid, const char **ret_message)
+enum rune_err rune_uid_read(struct rune_str text, struct rune_str default_type,
+                            struct rune_arena *arena, struct rune_uid *ret_uid,
+                            const char **ret_message)
 {
     if (read_plain(text, ret_uid)) {
         return RUNE_OK;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log: structured lines, one write each, to a descriptor that the auditor reads.
  *
- * A line: `TIME LEVEL event key=value key="value with spaces"`. Owns: nothing but counters; the descriptor is the
- * caller's. Never blocks: a line that the descriptor does not take at once is dropped and counted, and the count is
- * told with the next line that goes through. Thread: one struct a thread (the descriptor may be shared: a line is one
- * datagram, or one write of at most PIPE_BUF bytes). Used by: http, server; nothing in librune. */
+ * A line: `TIME LEVEL event key=value key="value with spaces"`. Owns: nothing but counters; the
+ * descriptor is the caller's. Never blocks: a line that the descriptor does not take at once is
+ * dropped and counted, and the count is told with the next line that goes through. Thread: one
+ * struct a thread (the descriptor may be shared: a line is one datagram, or one write of at most
+ * PIPE_BUF bytes). Used by: http, server; nothing in librune. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +13,13 @@
 
 #include "base/str.h"
 
-enum rune_log_level { RUNE_LOG_ERROR, RUNE_LOG_WARN, RUNE_LOG_INFO, RUNE_LOG_DEBUG, RUNE_LOG_LEVEL_COUNT };
+enum rune_log_level {
+    RUNE_LOG_ERROR,
+    RUNE_LOG_WARN,
+    RUNE_LOG_INFO,
+    RUNE_LOG_DEBUG,
+    RUNE_LOG_LEVEL_COUNT
+};
 
 #define RUNE_LOG_LINE_MAX 1024 /* LIMIT: longer lines are cut, and end in "..." */
 
@@ -41,17 +48,22 @@ struct rune_log_field {
     int64_t integer;
 };
 
-#define RUNE_LOG_STR(k, v)  ((struct rune_log_field){.key = (k), .kind = RUNE_LOG_STRING, .string = (v)})
+#define RUNE_LOG_STR(k, v) \
+    ((struct rune_log_field){.key = (k), .kind = RUNE_LOG_STRING, .string = (v)})
 #define RUNE_LOG_CSTR(k, v) RUNE_LOG_STR(k, rune_str_from(v))
-#define RUNE_LOG_INT(k, v)  ((struct rune_log_field){.key = (k), .kind = RUNE_LOG_SIGNED, .integer = (int64_t)(v)})
-#define RUNE_LOG_UINT(k, v) ((struct rune_log_field){.key = (k), .kind = RUNE_LOG_UNSIGNED, .integer = (int64_t)(v)})
+#define RUNE_LOG_INT(k, v) \
+    ((struct rune_log_field){.key = (k), .kind = RUNE_LOG_SIGNED, .integer = (int64_t)(v)})
+#define RUNE_LOG_UINT(k, v) \
+    ((struct rune_log_field){.key = (k), .kind = RUNE_LOG_UNSIGNED, .integer = (int64_t)(v)})
 
-/* Writes one line. `event` is a static word such as "worker_ready". Values are quoted and escaped where they need it,
- * so a line stays one line whatever a client sent. Cost: one write. NULL log: nothing. */
+/* Writes one line. `event` is a static word such as "worker_ready". Values are quoted and escaped
+ * where they need it, so a line stays one line whatever a client sent. Cost: one write. NULL log:
+ * nothing. */
 void rune_log_write(struct rune_log *log, enum rune_log_level level, const char *event,
                     const struct rune_log_field *fields, size_t count);
 
-/* RUNE_LOG(log, RUNE_LOG_INFO, "worker_ready", RUNE_LOG_INT("pid", pid), ...): at least one field. */
+/* RUNE_LOG(log, RUNE_LOG_INFO, "worker_ready", RUNE_LOG_INT("pid", pid), ...): at least one field.
+ */
 #define RUNE_LOG(log, level_, event, ...)                                           \
     do {                                                                            \
         if (rune_log_is_on((log), (level_))) {                                      \

@@ -17,18 +17,21 @@ static uint64_t read_metric(const struct rune_control_map *control, enum rune_me
 }
 
 /* Bucket RUNE_HISTOGRAM_BUCKETS stands for the sum in ns. */
-static uint64_t read_histogram(const struct rune_control_map *control, enum rune_histogram_id id, unsigned bucket)
+static uint64_t read_histogram(const struct rune_control_map *control, enum rune_histogram_id id,
+                               unsigned bucket)
 {
     const struct rune_control *page = rune_control_get(control);
     bool is_supervisors = rune_histogram_get(id)->owner == RUNE_METRIC_OWNER_SUPERVISOR;
     uint32_t count = is_supervisors ? 1 : page->worker_count;
     uint64_t sum = 0;
     for (uint32_t i = 0; i < count; i++) {
-        const struct rune_counters *block =
-            is_supervisors ? rune_control_supervisor_counters(control) : &rune_control_slot_get(control, i)->counters;
+        const struct rune_counters *block = is_supervisors
+                                                ? rune_control_supervisor_counters(control)
+                                                : &rune_control_slot_get(control, i)->counters;
         const struct rune_histogram *histogram = &block->histograms[id];
-        sum += bucket < RUNE_HISTOGRAM_BUCKETS ? atomic_load_explicit(&histogram->buckets[bucket], memory_order_relaxed)
-                                               : atomic_load_explicit(&histogram->sum_ns, memory_order_relaxed);
+        sum += bucket < RUNE_HISTOGRAM_BUCKETS
+                   ? atomic_load_explicit(&histogram->buckets[bucket], memory_order_relaxed)
+                   : atomic_load_explicit(&histogram->sum_ns, memory_order_relaxed);
     }
     return sum;
 }
@@ -54,7 +57,8 @@ static void put_metrics(const struct rune_control_map *control, struct rune_buf 
     }
 }
 
-static void put_histogram(const struct rune_control_map *control, enum rune_histogram_id id, struct rune_buf *out)
+static void put_histogram(const struct rune_control_map *control, enum rune_histogram_id id,
+                          struct rune_buf *out)
 {
     const struct rune_metric_info *info = rune_histogram_get(id);
     uint64_t count = 0;
@@ -69,13 +73,15 @@ static void put_histogram(const struct rune_control_map *control, enum rune_hist
         }
     }
     rune_buf_printf(out, "%s_sum %.9f\n%s_count %" PRIu64 "\n", info->name,
-                    (double)read_histogram(control, id, RUNE_HISTOGRAM_BUCKETS) / 1e9, info->name, count);
+                    (double)read_histogram(control, id, RUNE_HISTOGRAM_BUCKETS) / 1e9, info->name,
+                    count);
 }
 
 static void put_generations(const struct rune_control_map *control, struct rune_buf *out)
 {
-    rune_buf_append_cstr(out, "# HELP rune_image_generation Generation that each worker decides by\n"
-                              "# TYPE rune_image_generation gauge\n");
+    rune_buf_append_cstr(out,
+                         "# HELP rune_image_generation Generation that each worker decides by\n"
+                         "# TYPE rune_image_generation gauge\n");
     for (uint32_t i = 0; i < rune_control_get(control)->worker_count; i++) {
         rune_buf_printf(out, "rune_image_generation{worker=\"%" PRIu32 "\"} %" PRIu64 "\n", i,
                         rune_control_slot_generation(rune_control_slot_get(control, i)));

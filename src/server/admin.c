@@ -8,10 +8,12 @@
 
 _Noreturn void rune_admin_main(const struct rune_heritage *heritage, int socket, int relay)
 {
-    const int keep[] = {socket, relay, heritage->listeners->admin_fd, heritage->log_write, heritage->control.fd};
+    const int keep[] = {socket, relay, heritage->listeners->admin_fd, heritage->log_write,
+                        heritage->control.fd};
     struct rune_serving serving;
     uint32_t slot = heritage->listeners->slot_count; /* the one behind the workers */
-    if (rune_child_begin("rune: admin", RUNE_CHILD_SERVES, keep, sizeof keep / sizeof keep[0]) != RUNE_OK ||
+    if (rune_child_begin("rune: admin", RUNE_CHILD_SERVES, keep, sizeof keep / sizeof keep[0]) !=
+            RUNE_OK ||
         rune_serving_begin(&serving, heritage, socket, slot, "admin") != RUNE_OK) {
         _exit(1);
     }

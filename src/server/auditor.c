@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Process: auditor. Reads whole lines (writers send one write a line, at most PIPE_BUF bytes) and writes them to the
- * log file or standard error. Ends when every writer is gone, so that nothing said at the end is lost. */
+/* Process: auditor. Reads whole lines (writers send one write a line, at most PIPE_BUF bytes) and
+ * writes them to the log file or standard error. Ends when every writer is gone, so that nothing
+ * said at the end is lost. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -45,7 +46,8 @@ static bool copy(int from, int to)
         return errno == EAGAIN || errno == EINTR;
     }
     if (n > 0 && rune_fs_write_all(to, lines, (size_t)n) != RUNE_OK && to != STDERR_FILENO) {
-        (void)!rune_fs_write_all(STDERR_FILENO, lines, (size_t)n); /* a full disk: the lines are not lost */
+        /* a full disk: the lines are not lost */
+        (void)!rune_fs_write_all(STDERR_FILENO, lines, (size_t)n);
     }
     return n > 0;
 }
@@ -62,10 +64,12 @@ _Noreturn void rune_auditor_main(const struct rune_heritage *heritage)
     if (path != NULL) {
         out = open_log(path, out); /* before the drop: the folder may be root's */
     }
-    if (heritage->identity.drop && (setgid(heritage->identity.gid) != 0 || setuid(heritage->identity.uid) != 0)) {
+    if (heritage->identity.drop &&
+        (setgid(heritage->identity.gid) != 0 || setuid(heritage->identity.uid) != 0)) {
         _exit(1); /* no PDEATHSIG here: the end of the pipe ends this process */
     }
-    struct pollfd polls[2] = {{.fd = heritage->log_read, .events = POLLIN}, {.fd = reopen_signal(), .events = POLLIN}};
+    struct pollfd polls[2] = {{.fd = heritage->log_read, .events = POLLIN},
+                              {.fd = reopen_signal(), .events = POLLIN}};
     for (;;) {
         if (poll(polls, 2, -1) < 0 && errno != EINTR) {
             _exit(1);

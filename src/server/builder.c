@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Process: builder, one-shot. Reads the configuration again (a reload may change limits and the bundle's path), makes
- * the image, and hands over diagnostics, image and a report. Whatever happens here, the supervisor lives: it sees a
- * report or an exit status. */
+/* Process: builder, one-shot. Reads the configuration again (a reload may change limits and the
+ * bundle's path), makes the image, and hands over diagnostics, image and a report. Whatever happens
+ * here, the supervisor lives: it sees a report or an exit status. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -28,8 +28,10 @@ static uint64_t memory_of_machine(void)
     return pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes : UINT64_C(4) << 30;
 }
 
-/* An image built elsewhere: copied, since a file could change under its mapping; the verifier checks it as any other. */
-static enum rune_err copy_image(const char *path, uint64_t max_bytes, int to, struct rune_diag *diag)
+/* An image built elsewhere: copied, since a file could change under its mapping; the verifier
+ * checks it as any other. */
+static enum rune_err copy_image(const char *path, uint64_t max_bytes, int to,
+                                struct rune_diag *diag)
 {
     struct stat st;
     int from = open(path, O_RDONLY | O_CLOEXEC);
@@ -48,8 +50,10 @@ static enum rune_err copy_image(const char *path, uint64_t max_bytes, int to, st
         left -= n > 0 ? n : 0;
     }
     if (err != RUNE_OK) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-S0030", RUNE_SPAN_NONE, NULL, "the image %s cannot be copied: %s",
-                         path, err == RUNE_E_LIMIT ? "it is larger than max_image_bytes" : strerror(errno));
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-S0030", RUNE_SPAN_NONE, NULL,
+                         "the image %s cannot be copied: %s", path,
+                         err == RUNE_E_LIMIT ? "it is larger than max_image_bytes"
+                                             : strerror(errno));
     }
     if (from >= 0) {
         close(from);
@@ -108,16 +112,18 @@ static void tell(struct rune_diag *diag, struct rune_log *log, char *first, size
         }
         format_place(&message, place, sizeof place);
         if (message.severity == RUNE_ERROR && first[0] == '\0') {
-            snprintf(first, first_size, "%s%s%s", place, place[0] != '\0' ? ": " : "", message.text);
+            snprintf(first, first_size, "%s%s%s", place, place[0] != '\0' ? ": " : "",
+                     message.text);
         }
-        RUNE_LOG(log, message.severity == RUNE_ERROR ? RUNE_LOG_ERROR : RUNE_LOG_WARN, "bundle_diagnostic",
-                 RUNE_LOG_CSTR("at", place), RUNE_LOG_CSTR("code", message.code),
-                 RUNE_LOG_CSTR("message", message.text));
+        RUNE_LOG(log, message.severity == RUNE_ERROR ? RUNE_LOG_ERROR : RUNE_LOG_WARN,
+                 "bundle_diagnostic", RUNE_LOG_CSTR("at", place),
+                 RUNE_LOG_CSTR("code", message.code), RUNE_LOG_CSTR("message", message.text));
         logged++;
     }
 }
 
-static enum rune_err hand_over(int socket, struct rune_diag *diag, struct rune_build_report *report, int image_fd)
+static enum rune_err hand_over(int socket, struct rune_diag *diag, struct rune_build_report *report,
+                               int image_fd)
 {
     const struct rune_build_report first = {.stage = RUNE_BUILD_DIAGNOSTICS};
     int diag_fd;
@@ -125,8 +131,8 @@ static enum rune_err hand_over(int socket, struct rune_diag *diag, struct rune_b
     report->errors = (uint32_t)rune_diag_count(diag, RUNE_ERROR);
     report->warnings = (uint32_t)rune_diag_count(diag, RUNE_WARNING) - report->errors;
     char *text = rune_strdup(rune_diag_text(diag)); /* the next rendering takes its place */
-    enum rune_err err = rune_diagnostics_create(report->errors, report->warnings, text != NULL ? text : "",
-                                                rune_diag_json(diag), &diag_fd);
+    enum rune_err err = rune_diagnostics_create(
+        report->errors, report->warnings, text != NULL ? text : "", rune_diag_json(diag), &diag_fd);
     rune_free(text);
     if (err == RUNE_OK) {
         err = rune_message_send(socket, &first, sizeof first, diag_fd);
@@ -154,7 +160,8 @@ _Noreturn void rune_builder_main(const struct rune_heritage *heritage, int socke
     if (max_memory == 0) {
         max_memory = memory_of_machine() / 4 * 3;
     }
-    rune_log_init(&log, heritage->log_write, (enum rune_log_level)heritage->config->log_level, "builder");
+    rune_log_init(&log, heritage->log_write, (enum rune_log_level)heritage->config->log_level,
+                  "builder");
     if (rune_sandbox_builder(max_memory, heritage->config->max_image_bytes) != RUNE_OK) {
         RUNE_LOG(&log, RUNE_LOG_ERROR, "sandbox_failed", RUNE_LOG_CSTR("error", strerror(errno)));
         _exit(1);
@@ -171,8 +178,8 @@ _Noreturn void rune_builder_main(const struct rune_heritage *heritage, int socke
     }
     report.err = err;
     if (err != RUNE_OK && rune_diag_count(diag, RUNE_ERROR) == 0) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-S0031", RUNE_SPAN_NONE, NULL, "the bundle was not built: %s",
-                         rune_err_text(err));
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-S0031", RUNE_SPAN_NONE, NULL,
+                         "the bundle was not built: %s", rune_err_text(err));
     }
     tell(diag, &log, report.message, sizeof report.message);
     _exit(hand_over(socket, diag, &report, image_fd) == RUNE_OK ? 0 : 1);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* calls: who asks the supervisor something: the CLI over the control socket, the admin process over its relay.
+/* calls: who asks the supervisor something: the CLI over the control socket, the admin process over
+ * its relay.
  *
- * Who a client is, the kernel says (SO_PEERCRED): root and the supervisor's own user may do everything, the user that
- * workers run as may read. A connection that says anything but a call of the right size is closed. */
+ * Who a client is, the kernel says (SO_PEERCRED): root and the supervisor's own user may do
+ * everything, the user that workers run as may read. A connection that says anything but a call of
+ * the right size is closed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,7 +20,8 @@ void rune_calls_init(struct rune_supervisor *supervisor)
     }
 }
 
-static struct rune_client_connection *find_free(struct rune_supervisor *supervisor, uint32_t *ret_index)
+static struct rune_client_connection *find_free(struct rune_supervisor *supervisor,
+                                                uint32_t *ret_index)
 {
     for (uint32_t i = 0; i < RUNE_CLIENTS_MAX; i++) {
         if (supervisor->clients[i].socket < 0) {
@@ -29,7 +32,8 @@ static struct rune_client_connection *find_free(struct rune_supervisor *supervis
     return NULL;
 }
 
-static void add_client(struct rune_supervisor *supervisor, int socket, bool may_reload, bool is_admin)
+static void add_client(struct rune_supervisor *supervisor, int socket, bool may_reload,
+                       bool is_admin)
 {
     uint32_t index;
     struct rune_client_connection *client = find_free(supervisor, &index);
@@ -64,7 +68,8 @@ void rune_calls_on_connect(struct rune_supervisor *supervisor)
     bool master = known && (who.uid == 0 || who.uid == geteuid());
     const struct rune_identity *identity = &supervisor->heritage.identity;
     if (!master && !(known && identity->drop && who.uid == identity->uid)) {
-        RUNE_LOG(&supervisor->log, RUNE_LOG_WARN, "call_refused", RUNE_LOG_UINT("uid", known ? who.uid : 0));
+        RUNE_LOG(&supervisor->log, RUNE_LOG_WARN, "call_refused",
+                 RUNE_LOG_UINT("uid", known ? who.uid : 0));
         close(socket);
         return;
     }
@@ -101,17 +106,19 @@ void rune_calls_answer(struct rune_supervisor *supervisor, const struct rune_cal
     }
 }
 
-static void refuse(struct rune_supervisor *supervisor, const struct rune_caller *caller, enum rune_err err,
-                   const char *why)
+static void refuse(struct rune_supervisor *supervisor, const struct rune_caller *caller,
+                   enum rune_err err, const char *why)
 {
-    struct rune_reply reply = {.version = RUNE_CALL_VERSION, .err = err, .generation = supervisor->state.generation};
+    struct rune_reply reply = {
+        .version = RUNE_CALL_VERSION, .err = err, .generation = supervisor->state.generation};
     snprintf(reply.message, sizeof reply.message, "%s", why);
     rune_calls_answer(supervisor, caller, &reply, -1);
 }
 
 static void say_hello(struct rune_supervisor *supervisor, const struct rune_caller *caller)
 {
-    const struct rune_reply reply = {.version = RUNE_CALL_VERSION, .generation = supervisor->state.generation};
+    const struct rune_reply reply = {.version = RUNE_CALL_VERSION,
+                                     .generation = supervisor->state.generation};
     int fd;
     if (rune_control_open_read_only(&supervisor->heritage.control, &fd) != RUNE_OK) {
         refuse(supervisor, caller, RUNE_E_IO, "the control page cannot be opened");
@@ -145,7 +152,8 @@ static void carry_out(struct rune_supervisor *supervisor, const struct rune_call
     case RUNE_CALL_RELOAD:
     case RUNE_CALL_VALIDATE:
         if (!client->may_reload) {
-            refuse(supervisor, caller, RUNE_E_INVALID, "only the server's own user and root may do this");
+            refuse(supervisor, caller, RUNE_E_INVALID,
+                   "only the server's own user and root may do this");
         } else if (supervisor->stage > RUNE_STAGE_RUNNING) {
             refuse(supervisor, caller, RUNE_E_BUSY, "the server is shutting down");
         } else if (!rune_reload_ask(supervisor, caller, (enum rune_call_kind)caller->kind)) {
@@ -165,7 +173,8 @@ void rune_calls_on_message(struct rune_supervisor *supervisor, uint32_t index)
         if (err == RUNE_E_BUSY) {
             return;
         }
-        const struct rune_caller caller = {.client = index, .epoch = client->epoch, .id = call.id, .kind = call.kind};
+        const struct rune_caller caller = {
+            .client = index, .epoch = client->epoch, .id = call.id, .kind = call.kind};
         if (err != RUNE_OK) {
             drop(supervisor, index);
         } else if (call.version != RUNE_CALL_VERSION) {

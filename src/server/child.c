@@ -14,7 +14,8 @@
 
 #define KEEP_MAX 2048 /* 64 slots x 16 addresses, and some */
 
-enum rune_err rune_identity_find(const char *user, struct rune_identity *ret_identity, struct rune_diag *diag)
+enum rune_err rune_identity_find(const char *user, struct rune_identity *ret_identity,
+                                 struct rune_diag *diag)
 {
     *ret_identity = (struct rune_identity){.drop = false};
     if (user == NULL) {
@@ -23,16 +24,18 @@ enum rune_err rune_identity_find(const char *user, struct rune_identity *ret_ide
     errno = 0;
     const struct passwd *entry = getpwnam(user);
     if (entry == NULL) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-S0020", RUNE_SPAN_NONE, NULL, "there is no user `%s`", user);
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-S0020", RUNE_SPAN_NONE, NULL,
+                         "there is no user `%s`", user);
         return RUNE_E_INVALID;
     }
     if (geteuid() != 0 && entry->pw_uid != geteuid()) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-S0021", RUNE_SPAN_NONE, "start as root, or leave `user` out",
-                         "only root can become user `%s`", user);
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-S0021", RUNE_SPAN_NONE,
+                         "start as root, or leave `user` out", "only root can become user `%s`",
+                         user);
         return RUNE_E_INVALID;
     }
-    *ret_identity =
-        (struct rune_identity){.drop = geteuid() == 0, .uid = entry->pw_uid, .gid = entry->pw_gid, .name = user};
+    *ret_identity = (struct rune_identity){
+        .drop = geteuid() == 0, .uid = entry->pw_uid, .gid = entry->pw_gid, .name = user};
     return RUNE_OK;
 }
 
@@ -75,7 +78,8 @@ static enum rune_err close_all_but(const int *keep, size_t keep_count)
     return close_range(next, ~0u, 0) == 0 ? RUNE_OK : RUNE_E_IO;
 }
 
-enum rune_err rune_child_begin(const char *name, enum rune_child_signals signals, const int *keep, size_t keep_count)
+enum rune_err rune_child_begin(const char *name, enum rune_child_signals signals, const int *keep,
+                               size_t keep_count)
 {
     set_signals(signals);
     prctl(PR_SET_NAME, name);
@@ -85,8 +89,8 @@ enum rune_err rune_child_begin(const char *name, enum rune_child_signals signals
 enum rune_err rune_child_drop(const struct rune_heritage *heritage)
 {
     const struct rune_identity *identity = &heritage->identity;
-    if (identity->drop &&
-        (initgroups(identity->name, identity->gid) != 0 || setgid(identity->gid) != 0 || setuid(identity->uid) != 0)) {
+    if (identity->drop && (initgroups(identity->name, identity->gid) != 0 ||
+                           setgid(identity->gid) != 0 || setuid(identity->uid) != 0)) {
         return RUNE_E_IO;
     }
     /* After setuid, which clears it. The parent may have died before. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config: one table of keys (config.def), one setter a kind. Values are checked where they are set, so that each
- * message has the value's place. */
+/* config: one table of keys (config.def), one setter a kind. Values are checked where they are set,
+ * so that each message has the value's place. */
 #include "server/config.h"
 
 #include <errno.h>
@@ -31,9 +31,14 @@ struct key {
 };
 
 static const struct key keys[] = {
-#define RUNE_KEY(section_, key_, kind_, field, minimum_, maximum_)                                                   \
-    {section_, key_,    KIND_##kind_, offsetof(struct rune_config, field), sizeof(((struct rune_config *)0)->field), \
-     minimum_, maximum_},
+#define RUNE_KEY(section_, key_, kind_, field, minimum_, maximum_) \
+    {section_,                                                     \
+     key_,                                                         \
+     KIND_##kind_,                                                 \
+     offsetof(struct rune_config, field),                          \
+     sizeof(((struct rune_config *)0)->field),                     \
+     minimum_,                                                     \
+     maximum_},
 #include "server/config.def"
 #undef RUNE_KEY
 };
@@ -64,9 +69,11 @@ void rune_config_fini(struct rune_config *config)
     rune_arena_fini(&config->arena);
 }
 
-static void mistake(struct rune_diag *diag, const struct place *place, const char *help, const char *what)
+static void mistake(struct rune_diag *diag, const struct place *place, const char *help,
+                    const char *what)
 {
-    rune_diag_report(diag, RUNE_ERROR, "RUNE-S0001", place->span, help, "%s: %s", place->name, what);
+    rune_diag_report(diag, RUNE_ERROR, "RUNE-S0001", place->span, help, "%s: %s", place->name,
+                     what);
 }
 
 static void *field_of(struct rune_config *config, const struct key *key)
@@ -74,12 +81,13 @@ static void *field_of(struct rune_config *config, const struct key *key)
     return (char *)config + key->offset;
 }
 
-static void set_number(struct rune_config *config, const struct key *key, uint64_t value, const struct place *place,
-                       struct rune_diag *diag)
+static void set_number(struct rune_config *config, const struct key *key, uint64_t value,
+                       const struct place *place, struct rune_diag *diag)
 {
     if (value < key->minimum || value > key->maximum) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-S0002", place->span, NULL, "%s: must be from %llu to %llu",
-                         place->name, (unsigned long long)key->minimum, (unsigned long long)key->maximum);
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-S0002", place->span, NULL,
+                         "%s: must be from %llu to %llu", place->name,
+                         (unsigned long long)key->minimum, (unsigned long long)key->maximum);
         return;
     }
     if (key->size == sizeof(uint32_t)) {
@@ -96,8 +104,9 @@ static bool parse_size(struct rune_str text, uint64_t *ret_value)
     static const struct {
         const char *suffix;
         uint64_t factor;
-    } units[] = {{"", 1},       {"B", 1},          {"KB", 1000},     {"MB", 1000000}, {"GB", 1000000000},
-                 {"KiB", 1024}, {"MiB", 1u << 20}, {"GiB", 1u << 30}};
+    } units[] = {{"", 1},           {"B", 1},           {"KB", 1000},
+                 {"MB", 1000000},   {"GB", 1000000000}, {"KiB", 1024},
+                 {"MiB", 1u << 20}, {"GiB", 1u << 30}};
     uint64_t value = 0;
     size_t i = 0;
     for (; i < text.length && text.data[i] >= '0' && text.data[i] <= '9'; i++) {
@@ -128,13 +137,13 @@ static const char *keep_path(struct rune_config *config, struct rune_str text, b
     if (slash == NULL || text.length == 0 || text.data[0] == '/') {
         return keep(config, text);
     }
-    const char *path =
-        rune_arena_printf(&config->arena, "%.*s/%.*s", (int)(slash - config->file), config->file, RUNE_STR_ARG(text));
+    const char *path = rune_arena_printf(&config->arena, "%.*s/%.*s", (int)(slash - config->file),
+                                         config->file, RUNE_STR_ARG(text));
     return path != NULL ? path : "";
 }
 
-static void set_text(struct rune_config *config, const struct key *key, struct rune_str text, const struct place *place,
-                     struct rune_diag *diag)
+static void set_text(struct rune_config *config, const struct key *key, struct rune_str text,
+                     const struct place *place, struct rune_diag *diag)
 {
     bool from_file = place->span.source != NULL;
     const char *value = NULL;
@@ -161,7 +170,8 @@ static void set_text(struct rune_config *config, const struct key *key, struct r
     case KIND_COUNT:
     case KIND_SIZE:
         if (!parse_size(text, &number)) {
-            mistake(diag, place, "write a number, or for sizes something like \"64MiB\"", "this is no number");
+            mistake(diag, place, "write a number, or for sizes something like \"64MiB\"",
+                    "this is no number");
         } else {
             set_number(config, key, number, place, diag);
         }
@@ -178,8 +188,9 @@ static void set_text(struct rune_config *config, const struct key *key, struct r
 
 /* ---- the file ---- */
 
-static void set_node(struct rune_config *config, const struct key *key, const struct rune_json_node *node,
-                     const struct rune_source *source, struct rune_diag *diag)
+static void set_node(struct rune_config *config, const struct key *key,
+                     const struct rune_json_node *node, const struct rune_source *source,
+                     struct rune_diag *diag)
 {
     struct place place = {{source, node->offset, node->length}, key->key};
     bool number = key->kind == KIND_COUNT || key->kind == KIND_SIZE;
@@ -199,14 +210,16 @@ static void set_node(struct rune_config *config, const struct key *key, const st
         }
     } else {
         mistake(diag, &place, NULL,
-                number ? "a number that is not negative is expected here" : "a string is expected here");
+                number ? "a number that is not negative is expected here"
+                       : "a string is expected here");
     }
 }
 
 static const struct key *find_key(const char *section, struct rune_str name)
 {
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        if (strcmp(keys[i].section, section) == 0 && rune_str_equal(rune_str_from(keys[i].key), name)) {
+        if (strcmp(keys[i].section, section) == 0 &&
+            rune_str_equal(rune_str_from(keys[i].key), name)) {
             return &keys[i];
         }
     }
@@ -223,8 +236,9 @@ static bool is_section(struct rune_str name)
     return false;
 }
 
-static void report_unknown(const char *section, const struct rune_json_member *member, const struct rune_source *source,
-                           struct rune_config *config, struct rune_diag *diag)
+static void report_unknown(const char *section, const struct rune_json_member *member,
+                           const struct rune_source *source, struct rune_config *config,
+                           struct rune_diag *diag)
 {
     struct rune_str candidates[2 * KEY_COUNT];
     size_t count = 0;
@@ -247,16 +261,19 @@ static void report_unknown(const char *section, const struct rune_json_member *m
                      section[0] == '\0' ? "" : "]");
 }
 
-static void set_table(struct rune_config *config, const char *section, const struct rune_json_node *table,
-                      const struct rune_source *source, struct rune_diag *diag)
+static void set_table(struct rune_config *config, const char *section,
+                      const struct rune_json_node *table, const struct rune_source *source,
+                      struct rune_diag *diag)
 {
     for (uint32_t i = 0; i < table->as.object.count; i++) {
         const struct rune_json_member *member = &table->as.object.members[i];
         const struct key *key = find_key(section, member->key);
         if (key != NULL) {
             set_node(config, key, &member->value, source, diag);
-        } else if (section[0] == '\0' && is_section(member->key) && member->value.type == RUNE_JSON_OBJECT) {
-            set_table(config, keep(config, member->key), &member->value, source, diag); /* one level deep */
+        } else if (section[0] == '\0' && is_section(member->key) &&
+                   member->value.type == RUNE_JSON_OBJECT) {
+            /* one level deep */
+            set_table(config, keep(config, member->key), &member->value, source, diag);
         } else {
             report_unknown(section, member, source, config, diag);
         }
@@ -312,10 +329,12 @@ const char *rune_config_usage(void)
            "  --log-level LEVEL      error, warn, info or debug\n"
            "  --log-file FILE        instead of standard error; SIGUSR1 opens it again\n"
            "  --help, --version\n"
-           "signals: HUP reload, TERM and INT drain and leave, QUIT leave now, USR1 open the log again\n";
+           "signals: HUP reload, TERM and INT drain and leave, QUIT leave now, USR1 open the log "
+           "again\n";
 }
 
-static void report_unknown_flag(const char *argument, struct rune_config *config, struct rune_diag *diag)
+static void report_unknown_flag(const char *argument, struct rune_config *config,
+                                struct rune_diag *diag)
 {
     static const char *const others[] = {"--config", "--check-config", "--help", "--version"};
     struct rune_str candidates[FLAG_COUNT + 4];
@@ -326,30 +345,36 @@ static void report_unknown_flag(const char *argument, struct rune_config *config
         candidates[FLAG_COUNT + i] = rune_str_from(others[i]);
     }
     struct rune_str nearest = rune_str_nearest(rune_str_from(argument), candidates, FLAG_COUNT + 4);
-    const char *help = nearest.length == 0
-                           ? "runed --help lists them"
-                           : rune_arena_printf(&config->arena, "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
-    rune_diag_report(diag, RUNE_ERROR, "RUNE-S0004", RUNE_SPAN_NONE, help, "there is no flag `%s`", argument);
+    const char *help =
+        nearest.length == 0
+            ? "runed --help lists them"
+            : rune_arena_printf(&config->arena, "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
+    rune_diag_report(diag, RUNE_ERROR, "RUNE-S0004", RUNE_SPAN_NONE, help, "there is no flag `%s`",
+                     argument);
 }
 
 /* The value of flag argv[*at], as "--flag value" or "--flag=value"; NULL: another flag. */
-static const char *flag_value(const char *flag, int argc, char **argv, int *at, struct rune_diag *diag)
+static const char *flag_value(const char *flag, int argc, char **argv, int *at,
+                              struct rune_diag *diag)
 {
     size_t length = strlen(flag);
-    if (strncmp(argv[*at], flag, length) != 0 || (argv[*at][length] != '\0' && argv[*at][length] != '=')) {
+    if (strncmp(argv[*at], flag, length) != 0 ||
+        (argv[*at][length] != '\0' && argv[*at][length] != '=')) {
         return NULL;
     }
     if (argv[*at][length] == '=') {
         return argv[*at] + length + 1;
     }
     if (*at + 1 >= argc) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-S0005", RUNE_SPAN_NONE, NULL, "%s needs a value", flag);
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-S0005", RUNE_SPAN_NONE, NULL, "%s needs a value",
+                         flag);
         return "";
     }
     return argv[++*at];
 }
 
-static void set_flag(struct rune_config *config, size_t flag, const char *value, struct rune_diag *diag)
+static void set_flag(struct rune_config *config, size_t flag, const char *value,
+                     struct rune_diag *diag)
 {
     const struct key *key = find_key(flags[flag].section, rune_str_from(flags[flag].key));
     const struct place place = {RUNE_SPAN_NONE, flags[flag].flag};
@@ -403,7 +428,8 @@ static void complete(struct rune_config *config, struct rune_diag *diag)
 {
     if (config->bundle == NULL) {
         rune_diag_report(diag, RUNE_ERROR, "RUNE-S0006", RUNE_SPAN_NONE,
-                         "give `bundle = \"PATH\"` in the file, or the path as an argument", "no bundle is given");
+                         "give `bundle = \"PATH\"` in the file, or the path as an argument",
+                         "no bundle is given");
     }
     if (config->listen_count == 0) {
         config->listen[config->listen_count++] = "127.0.0.1:8080";
@@ -413,8 +439,8 @@ static void complete(struct rune_config *config, struct rune_diag *diag)
     }
 }
 
-enum rune_err rune_config_load(struct rune_config *config, int argc, char **argv, enum rune_config_outcome *ret_outcome,
-                               struct rune_diag *diag)
+enum rune_err rune_config_load(struct rune_config *config, int argc, char **argv,
+                               enum rune_config_outcome *ret_outcome, struct rune_diag *diag)
 {
     enum rune_config_outcome outcome = RUNE_CONFIG_RUN;
     enum rune_err err = RUNE_OK;
@@ -433,12 +459,14 @@ enum rune_err rune_config_load(struct rune_config *config, int argc, char **argv
         err = RUNE_E_INVALID;
     }
     if (err == RUNE_OK) {
-        *ret_outcome = outcome == RUNE_CONFIG_RUN && config->check_only ? RUNE_CONFIG_CHECKED : outcome;
+        *ret_outcome =
+            outcome == RUNE_CONFIG_RUN && config->check_only ? RUNE_CONFIG_CHECKED : outcome;
     }
     return err;
 }
 
-void rune_config_shared_limits(const struct rune_config *config, struct rune_shared_limits *ret_limits)
+void rune_config_shared_limits(const struct rune_config *config,
+                               struct rune_shared_limits *ret_limits)
 {
     *ret_limits = (struct rune_shared_limits){
         .max_body_bytes = config->limits.max_body_bytes,
@@ -453,7 +481,8 @@ void rune_config_shared_limits(const struct rune_config *config, struct rune_sha
     };
 }
 
-void rune_config_limits_from_shared(const struct rune_shared_limits *shared, struct rune_limits *ret_limits)
+void rune_config_limits_from_shared(const struct rune_shared_limits *shared,
+                                    struct rune_limits *ret_limits)
 {
     *ret_limits = (struct rune_limits){
         .max_body_bytes = shared->max_body_bytes,

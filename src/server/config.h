@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config: what `runed` was told: a TOML file, and flags that win over it.
  *
- * Owns: the values, in an arena. Every key is in config.def; an unknown one is an error with a suggestion.
- * Does not know: what the values are for. Process: supervisor at start; the builder reads it again for a reload. */
+ * Owns: the values, in an arena. Every key is in config.def; an unknown one is an error with a
+ * suggestion. Does not know: what the values are for. Process: supervisor at start; the builder
+ * reads it again for a reload. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,14 +20,16 @@ struct rune_shared_limits;
 #define RUNE_CONFIG_MAX_LISTEN 16 /* LIMIT: addresses of the public listener */
 
 struct rune_config {
-    struct rune_arena arena;                    /* holds all strings below */
-    const char *file;                           /* NULL: none */
-    const char *bundle;                         /* path; relative ones are relative to the file's folder */
+    struct rune_arena arena; /* holds all strings below */
+    const char *file;        /* NULL: none */
+    /* path; relative ones are relative to the file's folder */
+    const char *bundle;
     const char *user;                           /* NULL: stay who we are */
     const char *runtime_dir;                    /* NULL: one of its own below rune_runtime_base() */
     const char *listen[RUNE_CONFIG_MAX_LISTEN]; /* "HOST:PORT" */
     uint32_t listen_count;
-    const char *admin;    /* "unix:PATH", loopback "HOST:PORT"; NULL: admin.sock in the runtime directory */
+    /* "unix:PATH", loopback "HOST:PORT"; NULL: admin.sock in the runtime directory */
+    const char *admin;
     uint64_t workers;     /* 0: one a processor */
     const char *log_file; /* NULL: standard error */
     uint32_t log_level;   /* enum rune_log_level */
@@ -50,14 +53,17 @@ enum rune_config_outcome {
 void rune_config_init(struct rune_config *config);
 void rune_config_fini(struct rune_config *config);
 
-/* Flags, then the file they name, then the flags again over it, then what is missing. All mistakes in one go.
- * RUNE_E_INVALID and whatever reading the file gives. */
+/* Flags, then the file they name, then the flags again over it, then what is missing. All mistakes
+ * in one go. RUNE_E_INVALID and whatever reading the file gives. */
 RUNE_MUST_USE enum rune_err rune_config_load(struct rune_config *config, int argc, char **argv,
-                                             enum rune_config_outcome *ret_outcome, struct rune_diag *diag);
+                                             enum rune_config_outcome *ret_outcome,
+                                             struct rune_diag *diag);
 
 /* What --help prints; static. */
 const char *rune_config_usage(void);
 
 /* The part that a reload may change. */
-void rune_config_shared_limits(const struct rune_config *config, struct rune_shared_limits *ret_limits);
-void rune_config_limits_from_shared(const struct rune_shared_limits *shared, struct rune_limits *ret_limits);
+void rune_config_shared_limits(const struct rune_config *config,
+                               struct rune_shared_limits *ret_limits);
+void rune_config_limits_from_shared(const struct rune_shared_limits *shared,
+                                    struct rune_limits *ret_limits);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* heritage: everything that a child process gets from the supervisor, in one place.
  *
- * Children are forked without exec: the supervisor has one thread, no event library and no RCU, so a child begins as
- * clean as after an exec and is ready in milliseconds. What a child may keep open is listed by its role; all other
- * descriptors are closed. Used by: server alone. */
+ * Children are forked without exec: the supervisor has one thread, no event library and no RCU, so
+ * a child begins as clean as after an exec and is ready in milliseconds. What a child may keep open
+ * is listed by its role; all other descriptors are closed. Used by: server alone. */
 #pragma once
 
 #include <stdbool.h>
@@ -46,11 +46,11 @@ enum rune_child_signals {
 RUNE_MUST_USE enum rune_err rune_identity_find(const char *user, struct rune_identity *ret_identity,
                                                struct rune_diag *diag);
 
-/* In a fresh child: names the process, sets signals, closes all descriptors but 0, 1, 2 and `keep` (-1 entries are
- * passed over). RUNE_E_IO. */
-RUNE_MUST_USE enum rune_err rune_child_begin(const char *name, enum rune_child_signals signals, const int *keep,
-                                             size_t keep_count);
+/* In a fresh child: names the process, sets signals, closes all descriptors but 0, 1, 2 and `keep`
+ * (-1 entries are passed over). RUNE_E_IO. */
+RUNE_MUST_USE enum rune_err rune_child_begin(const char *name, enum rune_child_signals signals,
+                                             const int *keep, size_t keep_count);
 
-/* Becomes the identity for good, gains nothing ever again, and dies with the supervisor. RUNE_E_IO: then the child
- * must leave. */
+/* Becomes the identity for good, gains nothing ever again, and dies with the supervisor. RUNE_E_IO:
+ * then the child must leave. */
 RUNE_MUST_USE enum rune_err rune_child_drop(const struct rune_heritage *heritage);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Process: supervisor. SO_REUSEADDR is on every socket, the first one too: without it the connections that a former
- * server left in TIME_WAIT would refuse a restart. A port somebody listens on is refused all the same. */
+/* Process: supervisor. SO_REUSEADDR is on every socket, the first one too: without it the
+ * connections that a former server left in TIME_WAIT would refuse a restart. A port somebody
+ * listens on is refused all the same. */
 #include "server/listeners.h"
 
 #include <arpa/inet.h>
@@ -25,9 +26,11 @@ union address {
     struct sockaddr_un un;
 };
 
-static enum rune_err refuse(struct rune_diag *diag, const char *text, const char *why, const char *help)
+static enum rune_err refuse(struct rune_diag *diag, const char *text, const char *why,
+                            const char *help)
 {
-    rune_diag_report(diag, RUNE_ERROR, "RUNE-S0010", RUNE_SPAN_NONE, help, "the address `%s` %s", text, why);
+    rune_diag_report(diag, RUNE_ERROR, "RUNE-S0010", RUNE_SPAN_NONE, help, "the address `%s` %s",
+                     text, why);
     return RUNE_E_INVALID;
 }
 
@@ -54,7 +57,9 @@ static enum rune_err parse_tcp(const char *text, union address *ret_address, soc
     } else if (strcmp(host, "*") == 0 || host[0] == '\0') {
         snprintf(host, sizeof host, "0.0.0.0");
     }
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found;
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+                             .ai_socktype = SOCK_STREAM},
+                    *found;
     if (strlen(colon + 1) > 5 || (strlen(colon + 1) == 5 && strcmp(colon + 1, "65535") > 0) ||
         getaddrinfo(host, colon + 1, &hints, &found) != 0) {
         return refuse(diag, text, "is no numeric host and port", help);
@@ -73,8 +78,8 @@ static bool is_loopback(const union address *address)
     return address->any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&address->in6.sin6_addr);
 }
 
-static enum rune_err parse_admin(const char *text, union address *ret_address, socklen_t *ret_length,
-                                 struct rune_diag *diag)
+static enum rune_err parse_admin(const char *text, union address *ret_address,
+                                 socklen_t *ret_length, struct rune_diag *diag)
 {
     if (strncmp(text, "unix:", 5) == 0) {
         struct sockaddr_un *un = &ret_address->un;
@@ -95,7 +100,8 @@ static enum rune_err parse_admin(const char *text, union address *ret_address, s
     return err;
 }
 
-enum rune_err rune_listeners_check(const char *text, enum rune_address_use use, struct rune_diag *diag)
+enum rune_err rune_listeners_check(const char *text, enum rune_address_use use,
+                                   struct rune_diag *diag)
 {
     union address address;
     socklen_t length;
@@ -123,8 +129,8 @@ static void format(int fd, char ret_text[RUNE_ADDRESS_TEXT])
 
 enum sharing { ALONE, SHARED };
 
-/* A listening socket, or -1 with errno. Listening at once is part of the check: a second server that is starting at
- * the same moment must find the port taken. */
+/* A listening socket, or -1 with errno. Listening at once is part of the check: a second server
+ * that is starting at the same moment must find the port taken. */
 static int listen_on(const union address *address, socklen_t length, enum sharing sharing)
 {
     int one = 1;
@@ -132,7 +138,8 @@ static int listen_on(const union address *address, socklen_t length, enum sharin
     if (fd < 0) {
         return -1;
     }
-    bool ok = address->any.sa_family == AF_UNIX || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0;
+    bool ok = address->any.sa_family == AF_UNIX ||
+              setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0;
     if (address->any.sa_family == AF_INET6) {
         ok = ok && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) == 0;
     }
@@ -152,14 +159,14 @@ static enum rune_err cannot_listen(struct rune_diag *diag, const char *text)
 {
     bool busy = errno == EADDRINUSE;
     rune_diag_report(diag, RUNE_ERROR, "RUNE-S0011", RUNE_SPAN_NONE,
-                     busy ? "is another runed running? `rune status` tells" : NULL, "cannot listen on %s: %s", text,
-                     strerror(errno));
+                     busy ? "is another runed running? `rune status` tells" : NULL,
+                     "cannot listen on %s: %s", text, strerror(errno));
     return busy ? RUNE_E_BUSY : RUNE_E_IO;
 }
 
 /* One address: alone first, then one socket a slot. */
-static enum rune_err open_address(struct rune_listeners *listeners, uint32_t place, const char *text,
-                                  struct rune_diag *diag)
+static enum rune_err open_address(struct rune_listeners *listeners, uint32_t place,
+                                  const char *text, struct rune_diag *diag)
 {
     union address address;
     socklen_t length;
@@ -185,7 +192,8 @@ static enum rune_err open_address(struct rune_listeners *listeners, uint32_t pla
     return RUNE_OK;
 }
 
-static enum rune_err open_admin(struct rune_listeners *listeners, const char *text, struct rune_diag *diag)
+static enum rune_err open_admin(struct rune_listeners *listeners, const char *text,
+                                struct rune_diag *diag)
 {
     union address address;
     socklen_t length;
@@ -211,8 +219,9 @@ static enum rune_err open_admin(struct rune_listeners *listeners, const char *te
     return RUNE_OK;
 }
 
-enum rune_err rune_listeners_open(const struct rune_config *config, uint32_t worker_count, const char *runtime_dir,
-                                  struct rune_listeners *ret_listeners, struct rune_diag *diag)
+enum rune_err rune_listeners_open(const struct rune_config *config, uint32_t worker_count,
+                                  const char *runtime_dir, struct rune_listeners *ret_listeners,
+                                  struct rune_diag *diag)
 {
     char admin[RUNE_ADDRESS_TEXT];
     struct rune_listeners *listeners = ret_listeners;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reload: build -> verify -> publish -> all have acknowledged, one after the other, one build at a time.
+/* reload: build -> verify -> publish -> all have acknowledged, one after the other, one build at a
+ * time.
  *
- *     IDLE -ask-> BUILDING -exit 0, report, sealed image-> VERIFYING -exit 0, report-> PUBLISHING -all-> IDLE
+ *     IDLE -ask-> BUILDING -exit 0, report, sealed image-> VERIFYING -exit 0, report-> PUBLISHING
+ *     -all-> IDLE
  *
- * Any other end of a child is a failed reload: the running image stays. Who asks while a build is going on waits for
- * the one after it, which then serves all who came meanwhile: everyone gets the result of a build that began after
- * their call. A build that only validates ends after VERIFYING. */
+ * Any other end of a child is a failed reload: the running image stays. Who asks while a build is
+ * going on waits for the one after it, which then serves all who came meanwhile: everyone gets the
+ * result of a build that began after their call. A build that only validates ends after VERIFYING.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -45,8 +48,8 @@ static void close_fd(int *fd)
 
 /* ---- the end of a build ---- */
 
-static void fill_reply(const struct rune_supervisor *supervisor, enum rune_err err, const char *message,
-                       struct rune_reply *reply)
+static void fill_reply(const struct rune_supervisor *supervisor, enum rune_err err,
+                       const char *message, struct rune_reply *reply)
 {
     const struct rune_reload *reload = &supervisor->reload;
     *reply = (struct rune_reply){
@@ -57,7 +60,8 @@ static void fill_reply(const struct rune_supervisor *supervisor, enum rune_err e
         .generation = supervisor->state.generation,
         .duration_ns = rune_now_ns() - reload->started_ns,
     };
-    snprintf(reply->message, sizeof reply->message, "%.*s", (int)sizeof reply->message - 1, message);
+    snprintf(reply->message, sizeof reply->message, "%.*s", (int)sizeof reply->message - 1,
+             message);
     if (err == RUNE_OK) {
         reply->image_bytes = reload->verify.image_bytes;
         reply->policies = reload->verify.policies;
@@ -96,7 +100,8 @@ static void keep_message(struct rune_supervisor *supervisor, const char *message
 static void print_diagnostics(const struct rune_supervisor *supervisor, const char *message)
 {
     struct rune_diagnostics diagnostics;
-    if (supervisor->reload.diag_fd >= 0 && rune_diagnostics_map(supervisor->reload.diag_fd, &diagnostics) == RUNE_OK) {
+    if (supervisor->reload.diag_fd >= 0 &&
+        rune_diagnostics_map(supervisor->reload.diag_fd, &diagnostics) == RUNE_OK) {
         dprintf(STDERR_FILENO, "%s", diagnostics.text);
         rune_diagnostics_unmap(&diagnostics);
     }
@@ -113,20 +118,24 @@ static void record(struct rune_supervisor *supervisor, enum rune_err err, const 
     state->reload_at_ms = rune_now_ms();
     state->reload_duration_ns = took;
     keep_message(supervisor, err == RUNE_OK ? "" : message);
-    rune_counter_add(supervisor->counters, err == RUNE_OK ? RUNE_METRIC_RELOAD_OK : RUNE_METRIC_RELOAD_FAILED, 1);
+    rune_counter_add(supervisor->counters,
+                     err == RUNE_OK ? RUNE_METRIC_RELOAD_OK : RUNE_METRIC_RELOAD_FAILED, 1);
     rune_histogram_observe(supervisor->counters, RUNE_HISTOGRAM_RELOAD_DURATION, took);
     close_fd(&supervisor->last_diag_fd);
     if (supervisor->reload.diag_fd >= 0) {
         supervisor->last_diag_fd = fcntl(supervisor->reload.diag_fd, F_DUPFD_CLOEXEC, 3);
     }
     if (err == RUNE_OK) {
-        RUNE_LOG(&supervisor->log, RUNE_LOG_INFO, "reload_done", RUNE_LOG_UINT("generation", state->generation),
+        RUNE_LOG(&supervisor->log, RUNE_LOG_INFO, "reload_done",
+                 RUNE_LOG_UINT("generation", state->generation),
                  RUNE_LOG_UINT("policies", state->policies), RUNE_LOG_UINT("rules", state->rules),
                  RUNE_LOG_UINT("facts", state->base_facts + state->derived_facts),
-                 RUNE_LOG_UINT("image_bytes", state->image_bytes), RUNE_LOG_UINT("took_ms", took / MS));
+                 RUNE_LOG_UINT("image_bytes", state->image_bytes),
+                 RUNE_LOG_UINT("took_ms", took / MS));
     } else {
-        RUNE_LOG(&supervisor->log, RUNE_LOG_ERROR, "reload_failed", RUNE_LOG_CSTR("error", rune_err_text(err)),
-                 RUNE_LOG_CSTR("message", message), RUNE_LOG_UINT("errors", state->reload_errors),
+        RUNE_LOG(&supervisor->log, RUNE_LOG_ERROR, "reload_failed",
+                 RUNE_LOG_CSTR("error", rune_err_text(err)), RUNE_LOG_CSTR("message", message),
+                 RUNE_LOG_UINT("errors", state->reload_errors),
                  RUNE_LOG_UINT("still", state->generation));
     }
 }
@@ -141,8 +150,9 @@ static void finish(struct rune_supervisor *supervisor, enum rune_err err, const 
     }
     if (supervisor->stage == RUNE_STAGE_STARTING && err != RUNE_OK) {
         print_diagnostics(supervisor, message);
-        rune_supervisor_leave(supervisor,
-                              err == RUNE_E_BUNDLE || reload->build.errors > 0 ? RUNE_EXIT_BUNDLE : RUNE_EXIT_FAILURE);
+        rune_supervisor_leave(supervisor, err == RUNE_E_BUNDLE || reload->build.errors > 0
+                                              ? RUNE_EXIT_BUNDLE
+                                              : RUNE_EXIT_FAILURE);
     }
     set_phase(supervisor, RUNE_PHASE_IDLE);
     answer_all(supervisor, err, message);
@@ -153,7 +163,8 @@ static void finish(struct rune_supervisor *supervisor, enum rune_err err, const 
 
 /* ---- children ---- */
 
-static bool begin_child(struct rune_supervisor *supervisor, struct rune_one_shot *child, enum rune_watch_kind kind)
+static bool begin_child(struct rune_supervisor *supervisor, struct rune_one_shot *child,
+                        enum rune_watch_kind kind)
 {
     int sockets[2];
     child->reported = false;
@@ -204,7 +215,8 @@ static void start_next(struct rune_supervisor *supervisor)
     }
 }
 
-bool rune_reload_ask(struct rune_supervisor *supervisor, const struct rune_caller *caller, enum rune_call_kind kind)
+bool rune_reload_ask(struct rune_supervisor *supervisor, const struct rune_caller *caller,
+                     enum rune_call_kind kind)
 {
     struct rune_caller_list *list = &supervisor->reload.next;
     if (caller != NULL) {
@@ -246,7 +258,8 @@ void rune_reload_on_verifier(struct rune_supervisor *supervisor)
 {
     struct rune_reload *reload = &supervisor->reload;
     if (reload->verifier.socket >= 0 && !reload->verifier.reported &&
-        rune_message_receive(reload->verifier.socket, &reload->verify, sizeof reload->verify, NULL) == RUNE_OK) {
+        rune_message_receive(reload->verifier.socket, &reload->verify, sizeof reload->verify,
+                             NULL) == RUNE_OK) {
         struct rune_verify_report *report = &reload->verify;
         reload->verifier.reported = true;
         report->message[sizeof report->message - 1] = '\0';
@@ -259,7 +272,8 @@ void rune_reload_on_verifier(struct rune_supervisor *supervisor)
 static void describe_end(const char *who, int status, char *text, size_t size)
 {
     if (WIFSIGNALED(status)) {
-        snprintf(text, size, "the %s was killed by signal %d (%s)", who, WTERMSIG(status), strsignal(WTERMSIG(status)));
+        snprintf(text, size, "the %s was killed by signal %d (%s)", who, WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
     } else {
         snprintf(text, size, "the %s ended with status %d and no report", who, WEXITSTATUS(status));
     }
@@ -283,10 +297,12 @@ static void on_builder_end(struct rune_supervisor *supervisor, int status)
         describe_end("builder", status, text, sizeof text);
         finish(supervisor, WIFSIGNALED(status) ? RUNE_E_INTERNAL : RUNE_E_IO, text);
     } else if (reload->build.err != RUNE_OK) {
-        enum rune_err err = reload->build.err < RUNE_ERR_COUNT ? (enum rune_err)reload->build.err : RUNE_E_INTERNAL;
+        enum rune_err err =
+            reload->build.err < RUNE_ERR_COUNT ? (enum rune_err)reload->build.err : RUNE_E_INTERNAL;
         finish(supervisor, err, reload->build.message);
     } else if (reload->image_fd < 0 || !is_sealed(supervisor, reload->image_fd)) {
-        finish(supervisor, RUNE_E_CORRUPT, "the builder's image is missing, not sealed or too large");
+        finish(supervisor, RUNE_E_CORRUPT,
+               "the builder's image is missing, not sealed or too large");
     } else {
         set_phase(supervisor, RUNE_PHASE_VERIFYING);
         if (!begin_child(supervisor, &reload->verifier, RUNE_WATCH_VERIFIER)) {
@@ -311,7 +327,8 @@ static void describe_image(struct rune_supervisor *supervisor)
     state->derived_facts = report->derived_facts;
     rune_gauge_set(supervisor->counters, RUNE_METRIC_LOADED_POLICIES, report->policies);
     rune_gauge_set(supervisor->counters, RUNE_METRIC_LOADED_RULES, report->rules);
-    rune_gauge_set(supervisor->counters, RUNE_METRIC_FACT_ENTRIES, report->base_facts + report->derived_facts);
+    rune_gauge_set(supervisor->counters, RUNE_METRIC_FACT_ENTRIES,
+                   report->base_facts + report->derived_facts);
     rune_gauge_set(supervisor->counters, RUNE_METRIC_IMAGE_SIZE, report->image_bytes);
 }
 
@@ -343,7 +360,8 @@ static void on_verifier_end(struct rune_supervisor *supervisor, int status)
         finish(supervisor, RUNE_E_BUSY, "the server is shutting down");
     } else if (!reload->verifier.reported || !WIFEXITED(status)) {
         describe_end("verifier", status, text, sizeof text);
-        finish(supervisor, RUNE_E_INTERNAL, text); /* it found nothing wrong; it did not look to the end */
+        /* it found nothing wrong; it did not look to the end */
+        finish(supervisor, RUNE_E_INTERNAL, text);
     } else if (WEXITSTATUS(status) != 0 || reload->verify.err != RUNE_OK) {
         finish(supervisor, RUNE_E_CORRUPT, reload->verify.message);
     } else if (reload->publish) {

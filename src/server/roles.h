@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* roles: what children do; each is a file of its own and never returns.
  *
- * Called in a fresh child. `socket` is the child's end of its socketpair to the supervisor (shm/messages.h). Exit
- * status 0 means that the role did what it was for. */
+ * Called in a fresh child. `socket` is the child's end of its socketpair to the supervisor
+ * (shm/messages.h). Exit status 0 means that the role did what it was for. */
 #pragma once
 
 #include <stdint.h>

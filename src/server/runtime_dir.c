@@ -21,15 +21,18 @@
 #define ADDRESSES     "addresses"
 #define ADDRESSES_NEW "addresses.new"
 
-static enum rune_err fail(struct rune_diag *diag, enum rune_err err, const char *path, const char *why)
+static enum rune_err fail(struct rune_diag *diag, enum rune_err err, const char *path,
+                          const char *why)
 {
-    rune_diag_report(diag, RUNE_ERROR, "RUNE-S0040", RUNE_SPAN_NONE, NULL, "the runtime directory %s %s", path, why);
+    rune_diag_report(diag, RUNE_ERROR, "RUNE-S0040", RUNE_SPAN_NONE, NULL,
+                     "the runtime directory %s %s", path, why);
     return err;
 }
 
 static void path_in(const char *dir, const char *name, char *ret_path, size_t size)
 {
-    snprintf(ret_path, size, "%.255s/%.40s", dir, name); /* of our own names, or those that sweep has measured */
+    /* of our own names, or those that sweep has measured */
+    snprintf(ret_path, size, "%.255s/%.40s", dir, name);
 }
 
 /* The lock's descriptor, or -1: somebody holds it (EWOULDBLOCK) or it cannot be made. */
@@ -49,8 +52,8 @@ static int take_lock(const char *dir, int flags)
 
 static void remove_files(const char *dir)
 {
-    static const char *const names[] = {RUNE_RUNTIME_SOCKET, RUNE_RUNTIME_ADMIN_SOCKET, ADDRESSES, ADDRESSES_NEW,
-                                        RUNE_RUNTIME_LOCK};
+    static const char *const names[] = {RUNE_RUNTIME_SOCKET, RUNE_RUNTIME_ADMIN_SOCKET, ADDRESSES,
+                                        ADDRESSES_NEW, RUNE_RUNTIME_LOCK};
     char path[320];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         path_in(dir, names[i], path, sizeof path);
@@ -63,7 +66,8 @@ static void sweep(const char *base)
 {
     char path[320];
     DIR *dir = opendir(base);
-    for (struct dirent *entry = dir != NULL ? readdir(dir) : NULL; entry != NULL; entry = readdir(dir)) {
+    for (struct dirent *entry = dir != NULL ? readdir(dir) : NULL; entry != NULL;
+         entry = readdir(dir)) {
         if (entry->d_name[0] < '1' || entry->d_name[0] > '9' || strlen(entry->d_name) > 10) {
             continue; /* ours are named by a pid */
         }
@@ -121,8 +125,10 @@ static int open_socket(const char *dir)
     }
     unlink(address.sun_path); /* we hold the lock: nobody listens there */
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    mode_t before = umask(0111); /* who may ask what is decided by who they are, not by the file's mode */
-    if (fd >= 0 && (bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 || listen(fd, SOMAXCONN) != 0)) {
+    /* who may ask what is decided by who they are, not by the file's mode */
+    mode_t before = umask(0111);
+    if (fd >= 0 && (bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
+                    listen(fd, SOMAXCONN) != 0)) {
         int saved = errno;
         close(fd);
         errno = saved;
@@ -132,7 +138,8 @@ static int open_socket(const char *dir)
     return fd;
 }
 
-enum rune_err rune_runtime_dir_open(const char *wanted, struct rune_runtime_dir *ret_dir, struct rune_diag *diag)
+enum rune_err rune_runtime_dir_open(const char *wanted, struct rune_runtime_dir *ret_dir,
+                                    struct rune_diag *diag)
 {
     struct rune_runtime_dir dir = {.lock_fd = -1, .socket = -1};
     enum rune_err err = make_path(wanted, dir.path, diag);
@@ -141,8 +148,9 @@ enum rune_err rune_runtime_dir_open(const char *wanted, struct rune_runtime_dir 
     }
     dir.lock_fd = take_lock(dir.path, O_CREAT);
     if (dir.lock_fd < 0) {
-        return errno == EWOULDBLOCK ? fail(diag, RUNE_E_BUSY, dir.path, "is in use by another runed")
-                                    : fail(diag, RUNE_E_IO, dir.path, strerror(errno));
+        return errno == EWOULDBLOCK
+                   ? fail(diag, RUNE_E_BUSY, dir.path, "is in use by another runed")
+                   : fail(diag, RUNE_E_IO, dir.path, strerror(errno));
     }
     dir.socket = open_socket(dir.path);
     if (dir.socket < 0) {
@@ -154,7 +162,8 @@ enum rune_err rune_runtime_dir_open(const char *wanted, struct rune_runtime_dir 
     return RUNE_OK;
 }
 
-void rune_runtime_dir_tell_addresses(const struct rune_runtime_dir *dir, const struct rune_listeners *listeners)
+void rune_runtime_dir_tell_addresses(const struct rune_runtime_dir *dir,
+                                     const struct rune_listeners *listeners)
 {
     char path[320], final[320];
     path_in(dir->path, ADDRESSES_NEW, path, sizeof path);

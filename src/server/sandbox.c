@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Process: builder, verifier. A call that is not allowed fails with EPERM instead of killing: the role then reports an
- * ordinary error, and the supervisor's log says what failed. */
+/* Process: builder, verifier. A call that is not allowed fails with EPERM instead of killing: the
+ * role then reports an ordinary error, and the supervisor's log says what failed. */
 #include "server/sandbox.h"
 
 #include <errno.h>
@@ -39,7 +39,8 @@ static int set_limit(int resource, uint64_t value)
     return setrlimit((__rlimit_resource_t)resource, &limit);
 }
 
-static enum rune_err add_rules(scmp_filter_ctx filter, uint32_t action, const char *const *names, size_t count)
+static enum rune_err add_rules(scmp_filter_ctx filter, uint32_t action, const char *const *names,
+                               size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         int call = seccomp_syscall_resolve_name(names[i]);
@@ -53,7 +54,8 @@ static enum rune_err add_rules(scmp_filter_ctx filter, uint32_t action, const ch
     return RUNE_OK;
 }
 
-static enum rune_err load_filter(uint32_t default_action, uint32_t action, const char *const *names, size_t count)
+static enum rune_err load_filter(uint32_t default_action, uint32_t action, const char *const *names,
+                                 size_t count)
 {
     scmp_filter_ctx filter = seccomp_init(default_action);
     if (filter == NULL) {
@@ -70,11 +72,16 @@ static enum rune_err load_filter(uint32_t default_action, uint32_t action, const
 enum rune_err rune_sandbox_builder(uint64_t max_memory_bytes, uint64_t max_file_bytes)
 {
     static const char *const denied[] = {
-        "socket",      "socketpair",     "connect",    "bind",        "listen",           "accept",
-        "accept4",     "execve",         "execveat",   "ptrace",      "process_vm_readv", "process_vm_writev",
-        "mount",       "umount2",        "pivot_root", "chroot",      "unshare",          "setns",
-        "bpf",         "io_uring_setup", "kexec_load", "init_module", "finit_module",     "delete_module",
-        "reboot",      "swapon",         "keyctl",     "add_key",     "request_key",      "perf_event_open",
+        "socket",      "socketpair",       "connect",
+        "bind",        "listen",           "accept",
+        "accept4",     "execve",           "execveat",
+        "ptrace",      "process_vm_readv", "process_vm_writev",
+        "mount",       "umount2",          "pivot_root",
+        "chroot",      "unshare",          "setns",
+        "bpf",         "io_uring_setup",   "kexec_load",
+        "init_module", "finit_module",     "delete_module",
+        "reboot",      "swapon",           "keyctl",
+        "add_key",     "request_key",      "perf_event_open",
         "userfaultfd",
     };
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -86,7 +93,8 @@ enum rune_err rune_sandbox_builder(uint64_t max_memory_bytes, uint64_t max_file_
         (!SANITIZED && set_limit(RLIMIT_AS, max_memory_bytes) != 0)) {
         return RUNE_E_IO;
     }
-    return load_filter(SCMP_ACT_ALLOW, SCMP_ACT_ERRNO(EPERM), denied, sizeof denied / sizeof denied[0]);
+    return load_filter(SCMP_ACT_ALLOW, SCMP_ACT_ERRNO(EPERM), denied,
+                       sizeof denied / sizeof denied[0]);
 }
 
 enum rune_err rune_sandbox_verifier(void)
@@ -131,5 +139,6 @@ enum rune_err rune_sandbox_verifier(void)
     if (set_limit(RLIMIT_CORE, 0) != 0) {
         return RUNE_E_IO;
     }
-    return load_filter(SCMP_ACT_ERRNO(EPERM), SCMP_ACT_ALLOW, allowed, sizeof allowed / sizeof allowed[0]);
+    return load_filter(SCMP_ACT_ERRNO(EPERM), SCMP_ACT_ALLOW, allowed,
+                       sizeof allowed / sizeof allowed[0]);
 }

@@ -21,12 +21,13 @@ static void follow_limits(struct rune_serving *serving)
     rune_view_leave();
 }
 
-enum rune_err rune_serving_begin(struct rune_serving *serving, const struct rune_heritage *heritage, int socket,
-                                 uint32_t slot, const char *role)
+enum rune_err rune_serving_begin(struct rune_serving *serving, const struct rune_heritage *heritage,
+                                 int socket, uint32_t slot, const char *role)
 {
     int commands[2];
     *serving = (struct rune_serving){.control = heritage->control};
-    rune_log_init(&serving->log, heritage->log_write, (enum rune_log_level)heritage->config->log_level, role);
+    rune_log_init(&serving->log, heritage->log_write,
+                  (enum rune_log_level)heritage->config->log_level, role);
     enum rune_err err = rune_control_narrow(&serving->control, slot);
     if (err == RUNE_OK) {
         err = rune_child_drop(heritage);
@@ -36,7 +37,8 @@ enum rune_err rune_serving_begin(struct rune_serving *serving, const struct rune
         err = RUNE_E_IO;
     }
     if (err != RUNE_OK) {
-        RUNE_LOG(&serving->log, RUNE_LOG_ERROR, "start_failed", RUNE_LOG_CSTR("error", strerror(errno)));
+        RUNE_LOG(&serving->log, RUNE_LOG_ERROR, "start_failed",
+                 RUNE_LOG_CSTR("error", strerror(errno)));
         return err;
     }
     serving->slot = rune_control_slot_get(&serving->control, slot);
@@ -53,7 +55,8 @@ enum rune_err rune_serving_begin(struct rune_serving *serving, const struct rune
     rune_view_thread_register();
     err = rune_subscriber_start(&serving->subscriber);
     if (err != RUNE_OK) {
-        RUNE_LOG(&serving->log, RUNE_LOG_ERROR, "image_refused", RUNE_LOG_CSTR("error", rune_err_text(err)));
+        RUNE_LOG(&serving->log, RUNE_LOG_ERROR, "image_refused",
+                 RUNE_LOG_CSTR("error", rune_err_text(err)));
     } else {
         follow_limits(serving);
     }
@@ -78,7 +81,8 @@ _Noreturn void rune_serving_end(struct rune_serving *serving, enum rune_err err)
 {
     rune_control_slot_set_ready(serving->slot, 0);
     if (err != RUNE_OK) {
-        RUNE_LOG(&serving->log, RUNE_LOG_ERROR, "loop_failed", RUNE_LOG_CSTR("error", rune_err_text(err)));
+        RUNE_LOG(&serving->log, RUNE_LOG_ERROR, "loop_failed",
+                 RUNE_LOG_CSTR("error", rune_err_text(err)));
     }
     rune_subscriber_stop(&serving->subscriber);
     rune_view_root_fini(&serving->root);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* serving: what worker and admin have in common: the slot, the subscriber, the log, limits, signs of life.
+/* serving: what worker and admin have in common: the slot, the subscriber, the log, limits, signs
+ * of life.
  *
  * Process: worker, admin. Thread: the loop thread, but for the subscriber's own. */
 #pragma once
@@ -23,10 +24,11 @@ struct rune_serving {
     bool announced;
 };
 
-/* After rune_child_begin: narrows the control page, drops privileges, waits for the first image, starts the
- * subscriber. The process must leave when this fails. */
-RUNE_MUST_USE enum rune_err rune_serving_begin(struct rune_serving *serving, const struct rune_heritage *heritage,
-                                               int socket, uint32_t slot, const char *role);
+/* After rune_child_begin: narrows the control page, drops privileges, waits for the first image,
+ * starts the subscriber. The process must leave when this fails. */
+RUNE_MUST_USE enum rune_err rune_serving_begin(struct rune_serving *serving,
+                                               const struct rune_heritage *heritage, int socket,
+                                               uint32_t slot, const char *role);
 
 /* rune_http_tick_fn: heartbeat, readiness, limits. */
 void rune_serving_tick(void *context, int draining);

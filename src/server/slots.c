@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* slots: the workers and the admin process: fork, orders, acknowledgements, deaths.
  *
- * A process that had become ready is replaced at once. One that died before waits, longer each time, and meanwhile
- * another worker accepts on its listeners, so that no connection waits for a worker that does not come up. */
+ * A process that had become ready is replaced at once. One that died before waits, longer each
+ * time, and meanwhile another worker accepts on its listeners, so that no connection waits for a
+ * worker that does not come up. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -34,8 +35,10 @@ void rune_slots_init(struct rune_supervisor *supervisor)
 {
     supervisor->slot_count = rune_control_get(&supervisor->heritage.control)->slot_count;
     for (uint32_t i = 0; i < supervisor->slot_count; i++) {
-        supervisor->slots[i] = (struct rune_slot){
-            .socket = -1, .adopter = RUNE_NO_SLOT, .page = rune_control_slot_get(&supervisor->heritage.control, i)};
+        supervisor->slots[i] =
+            (struct rune_slot){.socket = -1,
+                               .adopter = RUNE_NO_SLOT,
+                               .page = rune_control_slot_get(&supervisor->heritage.control, i)};
     }
 }
 
@@ -51,7 +54,8 @@ static void kill_slot(struct rune_supervisor *supervisor, uint32_t index, const 
     }
 }
 
-static void send_order(struct rune_supervisor *supervisor, uint32_t index, const struct rune_order *order, int fd)
+static void send_order(struct rune_supervisor *supervisor, uint32_t index,
+                       const struct rune_order *order, int fd)
 {
     const struct rune_slot *slot = &supervisor->slots[index];
     if (slot->pid == 0 || slot->socket < 0) {
@@ -66,9 +70,11 @@ static void send_order(struct rune_supervisor *supervisor, uint32_t index, const
 
 static void send_publish(struct rune_supervisor *supervisor, uint32_t index)
 {
-    const struct rune_order order = {
-        .kind = RUNE_ORDER_PUBLISH, .generation = supervisor->state.generation, .limits = supervisor->limits};
-    supervisor->slots[index].publish_deadline_ns = rune_now_ns() + supervisor->config->acknowledge_timeout_ms * MS;
+    const struct rune_order order = {.kind = RUNE_ORDER_PUBLISH,
+                                     .generation = supervisor->state.generation,
+                                     .limits = supervisor->limits};
+    supervisor->slots[index].publish_deadline_ns =
+        rune_now_ns() + supervisor->config->acknowledge_timeout_ms * MS;
     send_order(supervisor, index, &order, supervisor->image_fd);
 }
 
@@ -86,7 +92,8 @@ bool rune_slots_have_acknowledged(const struct rune_supervisor *supervisor)
 {
     for (uint32_t i = 0; i < supervisor->slot_count; i++) {
         const struct rune_slot *slot = &supervisor->slots[i];
-        if (slot->pid != 0 && rune_control_slot_generation(slot->page) < supervisor->state.generation) {
+        if (slot->pid != 0 &&
+            rune_control_slot_generation(slot->page) < supervisor->state.generation) {
             return false;
         }
     }
@@ -121,12 +128,13 @@ uint32_t rune_slots_running(const struct rune_supervisor *supervisor)
 
 /* ---- adoption: somebody accepts for a slot whose worker does not come up ---- */
 
-static void send_adoption(struct rune_supervisor *supervisor, uint32_t adopter, enum rune_order_kind kind,
-                          uint32_t orphan)
+static void send_adoption(struct rune_supervisor *supervisor, uint32_t adopter,
+                          enum rune_order_kind kind, uint32_t orphan)
 {
     const struct rune_order order = {.kind = kind, .slot = orphan};
     send_order(supervisor, adopter, &order, -1);
-    RUNE_LOG(&supervisor->log, RUNE_LOG_INFO, kind == RUNE_ORDER_ADOPT ? "slot_adopted" : "slot_returned",
+    RUNE_LOG(&supervisor->log, RUNE_LOG_INFO,
+             kind == RUNE_ORDER_ADOPT ? "slot_adopted" : "slot_returned",
              RUNE_LOG_UINT("slot", orphan), RUNE_LOG_UINT("by", adopter));
 }
 
@@ -169,7 +177,8 @@ static bool make_pair(int ret_sockets[2])
            fcntl(ret_sockets[0], F_SETFL, O_NONBLOCK) == 0;
 }
 
-static _Noreturn void child_main(const struct rune_supervisor *supervisor, uint32_t index, int socket, int relay)
+static _Noreturn void child_main(const struct rune_supervisor *supervisor, uint32_t index,
+                                 int socket, int relay)
 {
     if (is_admin(supervisor, index)) {
         rune_admin_main(&supervisor->heritage, socket, relay);
@@ -258,12 +267,13 @@ void rune_slot_on_note(struct rune_supervisor *supervisor, uint32_t index)
             slot->was_ready = true;
             slot->failures = 0;
             return_slot(supervisor, index);
-            RUNE_LOG(&supervisor->log, RUNE_LOG_INFO, is_admin(supervisor, index) ? "admin_ready" : "worker_ready",
+            RUNE_LOG(&supervisor->log, RUNE_LOG_INFO,
+                     is_admin(supervisor, index) ? "admin_ready" : "worker_ready",
                      RUNE_LOG_UINT("slot", index), RUNE_LOG_INT("pid", slot->pid),
                      RUNE_LOG_UINT("after_us", (rune_now_ns() - slot->started_ns) / 1000));
         } else if (note.kind == RUNE_NOTE_REFUSED) {
-            RUNE_LOG(&supervisor->log, RUNE_LOG_ERROR, "image_refused", RUNE_LOG_UINT("slot", index),
-                     RUNE_LOG_UINT("generation", note.generation));
+            RUNE_LOG(&supervisor->log, RUNE_LOG_ERROR, "image_refused",
+                     RUNE_LOG_UINT("slot", index), RUNE_LOG_UINT("generation", note.generation));
             kill_slot(supervisor, index, "refused the image");
         }
     }
@@ -271,7 +281,8 @@ void rune_slot_on_note(struct rune_supervisor *supervisor, uint32_t index)
 
 /* ---- death ---- */
 
-static void log_death(struct rune_supervisor *supervisor, uint32_t index, int status, bool was_ready)
+static void log_death(struct rune_supervisor *supervisor, uint32_t index, int status,
+                      bool was_ready)
 {
     const struct rune_slot *slot = &supervisor->slots[index];
     RUNE_LOG(&supervisor->log, RUNE_LOG_ERROR, "process_died", RUNE_LOG_UINT("slot", index),
@@ -311,8 +322,10 @@ bool rune_slots_on_death(struct rune_supervisor *supervisor, pid_t pid, int stat
     }
     log_death(supervisor, index, status, was_ready);
     bury(supervisor, index);
-    rune_counter_add(supervisor->counters, RUNE_METRIC_WORKER_RESTARTS, is_admin(supervisor, index) ? 0 : 1);
-    atomic_store_explicit(&slot->page->restarts, atomic_load_explicit(&slot->page->restarts, memory_order_relaxed) + 1,
+    rune_counter_add(supervisor->counters, RUNE_METRIC_WORKER_RESTARTS,
+                     is_admin(supervisor, index) ? 0 : 1);
+    atomic_store_explicit(&slot->page->restarts,
+                          atomic_load_explicit(&slot->page->restarts, memory_order_relaxed) + 1,
                           memory_order_relaxed);
     if (was_ready) {
         slot->failures = 0;
@@ -329,10 +342,12 @@ static void check_life(struct rune_supervisor *supervisor, uint32_t index, uint6
 {
     struct rune_slot *slot = &supervisor->slots[index];
     uint64_t beat = atomic_load_explicit(&slot->page->heartbeat_ns, memory_order_relaxed);
-    if (slot->publish_deadline_ns != 0 && rune_control_slot_generation(slot->page) >= supervisor->state.generation) {
+    if (slot->publish_deadline_ns != 0 &&
+        rune_control_slot_generation(slot->page) >= supervisor->state.generation) {
         slot->publish_deadline_ns = 0;
     }
-    if (is_ready(slot) && now_ns > beat && now_ns - beat > supervisor->config->heartbeat_timeout_ms * MS) {
+    if (is_ready(slot) && now_ns > beat &&
+        now_ns - beat > supervisor->config->heartbeat_timeout_ms * MS) {
         kill_slot(supervisor, index, "no sign of life");
     } else if (slot->publish_deadline_ns != 0 && now_ns > slot->publish_deadline_ns) {
         slot->publish_deadline_ns = 0; /* once */
@@ -348,14 +363,16 @@ void rune_slots_tick(struct rune_supervisor *supervisor, uint64_t now_ns, bool w
     for (uint32_t i = 0; i < supervisor->slot_count; i++) {
         struct rune_slot *slot = &supervisor->slots[i];
         if (slot->pid != 0) {
-            /* Who was stopped or starved itself cannot tell who else was: give them one more round. */
+            /* Who was stopped or starved itself cannot tell who else was: give them one more round.
+             */
             if (!was_late) {
                 check_life(supervisor, i, now_ns);
             }
         } else if (slot->respawn_ns != 0 && now_ns >= slot->respawn_ns) {
             spawn(supervisor, i);
         }
-        if (slot->failures > 0 && !slot->was_ready && slot->adopter == RUNE_NO_SLOT && !is_admin(supervisor, i)) {
+        if (slot->failures > 0 && !slot->was_ready && slot->adopter == RUNE_NO_SLOT &&
+            !is_admin(supervisor, i)) {
             find_adopter(supervisor, i);
         }
     }

@@ -20,11 +20,13 @@
 #include "server/roles.h"
 #include "server/supervisor_int.h"
 
-#define MS             UINT64_C(1000000)
-#define TICK_BUSY_MS   20 /* while somebody waits for something to happen */
-#define TICK_IDLE_MS   500
-#define LATE_NS        (UINT64_C(2000) * MS) /* a round that took this long: we were stopped or starved */
-#define DRAIN_GRACE_MS 2000u                 /* beyond the workers' own deadline */
+#define MS           UINT64_C(1000000)
+#define TICK_BUSY_MS 20 /* while somebody waits for something to happen */
+#define TICK_IDLE_MS 500
+#define LATE_NS                                                                         \
+    (UINT64_C(2000) * MS)    /* a round that took this long: we were stopped or starved \
+                              */
+#define DRAIN_GRACE_MS 2000u /* beyond the workers' own deadline */
 #define LOG_PIPE_BYTES (1 << 20)
 #define LAST_WORDS_MS  1000u /* for the auditor to write what is in the pipe */
 
@@ -42,7 +44,8 @@ uint64_t rune_now_ms(void)
     return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / MS;
 }
 
-bool rune_watch_add(struct rune_supervisor *supervisor, int fd, enum rune_watch_kind kind, uint32_t index)
+bool rune_watch_add(struct rune_supervisor *supervisor, int fd, enum rune_watch_kind kind,
+                    uint32_t index)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)kind << 32 | index};
     return epoll_ctl(supervisor->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
@@ -51,7 +54,8 @@ bool rune_watch_add(struct rune_supervisor *supervisor, int fd, enum rune_watch_
 void rune_watch_close(struct rune_supervisor *supervisor, int *fd)
 {
     if (*fd >= 0) {
-        epoll_ctl(supervisor->epoll, EPOLL_CTL_DEL, *fd, NULL); /* a child just forked may still hold a copy */
+        /* a child just forked may still hold a copy */
+        epoll_ctl(supervisor->epoll, EPOLL_CTL_DEL, *fd, NULL);
         close(*fd);
     }
     *fd = -1;
@@ -89,8 +93,8 @@ enum rune_err rune_supervisor_check(const struct rune_config *config, struct run
         err = err == RUNE_OK ? one : err;
     }
     if (config->bundle != NULL && access(config->bundle, R_OK) != 0) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-S0050", RUNE_SPAN_NONE, NULL, "the bundle %s cannot be read: %s",
-                         config->bundle, strerror(errno));
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-S0050", RUNE_SPAN_NONE, NULL,
+                         "the bundle %s cannot be read: %s", config->bundle, strerror(errno));
         err = err == RUNE_OK ? RUNE_E_INVALID : err;
     }
     return err;
@@ -153,7 +157,8 @@ static enum rune_err open_log_pipe(struct rune_supervisor *supervisor)
     (void)!fcntl(ends[1], F_SETPIPE_SZ, LOG_PIPE_BYTES);
     supervisor->heritage.log_read = ends[0];
     supervisor->heritage.log_write = ends[1];
-    rune_log_init(&supervisor->log, ends[1], (enum rune_log_level)supervisor->config->log_level, "supervisor");
+    rune_log_init(&supervisor->log, ends[1], (enum rune_log_level)supervisor->config->log_level,
+                  "supervisor");
     return RUNE_OK;
 }
 
@@ -168,7 +173,8 @@ static enum rune_err acquire(struct rune_supervisor *supervisor, struct rune_dia
         err = rune_runtime_dir_open(supervisor->config->runtime_dir, &supervisor->runtime, diag);
     }
     if (err == RUNE_OK) {
-        err = rune_listeners_open(supervisor->config, workers, supervisor->runtime.path, &supervisor->listeners, diag);
+        err = rune_listeners_open(supervisor->config, workers, supervisor->runtime.path,
+                                  &supervisor->listeners, diag);
     }
     if (err != RUNE_OK) {
         return err;
@@ -183,8 +189,8 @@ static enum rune_err acquire(struct rune_supervisor *supervisor, struct rune_dia
     if (err != RUNE_OK || supervisor->epoll < 0 || supervisor->signals < 0 ||
         !rune_watch_add(supervisor, supervisor->signals, RUNE_WATCH_SIGNALS, 0) ||
         !rune_watch_add(supervisor, supervisor->runtime.socket, RUNE_WATCH_RUNTIME, 0)) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-S0051", RUNE_SPAN_NONE, NULL, "the server cannot start: %s",
-                         strerror(errno));
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-S0051", RUNE_SPAN_NONE, NULL,
+                         "the server cannot start: %s", strerror(errno));
         return err != RUNE_OK ? err : RUNE_E_IO;
     }
     return RUNE_OK;
@@ -210,7 +216,8 @@ static void begin(struct rune_supervisor *supervisor)
              RUNE_LOG_CSTR("runtime_dir", supervisor->runtime.path));
     if (geteuid() == 0 && !supervisor->heritage.identity.drop) {
         RUNE_LOG(&supervisor->log, RUNE_LOG_WARN, "running_as_root",
-                 RUNE_LOG_CSTR("help", "set `user` so that all but the supervisor run as somebody else"));
+                 RUNE_LOG_CSTR("help",
+                               "set `user` so that all but the supervisor run as somebody else"));
     }
     rune_runtime_dir_tell_addresses(&supervisor->runtime, &supervisor->listeners);
     rune_reload_ask(supervisor, NULL, RUNE_CALL_RELOAD);
@@ -233,7 +240,8 @@ static void drain(struct rune_supervisor *supervisor)
         return;
     }
     uint32_t deadline_ms = supervisor->limits.drain_timeout_ms;
-    RUNE_LOG(&supervisor->log, RUNE_LOG_INFO, "draining", RUNE_LOG_UINT("deadline_ms", deadline_ms));
+    RUNE_LOG(&supervisor->log, RUNE_LOG_INFO, "draining",
+             RUNE_LOG_UINT("deadline_ms", deadline_ms));
     supervisor->stage = RUNE_STAGE_DRAINING;
     supervisor->deadline_ns = rune_now_ns() + (uint64_t)(deadline_ms + DRAIN_GRACE_MS) * MS;
     rune_reload_abandon(supervisor);
@@ -349,8 +357,8 @@ static void tick(struct rune_supervisor *supervisor)
 
 static int patience_ms(const struct rune_supervisor *supervisor)
 {
-    bool busy = supervisor->stage != RUNE_STAGE_RUNNING || supervisor->reload.phase == RUNE_PHASE_PUBLISHING ||
-                supervisor->auditor == 0;
+    bool busy = supervisor->stage != RUNE_STAGE_RUNNING ||
+                supervisor->reload.phase == RUNE_PHASE_PUBLISHING || supervisor->auditor == 0;
     for (uint32_t i = 0; i < supervisor->slot_count && !busy; i++) {
         busy = !supervisor->slots[i].was_ready;
     }
@@ -375,7 +383,8 @@ static void loop(struct rune_supervisor *supervisor)
 static void wait_for_auditor(struct rune_supervisor *supervisor)
 {
     uint64_t deadline = rune_now_ns() + LAST_WORDS_MS * MS;
-    close(supervisor->heritage.log_write); /* the last writer: the auditor reads to the end and leaves */
+    /* the last writer: the auditor reads to the end and leaves */
+    close(supervisor->heritage.log_write);
     supervisor->log.fd = -1;
     while (supervisor->auditor > 0 && waitpid(supervisor->auditor, NULL, WNOHANG) == 0) {
         if (rune_now_ns() > deadline) {
@@ -403,7 +412,8 @@ static void finish(struct rune_supervisor *supervisor)
             (void)rune_reload_on_death(supervisor, pid, status);
         }
     }
-    RUNE_LOG(&supervisor->log, RUNE_LOG_INFO, "stopped", RUNE_LOG_INT("status", (int)supervisor->status));
+    RUNE_LOG(&supervisor->log, RUNE_LOG_INFO, "stopped",
+             RUNE_LOG_INT("status", (int)supervisor->status));
     wait_for_auditor(supervisor);
 }
 
@@ -412,7 +422,8 @@ static void release(struct rune_supervisor *supervisor)
     rune_listeners_close(&supervisor->listeners);
     rune_runtime_dir_close(&supervisor->runtime);
     rune_control_unmap(&supervisor->heritage.control);
-    int *fds[] = {&supervisor->epoll, &supervisor->signals, &supervisor->image_fd, &supervisor->last_diag_fd};
+    int *fds[] = {&supervisor->epoll, &supervisor->signals, &supervisor->image_fd,
+                  &supervisor->last_diag_fd};
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
         if (*fds[i] >= 0) {
             close(*fds[i]);
@@ -420,7 +431,8 @@ static void release(struct rune_supervisor *supervisor)
     }
 }
 
-enum rune_exit rune_supervisor_run(const struct rune_config *config, int argc, char **argv, struct rune_diag *diag)
+enum rune_exit rune_supervisor_run(const struct rune_config *config, int argc, char **argv,
+                                   struct rune_diag *diag)
 {
     struct rune_supervisor *supervisor = rune_calloc(1, sizeof *supervisor);
     if (supervisor == NULL) {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* supervisor_int: the supervisor's state, for its own files only (supervisor, slots, reload, calls).
+/* supervisor_int: the supervisor's state, for its own files only (supervisor, slots, reload,
+ * calls).
  *
- * INVARIANT: one thread. A child's death is learned from waitpid alone; until then its pid is ours to signal. */
+ * INVARIANT: one thread. A child's death is learned from waitpid alone; until then its pid is ours
+ * to signal. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,7 +32,12 @@ enum rune_watch_kind {
     RUNE_WATCH_VERIFIER,
 };
 
-enum rune_stage { RUNE_STAGE_STARTING, RUNE_STAGE_RUNNING, RUNE_STAGE_DRAINING, RUNE_STAGE_LEAVING };
+enum rune_stage {
+    RUNE_STAGE_STARTING,
+    RUNE_STAGE_RUNNING,
+    RUNE_STAGE_DRAINING,
+    RUNE_STAGE_LEAVING
+};
 
 struct rune_slot {
     pid_t pid;  /* 0: none */
@@ -118,8 +125,10 @@ struct rune_supervisor {
 /* supervisor.c */
 uint64_t rune_now_ns(void);
 uint64_t rune_now_ms(void); /* wall clock */
-bool rune_watch_add(struct rune_supervisor *supervisor, int fd, enum rune_watch_kind kind, uint32_t index);
-/* Closes and forgets; epoll forgets with the last descriptor, so the fd must not have been duplicated. */
+bool rune_watch_add(struct rune_supervisor *supervisor, int fd, enum rune_watch_kind kind,
+                    uint32_t index);
+/* Closes and forgets; epoll forgets with the last descriptor, so the fd must not have been
+ * duplicated. */
 void rune_watch_close(struct rune_supervisor *supervisor, int *fd);
 void rune_state_publish(struct rune_supervisor *supervisor);
 void rune_supervisor_leave(struct rune_supervisor *supervisor, enum rune_exit status);
@@ -127,7 +136,8 @@ void rune_supervisor_leave(struct rune_supervisor *supervisor, enum rune_exit st
 /* slots.c */
 void rune_slots_init(struct rune_supervisor *supervisor);
 void rune_slots_spawn_all(struct rune_supervisor *supervisor);
-void rune_slots_publish(struct rune_supervisor *supervisor); /* the published image to every process */
+void rune_slots_publish(
+    struct rune_supervisor *supervisor); /* the published image to every process */
 bool rune_slots_have_acknowledged(const struct rune_supervisor *supervisor);
 void rune_slots_drain(struct rune_supervisor *supervisor, uint32_t deadline_ms);
 void rune_slots_kill(struct rune_supervisor *supervisor);
@@ -139,7 +149,8 @@ bool rune_slots_on_death(struct rune_supervisor *supervisor, pid_t pid, int stat
 /* reload.c */
 void rune_reload_init(struct rune_supervisor *supervisor);
 /* caller NULL: a signal. False: too many wait. */
-bool rune_reload_ask(struct rune_supervisor *supervisor, const struct rune_caller *caller, enum rune_call_kind kind);
+bool rune_reload_ask(struct rune_supervisor *supervisor, const struct rune_caller *caller,
+                     enum rune_call_kind kind);
 void rune_reload_on_builder(struct rune_supervisor *supervisor);
 void rune_reload_on_verifier(struct rune_supervisor *supervisor);
 bool rune_reload_on_death(struct rune_supervisor *supervisor, pid_t pid, int status);

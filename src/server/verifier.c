@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Process: verifier, one-shot. Trusts nothing about the image: it is what stands between a builder gone wrong and the
- * workers. What it opens is already mapped and sealed; after the sandbox it can open nothing else. */
+/* Process: verifier, one-shot. Trusts nothing about the image: it is what stands between a builder
+ * gone wrong and the workers. What it opens is already mapped and sealed; after the sandbox it can
+ * open nothing else. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +14,8 @@
 #include "server/sandbox.h"
 #include "shm/messages.h"
 
-/* OpenSSL reads its configuration at the first digest: let it do so while files can still be opened. */
+/* OpenSSL reads its configuration at the first digest: let it do so while files can still be
+ * opened. */
 static void warm_up(void)
 {
     uint8_t digest[RUNE_SHA256_BYTES];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Process: worker. The loop thread is src/http's; the subscriber thread is src/live's; this puts them together. */
+/* Process: worker. The loop thread is src/http's; the subscriber thread is src/live's; this puts
+ * them together. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs the policy language's referee data: conformance_cedar FILE|DIR...
  *
- * A .jsonl (perhaps .zst) has cases of the kind that its name begins with; an archive or a directory may hold a corpus.
- * Prints each failure on a line, last `N passed, M failed`; exits 0 only if M is 0. Everything goes through librune;
- * decisions through the evaluator that serves. */
+ * A .jsonl (perhaps .zst) has cases of the kind that its name begins with; an archive or a
+ * directory may hold a corpus. Prints each failure on a line, last `N passed, M failed`; exits 0
+ * only if M is 0. Everything goes through librune; decisions through the evaluator that serves. */
 #include "conformance/cedar.h"
 
 #include <stdio.h>
@@ -14,8 +14,9 @@ static const struct {
     const char *name;
     line_fn run;
 } kinds[] = {
-    {"parse", run_parse},       {"entities", run_entities}, {"schema", run_schema}, {"eval", run_eval},
-    {"validate", run_validate}, {"est", run_est},           {"format", run_format},
+    {"parse", run_parse},   {"entities", run_entities}, {"schema", run_schema},
+    {"eval", run_eval},     {"validate", run_validate}, {"est", run_est},
+    {"format", run_format},
 };
 
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
@@ -54,7 +55,8 @@ void conformance_check(struct conformance *run, const char *what, bool ok, struc
     putchar('\n');
 }
 
-void conformance_fail(struct conformance *run, const char *what, const char *expected, const char *got)
+void conformance_fail(struct conformance *run, const char *what, const char *expected,
+                      const char *got)
 {
     conformance_check(run, what, false, rune_str_from(expected), rune_str_from(got));
 }
@@ -185,7 +187,8 @@ static bool run_jsonl(struct conformance *run, const struct input_file *file)
         if (line.length == 0) {
             continue;
         }
-        if (rune_json_parse(line, 1000, &arena, &node, &error) != RUNE_OK || node.type != RUNE_JSON_OBJECT) {
+        if (rune_json_parse(line, 1000, &arena, &node, &error) != RUNE_OK ||
+            node.type != RUNE_JSON_OBJECT) {
             fprintf(stderr, "%s:%zu: this is no JSON object\n", file->path, run->number);
             ok = false;
         } else {
@@ -221,7 +224,8 @@ static bool is_corpus_case(const char *path, struct rune_str *ret_root)
     return last != NULL;
 }
 
-static bool run_file(struct conformance *run, const struct inputs *inputs, const struct input_file *file, bool is_only)
+static bool run_file(struct conformance *run, const struct inputs *inputs,
+                     const struct input_file *file, bool is_only)
 {
     struct rune_str root;
     if (ends_with(file->path, ".jsonl")) {
@@ -267,6 +271,7 @@ int main(int argc, char **argv)
         }
         inputs_fini(&inputs);
     }
-    printf("%llu passed, %llu failed\n", (unsigned long long)run.passed, (unsigned long long)run.failed);
+    printf("%llu passed, %llu failed\n", (unsigned long long)run.passed,
+           (unsigned long long)run.failed);
     return !ok ? 2 : run.failed > 0;
 }

@@ -20,7 +20,8 @@ struct conformance {
 
 /* One check. A failure is printed on a line: case, expected, got. */
 void conformance_pass(struct conformance *run);
-void conformance_fail(struct conformance *run, const char *what, const char *expected, const char *got);
+void conformance_fail(struct conformance *run, const char *what, const char *expected,
+                      const char *got);
 /* The same with texts cut to one short line. */
 void conformance_check(struct conformance *run, const char *what, bool ok, struct rune_str expected,
                        struct rune_str got);
@@ -52,7 +53,8 @@ bool case_has(const struct rune_json_node *line, const char *name);
 bool json_equal(const struct rune_json_node *a, const struct rune_json_node *b);
 
 /* One line of a .jsonl of that kind; `text` is the line. */
-typedef void (*line_fn)(struct conformance *run, const struct rune_json_node *line, struct rune_str text);
+typedef void (*line_fn)(struct conformance *run, const struct rune_json_node *line,
+                        struct rune_str text);
 
 void run_parse(struct conformance *run, const struct rune_json_node *line, struct rune_str text);
 void run_entities(struct conformance *run, const struct rune_json_node *line, struct rune_str text);
@@ -63,22 +65,22 @@ void run_est(struct conformance *run, const struct rune_json_node *line, struct 
 void run_format(struct conformance *run, const struct rune_json_node *line, struct rune_str text);
 
 /* One case of a corpus: `root` is what its paths are relative to. */
-void run_corpus_case(struct conformance *run, const struct inputs *inputs, const struct input_file *file,
-                     struct rune_str root);
+void run_corpus_case(struct conformance *run, const struct inputs *inputs,
+                     const struct input_file *file, struct rune_str root);
 
 /* Strict validation: one check, whether there are errors. */
-void check_validation(struct conformance *run, struct rune_str policies, struct rune_str schema, bool schema_is_json,
-                      bool expected);
+void check_validation(struct conformance *run, struct rune_str policies, struct rune_str schema,
+                      bool schema_is_json, bool expected);
 
 /* ---- decisions, for eval and corpus ---- */
 
 struct engine;
 
-/* `entities`, `links`, `schema` may be empty. `expected` counts the checks that fail when it does not load.
- * NULL: it did not load; ret_error has why. */
+/* `entities`, `links`, `schema` may be empty. `expected` counts the checks that fail when it does
+ * not load. NULL: it did not load; ret_error has why. */
 struct engine *engine_create(struct rune_str policies, struct rune_str schema, bool schema_is_json,
-                             struct rune_str entities, struct rune_str links, bool validate_requests,
-                             struct rune_buf *ret_error);
+                             struct rune_str entities, struct rune_str links,
+                             bool validate_requests, struct rune_buf *ret_error);
 void engine_destroy(struct engine *engine);
 /* Compares decision, reason and errors of a request object with what the engine says. */
 void engine_check(struct engine *engine, struct conformance *run, const char *what,

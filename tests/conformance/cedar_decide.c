@@ -16,18 +16,19 @@ struct engine {
     struct rune_diag *diag;
 };
 
-static void add(struct rune_bundle_file *files, uint32_t *count, enum rune_bundle_kind kind, const char *path,
-                struct rune_str text)
+static void add(struct rune_bundle_file *files, uint32_t *count, enum rune_bundle_kind kind,
+                const char *path, struct rune_str text)
 {
     if (text.data != NULL) {
         files[(*count)++] = (struct rune_bundle_file){
-            .kind = kind, .source = {.path = path, .text = text.data, .length = (uint32_t)text.length}};
+            .kind = kind,
+            .source = {.path = path, .text = text.data, .length = (uint32_t)text.length}};
     }
 }
 
 struct engine *engine_create(struct rune_str policies, struct rune_str schema, bool schema_is_json,
-                             struct rune_str entities, struct rune_str links, bool validate_requests,
-                             struct rune_buf *ret_error)
+                             struct rune_str entities, struct rune_str links,
+                             bool validate_requests, struct rune_buf *ret_error)
 {
     struct rune_bundle_file files[4];
     struct rune_build_texts texts = {
@@ -40,7 +41,8 @@ struct engine *engine_create(struct rune_str policies, struct rune_str schema, b
     }
     engine->diag = rune_diag_create();
     add(files, &texts.count, RUNE_BUNDLE_POLICIES, "policies.cedar", policies);
-    add(files, &texts.count, schema_is_json ? RUNE_BUNDLE_SCHEMA_JSON : RUNE_BUNDLE_SCHEMA, "schema", schema);
+    add(files, &texts.count, schema_is_json ? RUNE_BUNDLE_SCHEMA_JSON : RUNE_BUNDLE_SCHEMA,
+        "schema", schema);
     add(files, &texts.count, RUNE_BUNDLE_ENTITIES, "entities.json", entities);
     add(files, &texts.count, RUNE_BUNDLE_LINKS, "links.json", links);
     enum rune_err err = rune_build_texts(&texts, &fd, &result, engine->diag);
@@ -74,15 +76,16 @@ void engine_destroy(struct engine *engine)
 
 /* ---- one request ---- */
 
-static void append_member(struct rune_buf *body, const struct rune_json_node *request, const char *name,
-                          struct rune_str text)
+static void append_member(struct rune_buf *body, const struct rune_json_node *request,
+                          const char *name, struct rune_str text)
 {
     const struct rune_json_node *node = rune_json_find(request, name);
     if (node == NULL) {
         return;
     }
     rune_buf_printf(body, "%s\"%s\":", body->length > 1 ? "," : "", name);
-    const struct rune_json_node *inner = node->type == RUNE_JSON_OBJECT ? rune_json_find(node, "__entity") : NULL;
+    const struct rune_json_node *inner =
+        node->type == RUNE_JSON_OBJECT ? rune_json_find(node, "__entity") : NULL;
     if (inner != NULL && strcmp(name, "context") != 0) {
         node = inner;
     }
@@ -95,8 +98,8 @@ static int compare_strs(const void *a, const void *b)
 }
 
 /* "allow [policy0 policy3] errors [policy1]", sorted, without repetition. */
-static void describe(struct rune_buf *out, bool allow, struct rune_str *reasons, size_t reason_count,
-                     struct rune_str *errors, size_t error_count)
+static void describe(struct rune_buf *out, bool allow, struct rune_str *reasons,
+                     size_t reason_count, struct rune_str *errors, size_t error_count)
 {
     struct rune_str *const lists[] = {reasons, errors};
     const size_t counts[] = {reason_count, error_count};
@@ -115,7 +118,8 @@ static void describe(struct rune_buf *out, bool allow, struct rune_str *reasons,
     }
 }
 
-static size_t collect(const struct rune_json_node *request, const char *name, struct rune_str *items, size_t capacity)
+static size_t collect(const struct rune_json_node *request, const char *name,
+                      struct rune_str *items, size_t capacity)
 {
     const struct rune_json_node *node = rune_json_find(request, name);
     size_t count = node != NULL && node->type == RUNE_JSON_ARRAY ? node->as.array.count : 0;
@@ -147,9 +151,11 @@ void engine_check(struct engine *engine, struct conformance *run, const char *wh
     append_member(&body, request, "context", text);
     rune_buf_append_char(&body, '}');
     describe(&expected, rune_str_equal(case_text(request, "decision"), RUNE_STR("allow")), reasons,
-             collect(request, "reason", reasons, MAX_IDS), errors, collect(request, "errors", errors, MAX_IDS));
-    enum rune_err err = rune_decider_decode(engine->decider, engine->image, (struct rune_str){body.data, body.length},
-                                            &decoded, &error);
+             collect(request, "reason", reasons, MAX_IDS), errors,
+             collect(request, "errors", errors, MAX_IDS));
+    enum rune_err err =
+        rune_decider_decode(engine->decider, engine->image,
+                            (struct rune_str){body.data, body.length}, &decoded, &error);
     if (err != RUNE_OK) {
         rune_buf_printf(&got, "%s: %s at %s", error.code, error.message, error.at);
     } else {
@@ -161,7 +167,8 @@ void engine_check(struct engine *engine, struct conformance *run, const char *wh
         for (uint32_t i = 0; i < decision.error_count && i < MAX_IDS; i++) {
             errors[i] = decision.errors[i].id;
         }
-        describe(&got, decision.outcome == RUNE_PERMIT, reasons, decision.reason_count, errors, decision.error_count);
+        describe(&got, decision.outcome == RUNE_PERMIT, reasons, decision.reason_count, errors,
+                 decision.error_count);
     }
     struct rune_str want = {expected.data, expected.length};
     struct rune_str have = {got.data, got.length};
@@ -173,14 +180,17 @@ void engine_check(struct engine *engine, struct conformance *run, const char *wh
 
 /* ---- eval ---- */
 
-static struct rune_str raw(const struct rune_json_node *line, const char *name, struct rune_str text)
+static struct rune_str raw(const struct rune_json_node *line, const char *name,
+                           struct rune_str text)
 {
     const struct rune_json_node *node = rune_json_find(line, name);
-    return node == NULL ? (struct rune_str){0} : (struct rune_str){text.data + node->offset, node->length};
+    return node == NULL ? (struct rune_str){0}
+                        : (struct rune_str){text.data + node->offset, node->length};
 }
 
-static void run_requests(struct engine *engine, struct conformance *run, const struct rune_json_node *requests,
-                         struct rune_str text, const struct rune_buf *error)
+static void run_requests(struct engine *engine, struct conformance *run,
+                         const struct rune_json_node *requests, struct rune_str text,
+                         const struct rune_buf *error)
 {
     for (uint32_t i = 0; i < requests->as.array.count; i++) {
         char what[32];
@@ -197,8 +207,9 @@ static void run_requests(struct engine *engine, struct conformance *run, const s
 void run_eval(struct conformance *run, const struct rune_json_node *line, struct rune_str text)
 {
     struct rune_buf error = RUNE_BUF_INIT;
-    struct engine *engine = engine_create(case_text(line, "policies"), (struct rune_str){0}, false,
-                                          raw(line, "entities", text), raw(line, "links", text), false, &error);
+    struct engine *engine =
+        engine_create(case_text(line, "policies"), (struct rune_str){0}, false,
+                      raw(line, "entities", text), raw(line, "links", text), false, &error);
     run_requests(engine, run, rune_json_find(line, "requests"), text, &error);
     rune_buf_fini(&error);
     if (engine != NULL) {
@@ -208,8 +219,8 @@ void run_eval(struct conformance *run, const struct rune_json_node *line, struct
 
 /* ---- corpus ---- */
 
-static struct rune_str case_file(const struct inputs *inputs, const struct rune_json_node *node, const char *name,
-                                 struct rune_str root)
+static struct rune_str case_file(const struct inputs *inputs, const struct rune_json_node *node,
+                                 const char *name, struct rune_str root)
 {
     char path[4096];
     struct rune_str relative = case_text(node, name);
@@ -225,7 +236,8 @@ static struct rune_str case_file(const struct inputs *inputs, const struct rune_
 static bool validates_requests(const struct rune_json_node *requests)
 {
     for (uint32_t i = 0; i < requests->as.array.count; i++) {
-        const struct rune_json_node *flag = rune_json_find(&requests->as.array.items[i], "validateRequest");
+        const struct rune_json_node *flag =
+            rune_json_find(&requests->as.array.items[i], "validateRequest");
         if (flag != NULL && flag->type == RUNE_JSON_FALSE) {
             return false;
         }
@@ -236,11 +248,12 @@ static bool validates_requests(const struct rune_json_node *requests)
 static bool is_json(const struct rune_json_node *node, const char *name)
 {
     const struct rune_json_node *format = rune_json_find(node, name);
-    return format != NULL && format->type == RUNE_JSON_STRING && rune_str_equal(format->as.text, RUNE_STR("json"));
+    return format != NULL && format->type == RUNE_JSON_STRING &&
+           rune_str_equal(format->as.text, RUNE_STR("json"));
 }
 
-void run_corpus_case(struct conformance *run, const struct inputs *inputs, const struct input_file *file,
-                     struct rune_str root)
+void run_corpus_case(struct conformance *run, const struct inputs *inputs,
+                     const struct input_file *file, struct rune_str root)
 {
     struct rune_arena arena;
     struct rune_json_node node;
@@ -257,8 +270,9 @@ void run_corpus_case(struct conformance *run, const struct inputs *inputs, const
     struct rune_str schema = case_file(inputs, &node, "schema", root);
     bool schema_is_json = is_json(&node, "schemaFormat");
     check_validation(run, policies, schema, schema_is_json, case_bool(&node, "shouldValidate"));
-    struct engine *engine = engine_create(policies, schema, schema_is_json, case_file(inputs, &node, "entities", root),
-                                          (struct rune_str){0}, validates_requests(requests), &error);
+    struct engine *engine =
+        engine_create(policies, schema, schema_is_json, case_file(inputs, &node, "entities", root),
+                      (struct rune_str){0}, validates_requests(requests), &error);
     run_requests(engine, run, requests, file->text, &error);
     if (engine != NULL) {
         engine_destroy(engine);

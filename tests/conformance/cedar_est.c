@@ -6,8 +6,8 @@
 #include "conformance/cedar.h"
 
 /* The text as JSON of that kind; false: refused. */
-static bool to_json(const struct rune_source *source, struct rune_str kind, struct rune_arena *arena,
-                    struct rune_buf *out, struct rune_diag *diag)
+static bool to_json(const struct rune_source *source, struct rune_str kind,
+                    struct rune_arena *arena, struct rune_buf *out, struct rune_diag *diag)
 {
     struct rune_cedar_policies policies;
     if (rune_cedar_parse(source, arena, &policies, diag) != RUNE_OK) {
@@ -17,27 +17,31 @@ static bool to_json(const struct rune_source *source, struct rune_str kind, stru
         return rune_est_print(&policies, out) == RUNE_OK;
     }
     return policies.count == 1 &&
-           rune_cedar_is_template(&policies.items[0]) == rune_str_equal(kind, RUNE_STR("template")) &&
+           rune_cedar_is_template(&policies.items[0]) ==
+               rune_str_equal(kind, RUNE_STR("template")) &&
            rune_est_print_policy(&policies.items[0], out) == RUNE_OK;
 }
 
-static bool from_json(const struct rune_source *source, struct rune_str kind, struct rune_arena *arena,
-                      struct rune_diag *diag)
+static bool from_json(const struct rune_source *source, struct rune_str kind,
+                      struct rune_arena *arena, struct rune_diag *diag)
 {
     struct rune_cedar_policies policies;
     struct rune_cedar_policy policy;
     if (rune_str_equal(kind, RUNE_STR("policyset"))) {
         return rune_est_parse(source, arena, &policies, diag) == RUNE_OK;
     }
-    enum rune_est_kind est = rune_str_equal(kind, RUNE_STR("template")) ? RUNE_EST_TEMPLATE : RUNE_EST_POLICY;
+    enum rune_est_kind est =
+        rune_str_equal(kind, RUNE_STR("template")) ? RUNE_EST_TEMPLATE : RUNE_EST_POLICY;
     return rune_est_parse_policy(source, est, arena, &policy, diag) == RUNE_OK;
 }
 
-static bool same_json(const struct rune_json_node *expected, const struct rune_buf *text, struct rune_arena *arena)
+static bool same_json(const struct rune_json_node *expected, const struct rune_buf *text,
+                      struct rune_arena *arena)
 {
     struct rune_json_node got;
     struct rune_json_error error;
-    return rune_json_parse((struct rune_str){text->data, text->length}, 10000, arena, &got, &error) == RUNE_OK &&
+    return rune_json_parse((struct rune_str){text->data, text->length}, 10000, arena, &got,
+                           &error) == RUNE_OK &&
            json_equal(expected, &got);
 }
 
@@ -53,12 +57,15 @@ void run_est(struct conformance *run, const struct rune_json_node *line, struct 
     bool want = case_bool(line, "ok");
     (void)text;
     rune_arena_init(&arena, 0);
-    bool ok = is_to_json ? to_json(&source, kind, &arena, &out, diag) : from_json(&source, kind, &arena, diag);
+    bool ok = is_to_json ? to_json(&source, kind, &arena, &out, diag)
+                         : from_json(&source, kind, &arena, diag);
     if (ok != want) {
-        conformance_fail(run, "est", want ? "a translation" : "a refusal", ok ? "a translation" : rune_diag_text(diag));
+        conformance_fail(run, "est", want ? "a translation" : "a refusal",
+                         ok ? "a translation" : rune_diag_text(diag));
     } else {
         bool same = !ok || !is_to_json || same_json(rune_json_find(line, "json"), &out, &arena);
-        conformance_check(run, "est", same, RUNE_STR("the JSON of the case"), (struct rune_str){out.data, out.length});
+        conformance_check(run, "est", same, RUNE_STR("the JSON of the case"),
+                          (struct rune_str){out.data, out.length});
     }
     rune_arena_fini(&arena);
     rune_buf_fini(&out);

@@ -45,7 +45,8 @@ static bool ends_with(const char *text, const char *tail)
     return length >= tail_length && strcmp(text + length - tail_length, tail) == 0;
 }
 
-static bool decompress(struct inputs *inputs, const char *path, struct rune_str packed, struct rune_str *ret_text)
+static bool decompress(struct inputs *inputs, const char *path, struct rune_str packed,
+                       struct rune_str *ret_text)
 {
     struct rune_buf out = RUNE_BUF_INIT;
     ZSTD_DStream *stream = ZSTD_createDStream();
@@ -56,14 +57,16 @@ static bool decompress(struct inputs *inputs, const char *path, struct rune_str 
         char *room = rune_buf_reserve(&out, 1 << 16);
         ZSTD_outBuffer chunk = {room, 1 << 16, 0};
         left = room == NULL ? 0 : ZSTD_decompressStream(stream, &chunk, &in);
-        ok = room != NULL && !ZSTD_isError(left) && (chunk.pos > 0 || in.pos < in.size || left == 0);
+        ok =
+            room != NULL && !ZSTD_isError(left) && (chunk.pos > 0 || in.pos < in.size || left == 0);
         out.length += chunk.pos;
         if (left == 0 && in.pos == in.size) {
             break;
         }
     }
     ZSTD_freeDStream(stream);
-    char *copy = ok ? rune_arena_strndup(&inputs->arena, out.length > 0 ? out.data : "", out.length) : NULL;
+    char *copy =
+        ok ? rune_arena_strndup(&inputs->arena, out.length > 0 ? out.data : "", out.length) : NULL;
     *ret_text = (struct rune_str){copy, out.length};
     rune_buf_fini(&out);
     if (copy == NULL) {
@@ -115,7 +118,8 @@ static bool read_one(struct inputs *inputs, const char *path)
         name[strlen(name) - 4] = '\0';
         ok = decompress(inputs, path, text, &text);
     }
-    return ok && (ends_with(name, ".tar") ? add_archive(inputs, path, text) : add_file(inputs, name, text));
+    return ok && (ends_with(name, ".tar") ? add_archive(inputs, path, text)
+                                          : add_file(inputs, name, text));
 }
 
 static bool read_directory(struct inputs *inputs, const char *path)

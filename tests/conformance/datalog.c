@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* datalog: runs the rule language's referee data: conformance_datalog FILE...
  *
- * A file is .jsonl or .jsonl.zst; a line is a case of kind eval, reject or incremental (the data's README has the
- * formats). Every case is evaluated twice: with everything stored, and with the facts alone stored and all else on
- * demand. Prints each failure on a line, last `N passed, M failed`; exits 0 only if M is 0. */
+ * A file is .jsonl or .jsonl.zst; a line is a case of kind eval, reject or incremental (the data's
+ * README has the formats). Every case is evaluated twice: with everything stored, and with the
+ * facts alone stored and all else on demand. Prints each failure on a line, last `N passed, M
+ * failed`; exits 0 only if M is 0. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +61,8 @@ static void rows_sort(struct rows *rows)
 
 static bool rows_have(const struct rows *rows, char *line)
 {
-    return rows->count > 0 && bsearch(&line, rows->lines, rows->count, sizeof(char *), compare_lines) != NULL;
+    return rows->count > 0 &&
+           bsearch(&line, rows->lines, rows->count, sizeof(char *), compare_lines) != NULL;
 }
 
 /* Lines of a that are not in b. */
@@ -86,8 +88,9 @@ static bool rows_equal(const struct rows *a, const struct rows *b)
 
 static void print_cell(struct rune_buf *line, const struct datalog_run *run, rune_term term)
 {
-    const struct rune_terms *terms =
-        rune_term_space(term) == RUNE_SPACE_REQUEST ? rune_dict_terms(run->values) : &run->store.terms;
+    const struct rune_terms *terms = rune_term_space(term) == RUNE_SPACE_REQUEST
+                                         ? rune_dict_terms(run->values)
+                                         : &run->store.terms;
     if (rune_term_is_inline(term)) {
         rune_buf_printf(line, "%lld\t", (long long)rune_term_inline_value(term));
     } else if (rune_term_kind(term) == RUNE_KIND_LONG) {
@@ -115,7 +118,8 @@ static bool collect(void *context, const rune_term *tuple, uint32_t arity)
     return true;
 }
 
-static void rows_from_json(const struct rune_json_node *tuples, struct rune_arena *arena, struct rows *ret)
+static void rows_from_json(const struct rune_json_node *tuples, struct rune_arena *arena,
+                           struct rows *ret)
 {
     *ret = (struct rows){.arena = arena};
     for (uint32_t i = 0; tuples != NULL && i < tuples->as.array.count; i++) {
@@ -131,7 +135,8 @@ static void rows_from_json(const struct rune_json_node *tuples, struct rune_aren
                 rune_buf_append_char(&line, '\t');
             } else {
                 char number[64];
-                snprintf(number, sizeof(number), "%.*s", (int)cell->as.text.length, cell->as.text.data);
+                snprintf(number, sizeof(number), "%.*s", (int)cell->as.text.length,
+                         cell->as.text.data);
                 rune_buf_printf(&line, "%.9e\t", strtod(number, NULL));
             }
         }
@@ -166,7 +171,8 @@ static bool fail(struct test *test, const char *fmt, ...)
 }
 
 /* Facts of one object {relation: [tuples]}. */
-static bool add_facts(struct test *test, struct datalog_run *run, const struct rune_json_node *facts)
+static bool add_facts(struct test *test, struct datalog_run *run,
+                      const struct rune_json_node *facts)
 {
     for (uint32_t m = 0; facts != NULL && m < facts->as.object.count; m++) {
         const struct rune_json_member *member = &facts->as.object.members[m];
@@ -176,17 +182,19 @@ static bool add_facts(struct test *test, struct datalog_run *run, const struct r
             rune_term row[RUNE_DL_MAX_ARITY];
             for (uint32_t c = 0; c < tuple->as.array.count; c++) {
                 const struct rune_json_node *cell = &tuple->as.array.items[c];
-                enum rune_err err = cell->type == RUNE_JSON_INTEGER
-                                        ? rune_dict_long(run->dict, cell->as.integer, &row[c])
-                                    : cell->type == RUNE_JSON_STRING
-                                        ? rune_dict_string(run->dict, cell->as.text, &row[c])
-                                        : rune_dict_float(run->dict, strtod(cell->as.text.data, NULL), &row[c]);
+                enum rune_err err =
+                    cell->type == RUNE_JSON_INTEGER
+                        ? rune_dict_long(run->dict, cell->as.integer, &row[c])
+                    : cell->type == RUNE_JSON_STRING
+                        ? rune_dict_string(run->dict, cell->as.text, &row[c])
+                        : rune_dict_float(run->dict, strtod(cell->as.text.data, NULL), &row[c]);
                 if (err != RUNE_OK) {
                     return fail(test, "a fact could not be made");
                 }
             }
             if (relation == UINT32_MAX || datalog_run_fact(run, relation, row) != RUNE_OK) {
-                return fail(test, "facts of an unknown relation %.*s", (int)member->key.length, member->key.data);
+                return fail(test, "facts of an unknown relation %.*s", (int)member->key.length,
+                            member->key.data);
             }
         }
     }
@@ -197,7 +205,8 @@ static bool add_facts(struct test *test, struct datalog_run *run, const struct r
 static uint32_t declare(struct test *test, struct rune_dl_declaration **ret)
 {
     static const char *const keys[] = {"types", "facts", "initial"};
-    struct rune_dl_declaration *all = RUNE_ARENA_ARRAY(&test->arena, struct rune_dl_declaration, 4096);
+    struct rune_dl_declaration *all =
+        RUNE_ARENA_ARRAY(&test->arena, struct rune_dl_declaration, 4096);
     uint32_t count = 0;
     for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
         const struct rune_json_node *object = rune_json_find(test->root, keys[k]);
@@ -233,16 +242,18 @@ static bool open_run(struct test *test, struct datalog_run *run)
     return err == RUNE_OK || fail(test, "refused: %s", rune_diag_text(run->diag));
 }
 
-static bool query_all(struct test *test, struct datalog_run *run, struct rune_str name, struct rows *ret)
+static bool query_all(struct test *test, struct datalog_run *run, struct rune_str name,
+                      struct rows *ret)
 {
     *ret = (struct rows){.arena = &test->arena, .run = run};
     enum rune_err err = datalog_run_query(run, name, NULL, NULL, collect, ret);
     rows_sort(ret);
-    return err == RUNE_OK || fail(test, "%.*s: %s", (int)name.length, name.data, rune_err_text(err));
+    return err == RUNE_OK ||
+           fail(test, "%.*s: %s", (int)name.length, name.data, rune_err_text(err));
 }
 
-static bool check_rows(struct test *test, struct rune_str name, const char *how, const struct rows *got,
-                       const struct rows *want)
+static bool check_rows(struct test *test, struct rune_str name, const char *how,
+                       const struct rows *got, const struct rows *want)
 {
     if (rows_equal(got, want)) {
         return true;
@@ -250,20 +261,22 @@ static bool check_rows(struct test *test, struct rune_str name, const char *how,
     struct rows missing, extra;
     rows_minus(want, got, &missing);
     rows_minus(got, want, &extra);
-    return fail(test, "%s %.*s: %zu tuples, %zu expected; %zu missing %s, %zu too many %s", how, (int)name.length,
-                name.data, got->count, want->count, missing.count, missing.count > 0 ? missing.lines[0] : "", extra.count,
+    return fail(test, "%s %.*s: %zu tuples, %zu expected; %zu missing %s, %zu too many %s", how,
+                (int)name.length, name.data, got->count, want->count, missing.count,
+                missing.count > 0 ? missing.lines[0] : "", extra.count,
                 extra.count > 0 ? extra.lines[0] : "");
 }
 
 /* Every relation of an object {relation: [tuples]} equals the given set. */
-static bool check_expected(struct test *test, struct datalog_run *run, const struct rune_json_node *expected,
-                           const char *how)
+static bool check_expected(struct test *test, struct datalog_run *run,
+                           const struct rune_json_node *expected, const char *how)
 {
     for (uint32_t m = 0; expected != NULL && m < expected->as.object.count; m++) {
         const struct rune_json_member *member = &expected->as.object.members[m];
         struct rows got, want;
         rows_from_json(&member->value, &test->arena, &want);
-        if (!query_all(test, run, member->key, &got) || !check_rows(test, member->key, how, &got, &want)) {
+        if (!query_all(test, run, member->key, &got) ||
+            !check_rows(test, member->key, how, &got, &want)) {
             return false;
         }
     }
@@ -281,7 +294,8 @@ static rune_term find_constant(struct datalog_run *run, const struct rune_dl_exp
     return term;
 }
 
-static bool check_query(struct test *test, struct datalog_run *run, const struct rune_json_node *entry, const char *how,
+static bool check_query(struct test *test, struct datalog_run *run,
+                        const struct rune_json_node *entry, const char *how,
                         enum rune_dl_storing storing)
 {
     struct rune_str text = rune_json_find(entry, "query")->as.text;
@@ -298,7 +312,8 @@ static bool check_query(struct test *test, struct datalog_run *run, const struct
         same[i] = i;
         if (arg->kind == RUNE_DL_VARIABLE) {
             for (uint32_t j = i; j-- > 0;) {
-                if (query.args[j]->kind == RUNE_DL_VARIABLE && query.args[j]->as.variable == arg->as.variable) {
+                if (query.args[j]->kind == RUNE_DL_VARIABLE &&
+                    query.args[j]->as.variable == arg->as.variable) {
                     same[i] = j;
                 }
             }
@@ -310,8 +325,9 @@ static bool check_query(struct test *test, struct datalog_run *run, const struct
     rows_from_json(rune_json_find(entry, "answers"), &test->arena, &want);
     enum rune_err err = datalog_run_query(run, query.head_name, bound, same, collect, &got);
     if (err == RUNE_E_LIMIT && storing == RUNE_DL_STORE_BASE) {
-        /* Recursion over facts alone, with nothing stored, may be too much for a request; images never ask for that:
-         * they store it, and "planned" below answers the same query from them. */
+        /* Recursion over facts alone, with nothing stored, may be too much for a request; images
+         * never ask for that: they store it, and "planned" below answers the same query from them.
+         */
         test->limits++;
         return true;
     }
@@ -325,7 +341,8 @@ static bool check_query(struct test *test, struct datalog_run *run, const struct
 static bool evaluate(struct test *test, struct datalog_run *run, enum rune_dl_storing storing)
 {
     enum rune_err err = datalog_run_evaluate(run, storing);
-    return err == RUNE_OK || fail(test, "evaluation: %s: %s", rune_err_text(err), rune_diag_text(run->diag));
+    return err == RUNE_OK ||
+           fail(test, "evaluation: %s: %s", rune_err_text(err), rune_diag_text(run->diag));
 }
 
 static void run_eval(struct test *test)
@@ -333,11 +350,14 @@ static void run_eval(struct test *test)
     static const struct {
         enum rune_dl_storing storing;
         const char *how;
-    } ways[] = {{RUNE_DL_STORE_ALL, "stored"}, {RUNE_DL_STORE_BASE, "demanded"}, {RUNE_DL_STORE_WHAT_PAYS, "planned"}};
+    } ways[] = {{RUNE_DL_STORE_ALL, "stored"},
+                {RUNE_DL_STORE_BASE, "demanded"},
+                {RUNE_DL_STORE_WHAT_PAYS, "planned"}};
     for (size_t w = 0; w < sizeof(ways) / sizeof(ways[0]) && !test->failed; w++) {
         struct datalog_run run;
         const struct rune_json_node *queries = rune_json_find(test->root, "queries");
-        bool ok = open_run(test, &run) && add_facts(test, &run, rune_json_find(test->root, "facts")) &&
+        bool ok = open_run(test, &run) &&
+                  add_facts(test, &run, rune_json_find(test->root, "facts")) &&
                   evaluate(test, &run, ways[w].storing);
         /* A whole relation on demand is asked for only where the case asks for nothing less. */
         if (ok && (ways[w].storing != RUNE_DL_STORE_BASE || queries == NULL)) {
@@ -360,13 +380,15 @@ static void run_reject(struct test *test)
     const struct rune_json_node *reason = rune_json_find(test->root, "reason");
     const struct rune_json_node *line = rune_json_find(test->root, "line");
     if (err == RUNE_OK) {
-        (void)fail(test, "accepted, should be refused (%.*s, line %lld)", (int)reason->as.text.length,
-                   reason->as.text.data, line == NULL ? 0 : (long long)line->as.integer);
+        (void)fail(test, "accepted, should be refused (%.*s, line %lld)",
+                   (int)reason->as.text.length, reason->as.text.data,
+                   line == NULL ? 0 : (long long)line->as.integer);
     } else if (getenv("RUNE_SHOW_REASONS") != NULL && rune_diag_kept(run.diag) > 0) {
         struct rune_diag_message message;
         rune_diag_get(run.diag, 0, &message);
-        printf("  %.*s line %lld: ours %s line %u: %s\n", (int)reason->as.text.length, reason->as.text.data,
-               line == NULL ? 0 : (long long)line->as.integer, message.code, message.line, message.text);
+        printf("  %.*s line %lld: ours %s line %u: %s\n", (int)reason->as.text.length,
+               reason->as.text.data, line == NULL ? 0 : (long long)line->as.integer, message.code,
+               message.line, message.text);
     }
     datalog_run_close(&run);
 }
@@ -384,7 +406,8 @@ struct fact_set {
     size_t count, capacity;
 };
 
-static void facts_change(struct test *test, struct fact_set *set, const struct rune_json_node *change, bool add)
+static void facts_change(struct test *test, struct fact_set *set,
+                         const struct rune_json_node *change, bool add)
 {
     for (uint32_t m = 0; change != NULL && m < change->as.object.count; m++) {
         const struct rune_json_member *member = &change->as.object.members[m];
@@ -439,7 +462,8 @@ static bool check_delta(struct test *test, struct datalog_run *before, struct da
     for (uint32_t m = 0; delta != NULL && m < delta->as.object.count; m++) {
         const struct rune_json_member *member = &delta->as.object.members[m];
         struct rows was, is, added, removed, want_added, want_removed;
-        if (!query_all(test, before, member->key, &was) || !query_all(test, after, member->key, &is)) {
+        if (!query_all(test, before, member->key, &was) ||
+            !query_all(test, after, member->key, &is)) {
             return false;
         }
         rows_minus(&is, &was, &added);
@@ -459,8 +483,9 @@ static void run_incremental(struct test *test)
     struct fact_set set = {0};
     facts_change(test, &set, rune_json_find(test->root, "initial"), true);
     struct datalog_run before, after;
-    bool ok = rebuild(test, &set, &before) &&
-              check_expected(test, &before, rune_json_find(test->root, "initial_expected"), "initial");
+    bool ok =
+        rebuild(test, &set, &before) &&
+        check_expected(test, &before, rune_json_find(test->root, "initial_expected"), "initial");
     const struct rune_json_node *transactions = rune_json_find(test->root, "transactions");
     for (uint32_t i = 0; ok && transactions != NULL && i < transactions->as.array.count; i++) {
         const struct rune_json_node *transaction = &transactions->as.array.items[i];
@@ -512,8 +537,9 @@ static bool run_case(struct rune_str line, const char *path, size_t number)
         printf("FAIL %s:%zu %s: %s\n", path, number, name, test.why);
     }
     if (test.limits > 0) {
-        printf("note %s:%zu %s: %u queries are beyond a request's limits with no recursion stored\n", path, number, name,
-               test.limits);
+        printf(
+            "note %s:%zu %s: %u queries are beyond a request's limits with no recursion stored\n",
+            path, number, name, test.limits);
     }
     rune_arena_fini(&test.arena);
     return !test.failed;

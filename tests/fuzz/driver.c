@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* driver: replays files, and all files of folders, through a fuzz target, so that every find of the past is a test of
- * the ordinary run, with any compiler. */
+/* driver: replays files, and all files of folders, through a fuzz target, so that every find of the
+ * past is a test of the ordinary run, with any compiler. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdint.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_bundle: one .rune file, built; what builds is verified, opened and asked.
  *
- * INVARIANT checked: the verifier accepts whatever the builder makes, and building again gives the same bytes. */
+ * INVARIANT checked: the verifier accepts whatever the builder makes, and building again gives the
+ * same bytes. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,12 +24,14 @@ static void require(int truth, const char *what, struct rune_diag *diag)
 
 static void ask(const struct rune_image *image)
 {
-    static const char body[] = "{\"principal\":\"User::\\\"a\\\"\",\"action\":\"Action::\\\"b\\\"\",\"resource\":\"Doc::\\\"c\\\"\","
+    static const char body[] = "{\"principal\":\"User::\\\"a\\\"\",\"action\":\"Action::"
+                               "\\\"b\\\"\",\"resource\":\"Doc::\\\"c\\\"\","
                                "\"context\":{\"n\":1,\"s\":\"x\",\"l\":[1,2]}}";
     struct rune_decider *decider;
     struct rune_answer answer;
     if (rune_decider_create(NULL, &decider) == RUNE_OK) {
-        rune_decider_authorize(decider, image, 1, (struct rune_str){body, sizeof(body) - 1}, RUNE_ANSWER_DEBUG, &answer);
+        rune_decider_authorize(decider, image, 1, (struct rune_str){body, sizeof(body) - 1},
+                               RUNE_ANSWER_DEBUG, &answer);
         rune_decider_destroy(decider);
     }
 }
@@ -58,10 +61,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct rune_diag *diag = rune_diag_create();
     snprintf(path, sizeof(path), "/tmp/fuzz-bundle.%d.rune", (int)getpid());
     FILE *file = fopen(path, "wb");
-    require(file != NULL && fwrite(data, 1, size, file) == size && fclose(file) == 0, "the bundle was not written", diag);
+    require(file != NULL && fwrite(data, 1, size, file) == size && fclose(file) == 0,
+            "the bundle was not written", diag);
     enum rune_err err = build(path, names[0], &fd, diag);
     if (err == RUNE_OK) {
-        require(rune_image_open_fd(fd, RUNE_IMAGE_VERIFY, &image, diag) == RUNE_OK, "the verifier refused an image", diag);
+        require(rune_image_open_fd(fd, RUNE_IMAGE_VERIFY, &image, diag) == RUNE_OK,
+                "the verifier refused an image", diag);
         ask(image);
         rune_image_close(image);
         close(fd);

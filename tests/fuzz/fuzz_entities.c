@@ -9,10 +9,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char schema_text[] = "entity Group in Group; entity User in Group { name: String, n?: Long, tags?: "
-                                  "Set<String>, ip?: ipaddr, boss?: User,"
-                                  " r?: {a: Long, d?: decimal} } tags String; entity Color enum [\"red\"];"
-                                  "action all; action view in all appliesTo { principal: User, resource: Color };";
+static const char schema_text[] =
+    "entity Group in Group; entity User in Group { name: String, n?: Long, tags?: "
+    "Set<String>, ip?: ipaddr, boss?: User,"
+    " r?: {a: Long, d?: decimal} } tags String; entity Color enum [\"red\"];"
+    "action all; action view in all appliesTo { principal: User, resource: Color };";
 
 static void require(bool condition)
 {

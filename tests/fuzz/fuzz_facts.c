@@ -8,8 +8,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct rune_column columns[] = {{RUNE_COLUMN_ENTITY, {"User", 4}}, {RUNE_COLUMN_INT, {0}}, {RUNE_COLUMN_BOOL, {0}}};
-    const struct rune_manifest_relation declared = {.name = {"r", 1}, .columns = columns, .column_count = 3};
+    struct rune_column columns[] = {
+        {RUNE_COLUMN_ENTITY, {"User", 4}}, {RUNE_COLUMN_INT, {0}}, {RUNE_COLUMN_BOOL, {0}}};
+    const struct rune_manifest_relation declared = {
+        .name = {"r", 1}, .columns = columns, .column_count = 3};
     if (size == 0) {
         return 0;
     }
@@ -20,8 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         relation.declared = &declared;
         relation.has_arity = true;
     }
-    enum rune_err err = rune_facts_parse((struct rune_str){(const char *)data + 1, size - 1}, "facts/r",
-                                         (enum rune_facts_format)((data[0] & 3) % 3), dict, &relation, diag);
+    enum rune_err err =
+        rune_facts_parse((struct rune_str){(const char *)data + 1, size - 1}, "facts/r",
+                         (enum rune_facts_format)((data[0] & 3) % 3), dict, &relation, diag);
     if (err == RUNE_E_BUNDLE && rune_diag_count(diag, RUNE_ERROR) == 0) {
         abort(); /* refused without a word */
     }

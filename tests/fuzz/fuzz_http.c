@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_http: one request through the routes, over the loopback. The input: method, path, content-type and
- * x-request-id, each ended by a newline, then the body. Whatever comes in, one well-formed answer goes out. */
+/* fuzz_http: one request through the routes, over the loopback. The input: method, path,
+ * content-type and x-request-id, each ended by a newline, then the body. Whatever comes in, one
+ * well-formed answer goes out. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,8 @@ static void check(const struct loopback_request *request, const struct loopback_
     require(answer->body_length == (is_head ? 0 : answer->content_length));
     require(strstr(answer->headers, "x-request-id: ") != NULL);
     require(strchr(answer->headers, '\r') == NULL);
-    require(answer->status == 200 || is_head || strncmp(answer->body, "{\"error\":{\"code\":\"", 18) == 0);
+    require(answer->status == 200 || is_head ||
+            strncmp(answer->body, "{\"error\":{\"code\":\"", 18) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* image: bytes of any kind as an image. Accepted by the container's check means that every byte of every section can
- * be touched. The last byte of the input chooses the damage repaired before: bit 0 header fields, bit 1 the table's
- * offsets, bit 2 the hash; so that mutation gets past the first equality. */
+/* image: bytes of any kind as an image. Accepted by the container's check means that every byte of
+ * every section can be touched. The last byte of the input chooses the damage repaired before: bit
+ * 0 header fields, bit 1 the table's offsets, bit 2 the hash; so that mutation gets past the first
+ * equality. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     uint8_t repairs = data[size - 1];
     size -= 1;
-    /* One allocation of exactly this size, at an aligned address, so that a sanitizer sees the first byte past it. */
+    /* One allocation of exactly this size, at an aligned address, so that a sanitizer sees the
+     * first byte past it. */
     void *memory = NULL;
     if (posix_memalign(&memory, 64, size > 0 ? size : 1) != 0) {
         return 0;

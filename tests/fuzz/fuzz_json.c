@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes: the tree, the pull reader and the reference must be of one mind, with and without memory to spare, and
- * what is written must be read back the same. */
+/* Any bytes: the tree, the pull reader and the reference must be of one mind, with and without
+ * memory to spare, and what is written must be read back the same. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,8 @@ static void check_round_trip(const struct rune_json_node *node)
     struct rune_json_node again;
     rune_arena_init(&arena, 0);
     rune_buf_append_json(&buf, node->as.text);
-    require(rune_json_parse((struct rune_str){buf.data, buf.length}, 0, &arena, &again, NULL) == RUNE_OK);
+    require(rune_json_parse((struct rune_str){buf.data, buf.length}, 0, &arena, &again, NULL) ==
+            RUNE_OK);
     require(again.type == RUNE_JSON_STRING && rune_str_equal(again.as.text, node->as.text));
     rune_arena_fini(&arena);
     rune_buf_fini(&buf);
@@ -35,7 +36,8 @@ static void check_round_trip(const struct rune_json_node *node)
 /* Depth is limited by the parser: the recursion is, too. */
 static void check_node(const struct rune_json_node *node, size_t begin, size_t end)
 {
-    require(node->offset >= begin && node->length > 0 && (size_t)node->offset + node->length <= end);
+    require(node->offset >= begin && node->length > 0 &&
+            (size_t)node->offset + node->length <= end);
     if (node->type == RUNE_JSON_STRING) {
         check_round_trip(node);
     } else if (node->type == RUNE_JSON_ARRAY) {
@@ -44,7 +46,8 @@ static void check_node(const struct rune_json_node *node, size_t begin, size_t e
         }
     } else if (node->type == RUNE_JSON_OBJECT) {
         for (uint32_t i = 0; i < node->as.object.count; i++) {
-            check_node(&node->as.object.members[i].value, node->offset, (size_t)node->offset + node->length);
+            check_node(&node->as.object.members[i].value, node->offset,
+                       (size_t)node->offset + node->length);
         }
     }
 }
@@ -77,7 +80,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rune_arena_init(&arena, 0);
     enum rune_err err = rune_json_parse((struct rune_str){text, size}, 0, &arena, &root, &error);
     require((err == RUNE_OK) == json_check(text, size, RUNE_JSON_MAX_DEPTH, true));
-    require((pull(text, size, slab, sizeof slab) == RUNE_OK) == json_check(text, size, RUNE_JSON_MAX_DEPTH, false) ||
+    require((pull(text, size, slab, sizeof slab) == RUNE_OK) ==
+                json_check(text, size, RUNE_JSON_MAX_DEPTH, false) ||
             size > 2000);
     (void)pull(text, size, slab, 64);
     if (err == RUNE_OK) {

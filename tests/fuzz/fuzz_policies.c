@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Policies, entities and requests that the input chooses: compiled and indexed against walked as trees. */
+/* Policies, entities and requests that the input chooses: compiled and indexed against walked as
+ * trees. */
 #include <stdlib.h>
 
 #include "reference/cedar_compare.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rule text through lexer, parser, checker and interning. The first byte chooses the dialect; `q/1 r/2` come from
- * outside. */
+/* Rule text through lexer, parser, checker and interning. The first byte chooses the dialect; `q/1
+ * r/2` come from outside. */
 #include <stdlib.h>
 
 #include "datalog/check.h"
@@ -28,7 +28,8 @@ static void intern(const struct rune_dl_program *program)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct rune_dl_declaration declarations[] = {{{"q", 1}, 1, true}, {{"r", 1}, 2, true}};
+    static const struct rune_dl_declaration declarations[] = {{{"q", 1}, 1, true},
+                                                              {{"r", 1}, 2, true}};
     if (size == 0 || size > 1 << 16) {
         return 0;
     }

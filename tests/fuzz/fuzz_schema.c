@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a schema (JSON if they begin with a brace): what resolves can be written, the words verify, and the JSON
- * form of human syntax is read back. */
+/* Any bytes as a schema (JSON if they begin with a brace): what resolves can be written, the words
+ * verify, and the JSON form of human syntax is read back. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -25,7 +25,8 @@ static void check_image(const struct rune_cedar_schema *schema)
     enum rune_err err = rune_schema_write(schema, dict, &words);
     require(err == RUNE_OK || err == RUNE_E_LIMIT);
     if (err == RUNE_OK) {
-        require(rune_schema_verify(words.items, (uint32_t)words.count, rune_dict_terms(dict), NULL) == RUNE_OK);
+        require(rune_schema_verify(words.items, (uint32_t)words.count, rune_dict_terms(dict),
+                                   NULL) == RUNE_OK);
     }
     RUNE_VEC_FINI(&words);
     rune_dict_destroy(dict);

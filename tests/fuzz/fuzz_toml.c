@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as TOML: a tree whose places lie within the text, or one located message; never a crash. */
+/* Any bytes as TOML: a tree whose places lie within the text, or one located message; never a
+ * crash. */
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verified: what the verifier accepts can be decided by. Mutated images, always repaired up to their hash, are opened
- * as an image from outside is; those accepted are asked about their own entities, with debugging on, and their
- * relations are listed. A crash or an access out of bounds here is a hole in eval/verify.c. */
+/* verified: what the verifier accepts can be decided by. Mutated images, always repaired up to
+ * their hash, are opened as an image from outside is; those accepted are asked about their own
+ * entities, with debugging on, and their relations are listed. A crash or an access out of bounds
+ * here is a hole in eval/verify.c. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -33,7 +34,8 @@ static struct rune_decider *decider(void)
     return one;
 }
 
-static void append_entity(struct rune_buf *body, const char *name, const struct rune_terms *terms, uint32_t entity)
+static void append_entity(struct rune_buf *body, const char *name, const struct rune_terms *terms,
+                          uint32_t entity)
 {
     rune_buf_printf(body, "\"%s\":{\"type\":", name);
     rune_buf_append_json(body, rune_terms_string(terms, terms->entity_type[entity]));
@@ -42,7 +44,8 @@ static void append_entity(struct rune_buf *body, const char *name, const struct 
     rune_buf_append_char(body, '}');
 }
 
-static void ask(const struct rune_image *image, uint32_t principal, uint32_t action, uint32_t resource)
+static void ask(const struct rune_image *image, uint32_t principal, uint32_t action,
+                uint32_t resource)
 {
     struct rune_buf body = RUNE_BUF_INIT;
     struct rune_answer answer;
@@ -53,10 +56,11 @@ static void ask(const struct rune_image *image, uint32_t principal, uint32_t act
     append_entity(&body, "action", terms, action);
     rune_buf_append_char(&body, ',');
     append_entity(&body, "resource", terms, resource);
-    rune_buf_append_cstr(&body, ",\"context\":{\"n\":3,\"s\":\"text\",\"set\":[1,\"two\"],\"r\":{\"k\":true}}}");
+    rune_buf_append_cstr(
+        &body, ",\"context\":{\"n\":3,\"s\":\"text\",\"set\":[1,\"two\"],\"r\":{\"k\":true}}}");
     if (!body.failed) {
-        rune_decider_authorize(decider(), image, 1, (struct rune_str){body.data, body.length}, RUNE_ANSWER_DEBUG,
-                               &answer);
+        rune_decider_authorize(decider(), image, 1, (struct rune_str){body.data, body.length},
+                               RUNE_ANSWER_DEBUG, &answer);
     }
     rune_buf_fini(&body);
 }
@@ -126,12 +130,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-/* Most of an image is words that name other things: change one of them a little, or to something far off, and keep all
- * others in their places. Now and then what libFuzzer would do. */
+/* Most of an image is words that name other things: change one of them a little, or to something
+ * far off, and keep all others in their places. Now and then what libFuzzer would do. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
-    static const uint32_t far[] = {0, 1, 2, 0x7f, 0xff, 0xffff, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
-    size_t table_end = sizeof(struct rune_image_header) + RUNE_IMAGE_SECTION_COUNT * sizeof(struct rune_image_section);
+    static const uint32_t far[] = {0,      1,          2,          0x7f,       0xff,
+                                   0xffff, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
+    size_t table_end = sizeof(struct rune_image_header) +
+                       RUNE_IMAGE_SECTION_COUNT * sizeof(struct rune_image_section);
     if (size < table_end + 4 || seed % 8 == 0) {
         return LLVMFuzzerMutate != NULL ? LLVMFuzzerMutate(data, size, max_size) : size;
     }

@@ -24,7 +24,8 @@ static void repair_table(unsigned char *bytes, size_t size)
 #include "shm/image_sections.def"
 #undef RUNE_SECTION
     };
-    struct rune_image_section *table = (struct rune_image_section *)(void *)(bytes + sizeof(struct rune_image_header));
+    struct rune_image_section *table =
+        (struct rune_image_section *)(void *)(bytes + sizeof(struct rune_image_header));
     uint64_t end = sizeof(struct rune_image_header) + RUNE_IMAGE_SECTION_COUNT * sizeof *table;
     for (size_t i = 0; i < RUNE_IMAGE_SECTION_COUNT; i++) {
         uint64_t offset = (end + 63) & ~UINT64_C(63);
@@ -58,7 +59,8 @@ static void repair_hash(unsigned char *bytes, size_t size)
 
 void image_repair(unsigned char *bytes, size_t size, unsigned repairs)
 {
-    if (size < sizeof(struct rune_image_header) + RUNE_IMAGE_SECTION_COUNT * sizeof(struct rune_image_section)) {
+    if (size < sizeof(struct rune_image_header) +
+                   RUNE_IMAGE_SECTION_COUNT * sizeof(struct rune_image_section)) {
         return;
     }
     if ((repairs & IMAGE_REPAIR_HEADER) != 0) {

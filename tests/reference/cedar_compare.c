@@ -10,10 +10,12 @@
 static void link_templates(struct cedar_world *world, struct random *random)
 {
     struct rune_cedar_policies *policies = &world->policies;
-    policies->links = rune_arena_calloc(&world->arena, 2 * policies->count, sizeof *policies->links);
+    policies->links =
+        rune_arena_calloc(&world->arena, 2 * policies->count, sizeof *policies->links);
     for (uint32_t i = 0; i < policies->count; i++) {
         const struct rune_cedar_policy *policy = &policies->items[i];
-        for (uint32_t n = 1 + random_below(random, 2); rune_cedar_is_template(policy) && n > 0; n--) {
+        for (uint32_t n = 1 + random_below(random, 2); rune_cedar_is_template(policy) && n > 0;
+             n--) {
             struct rune_cedar_link *link = &policies->links[policies->link_count];
             struct rune_cedar_uid *uids = rune_arena_calloc(&world->arena, 2, sizeof *uids);
             for (int slot = 0; slot < 2; slot++) {
@@ -21,7 +23,8 @@ static void link_templates(struct cedar_world *world, struct random *random)
                 uids[slot] = (struct rune_cedar_uid){uid.type, uid.text};
             }
             char *id = rune_arena_printf(&world->arena, "link%u", policies->link_count++);
-            *link = (struct rune_cedar_link){.template_id = policy->id, .link_id = rune_str_from(id)};
+            *link =
+                (struct rune_cedar_link){.template_id = policy->id, .link_id = rune_str_from(id)};
             link->principal = policy->has_slot_principal ? &uids[0] : NULL;
             link->resource = policy->has_slot_resource ? &uids[1] : NULL;
         }
@@ -29,7 +32,8 @@ static void link_templates(struct cedar_world *world, struct random *random)
 }
 
 /* Policy `index` of the image as its tree and link. */
-static const struct rune_cedar_policy *nth_policy(const struct rune_cedar_policies *policies, uint32_t index,
+static const struct rune_cedar_policy *nth_policy(const struct rune_cedar_policies *policies,
+                                                  uint32_t index,
                                                   const struct rune_cedar_link **ret_link)
 {
     *ret_link = NULL;
@@ -58,7 +62,8 @@ static uint32_t occurrences(const uint32_t *items, uint32_t count, uint32_t item
 static const char *const result_names[] = {"no match", "a match", "an error"};
 
 static bool check_policy(const struct cedar_world *world, const struct naive_world *merged,
-                         const struct naive_request *request, const struct rune_policy_outcome *outcome, uint32_t index,
+                         const struct naive_request *request,
+                         const struct rune_policy_outcome *outcome, uint32_t index,
                          struct rune_arena *arena, struct cedar_compare_totals *totals)
 {
     const struct rune_cedar_link *link;
@@ -78,8 +83,9 @@ static bool check_policy(const struct cedar_world *world, const struct naive_wor
         fails == (want == NAIVE_ERROR)) {
         return true;
     }
-    fprintf(stderr, "policy %u: expected %s, got %u permits, %u forbids, %u errors\n%.*s\n", index, result_names[want],
-            permits, forbids, fails, (int)policy->span.length, policy->span.source->text + policy->span.offset);
+    fprintf(stderr, "policy %u: expected %s, got %u permits, %u forbids, %u errors\n%.*s\n", index,
+            result_names[want], permits, forbids, fails, (int)policy->span.length,
+            policy->span.source->text + policy->span.offset);
     return false;
 }
 
@@ -108,7 +114,8 @@ static bool check_messages(const struct rune_eval *eval, const struct rune_polic
     return ok;
 }
 
-static bool check_request(struct cedar_world *world, struct random *random, struct cedar_compare_totals *totals)
+static bool check_request(struct cedar_world *world, struct random *random,
+                          struct cedar_compare_totals *totals)
 {
     struct rune_arena arena;
     struct naive_request naive;
@@ -126,7 +133,8 @@ static bool check_request(struct cedar_world *world, struct random *random, stru
     }
     cedar_world_request(world, &naive, &brought, &merged, brings, &request, &eval);
     bool ok = rune_policies_decide(&eval, &outcome) == RUNE_OK &&
-              eval.policies_evaluated <= world->store.policy_count && check_messages(&eval, &outcome);
+              eval.policies_evaluated <= world->store.policy_count &&
+              check_messages(&eval, &outcome);
     for (uint32_t i = 0; ok && i < world->store.policy_count; i++) {
         ok = check_policy(world, &merged, &naive, &outcome, i, &arena, totals);
     }
@@ -151,7 +159,8 @@ bool cedar_compare_world(struct random *random, struct cedar_compare_totals *tot
     if (ok) {
         link_templates(&world, random);
         random_world(random, &world.arena, &world.naive);
-        ok = cedar_world_build(&world) == RUNE_OK && rune_store_verify(&world.store, NULL) == RUNE_OK;
+        ok = cedar_world_build(&world) == RUNE_OK &&
+             rune_store_verify(&world.store, NULL) == RUNE_OK;
         problem = "the store cannot be built or verified";
     }
     if (!ok) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cedar_compare: one random world of policies, entities and requests, evaluated both ways: compiled and indexed, and as
- * trees. For the differential test and the fuzz target. */
+/* cedar_compare: one random world of policies, entities and requests, evaluated both ways: compiled
+ * and indexed, and as trees. For the differential test and the fuzz target. */
 #pragma once
 
 #include <stdbool.h>

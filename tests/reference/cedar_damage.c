@@ -9,23 +9,34 @@
 
 /* Every instruction is in here, and every kind of key. */
 static const char policies[] =
-    "permit(principal == U::\"1\", action, resource) when { principal.n + 1 * 2 - principal.m > -principal.n };\n"
-    "permit(principal in G::\"2\", action in [Action::\"1\", Action::\"2\"], resource is D) when { resource has "
+    "permit(principal == U::\"1\", action, resource) when { principal.n + 1 * 2 - principal.m > "
+    "-principal.n };\n"
+    "permit(principal in G::\"2\", action in [Action::\"1\", Action::\"2\"], resource is D) when { "
+    "resource has "
     "owner.n };\n"
-    "forbid(principal is U in G::\"3\", action == Action::\"0\", resource in D::\"4\") unless { resource.owner == "
+    "forbid(principal is U in G::\"3\", action == Action::\"0\", resource in D::\"4\") unless { "
+    "resource.owner == "
     "principal };\n"
-    "permit(principal is U, action in Action::\"4\", resource is G) when { principal.s like \"a*b\" || !context.flag "
+    "permit(principal is U, action in Action::\"4\", resource is G) when { principal.s like "
+    "\"a*b\" || !context.flag "
     "};\n"
-    "permit(principal, action, resource) when { if context has n then context.n < 3 else context.m >= 3 };\n"
+    "permit(principal, action, resource) when { if context has n then context.n < 3 else context.m "
+    ">= 3 };\n"
     "permit(principal, action, resource) when { [principal, resource].contains(resource.owner) };\n"
-    "permit(principal, action, resource) when { {a: principal.n, b: [resource.n, 1]} == {a: 1, b: [1, 2]} };\n"
+    "permit(principal, action, resource) when { {a: principal.n, b: [resource.n, 1]} == {a: 1, b: "
+    "[1, 2]} };\n"
     "permit(principal, action, resource) when { ip(principal.s).isInRange(ip(\"10.0.0.0/8\")) };\n"
-    "permit(principal, action, resource) when { principal.hasTag(\"k1\") && principal.getTag(\"k1\") == \"a\" };\n"
-    "permit(principal, action, resource) when { principal.set.containsAll(resource.set) || resource.ids.isEmpty() };\n"
-    "permit(principal, action, resource) when { principal.set.containsAny([1, resource.n]) == (principal is U in "
+    "permit(principal, action, resource) when { principal.hasTag(\"k1\") && "
+    "principal.getTag(\"k1\") == \"a\" };\n"
+    "permit(principal, action, resource) when { principal.set.containsAll(resource.set) || "
+    "resource.ids.isEmpty() };\n"
+    "permit(principal, action, resource) when { principal.set.containsAny([1, resource.n]) == "
+    "(principal is U in "
     "G::\"1\") };\n"
-    "permit(principal, action, resource) when { ip(1, 2) == context.ip || [U::\"1\", G::\"1\"].contains(principal) };\n"
-    "permit(principal, action, resource) when { resource in principal.ids && (principal in resource) != true };\n"
+    "permit(principal, action, resource) when { ip(1, 2) == context.ip || [U::\"1\", "
+    "G::\"1\"].contains(principal) };\n"
+    "permit(principal, action, resource) when { resource in principal.ids && (principal in "
+    "resource) != true };\n"
     "permit(principal, action, resource) when { 9223372036854775807 - context.n == context.m };\n";
 
 enum { SECTIONS = 24 };
@@ -41,7 +52,8 @@ static size_t list_sections(struct rune_store *store, struct section *sections)
     struct rune_terms *terms = &store->terms;
     size_t n = 0;
     size_t entities = terms->entity_count * sizeof(uint32_t);
-#define SECTION(field, size) sections[n++] = (struct section){(const void **)(uintptr_t) & (field), (size)}
+#define SECTION(field, size) \
+    sections[n++] = (struct section){(const void **)(uintptr_t) & (field), (size)}
     SECTION(terms->string_offsets, (terms->string_count + 1) * sizeof(uint32_t));
     SECTION(terms->string_bytes, terms->string_offsets[terms->string_count]);
     SECTION(terms->entity_type, entities);
@@ -146,7 +158,8 @@ static void decide_some(struct rune_store *store)
             for (uint32_t j = 0; j < outcome.error_count; j++) {
                 uint32_t offset, length;
                 rune_policy_error_format(&eval, &outcome.errors[j], &message);
-                rune_policy_find_span(&world.store, outcome.errors[j].policy, outcome.errors[j].pc, &offset, &length);
+                rune_policy_find_span(&world.store, outcome.errors[j].policy, outcome.errors[j].pc,
+                                      &offset, &length);
             }
         }
         rune_buf_fini(&message);
@@ -177,7 +190,8 @@ bool cedar_damage_try(const struct cedar_damage *damages, size_t count)
     for (size_t i = 0; i < count; i++) {
         size_t section = damages[i].section % section_count;
         /* The copy that the store points to, where two list the same section. */
-        damage_word((uint8_t *)(uintptr_t)*sections[section].pointer, sections[section].bytes, &damages[i]);
+        damage_word((uint8_t *)(uintptr_t)*sections[section].pointer, sections[section].bytes,
+                    &damages[i]);
     }
     /* What rune_store_open checks. */
     bool ok = store.terms.string_offsets[store.terms.string_count] ==

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cedar_damage: the sections of a small store, damaged word by word, verified, and evaluated if the verifier accepts
- * them. Each section is a heap block of its exact size, so that AddressSanitizer sees the first access out of bounds. For
- * the verifier's test and its fuzz target. */
+/* cedar_damage: the sections of a small store, damaged word by word, verified, and evaluated if the
+ * verifier accepts them. Each section is a heap block of its exact size, so that AddressSanitizer
+ * sees the first access out of bounds. For the verifier's test and its fuzz target. */
 #pragma once
 
 #include <stdbool.h>

@@ -8,7 +8,8 @@ static bool is_string(const struct rune_json_node *node)
     return node != NULL && node->type == RUNE_JSON_STRING;
 }
 
-bool cedar_json_uid(const struct rune_json_node *node, struct rune_arena *arena, struct naive_value *ret_value)
+bool cedar_json_uid(const struct rune_json_node *node, struct rune_arena *arena,
+                    struct naive_value *ret_value)
 {
     *ret_value = (struct naive_value){.kind = NAIVE_ENTITY};
     if (is_string(node)) {
@@ -21,7 +22,8 @@ bool cedar_json_uid(const struct rune_json_node *node, struct rune_arena *arena,
         ret_value->text = uid.id;
         return true;
     }
-    const struct rune_json_node *inner = node->type == RUNE_JSON_OBJECT ? rune_json_find(node, "__entity") : NULL;
+    const struct rune_json_node *inner =
+        node->type == RUNE_JSON_OBJECT ? rune_json_find(node, "__entity") : NULL;
     node = inner != NULL ? inner : node;
     if (node->type != RUNE_JSON_OBJECT || !is_string(rune_json_find(node, "type")) ||
         !is_string(rune_json_find(node, "id"))) {
@@ -32,7 +34,8 @@ bool cedar_json_uid(const struct rune_json_node *node, struct rune_arena *arena,
     return true;
 }
 
-static bool read_ext(const struct rune_json_node *node, struct rune_arena *arena, struct naive_value *ret_value)
+static bool read_ext(const struct rune_json_node *node, struct rune_arena *arena,
+                     struct naive_value *ret_value)
 {
     static const struct {
         const char *name;
@@ -60,7 +63,8 @@ static bool read_ext(const struct rune_json_node *node, struct rune_arena *arena
            rune_ext_offset(&parts[0].ext, &parts[1].ext, &ret_value->ext);
 }
 
-static bool read_array(const struct rune_json_node *node, struct rune_arena *arena, struct naive_value *ret_value)
+static bool read_array(const struct rune_json_node *node, struct rune_arena *arena,
+                       struct naive_value *ret_value)
 {
     *ret_value = (struct naive_value){.kind = NAIVE_SET, .count = node->as.array.count};
     ret_value->items = rune_arena_calloc(arena, ret_value->count, sizeof *ret_value->items);
@@ -72,7 +76,8 @@ static bool read_array(const struct rune_json_node *node, struct rune_arena *are
     return true;
 }
 
-static bool read_object(const struct rune_json_node *node, struct rune_arena *arena, struct naive_value *ret_value)
+static bool read_object(const struct rune_json_node *node, struct rune_arena *arena,
+                        struct naive_value *ret_value)
 {
     *ret_value = (struct naive_value){.kind = NAIVE_RECORD, .count = node->as.object.count};
     ret_value->items = rune_arena_calloc(arena, ret_value->count, sizeof *ret_value->items);
@@ -86,12 +91,14 @@ static bool read_object(const struct rune_json_node *node, struct rune_arena *ar
     return true;
 }
 
-bool cedar_json_value(const struct rune_json_node *node, struct rune_arena *arena, struct naive_value *ret_value)
+bool cedar_json_value(const struct rune_json_node *node, struct rune_arena *arena,
+                      struct naive_value *ret_value)
 {
     switch (node->type) {
     case RUNE_JSON_TRUE:
     case RUNE_JSON_FALSE:
-        *ret_value = (struct naive_value){.kind = NAIVE_BOOL, .boolean = node->type == RUNE_JSON_TRUE};
+        *ret_value =
+            (struct naive_value){.kind = NAIVE_BOOL, .boolean = node->type == RUNE_JSON_TRUE};
         return true;
     case RUNE_JSON_INTEGER:
         *ret_value = (struct naive_value){.kind = NAIVE_LONG, .number = node->as.integer};
@@ -114,19 +121,21 @@ bool cedar_json_value(const struct rune_json_node *node, struct rune_arena *aren
     }
 }
 
-static bool read_entity(const struct rune_json_node *node, struct rune_arena *arena, struct naive_entity *ret_entity)
+static bool read_entity(const struct rune_json_node *node, struct rune_arena *arena,
+                        struct naive_entity *ret_entity)
 {
     const struct rune_json_node *attrs = rune_json_find(node, "attrs");
     const struct rune_json_node *tags = rune_json_find(node, "tags");
     const struct rune_json_node *parents = rune_json_find(node, "parents");
     ret_entity->tags = (struct naive_value){.kind = NAIVE_RECORD};
-    if (!cedar_json_uid(rune_json_find(node, "uid"), arena, &ret_entity->uid) || attrs == NULL || parents == NULL ||
-        !read_object(attrs, arena, &ret_entity->attrs) ||
+    if (!cedar_json_uid(rune_json_find(node, "uid"), arena, &ret_entity->uid) || attrs == NULL ||
+        parents == NULL || !read_object(attrs, arena, &ret_entity->attrs) ||
         (tags != NULL && !read_object(tags, arena, &ret_entity->tags))) {
         return false;
     }
     ret_entity->parent_count = parents->as.array.count;
-    ret_entity->parents = rune_arena_calloc(arena, ret_entity->parent_count, sizeof *ret_entity->parents);
+    ret_entity->parents =
+        rune_arena_calloc(arena, ret_entity->parent_count, sizeof *ret_entity->parents);
     for (uint32_t i = 0; i < ret_entity->parent_count; i++) {
         if (!cedar_json_uid(&parents->as.array.items[i], arena, &ret_entity->parents[i])) {
             return false;
@@ -135,10 +144,12 @@ static bool read_entity(const struct rune_json_node *node, struct rune_arena *ar
     return true;
 }
 
-bool cedar_json_entities(const struct rune_json_node *node, struct rune_arena *arena, struct naive_world *ret_world)
+bool cedar_json_entities(const struct rune_json_node *node, struct rune_arena *arena,
+                         struct naive_world *ret_world)
 {
     ret_world->entity_count = node->as.array.count;
-    ret_world->entities = rune_arena_calloc(arena, ret_world->entity_count, sizeof *ret_world->entities);
+    ret_world->entities =
+        rune_arena_calloc(arena, ret_world->entity_count, sizeof *ret_world->entities);
     for (uint32_t i = 0; i < ret_world->entity_count; i++) {
         if (!read_entity(&node->as.array.items[i], arena, &ret_world->entities[i])) {
             return false;

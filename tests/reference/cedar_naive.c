@@ -12,7 +12,8 @@ struct context {
 
 typedef bool truth; /* false: the evaluation failed */
 
-static truth evaluate(const struct context *c, const struct rune_cedar_expr *expr, struct naive_value *ret);
+static truth evaluate(const struct context *c, const struct rune_cedar_expr *expr,
+                      struct naive_value *ret);
 
 /* ---- values ---- */
 
@@ -101,7 +102,8 @@ bool naive_equal(const struct naive_value *a, const struct naive_value *b)
 
 /* ---- entities ---- */
 
-const struct naive_entity *naive_find(const struct naive_world *world, const struct naive_value *uid)
+const struct naive_entity *naive_find(const struct naive_world *world,
+                                      const struct naive_value *uid)
 {
     for (uint32_t i = 0; i < world->entity_count; i++) {
         if (naive_equal(&world->entities[i].uid, uid)) {
@@ -112,7 +114,8 @@ const struct naive_entity *naive_find(const struct naive_world *world, const str
 }
 
 /* The hierarchy has no cycles. */
-bool naive_in(const struct naive_world *world, const struct naive_value *uid, const struct naive_value *ancestor)
+bool naive_in(const struct naive_world *world, const struct naive_value *uid,
+              const struct naive_value *ancestor)
 {
     if (naive_equal(uid, ancestor)) {
         return true;
@@ -128,13 +131,14 @@ bool naive_in(const struct naive_world *world, const struct naive_value *uid, co
 
 /* ---- operators ---- */
 
-static truth as_kind(const struct context *c, const struct rune_cedar_expr *expr, enum naive_kind kind,
-                     struct naive_value *ret)
+static truth as_kind(const struct context *c, const struct rune_cedar_expr *expr,
+                     enum naive_kind kind, struct naive_value *ret)
 {
     return evaluate(c, expr, ret) && ret->kind == kind;
 }
 
-static truth compare(const struct context *c, const struct rune_cedar_expr *expr, struct naive_value *ret)
+static truth compare(const struct context *c, const struct rune_cedar_expr *expr,
+                     struct naive_value *ret)
 {
     struct naive_value a, b;
     if (!evaluate(c, expr->args[0], &a) || !evaluate(c, expr->args[1], &b) || a.kind != b.kind) {
@@ -158,7 +162,8 @@ static truth compare(const struct context *c, const struct rune_cedar_expr *expr
     return true;
 }
 
-static truth arithmetic(const struct context *c, const struct rune_cedar_expr *expr, struct naive_value *ret)
+static truth arithmetic(const struct context *c, const struct rune_cedar_expr *expr,
+                        struct naive_value *ret)
 {
     struct naive_value a, b;
     if (!as_kind(c, expr->args[0], NAIVE_LONG, &a) || !as_kind(c, expr->args[1], NAIVE_LONG, &b)) {
@@ -171,8 +176,8 @@ static truth arithmetic(const struct context *c, const struct rune_cedar_expr *e
     return result >= INT64_MIN && result <= INT64_MAX;
 }
 
-static truth is_in(const struct context *c, const struct naive_value *a, const struct naive_value *b,
-                   struct naive_value *ret)
+static truth is_in(const struct context *c, const struct naive_value *a,
+                   const struct naive_value *b, struct naive_value *ret)
 {
     if (a->kind != NAIVE_ENTITY || (b->kind != NAIVE_ENTITY && b->kind != NAIVE_SET)) {
         return false;
@@ -192,8 +197,8 @@ static truth is_in(const struct context *c, const struct naive_value *a, const s
     return true;
 }
 
-static truth attribute(const struct context *c, const struct naive_value *object, struct rune_str name,
-                       const struct naive_value **ret)
+static truth attribute(const struct context *c, const struct naive_value *object,
+                       struct rune_str name, const struct naive_value **ret)
 {
     if (object->kind == NAIVE_RECORD) {
         *ret = get(object, name);
@@ -207,7 +212,8 @@ static truth attribute(const struct context *c, const struct naive_value *object
     return true;
 }
 
-static truth has(const struct context *c, const struct rune_cedar_expr *expr, struct naive_value *ret)
+static truth has(const struct context *c, const struct rune_cedar_expr *expr,
+                 struct naive_value *ret)
 {
     struct naive_value object;
     if (!evaluate(c, expr->args[0], &object)) {
@@ -228,11 +234,12 @@ static truth has(const struct context *c, const struct rune_cedar_expr *expr, st
     return true;
 }
 
-static truth tag(const struct context *c, const struct rune_cedar_expr *expr, struct naive_value *ret)
+static truth tag(const struct context *c, const struct rune_cedar_expr *expr,
+                 struct naive_value *ret)
 {
     struct naive_value object, key;
-    if (!evaluate(c, expr->args[0], &object) || !evaluate(c, expr->args[1], &key) || object.kind != NAIVE_ENTITY ||
-        key.kind != NAIVE_STRING) {
+    if (!evaluate(c, expr->args[0], &object) || !evaluate(c, expr->args[1], &key) ||
+        object.kind != NAIVE_ENTITY || key.kind != NAIVE_STRING) {
         return false;
     }
     const struct naive_entity *entity = naive_find(c->world, &object);
@@ -248,7 +255,8 @@ static truth tag(const struct context *c, const struct rune_cedar_expr *expr, st
     return true;
 }
 
-/* The text's bytes from `at`, the pattern's elements from `p`: by trying every length for each wildcard. */
+/* The text's bytes from `at`, the pattern's elements from `p`: by trying every length for each
+ * wildcard. */
 static bool matches(struct rune_str text, const struct rune_cedar_pattern *pattern, uint32_t p)
 {
     if (p == pattern->count) {
@@ -256,7 +264,8 @@ static bool matches(struct rune_str text, const struct rune_cedar_pattern *patte
     }
     if (pattern->elements[p] < 0) {
         for (size_t taken = 0; taken <= text.length; taken++) {
-            if (matches((struct rune_str){text.data + taken, text.length - taken}, pattern, p + 1)) {
+            if (matches((struct rune_str){text.data + taken, text.length - taken}, pattern,
+                        p + 1)) {
                 return true;
             }
         }
@@ -267,7 +276,8 @@ static bool matches(struct rune_str text, const struct rune_cedar_pattern *patte
            matches((struct rune_str){text.data + 1, text.length - 1}, pattern, p + 1);
 }
 
-static truth set_operator(const struct context *c, const struct rune_cedar_expr *expr, struct naive_value *ret)
+static truth set_operator(const struct context *c, const struct rune_cedar_expr *expr,
+                          struct naive_value *ret)
 {
     struct naive_value a, b;
     if (!evaluate(c, expr->args[0], &a)) {
@@ -312,13 +322,16 @@ static bool is_ext(const struct naive_value *value, enum rune_ext_kind kind)
     return value->kind == NAIVE_EXT && value->ext.kind == (uint32_t)kind;
 }
 
-static truth construct(enum rune_ext_kind kind, const struct naive_value *args, uint32_t count, struct naive_value *ret)
+static truth construct(enum rune_ext_kind kind, const struct naive_value *args, uint32_t count,
+                       struct naive_value *ret)
 {
     ret->kind = NAIVE_EXT;
-    return count == 1 && args[0].kind == NAIVE_STRING && rune_ext_parse(kind, args[0].text, &ret->ext) == RUNE_OK;
+    return count == 1 && args[0].kind == NAIVE_STRING &&
+           rune_ext_parse(kind, args[0].text, &ret->ext) == RUNE_OK;
 }
 
-static truth call_decimal(const char *name, const struct naive_value *args, uint32_t count, struct naive_value *ret)
+static truth call_decimal(const char *name, const struct naive_value *args, uint32_t count,
+                          struct naive_value *ret)
 {
     if (count != 2 || !is_ext(&args[0], RUNE_EXT_DECIMAL) || !is_ext(&args[1], RUNE_EXT_DECIMAL)) {
         return false;
@@ -331,7 +344,8 @@ static truth call_decimal(const char *name, const struct naive_value *args, uint
     return true;
 }
 
-static truth call_ip(const char *name, const struct naive_value *args, uint32_t count, struct naive_value *ret)
+static truth call_ip(const char *name, const struct naive_value *args, uint32_t count,
+                     struct naive_value *ret)
 {
     bool range = strcmp(name, "isInRange") == 0;
     if (count != (range ? 2u : 1u) || !is_ext(&args[0], RUNE_EXT_IPADDR) ||
@@ -347,7 +361,8 @@ static truth call_ip(const char *name, const struct naive_value *args, uint32_t 
     return true;
 }
 
-static truth call_datetime(const char *name, const struct naive_value *args, uint32_t count, struct naive_value *ret)
+static truth call_datetime(const char *name, const struct naive_value *args, uint32_t count,
+                           struct naive_value *ret)
 {
     struct rune_ext ext;
     if (count == 0 || !is_ext(&args[0], RUNE_EXT_DATETIME)) {
@@ -355,7 +370,8 @@ static truth call_datetime(const char *name, const struct naive_value *args, uin
     }
     bool ok;
     if (strcmp(name, "offset") == 0) {
-        ok = count == 2 && is_ext(&args[1], RUNE_EXT_DURATION) && rune_ext_offset(&args[0].ext, &args[1].ext, &ext);
+        ok = count == 2 && is_ext(&args[1], RUNE_EXT_DURATION) &&
+             rune_ext_offset(&args[0].ext, &args[1].ext, &ext);
     } else if (strcmp(name, "durationSince") == 0) {
         ok = count == 2 && is_ext(&args[1], RUNE_EXT_DATETIME) &&
              rune_ext_duration_since(&args[0].ext, &args[1].ext, &ext);
@@ -371,7 +387,8 @@ static truth call_datetime(const char *name, const struct naive_value *args, uin
     return ok;
 }
 
-static truth call_duration(const char *name, const struct naive_value *args, uint32_t count, struct naive_value *ret)
+static truth call_duration(const char *name, const struct naive_value *args, uint32_t count,
+                           struct naive_value *ret)
 {
     if (count != 1 || !is_ext(&args[0], RUNE_EXT_DURATION)) {
         return false;
@@ -386,7 +403,8 @@ static truth call_duration(const char *name, const struct naive_value *args, uin
     return true;
 }
 
-static truth call(const struct context *c, const struct rune_cedar_expr *expr, struct naive_value *ret)
+static truth call(const struct context *c, const struct rune_cedar_expr *expr,
+                  struct naive_value *ret)
 {
     const char *name = function_names[expr->as.call.function];
     struct naive_value args[4];
@@ -423,7 +441,8 @@ static truth call(const struct context *c, const struct rune_cedar_expr *expr, s
 
 /* ---- the tree ---- */
 
-static truth collect(const struct context *c, const struct rune_cedar_expr *expr, struct naive_value *ret)
+static truth collect(const struct context *c, const struct rune_cedar_expr *expr,
+                     struct naive_value *ret)
 {
     ret->kind = expr->kind == RUNE_EXPR_SET ? NAIVE_SET : NAIVE_RECORD;
     ret->count = expr->arg_count;
@@ -437,7 +456,8 @@ static truth collect(const struct context *c, const struct rune_cedar_expr *expr
     return true;
 }
 
-static truth logic(const struct context *c, const struct rune_cedar_expr *expr, struct naive_value *ret)
+static truth logic(const struct context *c, const struct rune_cedar_expr *expr,
+                   struct naive_value *ret)
 {
     bool decides = expr->kind == RUNE_EXPR_OR;
     if (!as_kind(c, expr->args[0], NAIVE_BOOL, ret)) {
@@ -446,7 +466,8 @@ static truth logic(const struct context *c, const struct rune_cedar_expr *expr, 
     return ret->boolean == decides || as_kind(c, expr->args[1], NAIVE_BOOL, ret);
 }
 
-static truth evaluate_is(const struct context *c, const struct rune_cedar_expr *expr, struct naive_value *ret)
+static truth evaluate_is(const struct context *c, const struct rune_cedar_expr *expr,
+                         struct naive_value *ret)
 {
     struct naive_value a, b;
     if (!as_kind(c, expr->args[0], NAIVE_ENTITY, &a)) {
@@ -459,7 +480,8 @@ static truth evaluate_is(const struct context *c, const struct rune_cedar_expr *
     return evaluate(c, expr->args[1], &b) && is_in(c, &a, &b, ret);
 }
 
-static truth evaluate(const struct context *c, const struct rune_cedar_expr *expr, struct naive_value *ret)
+static truth evaluate(const struct context *c, const struct rune_cedar_expr *expr,
+                      struct naive_value *ret)
 {
     struct naive_value a, b;
     const struct naive_value *found;
@@ -486,7 +508,8 @@ static truth evaluate(const struct context *c, const struct rune_cedar_expr *exp
     case RUNE_EXPR_SLOT:
         return false;
     case RUNE_EXPR_IF:
-        return as_kind(c, expr->args[0], NAIVE_BOOL, &a) && evaluate(c, expr->args[a.boolean ? 1 : 2], ret);
+        return as_kind(c, expr->args[0], NAIVE_BOOL, &a) &&
+               evaluate(c, expr->args[a.boolean ? 1 : 2], ret);
     case RUNE_EXPR_AND:
     case RUNE_EXPR_OR:
         return logic(c, expr, ret);
@@ -515,7 +538,8 @@ static truth evaluate(const struct context *c, const struct rune_cedar_expr *exp
     case RUNE_EXPR_GE:
         return compare(c, expr, ret);
     case RUNE_EXPR_IN:
-        return evaluate(c, expr->args[0], &a) && evaluate(c, expr->args[1], &b) && is_in(c, &a, &b, ret);
+        return evaluate(c, expr->args[0], &a) && evaluate(c, expr->args[1], &b) &&
+               is_in(c, &a, &b, ret);
     case RUNE_EXPR_ADD:
     case RUNE_EXPR_SUB:
     case RUNE_EXPR_MUL:
@@ -531,7 +555,8 @@ static truth evaluate(const struct context *c, const struct rune_cedar_expr *exp
         *ret = make_bool(matches(a.text, &expr->as.pattern, 0));
         return true;
     case RUNE_EXPR_GET_ATTR:
-        if (!evaluate(c, expr->args[0], &a) || !attribute(c, &a, expr->as.string, &found) || found == NULL) {
+        if (!evaluate(c, expr->args[0], &a) || !attribute(c, &a, expr->as.string, &found) ||
+            found == NULL) {
             return false;
         }
         *ret = *found;
@@ -558,7 +583,8 @@ static truth evaluate(const struct context *c, const struct rune_cedar_expr *exp
 static bool scope_matches(const struct context *c, const struct rune_cedar_scope *scope,
                           const struct naive_value *value, const struct rune_cedar_uid *slot)
 {
-    if ((scope->op == RUNE_SCOPE_IS || scope->op == RUNE_SCOPE_IS_IN) && !rune_str_equal(value->type, scope->type)) {
+    if ((scope->op == RUNE_SCOPE_IS || scope->op == RUNE_SCOPE_IS_IN) &&
+        !rune_str_equal(value->type, scope->type)) {
         return false;
     }
     if (scope->op == RUNE_SCOPE_ANY || scope->op == RUNE_SCOPE_IS) {
@@ -567,21 +593,25 @@ static bool scope_matches(const struct context *c, const struct rune_cedar_scope
     uint32_t count = scope->is_slot ? 1 : scope->uid_count;
     for (uint32_t i = 0; i < count; i++) {
         struct naive_value uid = make_uid(scope->is_slot ? slot : &scope->uids[i]);
-        if (scope->op == RUNE_SCOPE_EQ ? naive_equal(value, &uid) : naive_in(c->world, value, &uid)) {
+        if (scope->op == RUNE_SCOPE_EQ ? naive_equal(value, &uid)
+                                       : naive_in(c->world, value, &uid)) {
             return true;
         }
     }
     return false;
 }
 
-enum naive_result naive_evaluate(const struct rune_cedar_policy *policy, const struct rune_cedar_link *link,
-                                 const struct naive_world *world, const struct naive_request *request,
-                                 struct rune_arena *arena)
+enum naive_result naive_evaluate(const struct rune_cedar_policy *policy,
+                                 const struct rune_cedar_link *link,
+                                 const struct naive_world *world,
+                                 const struct naive_request *request, struct rune_arena *arena)
 {
     const struct context c = {world, request, link, arena};
-    if (!scope_matches(&c, &policy->principal, &request->principal, link != NULL ? link->principal : NULL) ||
+    if (!scope_matches(&c, &policy->principal, &request->principal,
+                       link != NULL ? link->principal : NULL) ||
         !scope_matches(&c, &policy->action, &request->action, NULL) ||
-        !scope_matches(&c, &policy->resource, &request->resource, link != NULL ? link->resource : NULL)) {
+        !scope_matches(&c, &policy->resource, &request->resource,
+                       link != NULL ? link->resource : NULL)) {
         return NAIVE_NO_MATCH;
     }
     for (uint32_t i = 0; i < policy->condition_count; i++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cedar_naive: Cedar evaluated straight over the syntax tree, with values as trees and entities in a list. Slow and
- * obvious: the second opinion for the compiler, the index and the evaluator. Shares with them the syntax tree and the
- * arithmetic of extension values (model/ext), nothing else. Single thread; everything lives in the caller's arena. */
+/* cedar_naive: Cedar evaluated straight over the syntax tree, with values as trees and entities in
+ * a list. Slow and obvious: the second opinion for the compiler, the index and the evaluator.
+ * Shares with them the syntax tree and the arithmetic of extension values (model/ext), nothing
+ * else. Single thread; everything lives in the caller's arena. */
 #pragma once
 
 #include <stdbool.h>
@@ -52,12 +53,16 @@ struct naive_request {
 
 enum naive_result { NAIVE_NO_MATCH, NAIVE_MATCH, NAIVE_ERROR };
 
-/* What one policy does with a request; `link` fills a template's slots, NULL for a static policy. */
-enum naive_result naive_evaluate(const struct rune_cedar_policy *policy, const struct rune_cedar_link *link,
-                                 const struct naive_world *world, const struct naive_request *request,
-                                 struct rune_arena *arena);
+/* What one policy does with a request; `link` fills a template's slots, NULL for a static policy.
+ */
+enum naive_result naive_evaluate(const struct rune_cedar_policy *policy,
+                                 const struct rune_cedar_link *link,
+                                 const struct naive_world *world,
+                                 const struct naive_request *request, struct rune_arena *arena);
 
 bool naive_equal(const struct naive_value *a, const struct naive_value *b);
-const struct naive_entity *naive_find(const struct naive_world *world, const struct naive_value *uid);
+const struct naive_entity *naive_find(const struct naive_world *world,
+                                      const struct naive_value *uid);
 /* Reflexive and transitive. */
-bool naive_in(const struct naive_world *world, const struct naive_value *uid, const struct naive_value *ancestor);
+bool naive_in(const struct naive_world *world, const struct naive_value *uid,
+              const struct naive_value *ancestor);

@@ -4,13 +4,24 @@
 #include <stdio.h>
 #include <string.h>
 
-enum want { WANT_BOOL, WANT_LONG, WANT_STRING, WANT_ENTITY, WANT_SET, WANT_RECORD, WANT_EXT, WANT_COUNT };
+enum want {
+    WANT_BOOL,
+    WANT_LONG,
+    WANT_STRING,
+    WANT_ENTITY,
+    WANT_SET,
+    WANT_RECORD,
+    WANT_EXT,
+    WANT_COUNT
+};
 
 static const char *const types[] = {"U", "G", "D", "Action"};
-static const char *const attributes[] = {"owner", "friend", "n", "m", "s", "flag", "set", "ids", "rec", "dt", "absent"};
+static const char *const attributes[] = {"owner", "friend", "n",   "m",  "s",     "flag",
+                                         "set",   "ids",    "rec", "dt", "absent"};
 /* What the world gives each of them, mostly. */
-static const enum want attribute_kinds[] = {WANT_ENTITY, WANT_ENTITY, WANT_LONG, WANT_LONG,   WANT_STRING,
-                                            WANT_BOOL,   WANT_SET,    WANT_SET,  WANT_RECORD, WANT_EXT};
+static const enum want attribute_kinds[] = {WANT_ENTITY, WANT_ENTITY, WANT_LONG, WANT_LONG,
+                                            WANT_STRING, WANT_BOOL,   WANT_SET,  WANT_SET,
+                                            WANT_RECORD, WANT_EXT};
 
 #define ATTRIBUTES 10u /* without the absent one */
 #define PER_TYPE   6u
@@ -41,7 +52,8 @@ static void expression(struct random *random, enum want want, uint32_t depth, st
 
 static void put_uid(struct random *random, struct rune_buf *out)
 {
-    rune_buf_printf(out, "%s::\"%u\"", types[random_below(random, 4)], random_below(random, PER_TYPE));
+    rune_buf_printf(out, "%s::\"%u\"", types[random_below(random, 4)],
+                    random_below(random, PER_TYPE));
 }
 
 static void put_action(struct random *random, struct rune_buf *out)
@@ -98,10 +110,13 @@ static void put_ext(struct random *random, uint32_t depth, struct rune_buf *out)
 }
 
 /* `object.attribute`, of that kind for the most part. */
-static void put_attribute(struct random *random, enum want want, uint32_t depth, struct rune_buf *out)
+static void put_attribute(struct random *random, enum want want, uint32_t depth,
+                          struct rune_buf *out)
 {
     uint32_t name = random_below(random, ATTRIBUTES + 1);
-    for (uint32_t i = 0; i < 20 && (name == ATTRIBUTES || attribute_kinds[name] != want) && !chance(random, 5); i++) {
+    for (uint32_t i = 0;
+         i < 20 && (name == ATTRIBUTES || attribute_kinds[name] != want) && !chance(random, 5);
+         i++) {
         name = random_below(random, ATTRIBUTES + 1);
     }
     if (chance(random, 25)) {
@@ -112,8 +127,8 @@ static void put_attribute(struct random *random, enum want want, uint32_t depth,
     rune_buf_printf(out, ".%s", attributes[name]);
 }
 
-static void put_binary(struct random *random, enum want left, const char *op, enum want right, uint32_t depth,
-                       struct rune_buf *out)
+static void put_binary(struct random *random, enum want left, const char *op, enum want right,
+                       uint32_t depth, struct rune_buf *out)
 {
     rune_buf_append_char(out, '(');
     expression(random, left, depth - 1, out);
@@ -122,8 +137,8 @@ static void put_binary(struct random *random, enum want left, const char *op, en
     rune_buf_append_char(out, ')');
 }
 
-static void put_method(struct random *random, enum want object, const char *method, enum want argument, uint32_t depth,
-                       struct rune_buf *out)
+static void put_method(struct random *random, enum want object, const char *method,
+                       enum want argument, uint32_t depth, struct rune_buf *out)
 {
     rune_buf_append_char(out, '(');
     expression(random, object, depth - 1, out);
@@ -141,7 +156,8 @@ static void put_has(struct random *random, uint32_t depth, struct rune_buf *out)
     rune_buf_append_cstr(out, " has ");
     uint32_t names = 1 + random_below(random, 3);
     for (uint32_t i = 0; i < names; i++) {
-        rune_buf_printf(out, "%s%s", i > 0 ? "." : "", attributes[random_below(random, ATTRIBUTES + 1)]);
+        rune_buf_printf(out, "%s%s", i > 0 ? "." : "",
+                        attributes[random_below(random, ATTRIBUTES + 1)]);
     }
     rune_buf_append_char(out, ')');
 }
@@ -169,7 +185,8 @@ static void put_is(struct random *random, uint32_t depth, struct rune_buf *out)
 static void put_bool(struct random *random, uint32_t depth, struct rune_buf *out)
 {
     static const char *const comparisons[] = {"<", "<=", ">", ">="};
-    static const char *const ext_tests[] = {"lessThan", "greaterThanOrEqual", "isInRange", "isIpv4", "isLoopback"};
+    static const char *const ext_tests[] = {"lessThan", "greaterThanOrEqual", "isInRange", "isIpv4",
+                                            "isLoopback"};
     static const char *const set_tests[] = {"containsAll", "containsAny"};
     uint32_t test;
     switch (random_below(random, 16)) {
@@ -192,15 +209,18 @@ static void put_bool(struct random *random, uint32_t depth, struct rune_buf *out
     case 6:
     case 7:
         test = random_below(random, WANT_COUNT);
-        put_binary(random, (enum want)test, chance(random, 70) ? "==" : "!=", (enum want)test, depth, out);
+        put_binary(random, (enum want)test, chance(random, 70) ? "==" : "!=", (enum want)test,
+                   depth, out);
         break;
     case 8:
         test = chance(random, 80) ? WANT_LONG : WANT_EXT;
-        put_binary(random, (enum want)test, comparisons[random_below(random, 4)], (enum want)test, depth, out);
+        put_binary(random, (enum want)test, comparisons[random_below(random, 4)], (enum want)test,
+                   depth, out);
         break;
     case 9:
     case 10:
-        put_binary(random, WANT_ENTITY, "in", chance(random, 70) ? WANT_ENTITY : WANT_SET, depth, out);
+        put_binary(random, WANT_ENTITY, "in", chance(random, 70) ? WANT_ENTITY : WANT_SET, depth,
+                   out);
         break;
     case 11:
         put_has(random, depth, out);
@@ -210,7 +230,8 @@ static void put_bool(struct random *random, uint32_t depth, struct rune_buf *out
         break;
     case 13:
         if (chance(random, 60)) {
-            put_method(random, WANT_SET, "contains", (enum want)random_below(random, WANT_COUNT), depth, out);
+            put_method(random, WANT_SET, "contains", (enum want)random_below(random, WANT_COUNT),
+                       depth, out);
         } else if (chance(random, 70)) {
             put_method(random, WANT_SET, set_tests[random_below(random, 2)], WANT_SET, depth, out);
         } else {
@@ -232,7 +253,8 @@ static void put_bool(struct random *random, uint32_t depth, struct rune_buf *out
 
 static void put_set(struct random *random, uint32_t depth, struct rune_buf *out)
 {
-    enum want element = chance(random, 60) ? WANT_ENTITY : (enum want)random_below(random, WANT_COUNT);
+    enum want element =
+        chance(random, 60) ? WANT_ENTITY : (enum want)random_below(random, WANT_COUNT);
     uint32_t count = random_below(random, 4);
     rune_buf_append_char(out, '[');
     for (uint32_t i = 0; i < count; i++) {
@@ -271,7 +293,9 @@ static void put_leaf(struct random *random, enum want want, struct rune_buf *out
     static const char *const variables[] = {"principal", "action", "resource"};
     switch (want) {
     case WANT_BOOL:
-        rune_buf_append_cstr(out, chance(random, 50) ? "principal.flag" : chance(random, 50) ? "true" : "false");
+        rune_buf_append_cstr(out, chance(random, 50)   ? "principal.flag"
+                                  : chance(random, 50) ? "true"
+                                                       : "false");
         break;
     case WANT_LONG:
         put_long(random, out);
@@ -324,7 +348,8 @@ static void expression(struct random *random, enum want want, uint32_t depth, st
         break;
     case WANT_LONG:
         if (chance(random, 40)) {
-            put_binary(random, WANT_LONG, arithmetic[random_below(random, 3)], WANT_LONG, depth, out);
+            put_binary(random, WANT_LONG, arithmetic[random_below(random, 3)], WANT_LONG, depth,
+                       out);
         } else if (chance(random, 20)) {
             rune_buf_append_cstr(out, "-(");
             expression(random, WANT_LONG, depth - 1, out);
@@ -420,7 +445,8 @@ void random_policy(struct random *random, bool slots, struct rune_buf *out)
 static struct naive_value uid_of(uint32_t type, uint32_t id, struct rune_arena *arena)
 {
     char *text = rune_arena_printf(arena, "%u", id);
-    return (struct naive_value){.kind = NAIVE_ENTITY, .type = rune_str_from(types[type]), .text = rune_str_from(text)};
+    return (struct naive_value){
+        .kind = NAIVE_ENTITY, .type = rune_str_from(types[type]), .text = rune_str_from(text)};
 }
 
 struct naive_value random_uid(struct random *random, struct rune_arena *arena)
@@ -431,12 +457,15 @@ struct naive_value random_uid(struct random *random, struct rune_arena *arena)
 static struct naive_value make_string(struct random *random)
 {
     static const char *const strings[] = {"", "a", "ab", "abc", "k1", "k2", "1.5"};
-    return (struct naive_value){.kind = NAIVE_STRING, .text = rune_str_from(strings[random_below(random, 7)])};
+    return (struct naive_value){.kind = NAIVE_STRING,
+                                .text = rune_str_from(strings[random_below(random, 7)])};
 }
 
-static struct naive_value random_record(struct random *random, struct rune_arena *arena, uint32_t depth);
+static struct naive_value random_record(struct random *random, struct rune_arena *arena,
+                                        uint32_t depth);
 
-static struct naive_value random_value(struct random *random, struct rune_arena *arena, enum want want, uint32_t depth)
+static struct naive_value random_value(struct random *random, struct rune_arena *arena,
+                                       enum want want, uint32_t depth)
 {
     static const int64_t numbers[] = {0, 1, 2, 7, -1, 600000000, INT64_MAX, INT64_MIN};
     struct naive_value value = {0};
@@ -459,7 +488,9 @@ static struct naive_value random_value(struct random *random, struct rune_arena 
         value.kind = NAIVE_SET;
         value.count = random_below(random, 5);
         value.items = rune_arena_calloc(arena, 5, sizeof *value.items);
-        want = chance(random, 60) ? WANT_ENTITY : (enum want)random_below(random, depth > 0 ? WANT_COUNT : WANT_SET);
+        want = chance(random, 60)
+                   ? WANT_ENTITY
+                   : (enum want)random_below(random, depth > 0 ? WANT_COUNT : WANT_SET);
         for (uint32_t i = 0; i < value.count; i++) {
             value.items[i] = random_value(random, arena, want, depth > 0 ? depth - 1 : 0);
         }
@@ -480,14 +511,16 @@ static struct naive_value random_value(struct random *random, struct rune_arena 
     return value;
 }
 
-static struct naive_value random_record(struct random *random, struct rune_arena *arena, uint32_t depth)
+static struct naive_value random_record(struct random *random, struct rune_arena *arena,
+                                        uint32_t depth)
 {
     struct naive_value value = {.kind = NAIVE_RECORD};
     value.items = rune_arena_calloc(arena, ATTRIBUTES, sizeof *value.items);
     value.names = rune_arena_calloc(arena, ATTRIBUTES, sizeof *value.names);
     for (uint32_t i = 0; i < ATTRIBUTES; i++) {
         if (chance(random, depth > 0 ? 75 : 40)) {
-            enum want want = chance(random, 95) ? attribute_kinds[i] : (enum want)random_below(random, WANT_COUNT);
+            enum want want = chance(random, 95) ? attribute_kinds[i]
+                                                : (enum want)random_below(random, WANT_COUNT);
             want = depth == 0 && (want == WANT_RECORD || want == WANT_SET) ? WANT_LONG : want;
             value.names[value.count] = rune_str_from(attributes[i]);
             value.items[value.count++] = random_value(random, arena, want, depth);
@@ -521,17 +554,19 @@ static uint32_t rank_of(const struct naive_value *uid)
     return type * (PER_TYPE + 1) + (uint32_t)(uid->text.data[0] - '0');
 }
 
-static void add_parents(struct random *random, struct rune_arena *arena, struct naive_entity *entity)
+static void add_parents(struct random *random, struct rune_arena *arena,
+                        struct naive_entity *entity)
 {
-    struct naive_value *parents = rune_arena_calloc(arena, entity->parent_count + 4, sizeof *parents);
+    struct naive_value *parents =
+        rune_arena_calloc(arena, entity->parent_count + 4, sizeof *parents);
     if (entity->parent_count > 0) {
         memcpy(parents, entity->parents, entity->parent_count * sizeof *parents);
     }
     entity->parents = parents;
     bool is_action = rune_str_equal(entity->uid.type, RUNE_STR("Action"));
     for (uint32_t i = random_below(random, 4); i > 0; i--) {
-        struct naive_value parent =
-            is_action ? uid_of(3, random_below(random, PER_TYPE), arena) : random_uid(random, arena);
+        struct naive_value parent = is_action ? uid_of(3, random_below(random, PER_TYPE), arena)
+                                              : random_uid(random, arena);
         if (rank_of(&parent) > rank_of(&entity->uid)) {
             entity->parents[entity->parent_count++] = parent;
         }
@@ -564,16 +599,19 @@ void random_world(struct random *random, struct rune_arena *arena, struct naive_
     }
 }
 
-void random_request(struct random *random, struct rune_arena *arena, struct naive_request *ret_request)
+void random_request(struct random *random, struct rune_arena *arena,
+                    struct naive_request *ret_request)
 {
-    ret_request->principal = uid_of(random_below(random, 2), random_below(random, PER_TYPE + 1), arena);
+    ret_request->principal =
+        uid_of(random_below(random, 2), random_below(random, PER_TYPE + 1), arena);
     ret_request->action = uid_of(3, random_below(random, PER_TYPE + 1), arena);
     ret_request->resource = random_uid(random, arena);
     ret_request->context = random_record(random, arena, 2);
 }
 
-void random_brought(struct random *random, const struct naive_world *world, struct rune_arena *arena,
-                    struct naive_world *ret_brought, struct naive_world *ret_merged)
+void random_brought(struct random *random, const struct naive_world *world,
+                    struct rune_arena *arena, struct naive_world *ret_brought,
+                    struct naive_world *ret_merged)
 {
     uint32_t capacity = world->entity_count + 4;
     ret_merged->entities = rune_arena_calloc(arena, capacity, sizeof *ret_merged->entities);
@@ -583,7 +621,8 @@ void random_brought(struct random *random, const struct naive_world *world, stru
     ret_brought->entity_count = 0;
     for (uint32_t i = 1 + random_below(random, 3); i > 0; i--) {
         struct naive_value uid = random_uid(random, arena);
-        struct naive_entity *entity = (struct naive_entity *)(uintptr_t)naive_find(ret_merged, &uid);
+        struct naive_entity *entity =
+            (struct naive_entity *)(uintptr_t)naive_find(ret_merged, &uid);
         if (naive_find(ret_brought, &uid) != NULL) {
             continue;
         }

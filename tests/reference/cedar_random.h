@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cedar_random: random policies as text, entities and requests over a small universe, so that attributes are often
- * there, types often right, and scopes often match. The same numbers give the same texts. For tests only. */
+/* cedar_random: random policies as text, entities and requests over a small universe, so that
+ * attributes are often there, types often right, and scopes often match. The same numbers give the
+ * same texts. For tests only. */
 #pragma once
 
 #include <stdint.h>
@@ -23,11 +24,13 @@ void random_policy(struct random *random, bool slots, struct rune_buf *out);
 
 /* Entities with attributes, tags and a hierarchy without cycles. */
 void random_world(struct random *random, struct rune_arena *arena, struct naive_world *ret_world);
-void random_request(struct random *random, struct rune_arena *arena, struct naive_request *ret_request);
+void random_request(struct random *random, struct rune_arena *arena,
+                    struct naive_request *ret_request);
 
-/* Entities that a request brings: some of the world and some new, as the request sees them; and the world with them.
- * Parents are only added. */
-void random_brought(struct random *random, const struct naive_world *world, struct rune_arena *arena,
-                    struct naive_world *ret_brought, struct naive_world *ret_merged);
+/* Entities that a request brings: some of the world and some new, as the request sees them; and the
+ * world with them. Parents are only added. */
+void random_brought(struct random *random, const struct naive_world *world,
+                    struct rune_arena *arena, struct naive_world *ret_brought,
+                    struct naive_world *ret_merged);
 
 struct naive_value random_uid(struct random *random, struct rune_arena *arena);

@@ -45,7 +45,8 @@ const char *cedar_world_parse(struct cedar_world *world, const char *text)
 {
     struct rune_source *source = RUNE_ARENA_NEW(&world->arena, struct rune_source);
     size_t length = strlen(text);
-    *source = (struct rune_source){"test.cedar", rune_arena_strndup(&world->arena, text, length), (uint32_t)length};
+    *source = (struct rune_source){"test.cedar", rune_arena_strndup(&world->arena, text, length),
+                                   (uint32_t)length};
     struct rune_diag *diag = rune_diag_create();
     enum rune_err err = rune_cedar_parse(source, &world->arena, &world->policies, diag);
     const char *problem = NULL;
@@ -61,7 +62,8 @@ const char *cedar_world_parse(struct cedar_world *world, const char *text)
     return problem;
 }
 
-rune_term cedar_world_term(struct rune_dict *dict, const struct naive_value *value, struct rune_arena *arena)
+rune_term cedar_world_term(struct rune_dict *dict, const struct naive_value *value,
+                           struct rune_arena *arena)
 {
     rune_term term = RUNE_TERM_NONE, type, id;
     rune_term *items = NULL, *names = NULL;
@@ -72,7 +74,8 @@ rune_term cedar_world_term(struct rune_dict *dict, const struct naive_value *val
         for (uint32_t i = 0; i < value->count; i++) {
             items[i] = cedar_world_term(dict, &value->items[i], arena);
             if (value->kind == NAIVE_RECORD) {
-                must(rune_dict_string(dict, value->names[i], &names[i]) == RUNE_OK, "rune_dict_string");
+                must(rune_dict_string(dict, value->names[i], &names[i]) == RUNE_OK,
+                     "rune_dict_string");
             }
         }
     }
@@ -105,7 +108,8 @@ rune_term cedar_world_term(struct rune_dict *dict, const struct naive_value *val
     return term;
 }
 
-static uint32_t record_run(struct rune_dict *dict, const struct naive_value *record, struct rune_arena *arena)
+static uint32_t record_run(struct rune_dict *dict, const struct naive_value *record,
+                           struct rune_arena *arena)
 {
     rune_term *names = rune_arena_alloc(arena, record->count * sizeof *names);
     rune_term *items = rune_arena_alloc(arena, record->count * sizeof *items);
@@ -114,13 +118,15 @@ static uint32_t record_run(struct rune_dict *dict, const struct naive_value *rec
         must(rune_dict_string(dict, record->names[i], &names[i]) == RUNE_OK, "rune_dict_string");
         items[i] = cedar_world_term(dict, &record->items[i], arena);
     }
-    must(rune_dict_record_run(dict, names, items, record->count, &offset) == RUNE_OK, "rune_dict_record_run");
+    must(rune_dict_record_run(dict, names, items, record->count, &offset) == RUNE_OK,
+         "rune_dict_record_run");
     return offset;
 }
 
 /* All proper ancestors, with repetitions; the hierarchy has no cycles. */
-static void gather(struct rune_dict *dict, const struct naive_world *naive, const struct naive_value *uid,
-                   struct rune_arena *arena, rune_term *terms, uint32_t *count)
+static void gather(struct rune_dict *dict, const struct naive_world *naive,
+                   const struct naive_value *uid, struct rune_arena *arena, rune_term *terms,
+                   uint32_t *count)
 {
     const struct naive_entity *entity = naive_find(naive, uid);
     for (uint32_t i = 0; entity != NULL && i < entity->parent_count; i++) {
@@ -204,13 +210,14 @@ static void point_store(struct cedar_world *world)
 
 enum rune_err cedar_world_build(struct cedar_world *world)
 {
-    enum rune_err err = rune_cedar_compile(&world->policies, world->dict, source_index, NULL, &world->program, NULL);
+    enum rune_err err = rune_cedar_compile(&world->policies, world->dict, source_index, NULL,
+                                           &world->program, NULL);
     if (err != RUNE_OK) {
         return err;
     }
     build_entities(world);
-    err = rune_cedar_index_build(&world->program, rune_dict_terms(world->dict), world->store.entity_ancestors,
-                                 &world->index);
+    err = rune_cedar_index_build(&world->program, rune_dict_terms(world->dict),
+                                 world->store.entity_ancestors, &world->index);
     point_store(world);
     world->values = rune_dict_create(RUNE_SPACE_REQUEST, &world->store.terms, 0);
     must(world->values != NULL, "rune_dict_create");
@@ -224,19 +231,22 @@ static int compare_entries(const void *a, const void *b)
     return (x->uid > y->uid) - (x->uid < y->uid);
 }
 
-static void bring(struct cedar_world *world, const struct naive_world *brought, const struct naive_world *merged,
-                  struct rune_request *request)
+static void bring(struct cedar_world *world, const struct naive_world *brought,
+                  const struct naive_world *merged, struct rune_request *request)
 {
     struct rune_arena *arena = &world->scratch;
-    struct rune_request_entity *entries = rune_arena_calloc(arena, brought->entity_count, sizeof *entries);
+    struct rune_request_entity *entries =
+        rune_arena_calloc(arena, brought->entity_count, sizeof *entries);
     for (uint32_t i = 0; i < brought->entity_count; i++) {
         const struct naive_entity *entity = &brought->entities[i];
         rune_term *ancestors = rune_arena_alloc(arena, MAX_ANCESTORS * sizeof *ancestors);
         uint32_t found = 0;
         rune_term set;
         entries[i].uid = cedar_world_term(world->values, &entity->uid, arena);
-        entries[i].attrs = rune_dict_terms(world->values)->heap + record_run(world->values, &entity->attrs, arena);
-        entries[i].tags = rune_dict_terms(world->values)->heap + record_run(world->values, &entity->tags, arena);
+        entries[i].attrs =
+            rune_dict_terms(world->values)->heap + record_run(world->values, &entity->attrs, arena);
+        entries[i].tags =
+            rune_dict_terms(world->values)->heap + record_run(world->values, &entity->tags, arena);
         gather(world->values, merged, &entity->uid, arena, ancestors, &found);
         must(rune_dict_set(world->values, ancestors, found, &set) == RUNE_OK, "rune_dict_set");
         /* Sorted by rune_dict_set; repetitions do no harm. */
@@ -255,8 +265,9 @@ static void bring(struct cedar_world *world, const struct naive_world *brought, 
 }
 
 void cedar_world_request(struct cedar_world *world, const struct naive_request *naive,
-                         const struct naive_world *brought, const struct naive_world *merged, bool with_parents,
-                         struct rune_request *ret_request, struct rune_eval *ret_eval)
+                         const struct naive_world *brought, const struct naive_world *merged,
+                         bool with_parents, struct rune_request *ret_request,
+                         struct rune_eval *ret_eval)
 {
     rune_arena_reset(&world->scratch);
     rune_dict_reset(world->values, &world->store.terms);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cedar_world: naive entities and parsed policies made into a store in memory, without bundle, image or engine, so that
- * compiler, index, verifier and evaluator can be tested alone. For tests only. */
+/* cedar_world: naive entities and parsed policies made into a store in memory, without bundle,
+ * image or engine, so that compiler, index, verifier and evaluator can be tested alone. For tests
+ * only. */
 #pragma once
 
 #include <stdbool.h>
@@ -33,13 +34,17 @@ void cedar_world_fini(struct cedar_world *world);
 /* Parses the text; ids become policy0... NULL or the first problem (a test fails on it). */
 const char *cedar_world_parse(struct cedar_world *world, const char *text);
 
-/* Entities, compiled policies and links, index: the store. The naive entities and policies are set. */
+/* Entities, compiled policies and links, index: the store. The naive entities and policies are set.
+ */
 enum rune_err cedar_world_build(struct cedar_world *world);
 
-rune_term cedar_world_term(struct rune_dict *dict, const struct naive_value *value, struct rune_arena *arena);
+rune_term cedar_world_term(struct rune_dict *dict, const struct naive_value *value,
+                           struct rune_arena *arena);
 
-/* A request in terms; `brought` are naive entities as the request sees them (NULL: none), each with all its attributes
- * and, if `with_parents`, with parents beyond those stored. `merged` is the world with them in place. */
+/* A request in terms; `brought` are naive entities as the request sees them (NULL: none), each with
+ * all its attributes and, if `with_parents`, with parents beyond those stored. `merged` is the
+ * world with them in place. */
 void cedar_world_request(struct cedar_world *world, const struct naive_request *naive,
-                         const struct naive_world *brought, const struct naive_world *merged, bool with_parents,
-                         struct rune_request *ret_request, struct rune_eval *ret_eval);
+                         const struct naive_world *brought, const struct naive_world *merged,
+                         bool with_parents, struct rune_request *ret_request,
+                         struct rune_eval *ret_eval);

@@ -35,11 +35,13 @@ int naive_compare(const struct naive_value *a, const struct naive_value *b)
     }
 }
 
-static bool add_tuple(struct naive *naive, struct naive_relation *relation, const struct naive_value *tuple)
+static bool add_tuple(struct naive *naive, struct naive_relation *relation,
+                      const struct naive_value *tuple)
 {
     for (uint32_t i = 0; i < relation->count; i++) {
         uint32_t same = 0;
-        while (same < relation->arity && naive_compare(&relation->tuples[i * relation->arity + same], &tuple[same]) == 0) {
+        while (same < relation->arity &&
+               naive_compare(&relation->tuples[i * relation->arity + same], &tuple[same]) == 0) {
             same++;
         }
         if (same == relation->arity) {
@@ -52,20 +54,22 @@ static bool add_tuple(struct naive *naive, struct naive_relation *relation, cons
     }
     if (relation->count == relation->capacity) {
         uint32_t capacity = relation->capacity == 0 ? 16 : relation->capacity * 2;
-        struct naive_value *tuples =
-            RUNE_ARENA_ARRAY(naive->arena, struct naive_value, (size_t)capacity * relation->arity + 1);
+        struct naive_value *tuples = RUNE_ARENA_ARRAY(naive->arena, struct naive_value,
+                                                      (size_t)capacity * relation->arity + 1);
         if (tuples == NULL) {
             naive->over = true;
             return false;
         }
         if (relation->count > 0) {
-            memcpy(tuples, relation->tuples, (size_t)relation->count * relation->arity * sizeof(*tuples));
+            memcpy(tuples, relation->tuples,
+                   (size_t)relation->count * relation->arity * sizeof(*tuples));
         }
         relation->tuples = tuples;
         relation->capacity = capacity;
     }
     if (relation->arity > 0) {
-        memcpy(relation->tuples + (size_t)relation->count * relation->arity, tuple, relation->arity * sizeof(*tuple));
+        memcpy(relation->tuples + (size_t)relation->count * relation->arity, tuple,
+               relation->arity * sizeof(*tuple));
     }
     relation->count++;
     naive->changed = true;
@@ -112,8 +116,9 @@ static bool compute(const struct env *env, const struct rune_dl_expr *expr, stru
     default:
         break;
     }
-    if (!compute(env, expr->args[0], &a) || (expr->arg_count > 1 && !compute(env, expr->args[1], &b)) ||
-        a.kind != NAIVE_LONG || b.kind != NAIVE_LONG) {
+    if (!compute(env, expr->args[0], &a) ||
+        (expr->arg_count > 1 && !compute(env, expr->args[1], &b)) || a.kind != NAIVE_LONG ||
+        b.kind != NAIVE_LONG) {
         return false;
     }
     __int128 x = a.integer, y = b.integer, result;
@@ -184,8 +189,9 @@ static bool is_ready(const struct env *env, const struct rune_dl_literal *litera
     }
     if (literal->kind == RUNE_DL_COMPARE) {
         bool left = is_bound(env, literal->args[0]), right = is_bound(env, literal->args[1]);
-        return (left && right) || (literal->compare == RUNE_DL_EQ && ((left && is_variable(literal->args[1])) ||
-                                                                      (right && is_variable(literal->args[0]))));
+        return (left && right) ||
+               (literal->compare == RUNE_DL_EQ && ((left && is_variable(literal->args[1])) ||
+                                                   (right && is_variable(literal->args[0]))));
     }
     for (uint32_t i = 0; i < literal->arg_count; i++) {
         const struct rune_dl_expr *arg = literal->args[i];
@@ -197,12 +203,12 @@ static bool is_ready(const struct env *env, const struct rune_dl_literal *litera
     return true;
 }
 
-static void solve(struct naive *naive, struct env *env, const struct rune_dl_body *body, uint64_t done, found_fn found,
-                  void *context);
+static void solve(struct naive *naive, struct env *env, const struct rune_dl_body *body,
+                  uint64_t done, found_fn found, void *context);
 
 /* Unifies a tuple with an atom's arguments; variables it binds are noted in `bound`. */
-static bool unify(struct env *env, const struct rune_dl_literal *literal, const struct naive_value *tuple,
-                  uint32_t *bound, uint32_t *bound_count)
+static bool unify(struct env *env, const struct rune_dl_literal *literal,
+                  const struct naive_value *tuple, uint32_t *bound, uint32_t *bound_count)
 {
     for (uint32_t i = 0; i < literal->arg_count; i++) {
         const struct rune_dl_expr *arg = literal->args[i];
@@ -218,7 +224,8 @@ static bool unify(struct env *env, const struct rune_dl_literal *literal, const 
 }
 
 static void solve_atom(struct naive *naive, struct env *env, const struct rune_dl_body *body,
-                       const struct rune_dl_literal *literal, uint64_t done, found_fn found, void *context)
+                       const struct rune_dl_literal *literal, uint64_t done, found_fn found,
+                       void *context)
 {
     struct naive_relation *relation = &naive->relations[literal->relation];
     bool any = false;
@@ -228,7 +235,8 @@ static void solve_atom(struct naive *naive, struct env *env, const struct rune_d
         struct naive_value tuple[64];
         uint32_t bound[64], bound_count = 0;
         if (relation->arity > 0) {
-            memcpy(tuple, relation->tuples + (size_t)t * relation->arity, relation->arity * sizeof(tuple[0]));
+            memcpy(tuple, relation->tuples + (size_t)t * relation->arity,
+                   relation->arity * sizeof(tuple[0]));
         }
         bool matches = unify(env, literal, tuple, bound, &bound_count);
         any = any || matches;
@@ -243,7 +251,8 @@ static void solve_atom(struct naive *naive, struct env *env, const struct rune_d
         bool errs = false;
         for (uint32_t i = 0; i < literal->arg_count; i++) {
             struct naive_value value;
-            errs = errs || (is_bound(env, literal->args[i]) && !compute(env, literal->args[i], &value));
+            errs = errs ||
+                   (is_bound(env, literal->args[i]) && !compute(env, literal->args[i], &value));
         }
         if (!errs) {
             solve(naive, env, body, done, found, context);
@@ -253,8 +262,8 @@ static void solve_atom(struct naive *naive, struct env *env, const struct rune_d
 
 /* Binds a variable for the rest of the body, or compares. */
 static void solve_equal(struct naive *naive, struct env *env, const struct rune_dl_body *body,
-                        const struct rune_dl_expr *target, const struct naive_value *value, uint64_t done,
-                        found_fn found, void *context)
+                        const struct rune_dl_expr *target, const struct naive_value *value,
+                        uint64_t done, found_fn found, void *context)
 {
     if (is_variable(target) && env->values[target->as.variable] == NULL) {
         env->values[target->as.variable] = value;
@@ -269,7 +278,8 @@ static void solve_equal(struct naive *naive, struct env *env, const struct rune_
 }
 
 static void solve_compare(struct naive *naive, struct env *env, const struct rune_dl_body *body,
-                          const struct rune_dl_literal *literal, uint64_t done, found_fn found, void *context)
+                          const struct rune_dl_literal *literal, uint64_t done, found_fn found,
+                          void *context)
 {
     struct naive_value a, b;
     if (literal->compare == RUNE_DL_EQ) {
@@ -283,8 +293,8 @@ static void solve_compare(struct naive *naive, struct env *env, const struct run
         return;
     }
     int order = naive_compare(&a, &b);
-    bool holds = literal->compare == RUNE_DL_NE ? order != 0
-                 : a.kind != b.kind             ? false
+    bool holds = literal->compare == RUNE_DL_NE   ? order != 0
+                 : a.kind != b.kind               ? false
                  : literal->compare == RUNE_DL_LT ? order < 0
                  : literal->compare == RUNE_DL_LE ? order <= 0
                  : literal->compare == RUNE_DL_GT ? order > 0
@@ -335,7 +345,8 @@ static bool fold_value(const struct fold *fold, struct naive_value *ret)
     }
     for (uint32_t i = 0; i < rows->count; i++) {
         const struct naive_value *value = &rows->tuples[i * rows->arity + rows->arity - 1];
-        bool sums = fold->literal->aggregate == RUNE_DL_SUM || fold->literal->aggregate == RUNE_DL_MEAN;
+        bool sums =
+            fold->literal->aggregate == RUNE_DL_SUM || fold->literal->aggregate == RUNE_DL_MEAN;
         if (sums) {
             if (value->kind != NAIVE_LONG) {
                 return false;
@@ -362,7 +373,8 @@ static bool fold_value(const struct fold *fold, struct naive_value *ret)
 }
 
 static void solve_aggregate(struct naive *naive, struct env *env, const struct rune_dl_body *body,
-                            const struct rune_dl_literal *literal, uint64_t done, found_fn found, void *context)
+                            const struct rune_dl_literal *literal, uint64_t done, found_fn found,
+                            void *context)
 {
     struct fold fold = {.literal = literal};
     fold.bindings.arity = env->rule->variable_count + 1;
@@ -374,8 +386,8 @@ static void solve_aggregate(struct naive *naive, struct env *env, const struct r
     }
 }
 
-static void solve(struct naive *naive, struct env *env, const struct rune_dl_body *body, uint64_t done, found_fn found,
-                  void *context)
+static void solve(struct naive *naive, struct env *env, const struct rune_dl_body *body,
+                  uint64_t done, found_fn found, void *context)
 {
     if (done == (UINT64_C(1) << body->count) - 1) {
         found(naive, env, context);
@@ -416,7 +428,8 @@ static void rule_found(struct naive *naive, struct env *env, void *context)
 static void run_rule(struct naive *naive, const struct rune_dl_rule *rule)
 {
     struct env env = {.rule = rule};
-    env.values = RUNE_ARENA_ARRAY(naive->arena, const struct naive_value *, rule->variable_count + 1);
+    env.values =
+        RUNE_ARENA_ARRAY(naive->arena, const struct naive_value *, rule->variable_count + 1);
     if (env.values == NULL) {
         naive->over = true;
         return;
@@ -424,8 +437,8 @@ static void run_rule(struct naive *naive, const struct rune_dl_rule *rule)
     solve(naive, &env, &rule->body, 0, rule_found, NULL);
 }
 
-bool naive_evaluate(const struct rune_dl_program *program, uint32_t max_tuples, struct rune_arena *arena,
-                    struct naive_relation **ret_relations)
+bool naive_evaluate(const struct rune_dl_program *program, uint32_t max_tuples,
+                    struct rune_arena *arena, struct naive_relation **ret_relations)
 {
     struct naive naive = {.program = program, .arena = arena, .max_tuples = max_tuples};
     naive.relations = RUNE_ARENA_ARRAY(arena, struct naive_relation, program->relation_count + 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* datalog_naive: the rule language evaluated slowly and obviously, over the checked tree: every rule against every
- * tuple until nothing changes, component by component. Shares no code with the engine, values included. The bare
- * language: integers, strings, floats. */
+/* datalog_naive: the rule language evaluated slowly and obviously, over the checked tree: every
+ * rule against every tuple until nothing changes, component by component. Shares no code with the
+ * engine, values included. The bare language: integers, strings, floats. */
 #pragma once
 
 #include "base/arena.h"
@@ -23,7 +23,7 @@ struct naive_relation {
 /* -1, 0, 1: a total order of all values, for printing and sets. */
 int naive_compare(const struct naive_value *a, const struct naive_value *b);
 
-/* All relations of the program, by number; facts of the program only. False: more than max_tuples, or out of memory.
- * Everything lives in the arena. */
-bool naive_evaluate(const struct rune_dl_program *program, uint32_t max_tuples, struct rune_arena *arena,
-                    struct naive_relation **ret_relations);
+/* All relations of the program, by number; facts of the program only. False: more than max_tuples,
+ * or out of memory. Everything lives in the arena. */
+bool naive_evaluate(const struct rune_dl_program *program, uint32_t max_tuples,
+                    struct rune_arena *arena, struct naive_relation **ret_relations);

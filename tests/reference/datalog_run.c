@@ -3,8 +3,10 @@
 
 #include <string.h>
 
-enum rune_err datalog_run_open(struct datalog_run *run, struct rune_str text, enum rune_dl_dialect dialect,
-                               const struct rune_dl_declaration *declarations, uint32_t declaration_count)
+enum rune_err datalog_run_open(struct datalog_run *run, struct rune_str text,
+                               enum rune_dl_dialect dialect,
+                               const struct rune_dl_declaration *declarations,
+                               uint32_t declaration_count)
 {
     memset(run, 0, sizeof(*run));
     rune_arena_init(&run->arena, 0);
@@ -16,9 +18,10 @@ enum rune_err datalog_run_open(struct datalog_run *run, struct rune_str text, en
         return RUNE_E_NOMEM;
     }
     enum rune_err err = rune_dl_parse(&run->source, dialect, &run->arena, &run->clauses, run->diag);
-    enum rune_err check = err != RUNE_OK ? err
-                                         : rune_dl_check(&run->clauses, declarations, declaration_count, dialect,
-                                                         &run->arena, &run->program, run->diag);
+    enum rune_err check = err != RUNE_OK
+                              ? err
+                              : rune_dl_check(&run->clauses, declarations, declaration_count,
+                                              dialect, &run->arena, &run->program, run->diag);
     if (check != RUNE_OK) {
         return check;
     }
@@ -75,8 +78,8 @@ static void open_store(struct datalog_run *run)
 enum rune_err datalog_run_evaluate(struct datalog_run *run, enum rune_dl_storing storing)
 {
     struct rune_dl_options options = {.storing = storing, .max_memory_bytes = (uint64_t)4 << 30};
-    enum rune_err err = rune_dl_evaluate(&run->program, run->facts, NULL, run->dict, &options, NULL, NULL, &run->result,
-                                         run->diag);
+    enum rune_err err = rune_dl_evaluate(&run->program, run->facts, NULL, run->dict, &options, NULL,
+                                         NULL, &run->result, run->diag);
     if (err != RUNE_OK) {
         return err;
     }
@@ -85,8 +88,9 @@ enum rune_err datalog_run_evaluate(struct datalog_run *run, enum rune_dl_storing
     return run->values == NULL ? RUNE_E_NOMEM : rune_rules_verify(&run->store, run->diag);
 }
 
-enum rune_err datalog_run_query(struct datalog_run *run, struct rune_str name, const rune_term *bound,
-                                const uint32_t *same, rune_tuple_fn emit, void *context)
+enum rune_err datalog_run_query(struct datalog_run *run, struct rune_str name,
+                                const rune_term *bound, const uint32_t *same, rune_tuple_fn emit,
+                                void *context)
 {
     rune_term any[RUNE_DL_MAX_ARITY] = {0};
     uint32_t own[RUNE_DL_MAX_ARITY];
@@ -99,9 +103,12 @@ enum rune_err datalog_run_query(struct datalog_run *run, struct rune_str name, c
     }
     rune_dict_reset(run->values, &run->store.terms);
     rune_arena_reset(&run->request);
-    struct rune_eval eval = {
-        .store = &run->store, .values = run->values, .arena = &run->request, .steps_left = UINT64_C(1) << 40};
-    return rune_rules_query(&eval, relation, bound == NULL ? any : bound, same == NULL ? own : same, emit, context);
+    struct rune_eval eval = {.store = &run->store,
+                             .values = run->values,
+                             .arena = &run->request,
+                             .steps_left = UINT64_C(1) << 40};
+    return rune_rules_query(&eval, relation, bound == NULL ? any : bound, same == NULL ? own : same,
+                            emit, context);
 }
 
 void datalog_run_close(struct datalog_run *run)

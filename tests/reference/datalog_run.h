@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* datalog_run: a rule program from text to answers by the way that images are made and read, without a file between:
- * parse, check, evaluate, verify, query. For the conformance runner, the random tests and the benchmarks. */
+/* datalog_run: a rule program from text to answers by the way that images are made and read,
+ * without a file between: parse, check, evaluate, verify, query. For the conformance runner, the
+ * random tests and the benchmarks. */
 #pragma once
 
 #include "base/arena.h"
@@ -10,8 +11,8 @@
 #include "eval/rule_eval.h"
 
 struct datalog_run {
-    struct rune_arena arena;    /* text, trees */
-    struct rune_arena request;  /* of queries */
+    struct rune_arena arena;   /* text, trees */
+    struct rune_arena request; /* of queries */
     struct rune_source source;
     struct rune_dl_program program;
     struct rune_dict *dict;
@@ -24,8 +25,10 @@ struct datalog_run {
 };
 
 /* Parses and checks. The run is to be finished whatever is returned. */
-enum rune_err datalog_run_open(struct datalog_run *run, struct rune_str text, enum rune_dl_dialect dialect,
-                               const struct rune_dl_declaration *declarations, uint32_t declaration_count);
+enum rune_err datalog_run_open(struct datalog_run *run, struct rune_str text,
+                               enum rune_dl_dialect dialect,
+                               const struct rune_dl_declaration *declarations,
+                               uint32_t declaration_count);
 
 /* The relation of that name in run->program, or UINT32_MAX. */
 uint32_t datalog_run_relation(const struct datalog_run *run, struct rune_str name);
@@ -37,7 +40,8 @@ enum rune_err datalog_run_fact(struct datalog_run *run, uint32_t relation, const
 enum rune_err datalog_run_evaluate(struct datalog_run *run, enum rune_dl_storing storing);
 
 /* All tuples that match; `bound` and `same` as rune_rules_query, NULL: all. */
-enum rune_err datalog_run_query(struct datalog_run *run, struct rune_str name, const rune_term *bound,
-                                const uint32_t *same, rune_tuple_fn emit, void *context);
+enum rune_err datalog_run_query(struct datalog_run *run, struct rune_str name,
+                                const rune_term *bound, const uint32_t *same, rune_tuple_fn emit,
+                                void *context);
 
 void datalog_run_close(struct datalog_run *run);

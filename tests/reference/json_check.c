@@ -139,7 +139,8 @@ static bool escape(struct state *s, uint32_t *code)
     }
     if (*code >= 0xD800 && *code < 0xDC00) {
         uint32_t low;
-        if (!accept(s, '\\') || !accept(s, 'u') || !hex4(s, &low) || low < 0xDC00 || low >= 0xE000) {
+        if (!accept(s, '\\') || !accept(s, 'u') || !hex4(s, &low) || low < 0xDC00 ||
+            low >= 0xE000) {
             return false;
         }
         *code = 0x10000 + (*code - 0xD800) * 0x400 + (low - 0xDC00);
@@ -189,7 +190,8 @@ static bool string(struct state *s, struct name *ret_name)
     size_t length = 0;
     while (peek(s) != '"') {
         uint32_t code;
-        if (s->at >= s->length || !(accept(s, '\\') ? s->at < s->length && escape(s, &code) : utf8(s, &code))) {
+        if (s->at >= s->length ||
+            !(accept(s, '\\') ? s->at < s->length && escape(s, &code) : utf8(s, &code))) {
             free(out);
             return false;
         }
@@ -219,7 +221,8 @@ static bool members(struct state *s, struct name **names, size_t *count)
         *names = realloc(*names, (*count + 1) * sizeof **names);
         (*names)[(*count)++] = name;
         for (size_t i = 0; s->unique_names && i + 1 < *count; i++) {
-            if ((*names)[i].length == name.length && memcmp((*names)[i].bytes, name.bytes, name.length) == 0) {
+            if ((*names)[i].length == name.length &&
+                memcmp((*names)[i].bytes, name.bytes, name.length) == 0) {
                 return false;
             }
         }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* oom: runs a piece of work again and again, failing its first allocation, its second, ... until it succeeds.
+/* oom: runs a piece of work again and again, failing its first allocation, its second, ... until it
+ * succeeds.
  *
- *     static bool work(void *context);   // true: succeeded; false: failed cleanly, as it may while memory is out
+ *     static bool work(void *context);   // true: succeeded; false: failed cleanly, as it may while
+ *                                        memory is out
  *     size_t allocations = rune_oom_sweep(work, context);
  *
- * A crash, a leak (AddressSanitizer) or a wrong answer inside `work` is the finding. For tests only; one thread. */
+ * A crash, a leak (AddressSanitizer) or a wrong answer inside `work` is the finding. For tests
+ * only; one thread. */
 #pragma once
 
 #include <stdbool.h>

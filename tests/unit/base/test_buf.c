@@ -61,7 +61,8 @@ static void test_buf__json_strings(void **state)
         {"control", RUNE_STR("\x01\x1f\x7f"), "\"\\u0001\\u001f\x7f\""},
         {"nul", RUNE_STR("a\0b"), "\"a\\u0000b\""},
         {"not ASCII", RUNE_STR("\xc3\xa4\xf0\x9f\x98\x80"), "\"\xc3\xa4\xf0\x9f\x98\x80\""},
-        {"not UTF-8", RUNE_STR("a\xff\xed\xa0\x80z"), "\"a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\""},
+        {"not UTF-8", RUNE_STR("a\xff\xed\xa0\x80z"),
+         "\"a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\""},
         {"long", RUNE_STR("0123456789abcdef0123456789\"abcdef0123456789abcdef\n"),
          "\"0123456789abcdef0123456789\\\"abcdef0123456789abcdef\\n\""},
     };

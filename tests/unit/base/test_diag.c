@@ -25,7 +25,8 @@ static void test_diag__locates_lines_and_columns(void **state)
     static const char text[] = "ab\n\n\xc3\xa4\xc3\xb6x\n";
     static const struct {
         uint32_t offset, line, column;
-    } cases[] = {{0, 1, 1}, {1, 1, 2}, {2, 1, 3}, {3, 2, 1}, {4, 3, 1}, {6, 3, 2}, {8, 3, 3}, {10, 4, 1}, {999, 4, 1}};
+    } cases[] = {{0, 1, 1}, {1, 1, 2}, {2, 1, 3},  {3, 2, 1},  {4, 3, 1},
+                 {6, 3, 2}, {8, 3, 3}, {10, 4, 1}, {999, 4, 1}};
     struct rune_source source = source_of("f", text);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint32_t line, column;
@@ -40,16 +41,17 @@ static void test_diag__text_has_source_line_and_caret(void **state)
     (void)state;
     struct rune_diag *diag = rune_diag_create();
     struct rune_source source = source_of("a.cedar", "permit(\n\tprincipal, actoin\n);\n");
-    rune_diag_report(diag, RUNE_ERROR, "RUNE-C0102", (struct rune_span){&source, 20, 6}, "write `action`",
-                     "`%s` was not expected", "actoin");
+    rune_diag_report(diag, RUNE_ERROR, "RUNE-C0102", (struct rune_span){&source, 20, 6},
+                     "write `action`", "`%s` was not expected", "actoin");
     rune_diag_note(diag, (struct rune_span){&source, 0, 6}, "the policy begins here");
-    assert_string_equal(rune_diag_text(diag), "a.cedar:2:13: error[RUNE-C0102]: `actoin` was not expected\n"
-                                              "     principal, actoin\n"
-                                              "                ^^^^^^\n"
-                                              "    help: write `action`\n"
-                                              "a.cedar:1:1: note: the policy begins here\n"
-                                              "    permit(\n"
-                                              "    ^^^^^^\n");
+    assert_string_equal(rune_diag_text(diag),
+                        "a.cedar:2:13: error[RUNE-C0102]: `actoin` was not expected\n"
+                        "     principal, actoin\n"
+                        "                ^^^^^^\n"
+                        "    help: write `action`\n"
+                        "a.cedar:1:1: note: the policy begins here\n"
+                        "    permit(\n"
+                        "    ^^^^^^\n");
     rune_diag_destroy(diag);
 }
 
@@ -58,12 +60,14 @@ static void test_diag__json_is_json(void **state)
     (void)state;
     struct rune_diag *diag = rune_diag_create();
     assert_string_equal(rune_diag_json(diag), "[]");
-    rune_diag_report_at(diag, RUNE_WARNING, "RUNE-X1", "a\"b.tsv", 3, 4, "help", "text \\ \"%s\"", "q");
+    rune_diag_report_at(diag, RUNE_WARNING, "RUNE-X1", "a\"b.tsv", 3, 4, "help", "text \\ \"%s\"",
+                        "q");
     rune_diag_report(diag, RUNE_ERROR, NULL, RUNE_SPAN_NONE, NULL, "no place");
     struct rune_arena arena;
     struct rune_json_node root;
     rune_arena_init(&arena, 0);
-    assert_int_equal(rune_json_parse(rune_str_from(rune_diag_json(diag)), 0, &arena, &root, NULL), RUNE_OK);
+    assert_int_equal(rune_json_parse(rune_str_from(rune_diag_json(diag)), 0, &arena, &root, NULL),
+                     RUNE_OK);
     assert_int_equal(root.as.array.count, 2);
     const struct rune_json_node *first = &root.as.array.items[0];
     assert_true(rune_str_equal(rune_json_find(first, "severity")->as.text, RUNE_STR("warning")));
@@ -71,7 +75,8 @@ static void test_diag__json_is_json(void **state)
     assert_true(rune_str_equal(rune_json_find(first, "file")->as.text, RUNE_STR("a\"b.tsv")));
     assert_true(rune_json_find(first, "line")->as.integer == 3);
     assert_true(rune_json_find(first, "column")->as.integer == 4);
-    assert_true(rune_str_equal(rune_json_find(first, "message")->as.text, RUNE_STR("text \\ \"q\"")));
+    assert_true(
+        rune_str_equal(rune_json_find(first, "message")->as.text, RUNE_STR("text \\ \"q\"")));
     assert_true(rune_str_equal(rune_json_find(first, "help")->as.text, RUNE_STR("help")));
     assert_null(rune_json_find(&root.as.array.items[1], "file"));
     rune_arena_fini(&arena);
@@ -111,7 +116,8 @@ static void test_diag__is_capped_and_counts_on(void **state)
     struct rune_diag *diag = rune_diag_create();
     struct rune_source source = source_of("f", "x");
     for (int i = 0; i < RUNE_DIAG_MAX + 50; i++) {
-        rune_diag_report(diag, RUNE_ERROR, "E", (struct rune_span){&source, 0, 1}, NULL, "message %d", i);
+        rune_diag_report(diag, RUNE_ERROR, "E", (struct rune_span){&source, 0, 1}, NULL,
+                         "message %d", i);
         rune_diag_note(diag, RUNE_SPAN_NONE, "note");
     }
     assert_int_equal(rune_diag_kept(diag), RUNE_DIAG_MAX);
@@ -128,7 +134,8 @@ static void test_diag__long_lines_are_cut_around_the_caret(void **state)
     text[60000] = '!';
     struct rune_source source = {"f", text, sizeof text};
     struct rune_diag *diag = rune_diag_create();
-    rune_diag_report(diag, RUNE_ERROR, "E", (struct rune_span){&source, 60000, 50000}, NULL, "here");
+    rune_diag_report(diag, RUNE_ERROR, "E", (struct rune_span){&source, 60000, 50000}, NULL,
+                     "here");
     const char *rendered = rune_diag_text(diag);
     assert_true(strlen(rendered) < 1000);
     const char *line = strchr(rendered, '\n') + 1;
@@ -140,9 +147,11 @@ static void test_diag__long_lines_are_cut_around_the_caret(void **state)
 static void test_diag__terminal_control_is_replaced(void **state)
 {
     (void)state;
-    struct rune_source source = source_of("f\x1b[2J", "a\x1b[31m\xe2\x80\xae\xff\xc2\x9bz\tb\r\nnext");
+    struct rune_source source =
+        source_of("f\x1b[2J", "a\x1b[31m\xe2\x80\xae\xff\xc2\x9bz\tb\r\nnext");
     struct rune_diag *diag = rune_diag_create();
-    rune_diag_report(diag, RUNE_ERROR, "E", (struct rune_span){&source, 12, 1}, NULL, "bad `%s`", "\x1b]0;x\x07\n");
+    rune_diag_report(diag, RUNE_ERROR, "E", (struct rune_span){&source, 12, 1}, NULL, "bad `%s`",
+                     "\x1b]0;x\x07\n");
     for (const char *c = rune_diag_text(diag); *c != '\0'; c++) {
         assert_true((unsigned char)*c >= 0x20 || *c == '\n');
     }
@@ -159,7 +168,8 @@ static void test_diag__places_past_the_end_are_harmless(void **state)
     struct rune_source empty = {"empty", NULL, 0};
     struct rune_source source = source_of("f", "abc");
     rune_diag_report(diag, RUNE_ERROR, "E", (struct rune_span){&empty, 5, 5}, NULL, "x");
-    rune_diag_report(diag, RUNE_ERROR, "E", (struct rune_span){&source, UINT32_MAX, UINT32_MAX}, NULL, "y");
+    rune_diag_report(diag, RUNE_ERROR, "E", (struct rune_span){&source, UINT32_MAX, UINT32_MAX},
+                     NULL, "y");
     rune_diag_report(diag, RUNE_ERROR, "E", (struct rune_span){&source, 1, UINT32_MAX}, NULL, "z");
     assert_non_null(strstr(rune_diag_text(diag), "f:1:2: error[E]: z\n    abc\n     ^^\n"));
     rune_diag_report(NULL, RUNE_ERROR, "E", RUNE_SPAN_NONE, NULL, "nobody listens");
@@ -178,7 +188,8 @@ static bool work(void *context)
     }
     struct rune_source source = source_of("f", "some text\nand more\n");
     for (uint32_t i = 0; i < 100; i++) {
-        rune_diag_report(diag, RUNE_ERROR, "E", (struct rune_span){&source, i % 18, 3}, "help", "message %u", i);
+        rune_diag_report(diag, RUNE_ERROR, "E", (struct rune_span){&source, i % 18, 3}, "help",
+                         "message %u", i);
         rune_diag_note(diag, (struct rune_span){&source, 0, 1}, "note");
     }
     assert_int_equal(rune_diag_count(diag, RUNE_ERROR), 100);

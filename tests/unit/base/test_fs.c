@@ -89,7 +89,8 @@ static void test_fs__says_why_a_file_cannot_be_read(void **state)
         const char *name;
         enum rune_err want;
     } cases[] = {
-        {"missing", RUNE_E_NOT_FOUND}, {"a.cedar/x", RUNE_E_NOT_FOUND}, {"b.cedar", RUNE_E_LIMIT}, {"sub", RUNE_E_IO},
+        {"missing", RUNE_E_NOT_FOUND}, {"a.cedar/x", RUNE_E_NOT_FOUND},
+        {"b.cedar", RUNE_E_LIMIT},     {"sub", RUNE_E_IO},
         {"pipe", RUNE_E_IO},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -97,7 +98,8 @@ static void test_fs__says_why_a_file_cannot_be_read(void **state)
         struct rune_arena arena;
         struct rune_str text = RUNE_STR("untouched");
         rune_arena_init(&arena, 0);
-        assert_int_equal(rune_fs_read(path_of(cases[i].name), 1, &arena, &text, diag), cases[i].want);
+        assert_int_equal(rune_fs_read(path_of(cases[i].name), 1, &arena, &text, diag),
+                         cases[i].want);
         assert_true(rune_str_equal(text, RUNE_STR("untouched")));
         assert_int_equal(rune_diag_count(diag, RUNE_ERROR), 1);
         assert_non_null(strstr(rune_diag_text(diag), cases[i].name));
@@ -133,7 +135,8 @@ static void test_fs__walk_has_limits_and_errors(void **state)
     size_t count;
     rune_arena_init(&arena, 0);
     assert_int_equal(rune_fs_walk(root, 4, &arena, &entries, &count, NULL), RUNE_E_LIMIT);
-    assert_int_equal(rune_fs_walk(path_of("missing"), 4, &arena, &entries, &count, NULL), RUNE_E_NOT_FOUND);
+    assert_int_equal(rune_fs_walk(path_of("missing"), 4, &arena, &entries, &count, NULL),
+                     RUNE_E_NOT_FOUND);
     rune_arena_fini(&arena);
 }
 

@@ -27,7 +27,8 @@ static void test_hash__sha256_vectors(void **state)
             struct rune_sha256 *sha = rune_sha256_create();
             size_t length = strlen(cases[i].text);
             for (size_t at = 0; at < length; at += piece) {
-                rune_sha256_update(sha, cases[i].text + at, length - at < piece ? length - at : piece);
+                rune_sha256_update(sha, cases[i].text + at,
+                                   length - at < piece ? length - at : piece);
             }
             uint8_t digest[RUNE_SHA256_BYTES];
             char hex[2 * RUNE_SHA256_BYTES + 1];

@@ -16,7 +16,8 @@
 #include "reference/json_check.h"
 #include "reference/oom.h"
 
-/* A copy that ends exactly where the text does, so that AddressSanitizer sees the first byte too far. */
+/* A copy that ends exactly where the text does, so that AddressSanitizer sees the first byte too
+ * far. */
 static char *exact(const char *text, size_t length)
 {
     char *copy = malloc(length > 0 ? length : 1);
@@ -89,8 +90,10 @@ static const struct rune_str valid[] = {
     RUNE_STR("[1,[2,[3]],{}]"),
     RUNE_STR("{\"a\":1,\"A\":2,\"\":3}"),
     RUNE_STR("{\"a\":{\"a\":{\"a\":[{\"a\":null}]}}}"),
-    RUNE_STR("{\"principal\":{\"type\":\"User\",\"id\":\"alice\"},\"action\":\"Action::\\\"view\\\"\","
-             "\"context\":{\"ip\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"10.0.0.1\"}},\"n\":-12.5e3,\"t\":true}}"),
+    RUNE_STR(
+        "{\"principal\":{\"type\":\"User\",\"id\":\"alice\"},\"action\":\"Action::\\\"view\\\"\","
+        "\"context\":{\"ip\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"10.0.0.1\"}},\"n\":-12.5e3,\"t\":"
+        "true}}"),
 };
 
 static const struct rune_str invalid[] = {
@@ -172,7 +175,8 @@ static const struct rune_str duplicated[] = {
     RUNE_STR("{\"a\":1,\"\\u0061\":2}"),
     RUNE_STR("{\"\":1,\"\":2}"),
     RUNE_STR("[{\"x\":{\"a\":1,\"b\":2,\"a\":3}}]"),
-    RUNE_STR("{\"a\":0,\"b\":0,\"c\":0,\"d\":0,\"e\":0,\"f\":0,\"g\":0,\"h\":0,\"i\":0,\"j\":0,\"k\":0,\"l\":0,"
+    RUNE_STR("{\"a\":0,\"b\":0,\"c\":0,\"d\":0,\"e\":0,\"f\":0,\"g\":0,\"h\":0,\"i\":0,\"j\":0,"
+             "\"k\":0,\"l\":0,"
              "\"m\":0,\"n\":0,\"o\":0,\"p\":0,\"q\":0,\"r\":0,\"a\":0}"),
 };
 
@@ -182,7 +186,8 @@ static void test_json__valid_texts_are_read(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(valid); i++) {
-        if (parse(valid[i].data, valid[i].length) != RUNE_OK || pull(valid[i].data, valid[i].length) != RUNE_OK) {
+        if (parse(valid[i].data, valid[i].length) != RUNE_OK ||
+            pull(valid[i].data, valid[i].length) != RUNE_OK) {
             fail_msg("refused: %.*s", RUNE_STR_ARG(valid[i]));
         }
         assert_true(json_check(valid[i].data, valid[i].length, RUNE_JSON_MAX_DEPTH, true));
@@ -207,7 +212,8 @@ static void test_json__duplicate_names_are_refused_in_the_tree(void **state)
     for (size_t i = 0; i < COUNT(duplicated); i++) {
         assert_int_equal(parse(duplicated[i].data, duplicated[i].length), RUNE_E_SYNTAX);
         assert_int_equal(pull(duplicated[i].data, duplicated[i].length), RUNE_OK);
-        assert_false(json_check(duplicated[i].data, duplicated[i].length, RUNE_JSON_MAX_DEPTH, true));
+        assert_false(
+            json_check(duplicated[i].data, duplicated[i].length, RUNE_JSON_MAX_DEPTH, true));
     }
 }
 
@@ -242,7 +248,8 @@ static void test_json__agrees_with_the_reference_on_every_changed_byte(void **st
                 bool want_pull = json_check(text, valid[i].length, RUNE_JSON_MAX_DEPTH, false);
                 if ((parse(text, valid[i].length) == RUNE_OK) != want ||
                     (pull(text, valid[i].length) == RUNE_OK) != want_pull) {
-                    fail_msg("the reference %s: %.*s", want ? "takes" : "refuses", (int)valid[i].length, text);
+                    fail_msg("the reference %s: %.*s", want ? "takes" : "refuses",
+                             (int)valid[i].length, text);
                 }
                 taken += want;
                 refused += !want;
@@ -252,7 +259,8 @@ static void test_json__agrees_with_the_reference_on_every_changed_byte(void **st
     assert_true(taken > 1000 && refused > 1000);
 }
 
-/* A string of each length with something special at each place: the vector loop has no blind spot. */
+/* A string of each length with something special at each place: the vector loop has no blind spot.
+ */
 static void test_json__special_bytes_are_seen_at_every_position(void **state)
 {
     (void)state;
@@ -353,7 +361,8 @@ static void test_json__strings_are_decoded(void **state)
         assert_int_equal(token.text.data == cases[i].text + 1, cases[i].in_place);
         rune_arena_fini(&arena);
         rune_json_init(&json, cases[i].text, strlen(cases[i].text), NULL);
-        assert_int_equal(rune_json_value(&json, &token), cases[i].in_place ? RUNE_OK : RUNE_E_LIMIT);
+        assert_int_equal(rune_json_value(&json, &token),
+                         cases[i].in_place ? RUNE_OK : RUNE_E_LIMIT);
     }
 }
 
@@ -403,7 +412,8 @@ static void test_json__errors_stick_and_have_a_place(void **state)
         const char *text;
         size_t offset;
     } cases[] = {
-        {"{\"a\":tru}", 5}, {"[1,,2]", 3}, {"{\"a\":1 \"b\":2}", 7}, {"\"ab\\q\"", 3}, {"[1] x", 4}, {"[\"a\nb\"]", 3},
+        {"{\"a\":tru}", 5}, {"[1,,2]", 3}, {"{\"a\":1 \"b\":2}", 7},
+        {"\"ab\\q\"", 3},   {"[1] x", 4},  {"[\"a\nb\"]", 3},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct rune_json json;
@@ -460,7 +470,8 @@ static void test_json__written_strings_are_read_back(void **state)
     struct rune_arena arena;
     struct rune_json_node root;
     rune_arena_init(&arena, 0);
-    assert_int_equal(rune_json_parse((struct rune_str){buf.data, buf.length}, 0, &arena, &root, NULL), RUNE_OK);
+    assert_int_equal(
+        rune_json_parse((struct rune_str){buf.data, buf.length}, 0, &arena, &root, NULL), RUNE_OK);
     assert_int_equal(root.as.text.length, 128);
     assert_memory_equal(root.as.text.data, all, 128);
     rune_arena_fini(&arena);
@@ -504,7 +515,8 @@ static bool no_memory(void *context, size_t size)
 static void test_json__pulling_allocates_nothing(void **state)
 {
     (void)state;
-    static const char text[] = "{\"a\":[1,2,{\"b\":\"\\u00e4\"}],\"c\":\"0123456789abcdef0123456789\"}";
+    static const char text[] =
+        "{\"a\":[1,2,{\"b\":\"\\u00e4\"}],\"c\":\"0123456789abcdef0123456789\"}";
     static char slab[256];
     struct rune_arena arena;
     struct rune_json json;

@@ -66,8 +66,9 @@ static void test_str__long_texts_are_equal_or_far(void **state)
 static void test_str__nearest_suggests_slips_only(void **state)
 {
     (void)state;
-    static const struct rune_str names[] = {RUNE_STR("principal"), RUNE_STR("action"), RUNE_STR("resource"),
-                                            RUNE_STR("context"), RUNE_STR("entities")};
+    static const struct rune_str names[] = {RUNE_STR("principal"), RUNE_STR("action"),
+                                            RUNE_STR("resource"), RUNE_STR("context"),
+                                            RUNE_STR("entities")};
     static const struct {
         const char *name, *want;
     } cases[] = {

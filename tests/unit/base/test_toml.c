@@ -55,7 +55,8 @@ static void test_toml__becomes_the_json_tree(void **state)
     assert_int_equal(rune_json_find(bundle, "ratio")->type, RUNE_JSON_NUMBER);
     assert_true(rune_str_equal(rune_json_find(bundle, "ratio")->as.text, RUNE_STR("0.5")));
     assert_true(rune_str_equal(rune_json_find(bundle, "day")->as.text, RUNE_STR("2024-02-29")));
-    assert_true(rune_str_equal(rune_json_find(bundle, "at")->as.text, RUNE_STR("2024-02-29T12:30:00Z")));
+    assert_true(
+        rune_str_equal(rune_json_find(bundle, "at")->as.text, RUNE_STR("2024-02-29T12:30:00Z")));
     const struct rune_json_node *columns =
         rune_json_find(rune_json_find(rune_json_find(&root, "relations"), "member"), "columns");
     assert_int_equal(columns->as.array.count, 2);
@@ -134,7 +135,8 @@ static void test_toml__depth_is_limited(void **state)
 }
 
 /* `count` parts of a key, each `part`, between `before` and `after`. */
-static enum rune_err parse_long_key(const char *before, const char *part, size_t count, const char *after)
+static enum rune_err parse_long_key(const char *before, const char *part, size_t count,
+                                    const char *after)
 {
     struct rune_buf text = RUNE_BUF_INIT;
     struct rune_arena arena;
@@ -159,7 +161,8 @@ static void test_toml__parts_of_a_key_are_limited(void **state)
     assert_int_equal(parse_long_key("", "a", many, " = 1\n"), RUNE_E_SYNTAX);
     assert_int_equal(parse_long_key("[", "a", many, "]\n"), RUNE_E_SYNTAX);
     assert_int_equal(parse_long_key("[[", "\"\"", many, "]]\n"), RUNE_E_SYNTAX);
-    assert_int_equal(parse_long_key("x = \"\"\"a\"\"\"\"\"\n", " 'b' ", many, " = 1\n"), RUNE_E_SYNTAX);
+    assert_int_equal(parse_long_key("x = \"\"\"a\"\"\"\"\"\n", " 'b' ", many, " = 1\n"),
+                     RUNE_E_SYNTAX);
     assert_int_equal(parse_long_key("x = [{", "a", many, " = 1}]\n"), RUNE_E_SYNTAX);
     assert_int_equal(parse_long_key("", "a", 60, " = 1\n"), RUNE_OK);
     assert_int_equal(parse_long_key("x = \"", "a", 300, "\"\n"), RUNE_OK);

@@ -99,8 +99,9 @@ static void test_utf8__valid_prefix_at_every_position(void **state)
 static void test_utf8__white_space(void **state)
 {
     (void)state;
-    static const uint32_t spaces[] = {9,      10,     11,     12,     13,     0x20,   0x85,   0xA0,
-                                      0x1680, 0x2000, 0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000};
+    static const uint32_t spaces[] = {9,      10,     11,     12,     13,     0x20,
+                                      0x85,   0xA0,   0x1680, 0x2000, 0x200A, 0x2028,
+                                      0x2029, 0x202F, 0x205F, 0x3000};
     for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
         assert_true(rune_utf8_is_space(spaces[i]));
     }

@@ -6,13 +6,17 @@
 #include "unit/cedar/cmocka_all.h"
 
 static const char everything[] =
-    "@id(\"a\\\"b\") @flag permit(principal is A::U in ?principal, action in [Action::\"x\"], resource == ?resource)"
-    " when { if context has a.b then -1 < 2 else \"x\" like \"a*\\*\\u{1F600}\" } unless { principal.hasTag(\"t\") };"
-    "forbid(principal == U::\"u\", action == Action::\"y\", resource in G::\"g\") when { [1, {a: true, \"b c\": "
+    "@id(\"a\\\"b\") @flag permit(principal is A::U in ?principal, action in [Action::\"x\"], "
+    "resource == ?resource)"
+    " when { if context has a.b then -1 < 2 else \"x\" like \"a*\\*\\u{1F600}\" } unless { "
+    "principal.hasTag(\"t\") };"
+    "forbid(principal == U::\"u\", action == Action::\"y\", resource in G::\"g\") when { [1, {a: "
+    "true, \"b c\": "
     "[2]}].isEmpty() };"
     "permit(principal, action in [Action::\"x\", Action::\"y\"], resource is D) when { "
     "ip(\"1.1.1.1\").isInRange(ip(\"::1\")) &&"
-    " !(1 + 2 * -3 - 4 >= context.n) || principal is A in [U::\"u\"] || resource[\"if\"] != principal.getTag(\"k\") };"
+    " !(1 + 2 * -3 - 4 >= context.n) || principal is A in [U::\"u\"] || resource[\"if\"] != "
+    "principal.getTag(\"k\") };"
     "permit(principal, action in [], resource) when { ip() == ip(1, 2).isIpv4(3) };";
 
 static struct rune_source source_of(const char *text, size_t length)
@@ -34,8 +38,10 @@ static void test_est__is_read_back_the_same(void **state)
     struct rune_source json = source_of(first.data, first.length);
     assert_int_equal(rune_est_parse(&json, &arena, &policies, NULL), RUNE_OK);
     assert_int_equal(policies.count, 4);
-    assert_true(rune_str_equal(policies.items[0].id, RUNE_STR("policy1"))); /* static policies first */
-    struct rune_cedar_policy items[4] = {policies.items[3], policies.items[0], policies.items[1], policies.items[2]};
+    /* static policies first */
+    assert_true(rune_str_equal(policies.items[0].id, RUNE_STR("policy1")));
+    struct rune_cedar_policy items[4] = {policies.items[3], policies.items[0], policies.items[1],
+                                         policies.items[2]};
     policies.items = items;
     assert_int_equal(rune_est_print(&policies, &second), RUNE_OK);
     assert_int_equal(first.length, second.length);
@@ -45,10 +51,13 @@ static void test_est__is_read_back_the_same(void **state)
     rune_arena_fini(&arena);
 }
 
-#define SCOPE        "\"principal\":{\"op\":\"All\"},\"action\":{\"op\":\"All\"},\"resource\":{\"op\":\"All\"}"
-#define POLICY(body) "{\"effect\":\"permit\"," SCOPE ",\"conditions\":[{\"kind\":\"when\",\"body\":" body "}]}"
-#define TEMPLATE                                                                                                \
-    "{\"effect\":\"permit\",\"principal\":{\"op\":\"==\",\"slot\":\"?principal\"},\"action\":{\"op\":\"All\"}," \
+#define SCOPE \
+    "\"principal\":{\"op\":\"All\"},\"action\":{\"op\":\"All\"},\"resource\":{\"op\":\"All\"}"
+#define POLICY(body) \
+    "{\"effect\":\"permit\"," SCOPE ",\"conditions\":[{\"kind\":\"when\",\"body\":" body "}]}"
+#define TEMPLATE                                                                                \
+    "{\"effect\":\"permit\",\"principal\":{\"op\":\"==\",\"slot\":\"?principal\"},\"action\":{" \
+    "\"op\":\"All\"},"                                                                          \
     "\"resource\":{\"op\":\"All\"},\"conditions\":[]}"
 
 static void test_est_policy__takes_what_cedar_takes(void **state)
@@ -74,9 +83,12 @@ static void test_est_policy__takes_what_cedar_takes(void **state)
         {POLICY("{}"), false},
         {POLICY("{\"has\":{\"left\":{\"Var\":\"context\"},\"attr\":[\"a\",\"b\"]}}"), true},
         {POLICY("{\"has\":{\"left\":{\"Var\":\"context\"},\"attr\":[]}}"), false},
-        {POLICY("{\"like\":{\"left\":{\"Value\":\"a\"},\"pattern\":[\"Wildcard\",{\"Literal\":\"ab\"}]}}"), true},
+        {POLICY("{\"like\":{\"left\":{\"Value\":\"a\"},\"pattern\":[\"Wildcard\",{\"Literal\":"
+                "\"ab\"}]}}"),
+         true},
         {POLICY("{\"like\":{\"left\":{\"Value\":\"a\"},\"pattern\":\"*\"}}"), false},
-        {POLICY("{\"is\":{\"left\":{\"Var\":\"principal\"},\"entity_type\":\"A\",\"in\":null}}"), true},
+        {POLICY("{\"is\":{\"left\":{\"Var\":\"principal\"},\"entity_type\":\"A\",\"in\":null}}"),
+         true},
         {POLICY("{\"is\":{\"left\":{\"Var\":\"principal\"},\"entity_type\":\"if\"}}"), false},
         {POLICY("{\"isIpv4\":[]}"), true},
         {POLICY("{\"foo\":[]}"), false},
@@ -84,7 +96,9 @@ static void test_est_policy__takes_what_cedar_takes(void **state)
         {TEMPLATE, false},
         {"{\"effect\":\"allow\"," SCOPE ",\"conditions\":[]}", false},
         {"{\"effect\":\"permit\"," SCOPE "}", false},
-        {"{\"effect\":\"permit\"," SCOPE ",\"conditions\":[],\"annotations\":{\"a\":null,\"if\":\"x\"}}", true},
+        {"{\"effect\":\"permit\"," SCOPE
+         ",\"conditions\":[],\"annotations\":{\"a\":null,\"if\":\"x\"}}",
+         true},
         {"{\"effect\":\"permit\"," SCOPE ",\"conditions\":[],\"id\":\"x\"}", false},
         {"[]", false},
     };

@@ -16,7 +16,8 @@ static void kinds_of(const char *text, enum rune_cedar_lexer_mode mode, char *ou
         if (token.kind == RUNE_TOKEN_END) {
             return;
         }
-        at += (size_t)snprintf(out + at, size - at, "%s%s", at > 0 ? " " : "", rune_cedar_token_text(token.kind));
+        at += (size_t)snprintf(out + at, size - at, "%s%s", at > 0 ? " " : "",
+                               rune_cedar_token_text(token.kind));
     }
 }
 
@@ -33,7 +34,8 @@ static void test_lexer__finds_tokens(void **state)
         {"A::B", "an identifier `::` an identifier", RUNE_LEX_POLICY},
         {"1a", "a number an identifier", RUNE_LEX_POLICY},
         {"<= < >= > == != = !", "`<=` `<` `>=` `>` `==` `!=` `=` `!`", RUNE_LEX_POLICY},
-        {"Set<Set<A>>=", "an identifier `<` an identifier `<` an identifier `>` `>` `=`", RUNE_LEX_SCHEMA},
+        {"Set<Set<A>>=", "an identifier `<` an identifier `<` an identifier `>` `>` `=`",
+         RUNE_LEX_SCHEMA},
         {"?principal", "a template slot", RUNE_LEX_POLICY},
         {"a?:", "an identifier `?` `:`", RUNE_LEX_SCHEMA},
         {"? a", "an invalid token an identifier", RUNE_LEX_POLICY},
@@ -41,7 +43,8 @@ static void test_lexer__finds_tokens(void **state)
         {"\"a\nb\"", "a string", RUNE_LEX_POLICY},
         {"\"a", "an invalid token", RUNE_LEX_POLICY},
         {"\"a\\\nb\"", "an invalid token", RUNE_LEX_POLICY},
-        {"& && | || /* /", "an invalid token `&&` an invalid token `||` an invalid token `/`", RUNE_LEX_POLICY},
+        {"& && | || /* /", "an invalid token `&&` an invalid token `||` an invalid token `/`",
+         RUNE_LEX_POLICY},
         {"\xef\xbb\xbf", "an invalid token", RUNE_LEX_POLICY},
         {"\xc3\xa9", "an invalid token", RUNE_LEX_POLICY},
         {"'", "an invalid token", RUNE_LEX_POLICY},
@@ -56,15 +59,18 @@ static void test_lexer__finds_tokens(void **state)
 
 static void test_word__knows_reserved_ones(void **state)
 {
-    static const char *const reserved[] = {"true", "false", "if", "then", "else", "in", "is", "like", "has", "__cedar"};
-    static const char *const free_words[] = {"principal", "permit", "when", "True", "i", "inn", "namespace"};
+    static const char *const reserved[] = {"true", "false", "if",   "then", "else",
+                                           "in",   "is",    "like", "has",  "__cedar"};
+    static const char *const free_words[] = {"principal", "permit", "when",     "True",
+                                             "i",         "inn",    "namespace"};
     (void)state;
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
         assert_true(rune_cedar_word_is_reserved(rune_cedar_word_find(rune_str_from(reserved[i]))));
         assert_false(rune_cedar_is_name(rune_str_from(reserved[i])));
     }
     for (size_t i = 0; i < sizeof free_words / sizeof free_words[0]; i++) {
-        assert_false(rune_cedar_word_is_reserved(rune_cedar_word_find(rune_str_from(free_words[i]))));
+        assert_false(
+            rune_cedar_word_is_reserved(rune_cedar_word_find(rune_str_from(free_words[i]))));
         assert_true(rune_cedar_is_name(rune_str_from(free_words[i])));
     }
     assert_true(rune_cedar_is_name(RUNE_STR("A::B::C")));

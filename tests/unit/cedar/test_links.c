@@ -3,7 +3,8 @@
 
 #include "unit/cedar/cmocka_all.h"
 
-static enum rune_err parse(const char *text, struct rune_arena *arena, struct rune_cedar_link **links, uint32_t *count)
+static enum rune_err parse(const char *text, struct rune_arena *arena,
+                           struct rune_cedar_link **links, uint32_t *count)
 {
     static struct rune_source source;
     source = (struct rune_source){"l.json", text, (uint32_t)strlen(text)};
@@ -19,7 +20,8 @@ static void test_links__are_read(void **state)
     rune_arena_init(&arena, 0);
     assert_int_equal(parse("[]", &arena, &links, &count), RUNE_OK);
     assert_int_equal(count, 0);
-    assert_int_equal(parse("[{\"template_id\":\"t\",\"link_id\":\"l\",\"args\":{\"?resource\":\"A::B::\\\"x\\\"\"}}]",
+    assert_int_equal(parse("[{\"template_id\":\"t\",\"link_id\":\"l\",\"args\":{\"?resource\":\"A::"
+                           "B::\\\"x\\\"\"}}]",
                            &arena, &links, &count),
                      RUNE_OK);
     assert_int_equal(count, 1);
@@ -41,7 +43,8 @@ static void test_links__mistakes_are_refused(void **state)
         "[{\"template_id\":\"t\",\"link_id\":\"l\",\"args\":{\"?action\":\"A::\\\"x\\\"\"}}]",
         "[{\"template_id\":\"t\",\"link_id\":\"l\",\"args\":{\"?principal\":\"alice\"}}]",
         "[{\"template_id\":\"t\",\"link_id\":\"l\",\"args\":{\"?principal\":\"A :: \\\"x\\\"\"}}]",
-        "[{\"template_id\":\"t\",\"link_id\":\"l\",\"args\":{\"?principal\":{\"type\":\"A\",\"id\":\"x\"}}}]",
+        "[{\"template_id\":\"t\",\"link_id\":\"l\",\"args\":{\"?principal\":{\"type\":\"A\",\"id\":"
+        "\"x\"}}}]",
     };
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

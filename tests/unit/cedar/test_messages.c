@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One text for each kind of message, and what is printed for it. golden/messages.txt is written anew when
- * RUNE_UPDATE_GOLDEN is set. */
+/* One text for each kind of message, and what is printed for it. golden/messages.txt is written
+ * anew when RUNE_UPDATE_GOLDEN is set. */
 #include "base/buf.h"
 #include "cedar/links.h"
 #include "cedar/parser.h"
@@ -72,13 +72,15 @@ static const char *const schemas[] = {
     "entity User; entity Doc { owner: Usr };",
     "type A = Set<A>;",
     "action a in b; action b in a;",
-    "type S = Long; entity E = { a: S }; action x appliesTo { principal: E, resource: E, context: S };",
+    "type S = Long; entity E = { a: S }; action x appliesTo { principal: E, resource: E, context: "
+    "S };",
     "entity E { a Long };",
     "action a in c;",
     "{\"\": {\"entityTypes\": {\"A\": {\"memberOfType\": []}}, \"actions\": {}}}",
     "{\"\": {\"entityTypes\": {\"A\": {\"shape\": {\"type\": \"Record\"}}}, \"actions\": {}}}",
     "{\"\": {\"entityTypes\": {}, \"actions\": {\"a\": {\"attributes\": {}}}}}",
-    "{\"\": {\"entityTypes\": {\"A\": {\"shape\": {\"type\": \"Record\", \"attributes\": {}, \"additionalAttributes\": "
+    "{\"\": {\"entityTypes\": {\"A\": {\"shape\": {\"type\": \"Record\", \"attributes\": {}, "
+    "\"additionalAttributes\": "
     "true}}}, \"actions\": {}}}",
     "{\"\": {\"entityTypes\": {}, \"actions\": {},}}",
 };
@@ -131,7 +133,8 @@ static void test_messages__are_as_in_the_golden_file(void **state)
         add_schema(&got, schemas[i]);
     }
     const char *root = getenv("RUNE_SOURCE_DIR");
-    snprintf(path, sizeof path, "%s/tests/unit/cedar/golden/messages.txt", root != NULL ? root : ".");
+    snprintf(path, sizeof path, "%s/tests/unit/cedar/golden/messages.txt",
+             root != NULL ? root : ".");
     if (getenv("RUNE_UPDATE_GOLDEN") != NULL) {
         FILE *file = fopen(path, "wb");
         assert_non_null(file);

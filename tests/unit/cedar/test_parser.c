@@ -40,8 +40,10 @@ static void test_parse__takes_what_cedar_takes(void **state)
         "// nothing",
         "permit(principal,action,resource);",
         "forbid ( principal , action , resource , ) ;",
-        "@a @b(\"c\") @if(\"x\") permit(principal, action, resource) when {true} unless {false} when {1 == 1};",
-        "permit(principal == ?principal, action in [Action::\"a\", A::Action::\"b\",], resource is A::B in ?resource);",
+        "@a @b(\"c\") @if(\"x\") permit(principal, action, resource) when {true} unless {false} "
+        "when {1 == 1};",
+        "permit(principal == ?principal, action in [Action::\"a\", A::Action::\"b\",], resource is "
+        "A::B in ?resource);",
         "permit(principal == ((User::\"a\")), action in ([(Action::\"a\")]), resource);",
         "permit(principal, action in [], resource);",
         "permit(principal == principal::\"x\", action, resource is action);",
@@ -196,7 +198,8 @@ static void test_parse__makes_the_tree(void **state)
     assert_int_equal(body->kind, RUNE_EXPR_GT);
     assert_int_equal(body->args[0]->kind, RUNE_EXPR_ADD);
     assert_int_equal(body->args[0]->args[1]->kind, RUNE_EXPR_MUL);
-    assert_int_equal(body->args[0]->args[1]->args[1]->kind, RUNE_EXPR_LONG); /* the minus is part of the literal */
+    /* the minus is part of the literal */
+    assert_int_equal(body->args[0]->args[1]->args[1]->kind, RUNE_EXPR_LONG);
     assert_int_equal(body->args[0]->args[1]->args[1]->as.integer, -3);
     assert_int_equal(body->args[1]->kind, RUNE_EXPR_GET_ATTR);
     assert_int_equal(body->depth, 4);
@@ -289,9 +292,10 @@ static void test_parse_expr__wants_the_whole_text(void **state)
 
 static bool parse_without_memory(void *context)
 {
-    static const char text[] = "@a(\"\\n\") permit(principal == A :: \"x\", action in [Action::\"a\"], resource) when {"
-                               " {a: [1, ip(\"1.1.1.1\")], b: principal has a.b}.a like \"*\\*\" };"
-                               "permit(principal, action, resource) when { x };";
+    static const char text[] =
+        "@a(\"\\n\") permit(principal == A :: \"x\", action in [Action::\"a\"], resource) when {"
+        " {a: [1, ip(\"1.1.1.1\")], b: principal has a.b}.a like \"*\\*\" };"
+        "permit(principal, action, resource) when { x };";
     struct rune_arena arena;
     struct rune_cedar_policies policies;
     (void)context;

@@ -11,7 +11,8 @@ static struct rune_source source_of(const char *text, size_t length)
 }
 
 /* The JSON form says whether two trees are the same. */
-static void assert_same(const struct rune_cedar_policies *a, const struct rune_cedar_policies *b, const char *text)
+static void assert_same(const struct rune_cedar_policies *a, const struct rune_cedar_policies *b,
+                        const char *text)
 {
     struct rune_buf first = RUNE_BUF_INIT;
     struct rune_buf second = RUNE_BUF_INIT;
@@ -57,9 +58,11 @@ static void test_print__is_read_back_the_same(void **state)
         "B::Action::\"\u00e9\", "
         "resource in G::\"g\");",
         "permit(principal == ?principal, action in [], resource in ?resource);",
-        "permit(principal is A::U in ?principal, action in [Action::\"x\", Action::\"y\"], resource is D in G::\"d\");",
+        "permit(principal is A::U in ?principal, action in [Action::\"x\", Action::\"y\"], "
+        "resource is D in G::\"d\");",
         "permit(principal in ?principal, action in Action::\"x\", resource is D);",
-        "permit(principal, action in [Action::\"x\"], resource) when { true } unless { false } when { true };",
+        "permit(principal, action in [Action::\"x\"], resource) when { true } unless { false } "
+        "when { true };",
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -127,21 +130,24 @@ static void test_print_expr__puts_parentheses_where_they_are_needed(void **state
 /* What JSON alone can say. */
 static void test_print__writes_paths_of_other_names_step_by_step(void **state)
 {
-    static const char json[] =
-        "{\"effect\":\"permit\",\"principal\":{\"op\":\"All\"},\"action\":{\"op\":\"All\"},\"resource\":{\"op\":"
-        "\"All\"},"
-        "\"conditions\":[{\"kind\":\"when\",\"body\":{\"!\":{\"arg\":{\"has\":{\"left\":{\"Var\":\"context\"},"
-        "\"attr\":[\"a b\",\"c\"]}}}}}]}";
+    static const char json[] = "{\"effect\":\"permit\",\"principal\":{\"op\":\"All\"},\"action\":{"
+                               "\"op\":\"All\"},\"resource\":{\"op\":"
+                               "\"All\"},"
+                               "\"conditions\":[{\"kind\":\"when\",\"body\":{\"!\":{\"arg\":{"
+                               "\"has\":{\"left\":{\"Var\":\"context\"},"
+                               "\"attr\":[\"a b\",\"c\"]}}}}}]}";
     struct rune_source source = source_of(json, sizeof json - 1);
     struct rune_cedar_policy policy;
     struct rune_buf out = RUNE_BUF_INIT;
     struct rune_arena arena;
     (void)state;
     rune_arena_init(&arena, 0);
-    assert_int_equal(rune_est_parse_policy(&source, RUNE_EST_POLICY, &arena, &policy, NULL), RUNE_OK);
+    assert_int_equal(rune_est_parse_policy(&source, RUNE_EST_POLICY, &arena, &policy, NULL),
+                     RUNE_OK);
     assert_int_equal(rune_cedar_print_policy(&policy, &out), RUNE_OK);
-    assert_string_equal(rune_buf_cstr(&out), "permit (\n  principal,\n  action,\n  resource\n)\n"
-                                             "when { !(context has \"a b\" && context[\"a b\"] has c) };\n");
+    assert_string_equal(rune_buf_cstr(&out),
+                        "permit (\n  principal,\n  action,\n  resource\n)\n"
+                        "when { !(context has \"a b\" && context[\"a b\"] has c) };\n");
     rune_buf_fini(&out);
     rune_arena_fini(&arena);
 }

@@ -7,7 +7,8 @@
 #include "reference/oom.h"
 #include "unit/cedar/cmocka_all.h"
 
-static enum rune_err read_schema(const char *text, struct rune_arena *arena, struct rune_cedar_schema *schema)
+static enum rune_err read_schema(const char *text, struct rune_arena *arena,
+                                 struct rune_cedar_schema *schema)
 {
     struct rune_source *source = RUNE_ARENA_NEW(arena, struct rune_source);
     struct rune_schema_fragment fragment;
@@ -37,9 +38,11 @@ static void test_schema__takes_what_cedar_takes(void **state)
         "entity A;",
         "entity A, B in [A] = {a: Long, \"b c\"?: Set<String>,} tags Bool;",
         "entity C enum [\"a\", \"b\"];",
-        "namespace A::B { entity U; } namespace C { action x appliesTo { principal: A::B::U, resource: [A::B::U] }; }",
+        "namespace A::B { entity U; } namespace C { action x appliesTo { principal: A::B::U, "
+        "resource: [A::B::U] }; }",
         "action a; action \"b c\" in [a]; action d in Action::\"a\" attributes {};",
-        "type T = {a: U}; type U = Set<Long>; entity E {t: T}; action x appliesTo { principal: E, resource: E, "
+        "type T = {a: U}; type U = Set<Long>; entity E {t: T}; action x appliesTo { principal: E, "
+        "resource: E, "
         "context: T, };",
         "entity ipaddr; entity E {a: ipaddr, b: __cedar::ipaddr};",
         "entity A in [A, B]; entity B in [A];",
@@ -49,9 +52,11 @@ static void test_schema__takes_what_cedar_takes(void **state)
         "entity A {a: Long, a: String};",
         "{}",
         "{\"\": {\"entityTypes\": {}, \"actions\": {}}}",
-        "{\"N\": {\"entityTypes\": {\"U\": {\"shape\": {\"type\": \"Record\", \"attributes\": {\"a\": {\"type\": "
+        "{\"N\": {\"entityTypes\": {\"U\": {\"shape\": {\"type\": \"Record\", \"attributes\": "
+        "{\"a\": {\"type\": "
         "\"Entity\", \"name\": \"U\", "
-        "\"required\": false}}}, \"memberOfTypes\": [\"N::U\"]}}, \"actions\": {\"a\": {\"appliesTo\": null, "
+        "\"required\": false}}}, \"memberOfTypes\": [\"N::U\"]}}, \"actions\": {\"a\": "
+        "{\"appliesTo\": null, "
         "\"memberOf\": [{\"id\": \"b\"}]}, \"b\": {}}}}",
     };
     (void)state;
@@ -98,7 +103,8 @@ static void test_schema__refuses_what_cedar_refuses(void **state)
         "{\"\": {}}",
         "{\"\": {\"entityTypes\": {}}}",
         "{\"\": {\"entityTypes\": {}, \"actions\": {}, \"x\": 1}}",
-        "{\"\": {\"entityTypes\": {\"A\": {\"enum\": [\"a\"], \"tags\": {\"type\": \"Long\"}}}, \"actions\": {}}}",
+        "{\"\": {\"entityTypes\": {\"A\": {\"enum\": [\"a\"], \"tags\": {\"type\": \"Long\"}}}, "
+        "\"actions\": {}}}",
         "{\"\": {\"entityTypes\": {\"A\": {\"shape\": {\"type\": \"Long\"}}}, \"actions\": {}}}",
         "{\"\": {\"entityTypes\": {\"A\": {\"shape\": {\"type\": \"Record\", \"attributes\": {}, "
         "\"additionalAttributes\": true}}}, \"actions\": {}}}",
@@ -112,10 +118,11 @@ static void test_schema__refuses_what_cedar_refuses(void **state)
     }
 }
 
-static const char example[] =
-    "namespace App { entity Group; entity User in Group { name: String, tags?: Set<String>, ip: ipaddr } tags Long;\n"
-    "entity Color enum [\"red\"]; entity Doc { owner: User };\n"
-    "action all; action view in all appliesTo { principal: User, resource: [Doc, Color], context: { n?: Long } }; }";
+static const char example[] = "namespace App { entity Group; entity User in Group { name: String, "
+                              "tags?: Set<String>, ip: ipaddr } tags Long;\n"
+                              "entity Color enum [\"red\"]; entity Doc { owner: User };\n"
+                              "action all; action view in all appliesTo { principal: User, "
+                              "resource: [Doc, Color], context: { n?: Long } }; }";
 
 struct image {
     struct rune_arena arena;
@@ -157,33 +164,34 @@ static void test_schema_image__checks_requests(void **state)
     (void)state;
     image_init(&image, example);
     const struct rune_terms *terms = rune_dict_terms(image.dict);
-    assert_int_equal(rune_schema_verify(image.words.items, (uint32_t)image.words.count, terms, NULL), RUNE_OK);
+    assert_int_equal(
+        rune_schema_verify(image.words.items, (uint32_t)image.words.count, terms, NULL), RUNE_OK);
     const struct {
         rune_term principal, action, resource;
         enum rune_schema_verdict want;
     } cases[] = {
-        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"), entity(&image, "App::Doc", "d"),
-         RUNE_SCHEMA_FITS},
-        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"), entity(&image, "App::Color", "red"),
-         RUNE_SCHEMA_FITS},
-        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"), entity(&image, "App::Color", "x"),
-         RUNE_SCHEMA_WRONG_RESOURCE_ID},
-        {entity(&image, "App::Doc", "u"), entity(&image, "App::Action", "view"), entity(&image, "App::Doc", "d"),
-         RUNE_SCHEMA_WRONG_PRINCIPAL_TYPE},
-        {entity(&image, "User", "u"), entity(&image, "App::Action", "view"), entity(&image, "App::Doc", "d"),
-         RUNE_SCHEMA_UNKNOWN_PRINCIPAL_TYPE},
-        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "edit"), entity(&image, "App::Doc", "d"),
-         RUNE_SCHEMA_UNKNOWN_ACTION},
-        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"), entity(&image, "App::User", "d"),
-         RUNE_SCHEMA_WRONG_RESOURCE_TYPE},
-        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"), entity(&image, "X", "d"),
-         RUNE_SCHEMA_UNKNOWN_RESOURCE_TYPE},
-        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "all"), entity(&image, "App::Doc", "d"),
-         RUNE_SCHEMA_WRONG_PRINCIPAL_TYPE},
+        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"),
+         entity(&image, "App::Doc", "d"), RUNE_SCHEMA_FITS},
+        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"),
+         entity(&image, "App::Color", "red"), RUNE_SCHEMA_FITS},
+        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"),
+         entity(&image, "App::Color", "x"), RUNE_SCHEMA_WRONG_RESOURCE_ID},
+        {entity(&image, "App::Doc", "u"), entity(&image, "App::Action", "view"),
+         entity(&image, "App::Doc", "d"), RUNE_SCHEMA_WRONG_PRINCIPAL_TYPE},
+        {entity(&image, "User", "u"), entity(&image, "App::Action", "view"),
+         entity(&image, "App::Doc", "d"), RUNE_SCHEMA_UNKNOWN_PRINCIPAL_TYPE},
+        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "edit"),
+         entity(&image, "App::Doc", "d"), RUNE_SCHEMA_UNKNOWN_ACTION},
+        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"),
+         entity(&image, "App::User", "d"), RUNE_SCHEMA_WRONG_RESOURCE_TYPE},
+        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"),
+         entity(&image, "X", "d"), RUNE_SCHEMA_UNKNOWN_RESOURCE_TYPE},
+        {entity(&image, "App::User", "u"), entity(&image, "App::Action", "all"),
+         entity(&image, "App::Doc", "d"), RUNE_SCHEMA_WRONG_PRINCIPAL_TYPE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(rune_schema_check_request(&image.schema, terms, NULL, cases[i].principal, cases[i].action,
-                                                   cases[i].resource),
+        assert_int_equal(rune_schema_check_request(&image.schema, terms, NULL, cases[i].principal,
+                                                   cases[i].action, cases[i].resource),
                          cases[i].want);
     }
     image_fini(&image);
@@ -197,7 +205,8 @@ static void test_schema_verify__refuses_damaged_words(void **state)
     const struct rune_terms *terms = rune_dict_terms(image.dict);
     uint32_t count = (uint32_t)image.words.count;
     static const uint32_t values[] = {0, 1, 5, 7, 0x7fffffff, 0xffffffff};
-    for (uint32_t i = 0; i < count; i++) { /* any word: accepted or refused, never out of bounds (AddressSanitizer) */
+    /* any word: accepted or refused, never out of bounds (AddressSanitizer) */
+    for (uint32_t i = 0; i < count; i++) {
         uint32_t saved = image.words.items[i];
         for (size_t k = 0; k < sizeof values / sizeof values[0]; k++) {
             image.words.items[i] = values[k];

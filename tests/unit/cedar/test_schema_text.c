@@ -12,11 +12,15 @@ static void test_schema_text__is_read_back_the_same(void **state)
 {
     static const char *const cases[] = {
         "",
-        "entity A; entity B in [A, C] = {x: Long, \"y z\"?: Set<{q: A}>, @doc(\"d\") @e if2: ipaddr} tags Set<String>;"
+        "entity A; entity B in [A, C] = {x: Long, \"y z\"?: Set<{q: A}>, @doc(\"d\") @e if2: "
+        "ipaddr} tags Set<String>;"
         "entity C enum [\"a\", \"b\\n\\\"\"]; type T = {};",
-        "@doc(\"n\") namespace N::M { @a type T = Set<Set<Bool>>; entity E = {t: T}; action \"view it\", edit in "
-        "[all, \"x y\", N::M::Action::\"z\"] appliesTo { principal: E, resource: [E], context: T }; action all; "
-        "action \"x y\"; action z appliesTo { principal: [E], resource: [E], context: {a?: __cedar::Long} }; } "
+        "@doc(\"n\") namespace N::M { @a type T = Set<Set<Bool>>; entity E = {t: T}; action \"view "
+        "it\", edit in "
+        "[all, \"x y\", N::M::Action::\"z\"] appliesTo { principal: E, resource: [E], context: T "
+        "}; action all; "
+        "action \"x y\"; action z appliesTo { principal: [E], resource: [E], context: {a?: "
+        "__cedar::Long} }; } "
         "entity E;",
         "external entity A in [B, C]; external entity B; external entity C, external;"
         "external action a in [b, N::Action::\"c\"]; external action b;",
@@ -51,14 +55,16 @@ static void test_schema_text__is_read_back_the_same(void **state)
 
 static void test_schema_text__refuses_what_only_json_can_say(void **state)
 {
-#define SCHEMA(commons, entities, actions) \
-    "{\"\":{\"commonTypes\":{" commons "},\"entityTypes\":{" entities "},\"actions\":{" actions "}}}"
+#define SCHEMA(commons, entities, actions)                                                      \
+    "{\"\":{\"commonTypes\":{" commons "},\"entityTypes\":{" entities "},\"actions\":{" actions \
+    "}}}"
     static const struct {
         const char *json;
         enum rune_err err;
     } cases[] = {
         {SCHEMA("", "\"A\":{}", "\"a\":{}"), RUNE_OK},
-        {SCHEMA("\"T\":{\"type\":\"Record\",\"attributes\":{}}", "\"A\":{\"shape\":{\"type\":\"T\"}}", ""),
+        {SCHEMA("\"T\":{\"type\":\"Record\",\"attributes\":{}}",
+                "\"A\":{\"shape\":{\"type\":\"T\"}}", ""),
          RUNE_E_INVALID},
         {SCHEMA("\"A\":{\"type\":\"Long\"}",
                 "\"A\":{\"shape\":{\"type\":\"Record\",\"attributes\":{\"x\":"
@@ -70,7 +76,10 @@ static void test_schema_text__refuses_what_only_json_can_say(void **state)
                 "{\"type\":\"Entity\",\"name\":\"A\"}}}}",
                 ""),
          RUNE_OK},
-        {SCHEMA("", "\"A\":{\"shape\":{\"type\":\"Record\",\"attributes\":{},\"additionalAttributes\":true}}", ""),
+        {SCHEMA("",
+                "\"A\":{\"shape\":{\"type\":\"Record\",\"attributes\":{},\"additionalAttributes\":"
+                "true}}",
+                ""),
          RUNE_E_INVALID},
         {SCHEMA("", "", "\"a\":{\"attributes\":{}}"), RUNE_E_INVALID},
     };
@@ -143,9 +152,12 @@ static void test_schema_json__knows_external_declarations(void **state)
         bool ok;
     } cases[] = {
         {SCHEMA("", "\"A\":{\"external\":true}", ""), true},
-        {SCHEMA("", "\"A\":{\"external\":true,\"memberOfTypes\":[\"B\"],\"annotations\":{}}", ""), true},
+        {SCHEMA("", "\"A\":{\"external\":true,\"memberOfTypes\":[\"B\"],\"annotations\":{}}", ""),
+         true},
         {SCHEMA("", "\"A\":{\"external\":null}", ""), false},
-        {SCHEMA("", "\"A\":{\"external\":true,\"shape\":{\"type\":\"Record\",\"attributes\":{}}}", ""), false},
+        {SCHEMA("", "\"A\":{\"external\":true,\"shape\":{\"type\":\"Record\",\"attributes\":{}}}",
+                ""),
+         false},
         {SCHEMA("", "\"A\":{\"external\":true,\"tags\":{\"type\":\"Long\"}}", ""), false},
         {SCHEMA("", "\"A\":{\"external\":true,\"enum\":[\"a\"]}", ""), false},
         {SCHEMA("", "\"A\":{\"external\":false,\"enum\":[\"a\"]}", ""), true},
@@ -154,7 +166,10 @@ static void test_schema_json__knows_external_declarations(void **state)
         {SCHEMA("", "", "\"a\":{\"external\":true,\"appliesTo\":null}"), true},
         {SCHEMA("", "", "\"a\":{\"external\":null}"), true},
         {SCHEMA("", "", "\"a\":{\"external\":true,\"attributes\":{}}"), false},
-        {SCHEMA("", "", "\"a\":{\"external\":true,\"appliesTo\":{\"principalTypes\":[],\"resourceTypes\":[]}}"), false},
+        {SCHEMA("", "",
+                "\"a\":{\"external\":true,\"appliesTo\":{\"principalTypes\":[],\"resourceTypes\":[]"
+                "}}"),
+         false},
     };
     struct rune_arena arena;
     (void)state;

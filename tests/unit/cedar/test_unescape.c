@@ -29,7 +29,8 @@ static const struct {
     {"a\rb", NULL, 0},
 };
 
-static struct rune_span literal(const char *inside, struct rune_source *source, char *text, size_t size)
+static struct rune_span literal(const char *inside, struct rune_source *source, char *text,
+                                size_t size)
 {
     int length = snprintf(text, size, "\"%s\"", inside);
     *source = (struct rune_source){"t", text, (uint32_t)length};
@@ -45,8 +46,8 @@ static void test_unescape__follows_cedar(void **state)
         struct rune_str got;
         char text[80];
         rune_arena_init(&arena, 0);
-        enum rune_err err =
-            rune_cedar_unescape(literal(cases[i].inside, &source, text, sizeof text), &arena, &got, NULL);
+        enum rune_err err = rune_cedar_unescape(
+            literal(cases[i].inside, &source, text, sizeof text), &arena, &got, NULL);
         assert_int_equal(err, cases[i].want != NULL ? RUNE_OK : RUNE_E_SYNTAX);
         if (err == RUNE_OK) {
             assert_int_equal(got.length, cases[i].length);
@@ -67,7 +68,8 @@ static void test_pattern__tells_stars_from_wildcards(void **state)
     /* As in Cedar, an escape that makes a star makes a wildcard; only `\*` is the character. */
     static const int32_t want[] = {'a', -1, '*', -1, -1};
     assert_int_equal(
-        rune_cedar_unescape_pattern(literal("a*\\*\\x2a\\u{2a}", &source, text, sizeof text), &arena, &pattern, NULL),
+        rune_cedar_unescape_pattern(literal("a*\\*\\x2a\\u{2a}", &source, text, sizeof text),
+                                    &arena, &pattern, NULL),
         RUNE_OK);
     assert_int_equal(pattern.count, 5);
     assert_memory_equal(pattern.elements, want, sizeof want);

@@ -95,7 +95,8 @@ static void test_parse__fills_in_the_arguments(void **state)
         assert_int_equal(got.flag, cases[i].want.flag);
         assert_true(got.number == cases[i].want.number);
         assert_int_equal(got.format, cases[i].want.format);
-        assert_string_equal(got.text != NULL ? got.text : "", cases[i].want.text != NULL ? cases[i].want.text : "");
+        assert_string_equal(got.text != NULL ? got.text : "",
+                            cases[i].want.text != NULL ? cases[i].want.text : "");
     }
 }
 

@@ -11,7 +11,8 @@ void front_parse(struct front *front, const char *text, enum rune_dl_dialect dia
     *front = (struct front){.source = {"test.dl", text, (uint32_t)strlen(text)}};
     front->diag = rune_diag_create();
     rune_arena_init(&front->arena, 0);
-    front->err = rune_dl_parse(&front->source, dialect, &front->arena, &front->clauses, front->diag);
+    front->err =
+        rune_dl_parse(&front->source, dialect, &front->arena, &front->clauses, front->diag);
 }
 
 static uint32_t read_declarations(const char *text, struct rune_dl_declaration *out, uint32_t room)
@@ -30,14 +31,15 @@ static uint32_t read_declarations(const char *text, struct rune_dl_declaration *
     return count;
 }
 
-void front_check(struct front *front, const char *text, enum rune_dl_dialect dialect, const char *declared)
+void front_check(struct front *front, const char *text, enum rune_dl_dialect dialect,
+                 const char *declared)
 {
     struct rune_dl_declaration declarations[64];
     uint32_t count = read_declarations(declared, declarations, 64);
     front_parse(front, text, dialect);
     if (front->err == RUNE_OK) {
-        front->err =
-            rune_dl_check(&front->clauses, declarations, count, dialect, &front->arena, &front->program, front->diag);
+        front->err = rune_dl_check(&front->clauses, declarations, count, dialect, &front->arena,
+                                   &front->program, front->diag);
     }
 }
 
@@ -54,18 +56,20 @@ void front_codes(const struct front *front, enum rune_severity at_least, struct 
         struct rune_diag_message message;
         rune_diag_get(front->diag, i, &message);
         if (message.severity >= at_least) {
-            rune_buf_printf(out, "%s%s %u", out->length > 0 ? ", " : "", message.code, message.line);
+            rune_buf_printf(out, "%s%s %u", out->length > 0 ? ", " : "", message.code,
+                            message.line);
         }
     }
 }
 
-const struct rune_dl_relation *front_relation(const struct front *front, const char *name, const char *literal)
+const struct rune_dl_relation *front_relation(const struct front *front, const char *name,
+                                              const char *literal)
 {
     for (uint32_t i = 0; i < front->program.relation_count; i++) {
         const struct rune_dl_relation *relation = &front->program.relations[i];
-        bool same = literal == NULL
-                        ? relation->literal.data == NULL
-                        : relation->literal.data != NULL && rune_str_equal(relation->literal, rune_str_from(literal));
+        bool same = literal == NULL ? relation->literal.data == NULL
+                                    : relation->literal.data != NULL &&
+                                          rune_str_equal(relation->literal, rune_str_from(literal));
         if (same && rune_str_equal(relation->name, rune_str_from(name))) {
             return relation;
         }
@@ -75,12 +79,14 @@ const struct rune_dl_relation *front_relation(const struct front *front, const c
 
 /* ---- printing ---- */
 
-static void print_body(const struct rune_dl_rule *rule, const struct rune_dl_body *body, struct rune_buf *out);
-
-static void print_args(const struct rune_dl_rule *rule, struct rune_dl_expr *const *args, uint32_t count,
+static void print_body(const struct rune_dl_rule *rule, const struct rune_dl_body *body,
                        struct rune_buf *out);
 
-static void print_expr(const struct rune_dl_rule *rule, const struct rune_dl_expr *expr, struct rune_buf *out)
+static void print_args(const struct rune_dl_rule *rule, struct rune_dl_expr *const *args,
+                       uint32_t count, struct rune_buf *out);
+
+static void print_expr(const struct rune_dl_rule *rule, const struct rune_dl_expr *expr,
+                       struct rune_buf *out)
 {
     static const char *const operators[] = {"neg", "+", "-", "*", "/", "mod"};
     switch (expr->kind) {
@@ -131,8 +137,8 @@ static void print_expr(const struct rune_dl_rule *rule, const struct rune_dl_exp
     }
 }
 
-static void print_args(const struct rune_dl_rule *rule, struct rune_dl_expr *const *args, uint32_t count,
-                       struct rune_buf *out)
+static void print_args(const struct rune_dl_rule *rule, struct rune_dl_expr *const *args,
+                       uint32_t count, struct rune_buf *out)
 {
     for (uint32_t i = 0; i < count; i++) {
         rune_buf_append_cstr(out, i > 0 ? "," : "");
@@ -140,7 +146,8 @@ static void print_args(const struct rune_dl_rule *rule, struct rune_dl_expr *con
     }
 }
 
-static void print_literal(const struct rune_dl_rule *rule, const struct rune_dl_literal *literal, struct rune_buf *out)
+static void print_literal(const struct rune_dl_rule *rule, const struct rune_dl_literal *literal,
+                          struct rune_buf *out)
 {
     static const char *const compares[] = {"=", "!=", "<", "<=", ">", ">="};
     static const char *const aggregates[] = {"count", "sum", "min", "max", "mean"};
@@ -190,7 +197,8 @@ static void print_literal(const struct rune_dl_rule *rule, const struct rune_dl_
     }
 }
 
-static void print_body(const struct rune_dl_rule *rule, const struct rune_dl_body *body, struct rune_buf *out)
+static void print_body(const struct rune_dl_rule *rule, const struct rune_dl_body *body,
+                       struct rune_buf *out)
 {
     for (uint32_t i = 0; i < body->count; i++) {
         rune_buf_append_cstr(out, i > 0 ? ", " : "");

@@ -30,14 +30,16 @@ static void expect_verdicts(const struct verdict *cases, size_t count, enum rune
     }
 }
 
-#define EXPECT_VERDICTS(cases, dialect) expect_verdicts(cases, sizeof(cases) / sizeof((cases)[0]), dialect)
+#define EXPECT_VERDICTS(cases, dialect) \
+    expect_verdicts(cases, sizeof(cases) / sizeof((cases)[0]), dialect)
 
 static void test_names__must_be_defined_with_one_arity(void **state)
 {
     static const struct verdict cases[] = {
         {"p(X) :- q(X).", "q/1", ""},
         {"p(X) :- q(X).", NULL, "RUNE-D0301 1"},
-        {"p(X) :- q(X).\nr(X) :- q(X), s(X), not t.", NULL, "RUNE-D0301 1, RUNE-D0301 2, RUNE-D0301 2"},
+        {"p(X) :- q(X).\nr(X) :- q(X), s(X), not t.", NULL,
+         "RUNE-D0301 1, RUNE-D0301 2, RUNE-D0301 2"},
         {"q(a).\np(X) :- q(X, X).", NULL, "RUNE-D0201 2"},
         {"p(X) :- q(X).", "q/2", "RUNE-D0201 1"},
         {"p(a).\np(a, b).\np.", NULL, "RUNE-D0201 2, RUNE-D0201 3"},
@@ -122,7 +124,8 @@ static void test_builtins__have_their_forms(void **state)
         {"p(V) :- context(K, V), K != \"x\".", NULL, ""},
         {"entity.element(E, \"n\", V) :- entity.attr(E, N, V), q(N).", "q/1", "RUNE-D0806 1"},
         {"entity.attr(E, \"m\", V) :- entity.attr(E, \"n\", V).", NULL, ""},
-        {"entity.attr(E, \"n\", V) :- entity(E), q(V), not entity.attr(E, \"n\", _).", "q/1", "RUNE-D0701 1"},
+        {"entity.attr(E, \"n\", V) :- entity(E), q(V), not entity.attr(E, \"n\", _).", "q/1",
+         "RUNE-D0701 1"},
         {"entity.parent(E, F) :- entity(E), q(F), not E in F.", "q/1", "RUNE-D0701 1"},
         {"p(X) :- entity.atr(X, \"n\", _).", NULL, "RUNE-D0801 1"},
         {"rune.x(a). now(b).", NULL, "RUNE-D0801 1, RUNE-D0801 1"},
@@ -135,7 +138,8 @@ static void test_builtins__have_their_forms(void **state)
     EXPECT_VERDICTS(cases, RUNE_DL_BUNDLE);
 }
 
-static void expect_rules(const char *text, const char *declared, const char *const *want, uint32_t count)
+static void expect_rules(const char *text, const char *declared, const char *const *want,
+                         uint32_t count)
 {
     struct front front;
     front_check(&front, text, RUNE_DL_BARE, declared);
@@ -155,15 +159,17 @@ static void test_expand__makes_a_rule_a_branch(void **state)
     (void)state;
     expect_rules("p(X) :- a(X), (b(X) ; c(X, Y), Y > 1), (d ; not d).", "a/1 b/1 c/2 d/0",
                  (const char *const[]){"p(X) :- a(X), b(X), d().", "p(X) :- a(X), b(X), not d().",
-                                       "p(X) :- a(X), c(X,Y), Y>1, d().", "p(X) :- a(X), c(X,Y), Y>1, not d()."},
+                                       "p(X) :- a(X), c(X,Y), Y>1, d().",
+                                       "p(X) :- a(X), c(X,Y), Y>1, not d()."},
                  4);
 }
 
 static void test_expand__gives_aggregates_their_own_variables(void **state)
 {
     (void)state;
-    expect_rules("p(K, N, S) :- d(K), N = count { b(K, V) }, S = sum { V : c(K, V) }.", "b/2 c/2 d/1",
-                 (const char *const[]){"p(K,N,S) :- d(K), N=count{b(K,V')}, S=sum{V':c(K,V')}."}, 1);
+    expect_rules(
+        "p(K, N, S) :- d(K), N = count { b(K, V) }, S = sum { V : c(K, V) }.", "b/2 c/2 d/1",
+        (const char *const[]){"p(K,N,S) :- d(K), N=count{b(K,V')}, S=sum{V':c(K,V')}."}, 1);
     expect_rules("p(N) :- N = count { q(X), M = count { r(X, Y) }, M > 1 }.", "q/1 r/2",
                  (const char *const[]){"p(N) :- N=count{q(X'), M'=count{r(X',Y')}, M'>1}."}, 1);
 }
@@ -172,7 +178,8 @@ static void test_expand__names_alternatives_in_braces(void **state)
 {
     (void)state;
     expect_rules("p(N) :- N = count { a(X) ; c(X, _), a(X) }.", "a/1 c/2",
-                 (const char *const[]){"rune.any.3(X,rune::\"absent\") :- a(X).", "rune.any.3(X,_) :- c(X,_), a(X).",
+                 (const char *const[]){"rune.any.3(X,rune::\"absent\") :- a(X).",
+                                       "rune.any.3(X,_) :- c(X,_), a(X).",
                                        "p(N) :- N=count{rune.any.3(X',_')}."},
                  3);
 }
@@ -201,8 +208,9 @@ static void test_facts__fold_to_constants(void **state)
 {
     struct front front;
     (void)state;
-    front_check(&front, "p(2 - 1, -(3 * 4), 7 mod -2). p(1 / 0, a, b). p(9223372036854775807 + 1, a, b).", RUNE_DL_BARE,
-                NULL);
+    front_check(&front,
+                "p(2 - 1, -(3 * 4), 7 mod -2). p(1 / 0, a, b). p(9223372036854775807 + 1, a, b).",
+                RUNE_DL_BARE, NULL);
     assert_int_equal(front.err, RUNE_OK);
     assert_int_equal(front.program.fact_count, 1);
     assert_int_equal(rune_diag_count(front.diag, RUNE_WARNING), 2);
@@ -246,7 +254,8 @@ static void test_program__keeps_one_relation_a_name(void **state)
     struct front front;
     (void)state;
     front_check(&front,
-                "p(E) :- entity.attr(E, \"a\", _), entity.attr(E, b, _), entity.attr(E, _, _), context(\"a\", _).",
+                "p(E) :- entity.attr(E, \"a\", _), entity.attr(E, b, _), entity.attr(E, _, _), "
+                "context(\"a\", _).",
                 RUNE_DL_BUNDLE, NULL);
     assert_int_equal(front.err, RUNE_OK);
     assert_int_equal(front.program.relation_count, 5);

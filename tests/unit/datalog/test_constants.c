@@ -16,10 +16,11 @@ static void test_facts__become_tuples(void **state)
     struct rune_tuples facts[4];
     struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
     (void)state;
-    front_check(&front,
-                "p(1 + 1, a, User::\"x\", true, 1.5, ip(\"10.0.0.1\")). p(2, a, User::\"x\", true, 1.5, "
-                "ip(\"10.0.0.1\")).\nflag.\n",
-                RUNE_DL_BUNDLE, NULL);
+    front_check(
+        &front,
+        "p(1 + 1, a, User::\"x\", true, 1.5, ip(\"10.0.0.1\")). p(2, a, User::\"x\", true, 1.5, "
+        "ip(\"10.0.0.1\")).\nflag.\n",
+        RUNE_DL_BUNDLE, NULL);
     assert_int_equal(front.err, RUNE_OK);
     for (uint32_t i = 0; i < front.program.relation_count; i++) {
         assert_int_equal(rune_tuples_init(&facts[i], front.program.relations[i].arity), RUNE_OK);
@@ -62,10 +63,12 @@ static bool count_down(void *context, size_t size)
 /* The Nth allocation fails, for every N: an error, or the same program; nothing leaks. */
 static void test_memory__may_run_out_anywhere(void **state)
 {
-    static const char text[] =
-        "@id(\"a\") p(X, N) :- q(X), (r(X, Y), Y > 1 ; not q(Y), r(Y, X)), N = count { r(X, V) ; r(V, X) }.\n"
-        "s(X) :- s(X), not t(X).\nt(X) :- p(X, _), undefined(X).\nq(\"a\\n\", 1 + 2).\nq(X) :- r(X, _), 1 = 2.\n"
-        "permit(P, A, R) :- principal(P), action(A), resource(R), P in [User::\"a\", R], entity.attr(P, \"n\", _).\n";
+    static const char text[] = "@id(\"a\") p(X, N) :- q(X), (r(X, Y), Y > 1 ; not q(Y), r(Y, X)), "
+                               "N = count { r(X, V) ; r(V, X) }.\n"
+                               "s(X) :- s(X), not t(X).\nt(X) :- p(X, _), "
+                               "undefined(X).\nq(\"a\\n\", 1 + 2).\nq(X) :- r(X, _), 1 = 2.\n"
+                               "permit(P, A, R) :- principal(P), action(A), resource(R), P in "
+                               "[User::\"a\", R], entity.attr(P, \"n\", _).\n";
     bool complete = false;
     (void)state;
     for (uint64_t n = 0; !complete; n++) {
@@ -74,10 +77,11 @@ static void test_memory__may_run_out_anywhere(void **state)
         struct rune_dl_declaration declaration = {RUNE_STR("r"), 2, true};
         rune_arena_init(&front.arena, 0);
         rune_alloc_set_hook(count_down, &countdown);
-        front.err = rune_dl_parse(&front.source, RUNE_DL_BUNDLE, &front.arena, &front.clauses, NULL);
+        front.err =
+            rune_dl_parse(&front.source, RUNE_DL_BUNDLE, &front.arena, &front.clauses, NULL);
         if (front.err == RUNE_OK) {
-            front.err =
-                rune_dl_check(&front.clauses, &declaration, 1, RUNE_DL_BUNDLE, &front.arena, &front.program, NULL);
+            front.err = rune_dl_check(&front.clauses, &declaration, 1, RUNE_DL_BUNDLE, &front.arena,
+                                      &front.program, NULL);
         }
         rune_alloc_set_hook(NULL, NULL);
         complete = !countdown.failed;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Golden messages: diag/NAME.dl is checked, its messages must be diag/NAME.txt. A first line `% declare: q/2 r/1!`
- * declares relations. RUNE_UPDATE_GOLDENS=1 writes the .txt files anew. */
+/* Golden messages: diag/NAME.dl is checked, its messages must be diag/NAME.txt. A first line `%
+ * declare: q/2 r/1!` declares relations. RUNE_UPDATE_GOLDENS=1 writes the .txt files anew. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +39,8 @@ static void compare(const char *path, const char *got)
     }
     char *want = read_file(path);
     if (want == NULL || strcmp(want, got) != 0) {
-        print_error("%s\n--- got:\n%s--- want:\n%s", path, got, want != NULL ? want : "(no file)\n");
+        print_error("%s\n--- got:\n%s--- want:\n%s", path, got,
+                    want != NULL ? want : "(no file)\n");
     }
     assert_non_null(want);
     assert_string_equal(got, want);
@@ -55,7 +56,8 @@ static void check_file(const char *folder, const char *name)
     char *text = read_file(path);
     assert_non_null(text);
     sscanf(text, "%% declare: %255[^\n]", declared);
-    front_check(&front, text, strncmp(name, "bare_", 5) == 0 ? RUNE_DL_BARE : RUNE_DL_BUNDLE, declared);
+    front_check(&front, text, strncmp(name, "bare_", 5) == 0 ? RUNE_DL_BARE : RUNE_DL_BUNDLE,
+                declared);
     snprintf(path, sizeof(path), "%s/%.*s.txt", folder, (int)strlen(name) - 3, name);
     compare(path, rune_diag_text(front.diag));
     front_fini(&front);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* evaluate: the engine against the naive evaluator on random programs (recursion, negation, aggregates, arithmetic,
- * disjunction), stored, demanded and as planned, whole and by pattern; and what limits and errors do. */
+/* evaluate: the engine against the naive evaluator on random programs (recursion, negation,
+ * aggregates, arithmetic, disjunction), stored, demanded and as planned, whole and by pattern; and
+ * what limits and errors do. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,7 +46,8 @@ static void put_var(struct rune_buf *out, uint32_t vars)
 }
 
 /* An atom over variables V0 .. V(vars-1), constants and (not in heads) wildcards. */
-static void put_atom(struct rune_buf *out, const struct shape *shape, uint32_t relation, uint32_t vars, bool in_head)
+static void put_atom(struct rune_buf *out, const struct shape *shape, uint32_t relation,
+                     uint32_t vars, bool in_head)
 {
     rune_buf_printf(out, "r%u(", relation);
     for (uint32_t i = 0; i < shape->arity[relation]; i++) {
@@ -101,7 +103,8 @@ static void put_check(struct rune_buf *out, const struct shape *shape, uint32_t 
         /* fall through */
     default:
         if (head > 0) {
-            rune_buf_printf(out, "V%u >= 0, N%u = %s { V%u : ", rng(vars), rng(100000), aggregates[rng(4)], vars);
+            rune_buf_printf(out, "V%u >= 0, N%u = %s { V%u : ", rng(vars), rng(100000),
+                            aggregates[rng(4)], vars);
             rune_buf_printf(out, "r%u(", lower);
             for (uint32_t i = 0; i < shape->arity[lower]; i++) {
                 rune_buf_printf(out, i > 0 ? ", V%u" : "V%u", i == 0 ? vars : rng(vars + 2));
@@ -115,7 +118,8 @@ static void put_check(struct rune_buf *out, const struct shape *shape, uint32_t 
     }
 }
 
-/* Relation i may read itself and those below it, negation and aggregates only those below. r0 has facts only. */
+/* Relation i may read itself and those below it, negation and aggregates only those below. r0 has
+ * facts only. */
 static void put_rule(struct rune_buf *out, const struct shape *shape, uint32_t head)
 {
     uint32_t vars = 2 + rng(3), atoms = 1 + rng(3);
@@ -158,10 +162,12 @@ static void put_program(struct rune_buf *out, uint64_t seed)
         }
     }
     /* Recursions of the kinds that have ways of their own. */
-    static const char *const closures[] = {"t(X, Z) :- t(X, Y), r0(Y, Z).\n", "t(X, Z) :- r0(X, Y), t(Y, Z).\n",
-                                           "t(X, Z) :- t(X, Y), t(Y, Z).\n", "t(X, Z) :- r0(X, Y), Y != a, t(Y, Z).\n",
-                                           "t(X, Z) :- t(X, Y), r0(Y, W), r0(W, Z).\n"};
-    rune_buf_printf(out, "t(X, Y) :- r0(X, Y)%s.\n%s", rng(2) == 0 ? "" : ", X != Y", closures[rng(5)]);
+    static const char *const closures[] = {
+        "t(X, Z) :- t(X, Y), r0(Y, Z).\n", "t(X, Z) :- r0(X, Y), t(Y, Z).\n",
+        "t(X, Z) :- t(X, Y), t(Y, Z).\n", "t(X, Z) :- r0(X, Y), Y != a, t(Y, Z).\n",
+        "t(X, Z) :- t(X, Y), r0(Y, W), r0(W, Z).\n"};
+    rune_buf_printf(out, "t(X, Y) :- r0(X, Y)%s.\n%s", rng(2) == 0 ? "" : ", X != Y",
+                    closures[rng(5)]);
     rune_buf_append_cstr(out, rng(4) == 0 ? "t(X, Z) :- r0(Z, Y), t(X, Y).\n" : "");
 }
 
@@ -180,8 +186,9 @@ struct compare {
 static struct naive_value value_of(const struct datalog_run *run, rune_term term)
 {
     struct naive_value value = {.kind = NAIVE_LONG};
-    const struct rune_terms *terms =
-        rune_term_space(term) == RUNE_SPACE_REQUEST ? rune_dict_terms(run->values) : &run->store.terms;
+    const struct rune_terms *terms = rune_term_space(term) == RUNE_SPACE_REQUEST
+                                         ? rune_dict_terms(run->values)
+                                         : &run->store.terms;
     if (rune_term_is_inline(term)) {
         value.integer = rune_term_inline_value(term);
     } else if (rune_term_kind(term) == RUNE_KIND_LONG) {
@@ -238,23 +245,25 @@ static uint32_t count_matches(const struct compare *compare)
 }
 
 static void check_pattern(struct datalog_run *run, const char *text, uint32_t relation,
-                          const struct naive_relation *want, const rune_term *bound, const uint32_t *same,
-                          const char *how)
+                          const struct naive_relation *want, const rune_term *bound,
+                          const uint32_t *same, const char *how)
 {
     struct compare compare = {.run = run, .want = want, .bound = bound, .same = same};
     compare.is_found = test_calloc(want->count + 1, 1);
-    enum rune_err err =
-        datalog_run_query(run, run->program.relations[relation].name, bound, same, compare_tuple, &compare);
+    enum rune_err err = datalog_run_query(run, run->program.relations[relation].name, bound, same,
+                                          compare_tuple, &compare);
     uint32_t matches = count_matches(&compare);
     if (err != RUNE_OK || compare.unknown || compare.seen != matches) {
-        fail_msg("%s: %.*s: %s, %u tuples, %u expected%s\n%s", how, (int)run->program.relations[relation].name.length,
-                 run->program.relations[relation].name.data, rune_err_text(err), compare.seen, matches,
-                 compare.unknown ? ", one that should not be" : "", text);
+        fail_msg("%s: %.*s: %s, %u tuples, %u expected%s\n%s", how,
+                 (int)run->program.relations[relation].name.length,
+                 run->program.relations[relation].name.data, rune_err_text(err), compare.seen,
+                 matches, compare.unknown ? ", one that should not be" : "", text);
     }
     test_free(compare.is_found);
 }
 
-static void check_run(struct datalog_run *run, const char *text, const struct naive_relation *want, const char *how)
+static void check_run(struct datalog_run *run, const char *text, const struct naive_relation *want,
+                      const char *how)
 {
     for (uint32_t r = 0; r < run->program.relation_count; r++) {
         uint32_t arity = run->program.relations[r].arity;
@@ -266,7 +275,8 @@ static void check_run(struct datalog_run *run, const char *text, const struct na
                 if (pattern > 0 && same[i] == i && rng(2) == 0) {
                     bound[i] = rune_term_from_inline((int64_t)rng(5));
                     if (rng(3) == 0) {
-                        bound[i] = rune_terms_find_string(&run->store.terms, (struct rune_str){"abc" + rng(3), 1});
+                        bound[i] = rune_terms_find_string(&run->store.terms,
+                                                          (struct rune_str){"abc" + rng(3), 1});
                     }
                 }
             }
@@ -290,7 +300,8 @@ static void test_random_programs__optimised_equals_naive(void **state)
             struct rune_arena arena;
             struct naive_relation *want;
             rune_arena_init(&arena, (size_t)512 << 20);
-            enum rune_err err = datalog_run_open(&run, (struct rune_str){program, text.length}, RUNE_DL_BARE, NULL, 0);
+            enum rune_err err = datalog_run_open(&run, (struct rune_str){program, text.length},
+                                                 RUNE_DL_BARE, NULL, 0);
             if (err == RUNE_OK && naive_evaluate(&run.program, 1500, &arena, &want)) {
                 err = datalog_run_evaluate(&run, (enum rune_dl_storing)way);
                 if (err != RUNE_OK) {
@@ -324,11 +335,13 @@ static void test_product__is_refused_by_the_limit_with_the_rule(void **state)
     }
     rune_buf_append_cstr(&text, "all(X, Y, Z) :- n(X), n(Y), n(Z).\n");
     struct datalog_run run;
-    assert_int_equal(datalog_run_open(&run, (struct rune_str){text.data, text.length}, RUNE_DL_BARE, NULL, 0), RUNE_OK);
-    struct rune_dl_options options = {.storing = RUNE_DL_STORE_ALL, .max_tuples = 1000000};
     assert_int_equal(
-        rune_dl_evaluate(&run.program, run.facts, NULL, run.dict, &options, NULL, NULL, &run.result, run.diag),
-        RUNE_E_LIMIT);
+        datalog_run_open(&run, (struct rune_str){text.data, text.length}, RUNE_DL_BARE, NULL, 0),
+        RUNE_OK);
+    struct rune_dl_options options = {.storing = RUNE_DL_STORE_ALL, .max_tuples = 1000000};
+    assert_int_equal(rune_dl_evaluate(&run.program, run.facts, NULL, run.dict, &options, NULL, NULL,
+                                      &run.result, run.diag),
+                     RUNE_E_LIMIT);
     assert_non_null(strstr(rune_diag_text(run.diag), "RUNE-R0401"));
     assert_non_null(strstr(rune_diag_text(run.diag), "all(X, Y, Z)"));
     datalog_run_close(&run);
@@ -338,10 +351,12 @@ static void test_product__is_refused_by_the_limit_with_the_rule(void **state)
 static uint32_t flags_of(const char *program, const char *relation)
 {
     struct datalog_run run;
-    assert_int_equal(datalog_run_open(&run, (struct rune_str){program, strlen(program)}, RUNE_DL_BARE, NULL, 0),
-                     RUNE_OK);
+    assert_int_equal(
+        datalog_run_open(&run, (struct rune_str){program, strlen(program)}, RUNE_DL_BARE, NULL, 0),
+        RUNE_OK);
     assert_int_equal(datalog_run_evaluate(&run, RUNE_DL_STORE_ALL), RUNE_OK);
-    uint32_t found = rune_rules_find_relation(&run.store, (struct rune_str){relation, strlen(relation)});
+    uint32_t found =
+        rune_rules_find_relation(&run.store, (struct rune_str){relation, strlen(relation)});
     assert_true(found != UINT32_MAX);
     uint32_t flags = run.store.relations[found].flags;
     datalog_run_close(&run);
@@ -381,7 +396,8 @@ static void test_same_program__same_bytes(void **state)
     put_program(&text, 5);
     struct datalog_run runs[2];
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(datalog_run_open(&runs[i], (struct rune_str){text.data, text.length}, RUNE_DL_BARE, NULL, 0),
+        assert_int_equal(datalog_run_open(&runs[i], (struct rune_str){text.data, text.length},
+                                          RUNE_DL_BARE, NULL, 0),
                          RUNE_OK);
         assert_int_equal(datalog_run_evaluate(&runs[i], RUNE_DL_STORE_WHAT_PAYS), RUNE_OK);
     }
@@ -390,14 +406,15 @@ static void test_same_program__same_bytes(void **state)
     assert_memory_equal(a->tuples, b->tuples, a->tuple_bytes);
     assert_int_equal(a->code.count, b->code.count);
     assert_memory_equal(a->code.items, b->code.items, a->code.count * sizeof(uint32_t));
-    assert_memory_equal(a->orders.items, b->orders.items, a->orders.count * sizeof(a->orders.items[0]));
+    assert_memory_equal(a->orders.items, b->orders.items,
+                        a->orders.count * sizeof(a->orders.items[0]));
     datalog_run_close(&runs[0]);
     datalog_run_close(&runs[1]);
     rune_buf_fini(&text);
 }
 
-/* A recursion whose pairs are dense, until values far off come: counts as they are known for a star of n leaves below
- * node 0, each with one child, and that with one far off. */
+/* A recursion whose pairs are dense, until values far off come: counts as they are known for a star
+ * of n leaves below node 0, each with one child, and that with one far off. */
 static void test_dense_recursion__goes_on_with_values_far_off(void **state)
 {
     (void)state;
@@ -408,11 +425,12 @@ static void test_dense_recursion__goes_on_with_values_far_off(void **state)
         rune_buf_append_cstr(&text, "sg(X, Y) :- edge(P, X), edge(P, Y).\n"
                                     "sg(X, Y) :- edge(A, X), sg(A, B), edge(B, Y).\n");
         for (uint32_t n = 1; n <= leaves; n++) {
-            rune_buf_printf(&text, "edge(0, %u). edge(%u, %u). edge(%u, %u%s).\n", n, n, 1000 + n, 1000 + n,
-                            2000 + n, i == 0 ? "" : far[i] + 1);
+            rune_buf_printf(&text, "edge(0, %u). edge(%u, %u). edge(%u, %u%s).\n", n, n, 1000 + n,
+                            1000 + n, 2000 + n, i == 0 ? "" : far[i] + 1);
         }
         struct datalog_run run;
-        assert_int_equal(datalog_run_open(&run, (struct rune_str){text.data, text.length}, RUNE_DL_BARE, NULL, 0),
+        assert_int_equal(datalog_run_open(&run, (struct rune_str){text.data, text.length},
+                                          RUNE_DL_BARE, NULL, 0),
                          RUNE_OK);
         assert_int_equal(datalog_run_evaluate(&run, RUNE_DL_STORE_ALL), RUNE_OK);
         uint32_t relation = rune_rules_find_relation(&run.store, RUNE_STR("sg"));

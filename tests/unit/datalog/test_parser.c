@@ -33,7 +33,8 @@ static void expect_shapes(const struct shape *cases, size_t count, enum rune_dl_
     }
 }
 
-#define EXPECT_SHAPES(cases, dialect) expect_shapes(cases, sizeof(cases) / sizeof((cases)[0]), dialect)
+#define EXPECT_SHAPES(cases, dialect) \
+    expect_shapes(cases, sizeof(cases) / sizeof((cases)[0]), dialect)
 
 static void test_bare__parses_to_the_shape(void **state)
 {
@@ -71,14 +72,16 @@ static void test_bare__parses_to_the_shape(void **state)
 static void test_bundle__parses_to_the_shape(void **state)
 {
     static const struct shape cases[] = {
-        {"team.member(X) :- entity.attr(X, \"n\", V), V = true.", "team.member(X) :- entity.attr(X,\"n\",V), V=true."},
+        {"team.member(X) :- entity.attr(X, \"n\", V), V = true.",
+         "team.member(X) :- entity.attr(X,\"n\",V), V=true."},
         {"p(a.b).", "p(\"a.b\")."},
         {"p(User::\"alice\", A :: B::\"x\\u{41}\\0\", acme::T::\"\").",
          "p(User::\"alice\",A::B::\"xA\\u0000\",acme::T::\"\")."},
         {"p(1.5, -2.25, 1.0e3).", "p(1.5f,-2.25f,1000f)."},
         {"p(X) :- q(X), X in G, g(G), not X in [User::\"a\", G].",
          "p(X) :- q(X), X in G, g(G), not X in [User::\"a\",G]."},
-        {"p(X) :- q(X), X is User, !X is Acme::User.", "p(X) :- q(X), X is User, not X is Acme::User."},
+        {"p(X) :- q(X), X is User, !X is Acme::User.",
+         "p(X) :- q(X), X is User, not X is Acme::User."},
         {"p(X) :- q(X), X is User in User::\"g\".", "p(X) :- q(X), X is User, X in User::\"g\"."},
         {"p(X) :- q(X), X.starts_with(\"a\"), not X.ends_with(\"b\").",
          "p(X) :- q(X), starts_with?(X,\"a\"), not ends_with?(X,\"b\")."},
@@ -87,9 +90,11 @@ static void test_bundle__parses_to_the_shape(void **state)
          "p(X) :- q(X), contains?([\"a\",\"b\"],X), contains?(\"abc\",X)."},
         {"p(X) :- q(X), X.containsAll([1, 2]).", "p(X) :- q(X), containsAll?(X,[1,2])."},
         {"p(X) :- q(X), X.matches(\"a\\*b*\").", "p(X) :- q(X), matches?(X,\"a\\\\*b*\")."},
-        {"p(X) :- q(X), X.isInRange(ip(\"10.0.0.0/8\")).", "p(X) :- q(X), isInRange?(X,ip!(\"10.0.0.0/8\"))."},
+        {"p(X) :- q(X), X.isInRange(ip(\"10.0.0.0/8\")).",
+         "p(X) :- q(X), isInRange?(X,ip!(\"10.0.0.0/8\"))."},
         {"p(X) :- q(X), ip(\"10.0.0.1\").isIpv4().", "p(X) :- q(X), isIpv4?(ip!(\"10.0.0.1\"))."},
-        {"p(D) :- q(X), D = X.toDate().durationSince(X).", "p(D) :- q(X), D=durationSince!(toDate!(X),X)."},
+        {"p(D) :- q(X), D = X.toDate().durationSince(X).",
+         "p(D) :- q(X), D=durationSince!(toDate!(X),X)."},
         {"p(V) :- q(R), V = R[\"a b\"][\"c\"].", "p(V) :- q(R), V=R[\"a b\"][\"c\"]."},
         {"p(S, N) :- q(A), S = concat(A, concat(\"-\", A)), N = length(S) + 1.",
          "p(S,N) :- q(A), S=concat!(A,concat!(\"-\",A)), N=(+ length!(S),1)."},
@@ -106,7 +111,8 @@ static void test_ids__are_annotations_or_places(void **state)
     struct front front;
     (void)state;
     front_parse(&front,
-                "@id(\"one\") @why(\"x\") p(X) :- q(X).\n\np(X) :- r(X). p(X) :- s(X).\npermit(A, B, C).\nq(a).",
+                "@id(\"one\") @why(\"x\") p(X) :- q(X).\n\np(X) :- r(X). p(X) :- s(X).\npermit(A, "
+                "B, C).\nq(a).",
                 RUNE_DL_BUNDLE);
     static const char *const want[] = {"one", "test.dl:3", "test.dl:3:15", "test.dl:4", ""};
     assert_int_equal(front.err, RUNE_OK);
@@ -141,7 +147,8 @@ static void test_recovery__reports_each_clause_once(void **state)
     struct front front;
     (void)state;
     for (int i = 0; i < 50; i++) {
-        rune_buf_append_cstr(&text, i % 2 == 0 ? "p(X) :- q(X,, ).\n" : "r(a) :- s(b) t(c), , u.\n");
+        rune_buf_append_cstr(&text,
+                             i % 2 == 0 ? "p(X) :- q(X,, ).\n" : "r(a) :- s(b) t(c), , u.\n");
         rune_buf_append_cstr(&text, "fine(a).\n");
     }
     front_parse(&front, rune_buf_cstr(&text), RUNE_DL_BUNDLE);
@@ -157,7 +164,8 @@ static void test_recovery__goes_on_where_a_dot_was_forgotten(void **state)
     struct front front;
     struct rune_buf codes = RUNE_BUF_INIT;
     (void)state;
-    front_parse(&front, "p(a)\nq(b).\nr(c) :- q(c)\n@id(\"x\") s(d) :- q(d).\nt(e).", RUNE_DL_BUNDLE);
+    front_parse(&front, "p(a)\nq(b).\nr(c) :- q(c)\n@id(\"x\") s(d) :- q(d).\nt(e).",
+                RUNE_DL_BUNDLE);
     front_codes(&front, RUNE_ERROR, &codes);
     assert_string_equal(rune_buf_cstr(&codes), "RUNE-D0105 1, RUNE-D0105 4");
     assert_int_equal(front.clauses.count, 3);
@@ -167,8 +175,10 @@ static void test_recovery__goes_on_where_a_dot_was_forgotten(void **state)
 
 static void test_depth__is_limited(void **state)
 {
-    static const char *const pieces[][3] = {
-        {"p(X) :- X = ", "(", "1"}, {"p(X) :- ", "(", "a"}, {"p(X) :- X = ", "-", "Y"}, {"p(X) :- X in ", "[", "Y"}};
+    static const char *const pieces[][3] = {{"p(X) :- X = ", "(", "1"},
+                                            {"p(X) :- ", "(", "a"},
+                                            {"p(X) :- X = ", "-", "Y"},
+                                            {"p(X) :- X in ", "[", "Y"}};
     (void)state;
     for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
         struct rune_buf text = RUNE_BUF_INIT;

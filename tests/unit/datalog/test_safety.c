@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The checker's tasks against the definition, read off the text by going round until nothing changes. */
+/* The checker's tasks against the definition, read off the text by going round until nothing
+ * changes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -121,7 +122,8 @@ static unsigned directly_in(const struct rune_dl_rule *rule, const struct rune_d
     return set;
 }
 
-static unsigned anywhere_in(const struct rune_dl_rule *rule, const struct rune_dl_literal *aggregate)
+static unsigned anywhere_in(const struct rune_dl_rule *rule,
+                            const struct rune_dl_literal *aggregate)
 {
     const struct rune_dl_body *body = &aggregate->bodies[0];
     unsigned set = directly_in(rule, body) | in_expr(rule, aggregate->args[1]);
@@ -133,9 +135,10 @@ static unsigned anywhere_in(const struct rune_dl_rule *rule, const struct rune_d
     return set;
 }
 
-/* Is everything bound, given what the surroundings bind? `scope`: variables that belong to the surroundings. */
-static bool is_safe(const struct rune_dl_rule *rule, const struct rune_dl_body *body, unsigned scope, unsigned bound,
-                    unsigned needed_besides)
+/* Is everything bound, given what the surroundings bind? `scope`: variables that belong to the
+ * surroundings. */
+static bool is_safe(const struct rune_dl_rule *rule, const struct rune_dl_body *body,
+                    unsigned scope, unsigned bound, unsigned needed_besides)
 {
     scope |= directly_in(rule, body) | needed_besides;
     for (unsigned before = ~bound; before != bound;) {
@@ -146,13 +149,17 @@ static bool is_safe(const struct rune_dl_rule *rule, const struct rune_dl_body *
             const struct rune_dl_expr *right = literal->arg_count > 1 ? literal->args[1] : NULL;
             if (literal->kind == RUNE_DL_ATOM && !literal->is_negated) {
                 for (uint32_t k = 0; k < literal->arg_count; k++) {
-                    bound |= literal->args[k]->kind == RUNE_DL_VARIABLE ? in_expr(rule, literal->args[k]) : 0;
+                    bound |= literal->args[k]->kind == RUNE_DL_VARIABLE
+                                 ? in_expr(rule, literal->args[k])
+                                 : 0;
                 }
             } else if (literal->kind == RUNE_DL_COMPARE && literal->compare == RUNE_DL_EQ) {
-                bound |=
-                    left->kind == RUNE_DL_VARIABLE && (in_expr(rule, right) & ~bound) == 0 ? in_expr(rule, left) : 0;
-                bound |=
-                    right->kind == RUNE_DL_VARIABLE && (in_expr(rule, left) & ~bound) == 0 ? in_expr(rule, right) : 0;
+                bound |= left->kind == RUNE_DL_VARIABLE && (in_expr(rule, right) & ~bound) == 0
+                             ? in_expr(rule, left)
+                             : 0;
+                bound |= right->kind == RUNE_DL_VARIABLE && (in_expr(rule, left) & ~bound) == 0
+                             ? in_expr(rule, right)
+                             : 0;
             } else if (literal->kind == RUNE_DL_AGGREGATE) {
                 unsigned group = anywhere_in(rule, literal) & scope;
                 bound |= (group & ~bound) == 0 ? in_expr(rule, left) : 0;
@@ -164,12 +171,14 @@ static bool is_safe(const struct rune_dl_rule *rule, const struct rune_dl_body *
     }
     for (uint32_t i = 0; i < body->count; i++) {
         const struct rune_dl_literal *literal = &body->literals[i];
-        if ((directly_in(rule, &(struct rune_dl_body){(struct rune_dl_literal *)literal, 1}) & ~bound) != 0) {
+        if ((directly_in(rule, &(struct rune_dl_body){(struct rune_dl_literal *)literal, 1}) &
+             ~bound) != 0) {
             return false;
         }
         if (literal->kind == RUNE_DL_AGGREGATE) {
             if ((anywhere_in(rule, literal) & scope & ~bound) != 0 ||
-                !is_safe(rule, &literal->bodies[0], scope, bound & scope, in_expr(rule, literal->args[1]))) {
+                !is_safe(rule, &literal->bodies[0], scope, bound & scope,
+                         in_expr(rule, literal->args[1]))) {
                 return false;
             }
         }

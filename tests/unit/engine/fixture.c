@@ -29,7 +29,8 @@ char *fixture_make(const struct fixture_file *files, size_t count)
         }
         FILE *file = fopen(path, "wb");
         assert_non_null(file);
-        assert_int_equal(fwrite(files[i].text, 1, strlen(files[i].text), file), strlen(files[i].text));
+        assert_int_equal(fwrite(files[i].text, 1, strlen(files[i].text), file),
+                         strlen(files[i].text));
         assert_int_equal(fclose(file), 0);
     }
     return root;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fixture: bundles made of a few texts, built and opened for a test. Used by: tests of the engine and the CLI. */
+/* fixture: bundles made of a few texts, built and opened for a test. Used by: tests of the engine
+ * and the CLI. */
 #pragma once
 
 #include <stddef.h>
@@ -11,7 +12,8 @@ struct fixture_file {
     const char *text;
 };
 
-/* A folder below the working directory with these files (written in the order given); free with fixture_remove. */
+/* A folder below the working directory with these files (written in the order given); free with
+ * fixture_remove. */
 char *fixture_make(const struct fixture_file *files, size_t count);
 void fixture_remove(char *path);
 

@@ -14,15 +14,19 @@
 #include "unit/engine/fixture.h"
 
 static const struct fixture_file bundle[] = {
-    {"a.cedar", "permit(principal, action == Action::\"read\", resource) when { resource.owner == principal };\n"
+    {"a.cedar", "permit(principal, action == Action::\"read\", resource) when { resource.owner == "
+                "principal };\n"
                 "@id(\"night\") forbid(principal in Group::\"night\", action, resource);\n"},
-    {"z/b.cedar", "permit(principal == ?principal, action, resource);\npermit(principal, action, resource in F::\"1\");\n"},
-    {"entities/one.json", "[{\"uid\":{\"type\":\"User\",\"id\":\"a\"},\"attrs\":{\"x\":[1,2,{\"y\":\"z\"}]},"
-                          "\"parents\":[{\"type\":\"Group\",\"id\":\"night\"}]}]"},
+    {"z/b.cedar", "permit(principal == ?principal, action, resource);\npermit(principal, action, "
+                  "resource in F::\"1\");\n"},
+    {"entities/one.json",
+     "[{\"uid\":{\"type\":\"User\",\"id\":\"a\"},\"attrs\":{\"x\":[1,2,{\"y\":\"z\"}]},"
+     "\"parents\":[{\"type\":\"Group\",\"id\":\"night\"}]}]"},
     {"two.entities.json", "[{\"uid\":{\"type\":\"Group\",\"id\":\"night\"},\"attrs\":{},"
                           "\"parents\":[{\"type\":\"Group\",\"id\":\"all\"}]}]"},
     {"rules.dl", "reach(X, Y) :- edge(X, Y).\nreach(X, Z) :- reach(X, Y), edge(Y, Z).\n"
-                 "@id(\"far\") permit(P, A, R) :- principal(P), action(A), resource(R), reach(P, R), not shut(R).\n"
+                 "@id(\"far\") permit(P, A, R) :- principal(P), action(A), resource(R), reach(P, "
+                 "R), not shut(R).\n"
                  "shut(F::\"9\").\n"},
     {"facts/edge.tsv", "User::\"a\"\tUser::\"b\"\nUser::\"b\"\tF::\"9\"\nUser::\"b\"\tF::\"8\"\n"},
     {"rune.toml", "[bundle]\nname = \"test\"\nversion = \"1\"\n"},
@@ -76,10 +80,13 @@ static void test_build__names_follow_files_and_text(void **state)
     struct fixture fixture;
     fixture_open(&fixture, bundle, BUNDLE_FILES);
     /* a.cedar has policy0 and night, z/b.cedar the template policy2 and policy3. */
-    static const char body[] = "{\"principal\":\"User::\\\"q\\\"\",\"action\":\"A::\\\"x\\\"\",\"resource\":\"F::\\\"1\\\"\"}";
+    static const char body[] = "{\"principal\":\"User::\\\"q\\\"\",\"action\":\"A::\\\"x\\\"\","
+                               "\"resource\":\"F::\\\"1\\\"\"}";
     struct rune_answer answer;
-    rune_decider_authorize(fixture.decider, fixture.image, 3, rune_str_from(body), RUNE_ANSWER_PLAIN, &answer);
-    static const char want[] = "{\"decision\":\"PERMIT\",\"reasons\":[\"policy3\"],\"generation\":3}";
+    rune_decider_authorize(fixture.decider, fixture.image, 3, rune_str_from(body),
+                           RUNE_ANSWER_PLAIN, &answer);
+    static const char want[] =
+        "{\"decision\":\"PERMIT\",\"reasons\":[\"policy3\"],\"generation\":3}";
     assert_int_equal(answer.body.length, strlen(want));
     assert_memory_equal(answer.body.data, want, strlen(want));
     struct rune_image_info info;
@@ -97,7 +104,8 @@ static void test_build__reports_all_mistakes_in_one_go(void **state)
     static char rules[65536];
     size_t at = 0;
     for (int i = 0; i < 20; i++) {
-        at += (size_t)sprintf(policies + at, "permit(principal, action, resource) when { principal. };\n");
+        at += (size_t)sprintf(policies + at,
+                              "permit(principal, action, resource) when { principal. };\n");
     }
     /* Ids are checked beside policies that could not be read. */
     sprintf(policies + at, "@id(\"two\") permit(principal, action, resource);\n"
@@ -109,8 +117,10 @@ static void test_build__reports_all_mistakes_in_one_go(void **state)
     const struct fixture_file files[] = {
         {"a.cedar", policies},
         {"b.dl", rules},
-        {"c.cedar", "@id(\"same\") permit(principal, action, resource);\n@id(\"same\") permit(principal, action, resource);"},
-        {"d.entities.json", "[{\"uid\":{\"type\":\"U\",\"id\":\"a\"},\"attrs\":{\"x\":null},\"parents\":[]}]"},
+        {"c.cedar", "@id(\"same\") permit(principal, action, resource);\n@id(\"same\") "
+                    "permit(principal, action, resource);"},
+        {"d.entities.json",
+         "[{\"uid\":{\"type\":\"U\",\"id\":\"a\"},\"attrs\":{\"x\":null},\"parents\":[]}]"},
         {"facts/n.tsv", "one\n2\nthree\n"}, /* declared in a manifest with a mistake */
         {"rune.toml", "[bundle]\nnam = \"x\"\n[relations.n]\ncolumns = [\"int\"]\n"},
     };
@@ -152,7 +162,8 @@ static void test_build__keeps_to_its_size(void **state)
     (void)state;
     char *path = fixture_make(bundle, BUNDLE_FILES);
     struct rune_diag *diag = rune_diag_create();
-    const struct rune_build_options options = {.version = RUNE_BUILD_OPTIONS_VERSION, .max_image_bytes = 1000};
+    const struct rune_build_options options = {.version = RUNE_BUILD_OPTIONS_VERSION,
+                                               .max_image_bytes = 1000};
     struct rune_build_result result;
     int fd;
     assert_int_equal(rune_build_memory(path, &options, &fd, &result, diag), RUNE_E_LIMIT);
@@ -186,8 +197,10 @@ static void test_build__survives_every_failure(void **state)
         built = err == RUNE_OK;
         if (built) {
             close(fd);
-        } else if (err != RUNE_E_NOMEM && err != RUNE_E_LIMIT) { /* an arena that failed cannot tell which of the two */
-            fail_msg("allocation %lu failing gave %s\n%s", allowed, rune_err_text(err), rune_diag_text(diag));
+            /* an arena that failed cannot tell which of the two */
+        } else if (err != RUNE_E_NOMEM && err != RUNE_E_LIMIT) {
+            fail_msg("allocation %lu failing gave %s\n%s", allowed, rune_err_text(err),
+                     rune_diag_text(diag));
         }
         rune_diag_destroy(diag);
         assert_true(allowed < 100000);

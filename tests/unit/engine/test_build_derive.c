@@ -81,7 +81,8 @@ static void test_element__joins_stored_and_derived(void **state)
     static const char policies[] =
         "permit(principal, action == Action::\"write\", resource) when { "
         "resource.editors.contains(principal) };\n"
-        "permit(principal, action == Action::\"read\", resource) when { resource.editors.isEmpty() };";
+        "permit(principal, action == Action::\"read\", resource) when { resource.editors.isEmpty() "
+        "};";
     static const char rules[] =
         "member(User::\"ann\", Group::\"g\"). member(User::\"bob\", Group::\"g\"). "
         "member(User::\"cyd\", Group::\"h\").\n"

@@ -12,8 +12,8 @@
 
 static void expect_refused(const char *rules, const char *code)
 {
-    const struct fixture_file files[] = {{"a.cedar", "@id(\"one\") permit(principal, action, resource);\n"},
-                                         {"b.dl", rules}};
+    const struct fixture_file files[] = {
+        {"a.cedar", "@id(\"one\") permit(principal, action, resource);\n"}, {"b.dl", rules}};
     char *text;
     assert_int_equal(fixture_build(FIXTURE_FILES(files), &text), RUNE_E_BUNDLE);
     if (strstr(text, code) == NULL) {

@@ -131,16 +131,18 @@ static void test_bundle__may_be_one_file(void **state)
     uint32_t count;
     (void)state;
     assert_non_null(mkdtemp(root));
-    write_file(root, "x.rune",
-               "version = \"rune/1.0\"\n[relations.member]\ncolumns = [\"User\", \"Team\"]\n[data]\n"
-               "member = [[\"alice\", \"web\"], [\"User::\\\"bob\\\"\", \"ops\"]]\nlimit.max = 10\n"
-               "admins = [\"User::\\\"alice\\\"\", \"User::\\\"bob\\\"\"]\n[rules]\np(X) :- admins(X).\n");
+    write_file(
+        root, "x.rune",
+        "version = \"rune/1.0\"\n[relations.member]\ncolumns = [\"User\", \"Team\"]\n[data]\n"
+        "member = [[\"alice\", \"web\"], [\"User::\\\"bob\\\"\", \"ops\"]]\nlimit.max = 10\n"
+        "admins = [\"User::\\\"alice\\\"\", \"User::\\\"bob\\\"\"]\n[rules]\np(X) :- admins(X).\n");
     snprintf(path, sizeof(path), "%s/x.rune", root);
     rune_arena_init(&arena, 0);
     struct rune_diag *diag = rune_diag_create();
     assert_int_equal(rune_bundle_open(path, &arena, &bundle, diag), RUNE_OK);
     assert_int_equal(rune_manifest_read(&bundle, &arena, &manifest, diag), RUNE_OK);
-    assert_int_equal(rune_facts_read(&bundle, &manifest, &arena, dict, NULL, NULL, &set, diag), RUNE_OK);
+    assert_int_equal(rune_facts_read(&bundle, &manifest, &arena, dict, NULL, NULL, &set, diag),
+                     RUNE_OK);
     assert_int_equal(set.tuple_count, 5);
     assert_int_equal(rune_facts_declare(&set, &arena, &declarations, &count), RUNE_OK);
     assert_int_equal(count, 3);

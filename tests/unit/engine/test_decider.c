@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The decision path allocates nothing, locks nothing and makes no system call: counted by standing in for malloc and
- * pthread_mutex_lock, and by deciding under seccomp's strict mode. Each counter is shown to count first. */
+/* The decision path allocates nothing, locks nothing and makes no system call: counted by standing
+ * in for malloc and pthread_mutex_lock, and by deciding under seccomp's strict mode. Each counter
+ * is shown to count first. */
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -76,31 +77,43 @@ static bool count_hook(void *context, size_t size)
 /* ---- requests of every kind ---- */
 
 static const struct fixture_file bundle[] = {
-    {"policies.cedar",
-     "@id(\"in\") permit(principal in Group::\"staff\", action, resource);\n"
-     "@id(\"ctx\") permit(principal, action == Action::\"a\", resource) when { context.n + 1 > 3 && context.s like \"x*\" };\n"
-     "@id(\"sets\") permit(principal, action == Action::\"b\", resource) when { [1, context.n].contains(7) };\n"
-     "@id(\"bad\") permit(principal, action, resource) when { principal.missing == context.huge + 9223372036854775807 };\n"
-     "@id(\"no\") forbid(principal == User::\"eve\", action, resource);\n"},
+    {"policies.cedar", "@id(\"in\") permit(principal in Group::\"staff\", action, resource);\n"
+                       "@id(\"ctx\") permit(principal, action == Action::\"a\", resource) when { "
+                       "context.n + 1 > 3 && context.s like \"x*\" };\n"
+                       "@id(\"sets\") permit(principal, action == Action::\"b\", resource) when { "
+                       "[1, context.n].contains(7) };\n"
+                       "@id(\"bad\") permit(principal, action, resource) when { principal.missing "
+                       "== context.huge + 9223372036854775807 };\n"
+                       "@id(\"no\") forbid(principal == User::\"eve\", action, resource);\n"},
     {"r.dl", "@id(\"owner\") permit(P, A, R) :- principal(P), action(A), resource(R), owns(P, R).\n"
-             "@id(\"held\") forbid(P, A, R) :- principal(P), action(A), resource(R), held(R), not owns(P, R).\n"
+             "@id(\"held\") forbid(P, A, R) :- principal(P), action(A), resource(R), held(R), not "
+             "owns(P, R).\n"
              "owns(U, D) :- owner(U, D).\nowns(U, D) :- owns(U, F), inside(D, F).\n"
-             "owner(User::\"zed\", Doc::\"top\").\ninside(Doc::\"mid\", Doc::\"top\").\ninside(Doc::\"low\", Doc::\"mid\").\n"
+             "owner(User::\"zed\", Doc::\"top\").\ninside(Doc::\"mid\", "
+             "Doc::\"top\").\ninside(Doc::\"low\", Doc::\"mid\").\n"
              "held(Doc::\"low\").\n"},
-    {"rune.toml", "[defaults]\nprincipal_type = \"User\"\naction_type = \"Action\"\nresource_type = \"Doc\"\n"},
-    {"a.entities.json", "[{\"uid\":{\"type\":\"User\",\"id\":\"bob\"},\"attrs\":{\"level\":1},"
-                        "\"parents\":[{\"type\":\"Group\",\"id\":\"staff\"}]},"
-                        "{\"uid\":{\"type\":\"Group\",\"id\":\"staff\"},\"attrs\":{},\"parents\":[]}]"},
+    {"rune.toml",
+     "[defaults]\nprincipal_type = \"User\"\naction_type = \"Action\"\nresource_type = \"Doc\"\n"},
+    {"a.entities.json",
+     "[{\"uid\":{\"type\":\"User\",\"id\":\"bob\"},\"attrs\":{\"level\":1},"
+     "\"parents\":[{\"type\":\"Group\",\"id\":\"staff\"}]},"
+     "{\"uid\":{\"type\":\"Group\",\"id\":\"staff\"},\"attrs\":{},\"parents\":[]}]"},
 };
 
 static const char *const bodies[] = {
-    "{\"principal\":\"User::\\\"bob\\\"\",\"action\":\"Action::\\\"a\\\"\",\"resource\":\"Doc::\\\"d\\\"\"}",
+    "{\"principal\":\"User::\\\"bob\\\"\",\"action\":\"Action::\\\"a\\\"\",\"resource\":\"Doc::"
+    "\\\"d\\\"\"}",
     "{\"principal\":\"eve\",\"action\":\"x\",\"resource\":\"unknown\"}",
-    "{\"principal\":\"new one\",\"action\":\"a\",\"resource\":\"d\",\"context\":{\"n\":5,\"s\":\"x\\u00e9y\"}}",
-    "{\"principal\":\"bob\",\"action\":\"b\",\"resource\":\"d\",\"context\":{\"n\":7,\"l\":[1,[2,{\"a\":\"b\"}]]}}",
-    "{\"principal\":{\"type\":\"User\",\"id\":\"x\",\"properties\":{\"a\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"10.0.0.1\"}}}},"
-    "\"action\":\"b\",\"resource\":\"d\",\"entities\":[{\"uid\":{\"type\":\"Doc\",\"id\":\"d\"},\"attrs\":{},\"parents\":"
-    "[{\"type\":\"F\",\"id\":\"1\"}]},{\"uid\":{\"type\":\"F\",\"id\":\"1\"},\"attrs\":{},\"parents\":[]}]}",
+    "{\"principal\":\"new "
+    "one\",\"action\":\"a\",\"resource\":\"d\",\"context\":{\"n\":5,\"s\":\"x\\u00e9y\"}}",
+    "{\"principal\":\"bob\",\"action\":\"b\",\"resource\":\"d\",\"context\":{\"n\":7,\"l\":[1,[2,{"
+    "\"a\":\"b\"}]]}}",
+    "{\"principal\":{\"type\":\"User\",\"id\":\"x\",\"properties\":{\"a\":{\"__extn\":{\"fn\":"
+    "\"ip\",\"arg\":\"10.0.0.1\"}}}},"
+    "\"action\":\"b\",\"resource\":\"d\",\"entities\":[{\"uid\":{\"type\":\"Doc\",\"id\":\"d\"},"
+    "\"attrs\":{},\"parents\":"
+    "[{\"type\":\"F\",\"id\":\"1\"}]},{\"uid\":{\"type\":\"F\",\"id\":\"1\"},\"attrs\":{},"
+    "\"parents\":[]}]}",
     "{\"principal\":\"bob\",\"action\":\"b\",\"resource\":\"d\",\"context\":{\"n\":null}}",
     "{\"principal\":\"bob\",\"action\":\"b\",\"resource\":\"d\",\"contxt\":{}}",
     "{\"principal\":\"zed\",\"action\":\"b\",\"resource\":\"low\"}",
@@ -111,7 +124,8 @@ static const char *const bodies[] = {
 
 static const char batch[] =
     "{\"requests\":[{\"principal\":\"eve\",\"action\":\"a\",\"resource\":\"d\"},"
-    "{\"principal\":\"bob\",\"action\":\"a\",\"resource\":\"d\",\"context\":{\"n\":123456789012,\"s\":\"q\"}}]}";
+    "{\"principal\":\"bob\",\"action\":\"a\",\"resource\":\"d\",\"context\":{\"n\":123456789012,"
+    "\"s\":\"q\"}}]}";
 
 static struct fixture fixture;
 
@@ -122,7 +136,8 @@ static void decide_with(enum rune_answer_detail odd)
         rune_decider_authorize(fixture.decider, fixture.image, 1, rune_str_from(bodies[i]),
                                i % 2 == 0 ? RUNE_ANSWER_PLAIN : odd, &answer);
     }
-    rune_decider_authorize_batch(fixture.decider, fixture.image, 1, rune_str_from(batch), RUNE_ANSWER_PLAIN, &answer);
+    rune_decider_authorize_batch(fixture.decider, fixture.image, 1, rune_str_from(batch),
+                                 RUNE_ANSWER_PLAIN, &answer);
 }
 
 static void decide_all(void)
@@ -234,18 +249,24 @@ static void test_batch__checks_its_size_and_names_the_place(void **state)
         {"[]", 400, "wrong_type"},
         {"{\"requests\":{}}", 400, "wrong_type"},
         {"{\"request\":[]}", 400, "unknown_field"},
-        {"{\"requests\":[{\"principal\":\"a\",\"action\":\"a\",\"resource\":\"d\"}],\"requests\":[]}", 400, "duplicate_key"},
-        {"{\"requests\":[{\"principal\":\"a\",\"action\":\"a\",\"resource\":\"d\"},7]}", 400, "\"at\":\"requests[1]\""},
-        {"{\"requests\":[{\"principal\":1,\"action\":\"a\",\"resource\":\"d\"}]}", 400, "\"at\":\"requests[0].principal\""},
-        {"{\"requests\":[{\"principal\":\"a\",\"action\":\"a\",\"resource\":\"d\",\"context\":{\"x\":null}}]}", 400,
-         "\"at\":\"requests[0].context.x\""},
+        {"{\"requests\":[{\"principal\":\"a\",\"action\":\"a\",\"resource\":\"d\"}],\"requests\":[]"
+         "}",
+         400, "duplicate_key"},
+        {"{\"requests\":[{\"principal\":\"a\",\"action\":\"a\",\"resource\":\"d\"},7]}", 400,
+         "\"at\":\"requests[1]\""},
+        {"{\"requests\":[{\"principal\":1,\"action\":\"a\",\"resource\":\"d\"}]}", 400,
+         "\"at\":\"requests[0].principal\""},
+        {"{\"requests\":[{\"principal\":\"a\",\"action\":\"a\",\"resource\":\"d\",\"context\":{"
+         "\"x\":null}}]}",
+         400, "\"at\":\"requests[0].context.x\""},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct rune_answer answer;
-        rune_decider_authorize_batch(fixture.decider, fixture.image, 1, rune_str_from(cases[i].body), RUNE_ANSWER_PLAIN,
-                                     &answer);
+        rune_decider_authorize_batch(fixture.decider, fixture.image, 1,
+                                     rune_str_from(cases[i].body), RUNE_ANSWER_PLAIN, &answer);
         if (answer.status != cases[i].status ||
-            memmem(answer.body.data, answer.body.length, cases[i].part, strlen(cases[i].part)) == NULL) {
+            memmem(answer.body.data, answer.body.length, cases[i].part, strlen(cases[i].part)) ==
+                NULL) {
             fail_msg("%s gave %d %.*s", cases[i].body, answer.status, RUNE_STR_ARG(answer.body));
         }
     }
@@ -258,13 +279,14 @@ static void test_batch__takes_100_and_refuses_101(void **state)
     for (int count = 100; count <= 101; count++) {
         size_t at = (size_t)sprintf(body, "{\"requests\":[");
         for (int i = 0; i < count; i++) {
-            at += (size_t)sprintf(body + at, "%s{\"principal\":\"%s\",\"action\":\"a\",\"resource\":\"d%d\"}",
+            at += (size_t)sprintf(body + at,
+                                  "%s{\"principal\":\"%s\",\"action\":\"a\",\"resource\":\"d%d\"}",
                                   i > 0 ? "," : "", i % 2 == 0 ? "bob" : "eve", i);
         }
         at += (size_t)sprintf(body + at, "]}");
         struct rune_answer answer;
-        rune_decider_authorize_batch(fixture.decider, fixture.image, 1, (struct rune_str){body, at}, RUNE_ANSWER_PLAIN,
-                                     &answer);
+        rune_decider_authorize_batch(fixture.decider, fixture.image, 1, (struct rune_str){body, at},
+                                     RUNE_ANSWER_PLAIN, &answer);
         assert_int_equal(answer.status, count == 100 ? 200 : 400);
         assert_int_equal(answer.stats.outcomes[RUNE_PERMIT], count == 100 ? 50 : 0);
         assert_int_equal(answer.stats.outcomes[RUNE_FORBID], count == 100 ? 50 : 0);
@@ -286,14 +308,16 @@ static void test_batch__shares_its_steps(void **state)
     uint64_t steps = 0;
     do {
         rune_decider_set_max_steps(fixture.decider, ++steps);
-        rune_decider_authorize(fixture.decider, fixture.image, 1, rune_str_from(one), RUNE_ANSWER_PLAIN, &answer);
+        rune_decider_authorize(fixture.decider, fixture.image, 1, rune_str_from(one),
+                               RUNE_ANSWER_PLAIN, &answer);
     } while (answer.stats.outcomes[RUNE_PERMIT] == 0 && steps < 100000);
-    rune_decider_authorize_batch(fixture.decider, fixture.image, 1, (struct rune_str){body, at}, RUNE_ANSWER_PLAIN,
-                                 &answer);
+    rune_decider_authorize_batch(fixture.decider, fixture.image, 1, (struct rune_str){body, at},
+                                 RUNE_ANSWER_PLAIN, &answer);
     assert_int_equal(answer.status, 200);
     assert_in_range(answer.stats.outcomes[RUNE_PERMIT], 8, 20);
     assert_int_equal(answer.stats.outcomes[RUNE_DENY], 100 - answer.stats.outcomes[RUNE_PERMIT]);
-    rune_decider_authorize(fixture.decider, fixture.image, 1, rune_str_from(one), RUNE_ANSWER_PLAIN, &answer);
+    rune_decider_authorize(fixture.decider, fixture.image, 1, rune_str_from(one), RUNE_ANSWER_PLAIN,
+                           &answer);
     assert_int_equal(answer.stats.outcomes[RUNE_PERMIT], 1);
     rune_decider_set_max_steps(fixture.decider, 0);
 }
@@ -303,9 +327,11 @@ static void test_limit__ends_as_deny(void **state)
     (void)state;
     struct rune_answer answer;
     rune_decider_set_max_steps(fixture.decider, 1);
-    rune_decider_authorize(fixture.decider, fixture.image, 1, rune_str_from(bodies[3]), RUNE_ANSWER_PLAIN, &answer);
+    rune_decider_authorize(fixture.decider, fixture.image, 1, rune_str_from(bodies[3]),
+                           RUNE_ANSWER_PLAIN, &answer);
     rune_decider_set_max_steps(fixture.decider, 0);
-    static const char want[] = "{\"decision\":\"DENY\",\"reasons\":[],\"errors\":[{\"id\":\"\",\"code\":\"limit\"";
+    static const char want[] =
+        "{\"decision\":\"DENY\",\"reasons\":[],\"errors\":[{\"id\":\"\",\"code\":\"limit\"";
     assert_int_equal(answer.status, 200);
     assert_true(answer.body.length > sizeof(want));
     assert_memory_equal(answer.body.data, want, sizeof(want) - 1);
@@ -326,41 +352,50 @@ static void test_decide__joins_policies_and_rules(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char body[256];
         struct rune_answer answer;
-        snprintf(body, sizeof(body), "{\"principal\":\"%s\",\"action\":\"z\",\"resource\":\"%s\"}", cases[i].principal,
-                 cases[i].resource);
-        rune_decider_authorize(fixture.decider, fixture.image, 1, rune_str_from(body), RUNE_ANSWER_PLAIN, &answer);
-        if (answer.status != 200 || strncmp(answer.body.data, cases[i].want, strlen(cases[i].want)) != 0) {
+        snprintf(body, sizeof(body), "{\"principal\":\"%s\",\"action\":\"z\",\"resource\":\"%s\"}",
+                 cases[i].principal, cases[i].resource);
+        rune_decider_authorize(fixture.decider, fixture.image, 1, rune_str_from(body),
+                               RUNE_ANSWER_PLAIN, &answer);
+        if (answer.status != 200 ||
+            strncmp(answer.body.data, cases[i].want, strlen(cases[i].want)) != 0) {
             fail_msg("%s: wanted %s, got %.*s", body, cases[i].want, RUNE_STR_ARG(answer.body));
         }
     }
 }
 
-/* errors = "strict": a forbid that cannot be evaluated counts as matching; by default it is only listed. */
+/* errors = "strict": a forbid that cannot be evaluated counts as matching; by default it is only
+ * listed. */
 static void test_decide__is_strict_about_errors_where_told(void **state)
 {
     (void)state;
-    static const char body[] = "{\"principal\":\"U::\\\"a\\\"\",\"action\":\"A::\\\"a\\\"\",\"resource\":\"R::\\\"a\\\"\"}";
+    static const char body[] = "{\"principal\":\"U::\\\"a\\\"\",\"action\":\"A::\\\"a\\\"\","
+                               "\"resource\":\"R::\\\"a\\\"\"}";
     static const struct {
         const char *manifest, *want;
     } cases[] = {
-        {"[bundle]\nerrors = \"cedar\"\n", "{\"decision\":\"PERMIT\",\"reasons\":[\"all\"],\"errors\":[{\"id\":\"broken\""},
-        {"[bundle]\nerrors = \"strict\"\n", "{\"decision\":\"FORBID\",\"reasons\":[\"broken\"],\"errors\":[{\"id\":\"broken\""},
+        {"[bundle]\nerrors = \"cedar\"\n",
+         "{\"decision\":\"PERMIT\",\"reasons\":[\"all\"],\"errors\":[{\"id\":\"broken\""},
+        {"[bundle]\nerrors = \"strict\"\n",
+         "{\"decision\":\"FORBID\",\"reasons\":[\"broken\"],\"errors\":[{\"id\":\"broken\""},
     };
     for (size_t i = 0; i < 2; i++) {
         const struct fixture_file files[] = {
-            {"p.cedar", "@id(\"all\") permit(principal, action, resource);\n"
-                        "@id(\"broken\") forbid(principal, action, resource) when { context.missing };\n"
-                        "@id(\"bad-permit\") permit(principal, action, resource) when { context.missing };\n"},
+            {"p.cedar",
+             "@id(\"all\") permit(principal, action, resource);\n"
+             "@id(\"broken\") forbid(principal, action, resource) when { context.missing };\n"
+             "@id(\"bad-permit\") permit(principal, action, resource) when { context.missing };\n"},
             {"rune.toml", cases[i].manifest},
         };
         struct fixture strict;
         struct rune_answer answer;
         fixture_open(&strict, FIXTURE_FILES(files));
-        rune_decider_authorize(strict.decider, strict.image, 1, rune_str_from(body), RUNE_ANSWER_PLAIN, &answer);
+        rune_decider_authorize(strict.decider, strict.image, 1, rune_str_from(body),
+                               RUNE_ANSWER_PLAIN, &answer);
         /* Errors are sorted by id, bad-permit before broken. */
         char *at = memmem(answer.body.data, answer.body.length, "{\"id\":\"bad-permit\"", 18);
         assert_non_null(at);
-        assert_non_null(memmem(at, answer.body.length - (size_t)(at - answer.body.data), "{\"id\":\"broken\"", 14));
+        assert_non_null(memmem(at, answer.body.length - (size_t)(at - answer.body.data),
+                               "{\"id\":\"broken\"", 14));
         size_t head = strcspn(cases[i].want, "!") - strlen(",\"errors\":[{\"id\":\"broken\"");
         assert_memory_equal(answer.body.data, cases[i].want, head);
         fixture_close(&strict);
@@ -371,7 +406,8 @@ static void test_answer__too_large_is_an_error(void **state)
 {
     (void)state;
     struct rune_decider *small;
-    const struct rune_decider_options options = {.version = RUNE_DECIDER_OPTIONS_VERSION, .answer_bytes = 1};
+    const struct rune_decider_options options = {.version = RUNE_DECIDER_OPTIONS_VERSION,
+                                                 .answer_bytes = 1};
     static char body[32768];
     size_t at = (size_t)sprintf(body, "{\"requests\":[");
     for (int i = 0; i < 100; i++) {
@@ -380,7 +416,8 @@ static void test_answer__too_large_is_an_error(void **state)
     at += (size_t)sprintf(body + at, "]}");
     struct rune_answer answer;
     assert_int_equal(rune_decider_create(&options, &small), RUNE_OK);
-    rune_decider_authorize_batch(small, fixture.image, 1, (struct rune_str){body, at}, RUNE_ANSWER_PLAIN, &answer);
+    rune_decider_authorize_batch(small, fixture.image, 1, (struct rune_str){body, at},
+                                 RUNE_ANSWER_PLAIN, &answer);
     assert_int_equal(answer.status, 500);
     assert_string_equal(answer.error_code, "answer_too_large");
     rune_decider_destroy(small);
@@ -393,13 +430,15 @@ static void test_request__lives_on_its_own(void **state)
     struct rune_request_error error;
     static const enum rune_outcome want[4] = {RUNE_PERMIT, RUNE_FORBID, RUNE_PERMIT, RUNE_PERMIT};
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(rune_request_create(fixture.decider, fixture.image, rune_str_from(bodies[i]), &requests[i], &error),
+        assert_int_equal(rune_request_create(fixture.decider, fixture.image,
+                                             rune_str_from(bodies[i]), &requests[i], &error),
                          RUNE_OK);
     }
     for (int round = 0; round < 3; round++) {
         for (int i = 3; i >= 0; i--) {
             struct rune_decision decision;
-            rune_decider_decide(fixture.decider, fixture.image, requests[i], RUNE_ANSWER_DEBUG, &decision);
+            rune_decider_decide(fixture.decider, fixture.image, requests[i], RUNE_ANSWER_DEBUG,
+                                &decision);
             assert_int_equal(decision.outcome, want[i]);
             assert_true(decision.reason_count > 0);
             assert_true(decision.matched_policy_count >= decision.reason_count);
@@ -451,7 +490,8 @@ static void test_create__refuses_options_of_the_future(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decide__allocates_and_locks_nothing), /* first: nothing has been decided yet */
+        /* first: nothing has been decided yet */
+        cmocka_unit_test(test_decide__allocates_and_locks_nothing),
         cmocka_unit_test(test_counters__count_what_is_planted),
         cmocka_unit_test(test_decide__makes_no_system_call),
         cmocka_unit_test(test_batch__checks_its_size_and_names_the_place),

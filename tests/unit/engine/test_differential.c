@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random bundles of policies, rules, facts and entities, and random requests, some with parents of their own, against an
- * evaluator that asks every policy and rule with nothing but loops: outcome and reasons must agree, byte for byte. */
+/* Random bundles of policies, rules, facts and entities, and random requests, some with parents of
+ * their own, against an evaluator that asks every policy and rule with nothing but loops: outcome
+ * and reasons must agree, byte for byte. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -13,8 +14,22 @@
 #include "base/str.h"
 #include "unit/engine/fixture.h"
 
-enum { USERS = 5, GROUPS = 4, DOCS = 5, FOLDERS = 3, ACTIONS = 3, FLAGS = 2, MAX_POLICIES = 14, MAX_RULES = 5 };
-enum { FIRST_GROUP = USERS, FIRST_DOC = FIRST_GROUP + GROUPS, FIRST_FOLDER = FIRST_DOC + DOCS, ENTITIES = FIRST_FOLDER + FOLDERS };
+enum {
+    USERS = 5,
+    GROUPS = 4,
+    DOCS = 5,
+    FOLDERS = 3,
+    ACTIONS = 3,
+    FLAGS = 2,
+    MAX_POLICIES = 14,
+    MAX_RULES = 5
+};
+enum {
+    FIRST_GROUP = USERS,
+    FIRST_DOC = FIRST_GROUP + GROUPS,
+    FIRST_FOLDER = FIRST_DOC + DOCS,
+    ENTITIES = FIRST_FOLDER + FOLDERS
+};
 
 enum scope { ANY, EQ, IN, IS, IS_IN, SCOPE_COUNT };
 
@@ -55,7 +70,10 @@ static unsigned pick(unsigned below)
 
 static const char *type_of(int entity)
 {
-    return entity < FIRST_GROUP ? "User" : entity < FIRST_DOC ? "Group" : entity < FIRST_FOLDER ? "Doc" : "Folder";
+    return entity < FIRST_GROUP    ? "User"
+           : entity < FIRST_DOC    ? "Group"
+           : entity < FIRST_FOLDER ? "Doc"
+                                   : "Folder";
 }
 
 /* ---- worlds ---- */
@@ -69,8 +87,10 @@ static void make_policy(struct policy *policy)
         .actions = pick(3) == 0 ? 0 : 1 + pick((1u << ACTIONS) - 1),
         .flag = (int)pick(FLAGS + 2) - 2,
     };
-    policy->principal_entity = policy->principal == EQ ? (int)pick(USERS) : FIRST_GROUP + (int)pick(GROUPS);
-    policy->resource_entity = policy->resource == EQ ? FIRST_DOC + (int)pick(DOCS) : FIRST_FOLDER + (int)pick(FOLDERS);
+    policy->principal_entity =
+        policy->principal == EQ ? (int)pick(USERS) : FIRST_GROUP + (int)pick(GROUPS);
+    policy->resource_entity =
+        policy->resource == EQ ? FIRST_DOC + (int)pick(DOCS) : FIRST_FOLDER + (int)pick(FOLDERS);
     if (policy->flag < 0) {
         policy->flag = -1;
     }
@@ -128,7 +148,8 @@ static size_t put_scope(char *out, const char *name, enum scope scope, int entit
 
 static size_t put_policy(char *out, const struct policy *policy, int number)
 {
-    size_t at = (size_t)sprintf(out, "@id(\"p%02d\") %s(", number, policy->is_forbid ? "forbid" : "permit");
+    size_t at =
+        (size_t)sprintf(out, "@id(\"p%02d\") %s(", number, policy->is_forbid ? "forbid" : "permit");
     at += put_scope(out + at, "principal", policy->principal, policy->principal_entity, "User");
     at += (size_t)sprintf(out + at, ", action");
     const char *between = " in [";
@@ -149,8 +170,9 @@ static size_t put_policy(char *out, const struct policy *policy, int number)
 
 static size_t put_rule(char *out, const struct rule *rule, int number)
 {
-    size_t at = (size_t)sprintf(out, "@id(\"r%02d\") %s(P, A, R) :- principal(P), action(A), resource(R), rel%d(P, R)", number,
-                                rule->is_forbid ? "forbid" : "permit", number);
+    size_t at = (size_t)sprintf(
+        out, "@id(\"r%02d\") %s(P, A, R) :- principal(P), action(A), resource(R), rel%d(P, R)",
+        number, rule->is_forbid ? "forbid" : "permit", number);
     if (rule->spares_banned) {
         at += (size_t)sprintf(out + at, ", not ban(P)");
     }
@@ -160,8 +182,8 @@ static size_t put_rule(char *out, const struct rule *rule, int number)
     at += (size_t)sprintf(out + at, ".\nrel%d(User::\"none\", Doc::\"none\").\n", number);
     for (int pair = 0; pair < USERS * DOCS; pair++) {
         if (rule->pairs[pair / DOCS][pair % DOCS]) {
-            at += (size_t)sprintf(out + at, "rel%d(User::\"%d\", Doc::\"%d\").\n", number, pair / DOCS,
-                                  FIRST_DOC + pair % DOCS);
+            at += (size_t)sprintf(out + at, "rel%d(User::\"%d\", Doc::\"%d\").\n", number,
+                                  pair / DOCS, FIRST_DOC + pair % DOCS);
         }
     }
     return at;
@@ -184,19 +206,22 @@ static void open_world(const struct world *world, struct fixture *fixture)
     }
     at = (size_t)sprintf(entities, "[");
     for (int child = 0; child < ENTITIES; child++) {
-        at += (size_t)sprintf(entities + at, "%s{\"uid\":{\"type\":\"%s\",\"id\":\"%d\"},\"attrs\":{},\"parents\":[",
-                              child > 0 ? "," : "", type_of(child), child);
+        at += (size_t)sprintf(
+            entities + at, "%s{\"uid\":{\"type\":\"%s\",\"id\":\"%d\"},\"attrs\":{},\"parents\":[",
+            child > 0 ? "," : "", type_of(child), child);
         const char *between = "";
         for (int parent = 0; parent < ENTITIES; parent++) {
             if (world->parent[child][parent]) {
-                at += (size_t)sprintf(entities + at, "%s{\"type\":\"%s\",\"id\":\"%d\"}", between, type_of(parent), parent);
+                at += (size_t)sprintf(entities + at, "%s{\"type\":\"%s\",\"id\":\"%d\"}", between,
+                                      type_of(parent), parent);
                 between = ",";
             }
         }
         at += (size_t)sprintf(entities + at, "]}");
     }
     sprintf(entities + at, "]");
-    const struct fixture_file files[] = {{"p.cedar", policies}, {"r.dl", rules}, {"e.entities.json", entities}};
+    const struct fixture_file files[] = {
+        {"p.cedar", policies}, {"r.dl", rules}, {"e.entities.json", entities}};
     fixture_open(fixture, FIXTURE_FILES(files));
 }
 
@@ -208,7 +233,8 @@ static bool is_in(const struct world *world, const struct query *query, int enti
         return true;
     }
     for (int parent = 0; parent < ENTITIES; parent++) {
-        bool direct = world->parent[entity][parent] || (query->child == entity && query->extra_parent == parent);
+        bool direct = world->parent[entity][parent] ||
+                      (query->child == entity && query->extra_parent == parent);
         if (direct && is_in(world, query, parent, ancestor)) {
             return true;
         }
@@ -216,8 +242,8 @@ static bool is_in(const struct world *world, const struct query *query, int enti
     return false;
 }
 
-static bool scope_holds(const struct world *world, const struct query *query, enum scope scope, int entity, int wanted,
-                        bool is_type)
+static bool scope_holds(const struct world *world, const struct query *query, enum scope scope,
+                        int entity, int wanted, bool is_type)
 {
     switch (scope) {
     case ANY:
@@ -233,7 +259,8 @@ static bool scope_holds(const struct world *world, const struct query *query, en
     }
 }
 
-static bool policy_holds(const struct world *world, const struct query *query, const struct policy *policy)
+static bool policy_holds(const struct world *world, const struct query *query,
+                         const struct policy *policy)
 {
     return scope_holds(world, query, policy->principal, query->principal, policy->principal_entity,
                        query->principal < USERS) &&
@@ -243,9 +270,11 @@ static bool policy_holds(const struct world *world, const struct query *query, c
            (policy->flag < 0 || query->flags[policy->flag]);
 }
 
-static bool rule_holds(const struct world *world, const struct query *query, const struct rule *rule)
+static bool rule_holds(const struct world *world, const struct query *query,
+                       const struct rule *rule)
 {
-    return query->principal < USERS && query->resource >= FIRST_DOC && query->resource < FIRST_FOLDER &&
+    return query->principal < USERS && query->resource >= FIRST_DOC &&
+           query->resource < FIRST_FOLDER &&
            rule->pairs[query->principal][query->resource - FIRST_DOC] &&
            !(rule->spares_banned && world->banned[query->principal]) &&
            (rule->action < 0 || rule->action == query->action);
@@ -260,19 +289,23 @@ static void naive(const struct world *world, const struct query *query, char *ou
         size_t at = 0;
         if (pass == 1) {
             at = (size_t)sprintf(out, "{\"decision\":\"%s\",\"reasons\":[",
-                                 forbidden ? "FORBID" : permitted ? "PERMIT" : "DENY");
+                                 forbidden   ? "FORBID"
+                                 : permitted ? "PERMIT"
+                                             : "DENY");
         }
         for (int i = 0; i < world->policy_count + world->rule_count; i++) {
             bool is_policy = i < world->policy_count;
             int number = is_policy ? i : i - world->policy_count;
-            bool is_forbid = is_policy ? world->policies[number].is_forbid : world->rules[number].is_forbid;
+            bool is_forbid =
+                is_policy ? world->policies[number].is_forbid : world->rules[number].is_forbid;
             bool holds = is_policy ? policy_holds(world, query, &world->policies[number])
                                    : rule_holds(world, query, &world->rules[number]);
             if (pass == 0) {
                 forbidden = forbidden || (holds && is_forbid);
                 permitted = permitted || (holds && !is_forbid);
             } else if (holds && is_forbid == forbidden) {
-                at += (size_t)sprintf(out + at, "%s\"%c%02d\"", between, is_policy ? 'p' : 'r', number);
+                at += (size_t)sprintf(out + at, "%s\"%c%02d\"", between, is_policy ? 'p' : 'r',
+                                      number);
                 between = ",";
             }
         }
@@ -304,16 +337,18 @@ static struct query make_query(void)
 
 static void put_query(const struct query *query, char *out)
 {
-    size_t at = (size_t)sprintf(out,
-                                "{\"principal\":{\"type\":\"%s\",\"id\":\"%d\"},\"action\":\"Action::\\\"a%d\\\"\","
-                                "\"resource\":\"%s:%d\",\"context\":{\"b0\":%s,\"b1\":%s}",
-                                type_of(query->principal), query->principal, query->action, type_of(query->resource),
-                                query->resource, query->flags[0] ? "true" : "false", query->flags[1] ? "true" : "false");
+    size_t at = (size_t)sprintf(
+        out,
+        "{\"principal\":{\"type\":\"%s\",\"id\":\"%d\"},\"action\":\"Action::\\\"a%d\\\"\","
+        "\"resource\":\"%s:%d\",\"context\":{\"b0\":%s,\"b1\":%s}",
+        type_of(query->principal), query->principal, query->action, type_of(query->resource),
+        query->resource, query->flags[0] ? "true" : "false", query->flags[1] ? "true" : "false");
     if (query->child >= 0) {
-        at += (size_t)sprintf(out + at,
-                              ",\"entities\":[{\"uid\":{\"type\":\"%s\",\"id\":\"%d\"},\"attrs\":{},"
-                              "\"parents\":[{\"type\":\"%s\",\"id\":\"%d\"}]}]",
-                              type_of(query->child), query->child, type_of(query->extra_parent), query->extra_parent);
+        at += (size_t)sprintf(
+            out + at,
+            ",\"entities\":[{\"uid\":{\"type\":\"%s\",\"id\":\"%d\"},\"attrs\":{},"
+            "\"parents\":[{\"type\":\"%s\",\"id\":\"%d\"}]}]",
+            type_of(query->child), query->child, type_of(query->extra_parent), query->extra_parent);
     }
     sprintf(out + at, "}");
 }
@@ -334,9 +369,11 @@ static void test_decide__agrees_with_the_obvious_evaluator(void **state)
             struct query query = make_query();
             put_query(&query, body);
             naive(&world, &query, want);
-            rune_decider_authorize(fixture.decider, fixture.image, 1, rune_str_from(body), RUNE_ANSWER_PLAIN, &answer);
+            rune_decider_authorize(fixture.decider, fixture.image, 1, rune_str_from(body),
+                                   RUNE_ANSWER_PLAIN, &answer);
             if (!rune_str_equal(answer.body, rune_str_from(want))) {
-                fail_msg("seed %u: %s\nwanted %s\ngot    %.*s", seed, body, want, RUNE_STR_ARG(answer.body));
+                fail_msg("seed %u: %s\nwanted %s\ngot    %.*s", seed, body, want,
+                         RUNE_STR_ARG(answer.body));
             }
             permits += answer.stats.outcomes[RUNE_PERMIT];
             forbids += answer.stats.outcomes[RUNE_FORBID];

@@ -19,17 +19,21 @@ static void print_term(const struct rune_terms *terms, rune_term term, struct ru
     switch (rune_term_kind(term)) {
     case RUNE_KIND_LONG:
         rune_buf_printf(out, "%lld",
-                        (long long)(rune_term_is_inline(term) ? rune_term_inline_value(term) : terms->longs[index]));
+                        (long long)(rune_term_is_inline(term) ? rune_term_inline_value(term)
+                                                              : terms->longs[index]));
         break;
     case RUNE_KIND_STRING:
         rune_buf_append_json(out, rune_terms_string(terms, term));
         break;
     case RUNE_KIND_ENTITY:
-        rune_buf_printf(out, "%.*s::", RUNE_STR_ARG(rune_terms_string(terms, terms->entity_type[index])));
+        rune_buf_printf(
+            out, "%.*s::", RUNE_STR_ARG(rune_terms_string(terms, terms->entity_type[index])));
         rune_buf_append_json(out, rune_terms_string(terms, terms->entity_id[index]));
         break;
     default:
-        rune_buf_append_cstr(out, term == RUNE_TERM_TRUE ? "true" : term == RUNE_TERM_FALSE ? "false" : "?");
+        rune_buf_append_cstr(out, term == RUNE_TERM_TRUE    ? "true"
+                                  : term == RUNE_TERM_FALSE ? "false"
+                                                            : "?");
         break;
     }
 }
@@ -39,7 +43,8 @@ static void print_codes(const struct rune_diag *diag, struct rune_buf *out)
     for (size_t i = 0; i < rune_diag_kept(diag); i++) {
         struct rune_diag_message message;
         rune_diag_get(diag, i, &message);
-        rune_buf_printf(out, "%s%s %u:%u", out->length > 0 ? ", " : "", message.code, message.line, message.column);
+        rune_buf_printf(out, "%s%s %u:%u", out->length > 0 ? ", " : "", message.code, message.line,
+                        message.column);
     }
 }
 
@@ -55,7 +60,8 @@ static char *parse(const char *text, size_t length, enum rune_facts_format forma
         assert_int_equal(rune_tuples_init(&relation.tuples, declared->column_count), RUNE_OK);
         relation.has_arity = true;
     }
-    enum rune_err err = rune_facts_parse((struct rune_str){text, length}, "facts/r", format, dict, &relation, diag);
+    enum rune_err err =
+        rune_facts_parse((struct rune_str){text, length}, "facts/r", format, dict, &relation, diag);
     assert_int_equal(err != RUNE_OK, rune_diag_count(diag, RUNE_ERROR) > 0);
     print_codes(diag, &out);
     const struct rune_terms *terms = rune_dict_terms(dict);
@@ -91,7 +97,8 @@ static void expect(const struct example *cases, size_t count, enum rune_facts_fo
     }
 }
 
-#define EXPECT(cases, format, declared) expect(cases, sizeof(cases) / sizeof((cases)[0]), format, declared)
+#define EXPECT(cases, format, declared) \
+    expect(cases, sizeof(cases) / sizeof((cases)[0]), format, declared)
 
 static void test_tsv__takes_fields_for_what_they_are(void **state)
 {
@@ -141,10 +148,12 @@ static void test_columns__mean_what_they_declare(void **state)
                                     {RUNE_COLUMN_INT, {0}},
                                     {RUNE_COLUMN_STRING, {0}},
                                     {RUNE_COLUMN_BOOL, {0}}};
-    const struct rune_manifest_relation declared = {.name = RUNE_STR("r"), .columns = columns, .column_count = 4};
+    const struct rune_manifest_relation declared = {
+        .name = RUNE_STR("r"), .columns = columns, .column_count = 4};
     static const struct example tsv[] = {
         {"alice\t1\t2\ttrue\n", "User::\"alice\" 1 \"2\" true"},
-        {"User::\"alice\"\t-5\tUser::\"b\"\tfalse\n", "User::\"alice\" -5 \"User::\\\"b\\\"\" false"},
+        {"User::\"alice\"\t-5\tUser::\"b\"\tfalse\n",
+         "User::\"alice\" -5 \"User::\\\"b\\\"\" false"},
         {"7\t1\ttrue\ttrue\n", "User::\"7\" 1 \"true\" true"},
         {"Group::\"g\"\t1\ta\ttrue\n", "RUNE-T0104 1:1"},
         {"a\tx\ta\ttrue\n", "RUNE-T0104 1:3"},
@@ -154,7 +163,8 @@ static void test_columns__mean_what_they_declare(void **state)
     };
     static const struct example jsonl[] = {
         {"[\"alice\", 1, \"2\", true]", "User::\"alice\" 1 \"2\" true"},
-        {"[{\"__entity\":{\"type\":\"User\",\"id\":\"al\"}}, 1, \"2\", true]", "User::\"al\" 1 \"2\" true"},
+        {"[{\"__entity\":{\"type\":\"User\",\"id\":\"al\"}}, 1, \"2\", true]",
+         "User::\"al\" 1 \"2\" true"},
         {"[\"a\", \"1\", \"2\", true]", "RUNE-T0104 1:7"},
         {"[\"a\", 1, 2, true]", "RUNE-T0104 1:10"},
         {"[{\"__entity\":{\"type\":\"Group\",\"id\":\"a\"}}, 1, \"2\", true]", "RUNE-T0104 1:2"},
@@ -244,7 +254,9 @@ static void test_blocks__do_not_show(void **state)
         }
         assert_true(text.length > 2500000);
         struct rune_str all = {text.data, text.length};
-        assert_int_equal(rune_facts_parse(all, "r", (enum rune_facts_format)format, dict, &relation, NULL), RUNE_OK);
+        assert_int_equal(
+            rune_facts_parse(all, "r", (enum rune_facts_format)format, dict, &relation, NULL),
+            RUNE_OK);
         assert_int_equal(relation.tuples.count, 150000);
         for (int i = 0; i < 150000; i++) {
             assert_int_equal(relation.tuples.columns[0][i], rune_term_from_inline(i));
@@ -297,17 +309,23 @@ static void test_scan_int__is_strtoll_where_it_fits(void **state)
 
 static void test_entities__of_a_column_are_neighbours(void **state)
 {
-    struct rune_column columns[] = {{RUNE_COLUMN_ENTITY, RUNE_STR("User")}, {RUNE_COLUMN_ENTITY, RUNE_STR("Doc")}};
-    const struct rune_manifest_relation declared = {.name = RUNE_STR("r"), .columns = columns, .column_count = 2};
+    struct rune_column columns[] = {{RUNE_COLUMN_ENTITY, RUNE_STR("User")},
+                                    {RUNE_COLUMN_ENTITY, RUNE_STR("Doc")}};
+    const struct rune_manifest_relation declared = {
+        .name = RUNE_STR("r"), .columns = columns, .column_count = 2};
     struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
-    struct rune_fact_relation relation = {.name = RUNE_STR("r"), .declared = &declared, .has_arity = true};
+    struct rune_fact_relation relation = {
+        .name = RUNE_STR("r"), .declared = &declared, .has_arity = true};
     (void)state;
     assert_int_equal(rune_tuples_init(&relation.tuples, 2), RUNE_OK);
-    assert_int_equal(rune_facts_parse(RUNE_STR("a\tx\nb\ty\nc\tz\n"), "r", RUNE_FACTS_TSV, dict, &relation, NULL),
+    assert_int_equal(rune_facts_parse(RUNE_STR("a\tx\nb\ty\nc\tz\n"), "r", RUNE_FACTS_TSV, dict,
+                                      &relation, NULL),
                      RUNE_OK);
     for (int i = 1; i < 3; i++) {
-        assert_int_equal(relation.tuples.columns[0][i], relation.tuples.columns[0][0] + (uint32_t)i);
-        assert_int_equal(relation.tuples.columns[1][i], relation.tuples.columns[1][0] + (uint32_t)i);
+        assert_int_equal(relation.tuples.columns[0][i],
+                         relation.tuples.columns[0][0] + (uint32_t)i);
+        assert_int_equal(relation.tuples.columns[1][i],
+                         relation.tuples.columns[1][0] + (uint32_t)i);
     }
     rune_tuples_fini(&relation.tuples);
     rune_dict_destroy(dict);
@@ -338,8 +356,8 @@ static void test_memory__may_run_out_anywhere(void **state)
             struct rune_fact_relation relation = {.name = RUNE_STR("r")};
             uint64_t left = n;
             rune_alloc_set_hook(count_down, &left);
-            err = rune_facts_parse(rune_str_from(texts[format]), "r", (enum rune_facts_format)format, dict, &relation,
-                                   NULL);
+            err = rune_facts_parse(rune_str_from(texts[format]), "r",
+                                   (enum rune_facts_format)format, dict, &relation, NULL);
             rune_alloc_set_hook(NULL, NULL);
             assert_true(err == RUNE_E_NOMEM || (err == RUNE_OK && relation.tuples.count == 2));
             rune_tuples_fini(&relation.tuples);

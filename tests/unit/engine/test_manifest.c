@@ -11,8 +11,8 @@
 #include "engine/manifest.h"
 #include "engine/rune_file.h"
 
-static enum rune_err read_manifest(const char *text, struct rune_arena *arena, struct rune_manifest *manifest,
-                                   struct rune_diag *diag)
+static enum rune_err read_manifest(const char *text, struct rune_arena *arena,
+                                   struct rune_manifest *manifest, struct rune_diag *diag)
 {
     struct rune_bundle_file *file = RUNE_ARENA_NEW(arena, struct rune_bundle_file);
     file->kind = RUNE_BUNDLE_MANIFEST;
@@ -26,7 +26,8 @@ static void print_codes(const struct rune_diag *diag, struct rune_buf *out)
     for (size_t i = 0; i < rune_diag_kept(diag); i++) {
         struct rune_diag_message message;
         rune_diag_get(diag, i, &message);
-        rune_buf_printf(out, "%s%s %u:%u", out->length > 0 ? ", " : "", message.code, message.line, message.column);
+        rune_buf_printf(out, "%s%s %u:%u", out->length > 0 ? ", " : "", message.code, message.line,
+                        message.column);
     }
 }
 
@@ -36,14 +37,16 @@ static void test_manifest__reads_every_key(void **state)
     struct rune_manifest manifest;
     (void)state;
     rune_arena_init(&arena, 0);
-    assert_int_equal(read_manifest("[bundle]\nname = \"docs\"\nversion = \"2\"\nvalidation = \"permissive\"\n"
-                                   "validate_requests = false\nrequest_entities = \"off\"\nerrors = \"strict\"\n"
-                                   "[defaults]\nprincipal_type = \"Acme::User\"\n"
-                                   "[relations.member]\ncolumns = [\"User\", \"int\", \"string\", \"bool\", \"any\"]\n"
-                                   "[relations.team.member]\ncolumns = []\n"
-                                   "[relations.\"a.b\"]\ncolumns = [\"int\"]\n",
-                                   &arena, &manifest, NULL),
-                     RUNE_OK);
+    assert_int_equal(
+        read_manifest(
+            "[bundle]\nname = \"docs\"\nversion = \"2\"\nvalidation = \"permissive\"\n"
+            "validate_requests = false\nrequest_entities = \"off\"\nerrors = \"strict\"\n"
+            "[defaults]\nprincipal_type = \"Acme::User\"\n"
+            "[relations.member]\ncolumns = [\"User\", \"int\", \"string\", \"bool\", \"any\"]\n"
+            "[relations.team.member]\ncolumns = []\n"
+            "[relations.\"a.b\"]\ncolumns = [\"int\"]\n",
+            &arena, &manifest, NULL),
+        RUNE_OK);
     assert_true(rune_str_equal(manifest.name, RUNE_STR("docs")));
     assert_int_equal(manifest.validation, RUNE_VALIDATION_PERMISSIVE);
     assert_false(manifest.validate_requests);
@@ -52,11 +55,13 @@ static void test_manifest__reads_every_key(void **state)
     assert_true(rune_str_equal(manifest.principal_type, RUNE_STR("Acme::User")));
     assert_int_equal(manifest.action_type.length, 0);
     assert_int_equal(manifest.relation_count, 3);
-    const struct rune_manifest_relation *member = rune_manifest_find_relation(&manifest, RUNE_STR("member"));
+    const struct rune_manifest_relation *member =
+        rune_manifest_find_relation(&manifest, RUNE_STR("member"));
     assert_int_equal(member->column_count, 5);
     assert_int_equal(member->columns[0].kind, RUNE_COLUMN_ENTITY);
     assert_int_equal(member->columns[4].kind, RUNE_COLUMN_ANY);
-    assert_int_equal(rune_manifest_find_relation(&manifest, RUNE_STR("team.member"))->column_count, 0);
+    assert_int_equal(rune_manifest_find_relation(&manifest, RUNE_STR("team.member"))->column_count,
+                     0);
     assert_int_equal(rune_manifest_find_relation(&manifest, RUNE_STR("a.b"))->column_count, 1);
     assert_null(rune_manifest_find_relation(&manifest, RUNE_STR("team")));
     rune_arena_fini(&arena);
@@ -71,7 +76,8 @@ static void test_manifest__has_defaults(void **state)
     rune_arena_init(&arena, 0);
     assert_int_equal(rune_manifest_read(&bundle, &arena, &manifest, NULL), RUNE_OK);
     assert_int_equal(manifest.validation, RUNE_VALIDATION_STRICT);
-    assert_true(manifest.validate_requests && manifest.allow_request_entities && !manifest.strict_errors);
+    assert_true(manifest.validate_requests && manifest.allow_request_entities &&
+                !manifest.strict_errors);
     rune_arena_fini(&arena);
 }
 
@@ -110,7 +116,8 @@ static void test_manifest__refuses_what_it_does_not_know(void **state)
 static void test_rune_file__gives_a_source_a_kind_with_its_lines(void **state)
 {
     static const char text[] =
-        "version = \"rune/1.0\"  # what this is\n\n[metadata]\nname = \"x\"\n[rules] # here\np(X) :- q(X).\n"
+        "version = \"rune/1.0\"  # what this is\n\n[metadata]\nname = \"x\"\n[rules] # here\np(X) "
+        ":- q(X).\n"
         "[data]\nq = [1, 2]\n[data.team]\nm = 1\n[rules]\nr(X) :- p(X).\n[entities]\n[\n]\n"
         "[tests.one]\nprincipal = \"a\"\n[policies]\npermit (principal, action, resource);";
     struct rune_source source = {"x.rune", text, sizeof(text) - 1};
@@ -124,12 +131,15 @@ static void test_rune_file__gives_a_source_a_kind_with_its_lines(void **state)
     static const struct {
         enum rune_bundle_kind kind;
         const char *text;
-    } want[] = {{RUNE_BUNDLE_POLICIES, "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\npermit (principal, action, resource);"},
-                {RUNE_BUNDLE_ENTITIES, "\n\n\n\n\n\n\n\n\n\n\n\n\n[\n]\n\n\n\n"},
-                {RUNE_BUNDLE_RULES, "\n\n\n\n\np(X) :- q(X).\n\n\n\n\n\nr(X) :- p(X).\n\n\n\n\n\n\n"},
-                {RUNE_BUNDLE_DATA, "\n\n\n\n\n\n[data]\nq = [1, 2]\n[data.team]\nm = 1\n\n\n\n\n\n\n\n\n"},
-                {RUNE_BUNDLE_MANIFEST, "\n\n[metadata]\nname = \"x\"\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"},
-                {RUNE_BUNDLE_TESTS_TOML, "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n[tests.one]\nprincipal = \"a\"\n\n"}};
+    } want[] = {
+        {RUNE_BUNDLE_POLICIES,
+         "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\npermit (principal, action, resource);"},
+        {RUNE_BUNDLE_ENTITIES, "\n\n\n\n\n\n\n\n\n\n\n\n\n[\n]\n\n\n\n"},
+        {RUNE_BUNDLE_RULES, "\n\n\n\n\np(X) :- q(X).\n\n\n\n\n\nr(X) :- p(X).\n\n\n\n\n\n\n"},
+        {RUNE_BUNDLE_DATA, "\n\n\n\n\n\n[data]\nq = [1, 2]\n[data.team]\nm = 1\n\n\n\n\n\n\n\n\n"},
+        {RUNE_BUNDLE_MANIFEST, "\n\n[metadata]\nname = \"x\"\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"},
+        {RUNE_BUNDLE_TESTS_TOML,
+         "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n[tests.one]\nprincipal = \"a\"\n\n"}};
     for (uint32_t i = 0; i < count; i++) {
         assert_int_equal(files[i].kind, want[i].kind);
         assert_int_equal(files[i].source.length, strlen(want[i].text));
@@ -173,10 +183,13 @@ static void test_ids__show_both_places_of_a_duplicate(void **state)
     struct rune_source source = {"x", "a\nb\nc\n", 6};
     struct rune_buf codes = RUNE_BUF_INIT;
     (void)state;
-    assert_int_equal(rune_ids_add(&ids, RUNE_STR("one"), (struct rune_span){&source, 0, 1}, diag), RUNE_OK);
-    assert_int_equal(rune_ids_add(&ids, RUNE_STR("two"), (struct rune_span){&source, 2, 1}, diag), RUNE_OK);
+    assert_int_equal(rune_ids_add(&ids, RUNE_STR("one"), (struct rune_span){&source, 0, 1}, diag),
+                     RUNE_OK);
+    assert_int_equal(rune_ids_add(&ids, RUNE_STR("two"), (struct rune_span){&source, 2, 1}, diag),
+                     RUNE_OK);
     assert_int_equal(ids.duplicates, 0);
-    assert_int_equal(rune_ids_add(&ids, RUNE_STR("one"), (struct rune_span){&source, 4, 1}, diag), RUNE_OK);
+    assert_int_equal(rune_ids_add(&ids, RUNE_STR("one"), (struct rune_span){&source, 4, 1}, diag),
+                     RUNE_OK);
     assert_int_equal(ids.duplicates, 1);
     print_codes(diag, &codes);
     assert_true(memcmp(rune_buf_cstr(&codes), "RUNE-B0301 3:1", 14) == 0);

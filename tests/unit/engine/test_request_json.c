@@ -17,11 +17,14 @@ static const struct fixture_file open_bundle[] = {
                        "  when { context has age && context.age < 30 };\n"
                        "@id(\"level\") permit(principal, action == Action::\"lift\", resource)\n"
                        "  when { principal.level > 3 };\n"
-                       "@id(\"group\") permit(principal in Group::\"staff\", action == Action::\"enter\", resource);\n"},
-    {"rune.toml", "[defaults]\nprincipal_type = \"User\"\naction_type = \"Action\"\nresource_type = \"Doc\"\n"},
-    {"a.entities.json", "[{\"uid\":{\"type\":\"User\",\"id\":\"bob\"},\"attrs\":{\"level\":1,\"name\":\"Bob\"},"
-                        "\"parents\":[{\"type\":\"Group\",\"id\":\"night\"}]},"
-                        "{\"uid\":{\"type\":\"Group\",\"id\":\"night\"},\"attrs\":{},\"parents\":[]}]"},
+                       "@id(\"group\") permit(principal in Group::\"staff\", action == "
+                       "Action::\"enter\", resource);\n"},
+    {"rune.toml",
+     "[defaults]\nprincipal_type = \"User\"\naction_type = \"Action\"\nresource_type = \"Doc\"\n"},
+    {"a.entities.json",
+     "[{\"uid\":{\"type\":\"User\",\"id\":\"bob\"},\"attrs\":{\"level\":1,\"name\":\"Bob\"},"
+     "\"parents\":[{\"type\":\"Group\",\"id\":\"night\"}]},"
+     "{\"uid\":{\"type\":\"Group\",\"id\":\"night\"},\"attrs\":{},\"parents\":[]}]"},
 };
 
 static const struct fixture_file closed_bundle[] = {
@@ -47,14 +50,15 @@ static int teardown(void **state)
     return 0;
 }
 
-static void answer(struct fixture *fixture, const char *body, size_t length, struct rune_answer *ret_answer)
+static void answer(struct fixture *fixture, const char *body, size_t length,
+                   struct rune_answer *ret_answer)
 {
     /* Exactly as large as the text, so that a sanitizer sees the first byte read past it. */
     char *copy = malloc(length > 0 ? length : 1);
     assert_non_null(copy);
     memcpy(copy, body, length);
-    rune_decider_authorize(fixture->decider, fixture->image, 7, (struct rune_str){copy, length}, RUNE_ANSWER_PLAIN,
-                           ret_answer);
+    rune_decider_authorize(fixture->decider, fixture->image, 7, (struct rune_str){copy, length},
+                           RUNE_ANSWER_PLAIN, ret_answer);
     free(copy);
 }
 
@@ -92,33 +96,50 @@ static const struct refusal {
     {"{" PAR ",\"contex\":{}}", 400, "unknown_field", "did you mean \\\"context\\\""},
     {"{" PAR ",\"zebra\":{}}", 400, "unknown_field", "zebra"},
     {"{" PAR ",\"decision\":\"PERMIT\"}", 400, "unknown_field", "decision"},
-    {"{\"principal\":1,\"action\":\"read\",\"resource\":\"d\"}", 400, "wrong_type", "\"at\":\"principal\""},
-    {"{\"principal\":null,\"action\":\"read\",\"resource\":\"d\"}", 400, "wrong_type", "\"at\":\"principal\""},
-    {"{\"principal\":[],\"action\":\"read\",\"resource\":\"d\"}", 400, "wrong_type", "\"at\":\"principal\""},
-    {"{\"principal\":\"\",\"action\":\"read\",\"resource\":\"d\"}", 400, "invalid_entity", "\"at\":\"principal\""},
-    {"{\"principal\":\"User::alice\",\"action\":\"read\",\"resource\":\"d\"}", 400, "invalid_entity", ""},
-    {"{\"principal\":\"User::\\\"alice\",\"action\":\"read\",\"resource\":\"d\"}", 400, "invalid_entity", ""},
-    {"{\"principal\":\"if::\\\"alice\\\"\",\"action\":\"read\",\"resource\":\"d\"}", 400, "invalid_entity", ""},
-    {"{\"principal\":{\"type\":\"User\"},\"action\":\"read\",\"resource\":\"d\"}", 400, "missing_field", "\\\"id\\\""},
-    {"{\"principal\":{\"id\":\"a\"},\"action\":\"read\",\"resource\":\"d\"}", 400, "missing_field", "\\\"type\\\""},
-    {"{\"principal\":{\"type\":\"User\",\"id\":1},\"action\":\"read\",\"resource\":\"d\"}", 400, "wrong_type", "principal"},
-    {"{\"principal\":{\"type\":\"User\",\"id\":\"a\",\"id\":\"b\"},\"action\":\"r\",\"resource\":\"d\"}", 400,
-     "duplicate_key", "principal"},
-    {"{\"principal\":{\"type\":\"9\",\"id\":\"a\"},\"action\":\"r\",\"resource\":\"d\"}", 400, "invalid_entity", ""},
-    {"{\"principal\":{\"typ\":\"User\",\"id\":\"a\"},\"action\":\"r\",\"resource\":\"d\"}", 400, "unknown_field",
-     "did you mean \\\"type\\\""},
-    {"{\"principal\":\"a\",\"action\":{\"type\":\"Action\",\"id\":\"x\",\"properties\":{}},\"resource\":\"d\"}", 400,
-     "entities_refused", "action.properties"},
+    {"{\"principal\":1,\"action\":\"read\",\"resource\":\"d\"}", 400, "wrong_type",
+     "\"at\":\"principal\""},
+    {"{\"principal\":null,\"action\":\"read\",\"resource\":\"d\"}", 400, "wrong_type",
+     "\"at\":\"principal\""},
+    {"{\"principal\":[],\"action\":\"read\",\"resource\":\"d\"}", 400, "wrong_type",
+     "\"at\":\"principal\""},
+    {"{\"principal\":\"\",\"action\":\"read\",\"resource\":\"d\"}", 400, "invalid_entity",
+     "\"at\":\"principal\""},
+    {"{\"principal\":\"User::alice\",\"action\":\"read\",\"resource\":\"d\"}", 400,
+     "invalid_entity", ""},
+    {"{\"principal\":\"User::\\\"alice\",\"action\":\"read\",\"resource\":\"d\"}", 400,
+     "invalid_entity", ""},
+    {"{\"principal\":\"if::\\\"alice\\\"\",\"action\":\"read\",\"resource\":\"d\"}", 400,
+     "invalid_entity", ""},
+    {"{\"principal\":{\"type\":\"User\"},\"action\":\"read\",\"resource\":\"d\"}", 400,
+     "missing_field", "\\\"id\\\""},
+    {"{\"principal\":{\"id\":\"a\"},\"action\":\"read\",\"resource\":\"d\"}", 400, "missing_field",
+     "\\\"type\\\""},
+    {"{\"principal\":{\"type\":\"User\",\"id\":1},\"action\":\"read\",\"resource\":\"d\"}", 400,
+     "wrong_type", "principal"},
+    {"{\"principal\":{\"type\":\"User\",\"id\":\"a\",\"id\":\"b\"},\"action\":\"r\",\"resource\":"
+     "\"d\"}",
+     400, "duplicate_key", "principal"},
+    {"{\"principal\":{\"type\":\"9\",\"id\":\"a\"},\"action\":\"r\",\"resource\":\"d\"}", 400,
+     "invalid_entity", ""},
+    {"{\"principal\":{\"typ\":\"User\",\"id\":\"a\"},\"action\":\"r\",\"resource\":\"d\"}", 400,
+     "unknown_field", "did you mean \\\"type\\\""},
+    {"{\"principal\":\"a\",\"action\":{\"type\":\"Action\",\"id\":\"x\",\"properties\":{}},"
+     "\"resource\":\"d\"}",
+     400, "entities_refused", "action.properties"},
     {"{" PAR ",\"context\":[]}", 400, "invalid_value", "\"at\":\"context\""},
     {"{" PAR ",\"context\":null}", 400, "invalid_value", "\"at\":\"context\""},
     {"{" PAR ",\"context\":{\"ip\":null}}", 400, "invalid_value", "\"at\":\"context.ip\""},
     {"{" PAR ",\"context\":{\"a\":1.5}}", 400, "invalid_value", "\"at\":\"context.a\""},
     {"{" PAR ",\"context\":{\"a\":1.0}}", 400, "invalid_value", "\"at\":\"context.a\""},
-    {"{" PAR ",\"context\":{\"a\":9223372036854775808}}", 400, "invalid_value", "\"at\":\"context.a\""},
+    {"{" PAR ",\"context\":{\"a\":9223372036854775808}}", 400, "invalid_value",
+     "\"at\":\"context.a\""},
     {"{" PAR ",\"context\":{\"a\":1,\"a\":2}}", 400, "duplicate_key", "\"at\":\"context\""},
-    {"{" PAR ",\"context\":{\"a\":{\"b\":1,\"\\u0062\":1}}}", 400, "duplicate_key", "\"at\":\"context.a\""},
-    {"{" PAR ",\"context\":{\"a\":[1,{\"b\":null}]}}", 400, "invalid_value", "\"at\":\"context.a[1].b\""},
-    {"{" PAR ",\"context\":{\"a\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"bad\"}}}}", 400, "invalid_value", "context.a"},
+    {"{" PAR ",\"context\":{\"a\":{\"b\":1,\"\\u0062\":1}}}", 400, "duplicate_key",
+     "\"at\":\"context.a\""},
+    {"{" PAR ",\"context\":{\"a\":[1,{\"b\":null}]}}", 400, "invalid_value",
+     "\"at\":\"context.a[1].b\""},
+    {"{" PAR ",\"context\":{\"a\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"bad\"}}}}", 400,
+     "invalid_value", "context.a"},
     {"{" PAR ",\"context\":{\"a\":\"\xff\"}}", 400, "invalid_json", "UTF-8"},
     {"{" PAR ",\"context\":{\"a\":\"\\ud800\"}}", 400, "invalid_json", "surrogate"},
     {"{" PAR ",\"context\":{\"a\":\"\\x\"}}", 400, "invalid_json", ""},
@@ -130,14 +151,18 @@ static const struct refusal {
     {"{" PAR ",\"entities\":{}}", 400, "wrong_type", "\"at\":\"entities\""},
     {"{" PAR ",\"entities\":[1]}", 400, "wrong_type", "\"at\":\"entities[0]\""},
     {"{" PAR ",\"entities\":[{}]}", 400, "missing_field", "\"at\":\"entities[0]\""},
-    {"{" PAR ",\"entities\":[{\"uid\":{\"type\":\"User\",\"id\":\"x\"},\"attr\":{}}]}", 400, "unknown_field", "entities[0]"},
-    {"{" PAR ",\"entities\":[{\"uid\":{\"type\":\"User\",\"id\":\"x\"},\"attrs\":{\"a\":null}}]}", 400, "invalid_value",
-     "\"at\":\"entities[0].attrs.a\""},
+    {"{" PAR ",\"entities\":[{\"uid\":{\"type\":\"User\",\"id\":\"x\"},\"attr\":{}}]}", 400,
+     "unknown_field", "entities[0]"},
+    {"{" PAR ",\"entities\":[{\"uid\":{\"type\":\"User\",\"id\":\"x\"},\"attrs\":{\"a\":null}}]}",
+     400, "invalid_value", "\"at\":\"entities[0].attrs.a\""},
     {"{" PAR ",\"entities\":[{\"uid\":{\"type\":\"U\",\"id\":\"x\"},\"attrs\":{}},"
-     "{\"uid\":{\"type\":\"U\",\"id\":\"x\"},\"attrs\":{}}]}", 400, "invalid_entity", "twice"},
-    {"{" PAR ",\"entities\":[{\"uid\":{\"type\":\"U\",\"id\":\"x\"},\"attrs\":{},\"parents\":[{\"type\":\"U\",\"id\":\"y\"}]},"
-     "{\"uid\":{\"type\":\"U\",\"id\":\"y\"},\"attrs\":{},\"parents\":[{\"type\":\"U\",\"id\":\"x\"}]}]}", 400,
-     "invalid_entity", "back"},
+     "{\"uid\":{\"type\":\"U\",\"id\":\"x\"},\"attrs\":{}}]}",
+     400, "invalid_entity", "twice"},
+    {"{" PAR ",\"entities\":[{\"uid\":{\"type\":\"U\",\"id\":\"x\"},\"attrs\":{},\"parents\":[{"
+     "\"type\":\"U\",\"id\":\"y\"}]},"
+     "{\"uid\":{\"type\":\"U\",\"id\":\"y\"},\"attrs\":{},\"parents\":[{\"type\":\"U\",\"id\":"
+     "\"x\"}]}]}",
+     400, "invalid_entity", "back"},
 };
 
 static void test_authorize__refuses_with_place_and_code(void **state)
@@ -150,8 +175,8 @@ static void test_authorize__refuses_with_place_and_code(void **state)
         snprintf(code, sizeof(code), "{\"error\":{\"code\":\"%s", want->code);
         answer(&open_fixture, want->body, strlen(want->body), &got);
         if (got.status != want->status || !has(got.body, code) || !has(got.body, want->part)) {
-            fail_msg("%s\nwanted %d %s %s, got %d %.*s", want->body, want->status, want->code, want->part, got.status,
-                     RUNE_STR_ARG(got.body));
+            fail_msg("%s\nwanted %d %s %s, got %d %.*s", want->body, want->status, want->code,
+                     want->part, got.status, RUNE_STR_ARG(got.body));
         }
         assert_non_null(got.error_code);
         assert_int_equal(got.stats.outcomes[RUNE_PERMIT], 0);
@@ -161,9 +186,11 @@ static void test_authorize__refuses_with_place_and_code(void **state)
 static void test_authorize__refuses_every_prefix(void **state)
 {
     (void)state;
-    static const char body[] = "{\"principal\":{\"type\":\"User\",\"id\":\"alice\"},\"action\":\"Action::\\\"read\\\"\","
-                               "\"resource\":\"d\",\"context\":{\"a\":[1,{\"b\":\"\\u00e9\"}],\"c\":true},"
-                               "\"entities\":[{\"uid\":{\"type\":\"U\",\"id\":\"x\"},\"attrs\":{\"k\":-1},\"parents\":[]}]}";
+    static const char body[] =
+        "{\"principal\":{\"type\":\"User\",\"id\":\"alice\"},\"action\":\"Action::\\\"read\\\"\","
+        "\"resource\":\"d\",\"context\":{\"a\":[1,{\"b\":\"\\u00e9\"}],\"c\":true},"
+        "\"entities\":[{\"uid\":{\"type\":\"U\",\"id\":\"x\"},\"attrs\":{\"k\":-1},\"parents\":[]}]"
+        "}";
     struct rune_answer got;
     for (size_t length = 0; length < sizeof(body) - 1; length++) {
         answer(&open_fixture, body, length, &got);
@@ -213,8 +240,10 @@ static void test_authorize__refuses_entities_where_they_are_off(void **state)
 {
     (void)state;
     static const char *const bodies[] = {
-        "{\"principal\":\"U::\\\"a\\\"\",\"action\":\"A::\\\"a\\\"\",\"resource\":\"R::\\\"a\\\"\",\"entities\":[]}",
-        "{\"principal\":{\"type\":\"U\",\"id\":\"a\",\"properties\":{}},\"action\":\"A::\\\"a\\\"\","
+        "{\"principal\":\"U::\\\"a\\\"\",\"action\":\"A::\\\"a\\\"\",\"resource\":\"R::\\\"a\\\"\","
+        "\"entities\":[]}",
+        "{\"principal\":{\"type\":\"U\",\"id\":\"a\",\"properties\":{}},\"action\":\"A::"
+        "\\\"a\\\"\","
         "\"resource\":\"R::\\\"a\\\"\"}",
     };
     for (size_t i = 0; i < 2; i++) {
@@ -234,9 +263,11 @@ static const struct {
     {"{" PAR "}", "{\"decision\":\"PERMIT\",\"reasons\":[\"reader\"],\"generation\":7}"},
     {" { \"resource\" : \"d\" , \"action\":\"read\" ,\n\"principal\":\t\"alice\" } ",
      "{\"decision\":\"PERMIT\",\"reasons\":[\"reader\"],\"generation\":7}"},
-    {"{\"principal\":\"User::\\\"alice\\\"\",\"action\":\"Action::\\\"x\\\"\",\"resource\":\"Doc:d\"}",
+    {"{\"principal\":\"User::\\\"alice\\\"\",\"action\":\"Action::\\\"x\\\"\",\"resource\":\"Doc:"
+     "d\"}",
      "{\"decision\":\"PERMIT\",\"reasons\":[\"reader\"],\"generation\":7}"},
-    {"{\"principal\":\"User::\\u0022alice\\u0022\",\"action\":\"Action:x\",\"resource\":{\"id\":\"d\",\"type\":\"Doc\"}}",
+    {"{\"principal\":\"User::\\u0022alice\\u0022\",\"action\":\"Action:x\",\"resource\":{\"id\":"
+     "\"d\",\"type\":\"Doc\"}}",
      "{\"decision\":\"PERMIT\",\"reasons\":[\"reader\"],\"generation\":7}"},
     {"{\"principal\":\"User:bob\",\"action\":\"read\",\"resource\":\"d\"}",
      "{\"decision\":\"DENY\",\"reasons\":[],\"generation\":7}"},
@@ -246,20 +277,26 @@ static const struct {
      "{\"decision\":\"DENY\",\"reasons\":[],\"generation\":7}"},
     {"{\"principal\":\"bob\",\"action\":\"lift\",\"resource\":\"d\"}",
      "{\"decision\":\"DENY\",\"reasons\":[],\"generation\":7}"},
-    {"{\"principal\":{\"type\":\"User\",\"id\":\"bob\",\"properties\":{\"level\":4}},\"action\":\"lift\",\"resource\":\"d\"}",
+    {"{\"principal\":{\"type\":\"User\",\"id\":\"bob\",\"properties\":{\"level\":4}},\"action\":"
+     "\"lift\",\"resource\":\"d\"}",
      "{\"decision\":\"PERMIT\",\"reasons\":[\"level\"],\"generation\":7}"},
-    {"{\"principal\":{\"properties\":{\"level\":5},\"type\":\"User\",\"id\":\"new\"},\"action\":\"lift\",\"resource\":\"d\"}",
+    {"{\"principal\":{\"properties\":{\"level\":5},\"type\":\"User\",\"id\":\"new\"},\"action\":"
+     "\"lift\",\"resource\":\"d\"}",
      "{\"decision\":\"PERMIT\",\"reasons\":[\"level\"],\"generation\":7}"},
-    {"{\"principal\":\"bob\",\"action\":\"lift\",\"resource\":\"d\",\"entities\":[{\"attrs\":{\"level\":9},"
+    {"{\"principal\":\"bob\",\"action\":\"lift\",\"resource\":\"d\",\"entities\":[{\"attrs\":{"
+     "\"level\":9},"
      "\"uid\":{\"type\":\"User\",\"id\":\"bob\"},\"parents\":[]}]}",
      "{\"decision\":\"PERMIT\",\"reasons\":[\"level\"],\"generation\":7}"},
     {"{\"principal\":\"bob\",\"action\":\"enter\",\"resource\":\"d\"}",
      "{\"decision\":\"DENY\",\"reasons\":[],\"generation\":7}"},
-    {"{\"principal\":\"bob\",\"action\":\"enter\",\"resource\":\"d\",\"entities\":[{\"uid\":{\"type\":\"Group\","
+    {"{\"principal\":\"bob\",\"action\":\"enter\",\"resource\":\"d\",\"entities\":[{\"uid\":{"
+     "\"type\":\"Group\","
      "\"id\":\"night\"},\"attrs\":{},\"parents\":[{\"type\":\"Group\",\"id\":\"staff\"}]}]}",
      "{\"decision\":\"PERMIT\",\"reasons\":[\"group\"],\"generation\":7}"},
-    {"{\"principal\":\"x\",\"action\":\"enter\",\"resource\":\"d\",\"entities\":[{\"uid\":{\"type\":\"User\",\"id\":\"x\"},"
-     "\"attrs\":{},\"parents\":[{\"type\":\"T\",\"id\":\"t\"}]},{\"uid\":{\"__entity\":{\"type\":\"T\",\"id\":\"t\"}},"
+    {"{\"principal\":\"x\",\"action\":\"enter\",\"resource\":\"d\",\"entities\":[{\"uid\":{"
+     "\"type\":\"User\",\"id\":\"x\"},"
+     "\"attrs\":{},\"parents\":[{\"type\":\"T\",\"id\":\"t\"}]},{\"uid\":{\"__entity\":{\"type\":"
+     "\"T\",\"id\":\"t\"}},"
      "\"attrs\":{},\"parents\":[{\"type\":\"Group\",\"id\":\"staff\"}]}]}",
      "{\"decision\":\"PERMIT\",\"reasons\":[\"group\"],\"generation\":7}"},
 };
@@ -270,9 +307,10 @@ static void test_authorize__takes_every_form(void **state)
     for (size_t i = 0; i < sizeof(accepted) / sizeof(accepted[0]); i++) {
         struct rune_answer got;
         answer(&open_fixture, accepted[i].body, strlen(accepted[i].body), &got);
-        if (got.status != 200 || got.body.length != strlen(accepted[i].want) || !has(got.body, accepted[i].want)) {
-            fail_msg("%s\nwanted %s\ngot    %d %.*s", accepted[i].body, accepted[i].want, got.status,
-                     RUNE_STR_ARG(got.body));
+        if (got.status != 200 || got.body.length != strlen(accepted[i].want) ||
+            !has(got.body, accepted[i].want)) {
+            fail_msg("%s\nwanted %s\ngot    %d %.*s", accepted[i].body, accepted[i].want,
+                     got.status, RUNE_STR_ARG(got.body));
         }
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random policies over random entities, compiled and indexed against walked as trees: the same permits, forbids and
- * errors for each request. RUNE_TEST_ROUNDS raises the number of worlds. */
+/* Random policies over random entities, compiled and indexed against walked as trees: the same
+ * permits, forbids and errors for each request. RUNE_TEST_ROUNDS raises the number of worlds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each instruction and each error by an expression: what it gives, or the message and the place of its failure. */
+/* Each instruction and each error by an expression: what it gives, or the message and the place of
+ * its failure. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,28 +52,38 @@ static const struct {
     {"(if context.t then 1 else context.x) == 1", T, NULL},
     {"if context.f then context.x else context.t", T, NULL},
     {"if 1 then true else true", "type_error: type error: expected bool, got long", NULL},
-    {"if context.t then context.n else true", "type_error: type error: expected bool, got long", NULL},
+    {"if context.t then context.n else true", "type_error: type error: expected bool, got long",
+     NULL},
     {"(if true then context.n else context.x) == 5", T, NULL},
     {"(context.t && context.f) == false", T, NULL},
     {"(context.f || context.t) == true", T, NULL},
     {"5", "type_error: type error: expected bool, got long", NULL},
     /* numbers */
-    {"context.n + 1 == 6 && context.n - 1 == 4 && context.n * 2 == 10 && -context.n == -5", T, NULL},
+    {"context.n + 1 == 6 && context.n - 1 == 4 && context.n * 2 == 10 && -context.n == -5", T,
+     NULL},
     {"context.n < 6 && context.n <= 5 && context.n > 4 && context.n >= 5", T, NULL},
     {"context.n < 5", F, NULL},
     {"context.max + 1 == 0",
-     "overflow: integer overflow while attempting to add the values `9223372036854775807` and `1`", "context.max + 1"},
+     "overflow: integer overflow while attempting to add the values `9223372036854775807` and `1`",
+     "context.max + 1"},
     {"-9223372036854775808 - context.n == 0",
-     "overflow: integer overflow while attempting to subtract the values `-9223372036854775808` and `5`", NULL},
+     "overflow: integer overflow while attempting to subtract the values `-9223372036854775808` "
+     "and `5`",
+     NULL},
     {"context.max * 2 == 0",
-     "overflow: integer overflow while attempting to multiply the values `9223372036854775807` and `2`", NULL},
+     "overflow: integer overflow while attempting to multiply the values `9223372036854775807` and "
+     "`2`",
+     NULL},
     {"-(-9223372036854775808) == 0",
-     "overflow: integer overflow while attempting to negate the value `-9223372036854775808`", NULL},
+     "overflow: integer overflow while attempting to negate the value `-9223372036854775808`",
+     NULL},
     {"9223372036854775807 + 1 == 0",
-     "overflow: integer overflow while attempting to add the values `9223372036854775807` and `1`", NULL},
+     "overflow: integer overflow while attempting to add the values `9223372036854775807` and `1`",
+     NULL},
     {"context.n + \"a\" == 0", "type_error: type error: expected long, got string", NULL},
     {"context.n < \"a\"", "type_error: type error: expected long, got string", NULL},
-    {"\"a\" < \"b\"", "type_error: type error: expected one of [long, datetime, duration], got string", NULL},
+    {"\"a\" < \"b\"",
+     "type_error: type error: expected one of [long, datetime, duration], got string", NULL},
     {"duration(\"1h\") < context.n", "type_error: type error: expected long, got duration", NULL},
     {"duration(\"1h\") < duration(\"61m\")", T, NULL},
     {"datetime(\"2024-01-01\") < datetime(\"2024-01-01T00:00:01Z\")", T, NULL},
@@ -82,11 +93,13 @@ static const struct {
     {"principal is U", T, NULL},
     {"principal is G", F, NULL},
     {"(principal is U) == true", T, NULL},
-    {"context.n is U", "type_error: type error: expected (entity of type `any_entity_type`), got long", NULL},
+    {"context.n is U",
+     "type_error: type error: expected (entity of type `any_entity_type`), got long", NULL},
     {"principal is U in G::\"1\"", T, NULL},
     {"principal is G in 1", F, NULL},
     {"principal is U in 1",
-     "type_error: type error: expected one of [set, (entity of type `any_entity_type`)], got long", NULL},
+     "type_error: type error: expected one of [set, (entity of type `any_entity_type`)], got long",
+     NULL},
     {"principal in principal", T, NULL},
     {"principal in G::\"1\"", T, NULL},
     {"principal in G::\"2\"", T, NULL},
@@ -94,19 +107,24 @@ static const struct {
     {"U::\"nobody\" in G::\"1\"", F, NULL},
     {"principal in [G::\"3\", G::\"2\"]", T, NULL},
     {"principal in []", F, NULL},
-    {"principal in [G::\"2\", 1]", "type_error: type error: expected (entity of type `any_entity_type`), got long",
-     NULL},
+    {"principal in [G::\"2\", 1]",
+     "type_error: type error: expected (entity of type `any_entity_type`), got long", NULL},
     {"principal in [context.group, G::\"7\"]", T, NULL},
     {"(principal in context.group) == true", T, NULL},
-    {"context.n in principal", "type_error: type error: expected (entity of type `any_entity_type`), got long", NULL},
+    {"context.n in principal",
+     "type_error: type error: expected (entity of type `any_entity_type`), got long", NULL},
     {"principal.age == 18", T, NULL},
     {"principal.friend.age == 7", T, NULL},
-    {"principal.nothing == 1", "no_such_attribute: `U::\"alice\"` does not have the attribute `nothing`",
+    {"principal.nothing == 1",
+     "no_such_attribute: `U::\"alice\"` does not have the attribute `nothing`",
      "principal.nothing"},
     {"U::\"nobody\".age == 1", "no_such_entity: entity `U::\"nobody\"` does not exist", NULL},
-    {"context.nothing == 1", "no_such_attribute: record does not have the attribute `nothing`", "context.nothing"},
+    {"context.nothing == 1", "no_such_attribute: record does not have the attribute `nothing`",
+     "context.nothing"},
     {"context.n.x == 1",
-     "type_error: type error: expected one of [record, (entity of type `any_entity_type`)], got long", NULL},
+     "type_error: type error: expected one of [record, (entity of type `any_entity_type`)], got "
+     "long",
+     NULL},
     {"principal has age && !(principal has nothing) && context has n", T, NULL},
     {"U::\"nobody\" has age", F, NULL},
     {"(principal has age) == true", T, NULL},
@@ -115,16 +133,23 @@ static const struct {
     {"principal has nothing.age", F, NULL},
     {"!(principal has friend.friend.age)", T, NULL},
     {"principal has age.x",
-     "type_error: type error: expected one of [record, (entity of type `any_entity_type`)], got long", NULL},
+     "type_error: type error: expected one of [record, (entity of type `any_entity_type`)], got "
+     "long",
+     NULL},
     {"context.n has x",
-     "type_error: type error: expected one of [record, (entity of type `any_entity_type`)], got long", NULL},
+     "type_error: type error: expected one of [record, (entity of type `any_entity_type`)], got "
+     "long",
+     NULL},
     {"principal.hasTag(\"k\") && !principal.hasTag(\"z\")", T, NULL},
     {"principal.getTag(\"k\") == \"v\"", T, NULL},
-    {"principal.getTag(\"z\") == \"v\"", "no_such_tag: `U::\"alice\"` does not have the tag `z`", NULL},
+    {"principal.getTag(\"z\") == \"v\"", "no_such_tag: `U::\"alice\"` does not have the tag `z`",
+     NULL},
     {"U::\"nobody\".hasTag(\"k\")", F, NULL},
-    {"U::\"nobody\".getTag(\"k\") == 1", "no_such_entity: entity `U::\"nobody\"` does not exist", NULL},
+    {"U::\"nobody\".getTag(\"k\") == 1", "no_such_entity: entity `U::\"nobody\"` does not exist",
+     NULL},
     {"principal.hasTag(1)", "type_error: type error: expected string, got long", NULL},
-    {"context.n.hasTag(\"k\")", "type_error: type error: expected (entity of type `any_entity_type`), got long", NULL},
+    {"context.n.hasTag(\"k\")",
+     "type_error: type error: expected (entity of type `any_entity_type`), got long", NULL},
     /* sets, strings */
     {"[1, 2].contains(context.m)", T, NULL},
     {"context.set.contains(2) && !context.set.contains(4)", T, NULL},
@@ -144,32 +169,43 @@ static const struct {
     /* extension functions */
     {"ip(\"10.1.2.3\").isInRange(ip(\"10.0.0.0/8\"))", T, NULL},
     {"ip(context.ip).isInRange(ip(\"10.0.0.0/8\"))", T, NULL},
-    {"ip(context.ip).isIpv4() && !ip(context.ip).isIpv6() && !ip(context.ip).isLoopback()", T, NULL},
+    {"ip(context.ip).isIpv4() && !ip(context.ip).isIpv6() && !ip(context.ip).isLoopback()", T,
+     NULL},
     {"ip(\"bad\").isIpv4()",
-     "extension_error: error while evaluating the extension function `ip`: \"bad\" is not a well-formed value, or out "
+     "extension_error: error while evaluating the extension function `ip`: \"bad\" is not a "
+     "well-formed value, or out "
      "of "
      "range",
      "ip(\"bad\")"},
     {"ip(1).isIpv4()", "type_error: type error: expected string, got long", NULL},
-    {"ip().isIpv4()", "wrong_arity: wrong number of arguments provided to extension function `ip`: expected 1, got 0",
+    {"ip().isIpv4()",
+     "wrong_arity: wrong number of arguments provided to extension function `ip`: expected 1, got "
+     "0",
      NULL},
     {"ip(\"1.2.3.4\").isIpv4(context.n)",
-     "wrong_arity: wrong number of arguments provided to extension function `isIpv4`: expected 1, got 2", NULL},
-    {"context.n.isIpv4()", "type_error: type error: expected ipaddr, got long", NULL},
-    {"decimal(\"1.0\").lessThan(decimal(\"1.5\")) && decimal(\"1.5\").greaterThanOrEqual(decimal(\"1.5\"))", T, NULL},
-    {"datetime(\"2024-01-02\").toDate() == datetime(\"2024-01-02\")", T, NULL},
-    {"datetime(\"2024-01-02\").offset(duration(\"1d\")).durationSince(datetime(\"2024-01-01\")).toDays() == 2", T,
+     "wrong_arity: wrong number of arguments provided to extension function `isIpv4`: expected 1, "
+     "got 2",
      NULL},
+    {"context.n.isIpv4()", "type_error: type error: expected ipaddr, got long", NULL},
+    {"decimal(\"1.0\").lessThan(decimal(\"1.5\")) && "
+     "decimal(\"1.5\").greaterThanOrEqual(decimal(\"1.5\"))",
+     T, NULL},
+    {"datetime(\"2024-01-02\").toDate() == datetime(\"2024-01-02\")", T, NULL},
+    {"datetime(\"2024-01-02\").offset(duration(\"1d\")).durationSince(datetime(\"2024-01-01\"))."
+     "toDays() == 2",
+     T, NULL},
     {"duration(\"90m\").toHours() == 1 && duration(\"-90m\").toHours() == -1", T, NULL},
     {"datetime(\"1969-12-31\").offset(duration(\"-9223372036854775807ms\")) == 1",
-     "extension_error: error while evaluating the extension function `offset`: datetime(\"1969-12-31T00:00:00.000Z\") "
+     "extension_error: error while evaluating the extension function `offset`: "
+     "datetime(\"1969-12-31T00:00:00.000Z\") "
      "with duration(\"-9223372036854775807ms\") overflows",
      NULL},
 };
 
 static struct naive_value uid(const char *type, const char *id)
 {
-    return (struct naive_value){.kind = NAIVE_ENTITY, .type = rune_str_from(type), .text = rune_str_from(id)};
+    return (struct naive_value){
+        .kind = NAIVE_ENTITY, .type = rune_str_from(type), .text = rune_str_from(id)};
 }
 
 static struct naive_value number(int64_t value)
@@ -182,14 +218,17 @@ static struct naive_value text(const char *value)
     return (struct naive_value){.kind = NAIVE_STRING, .text = rune_str_from(value)};
 }
 
-#define RECORD(n, i) \
-    ((struct naive_value){.kind = NAIVE_RECORD, .names = (n), .items = (i), .count = sizeof(n) / sizeof *(n)})
+#define RECORD(n, i)       \
+    ((struct naive_value){ \
+        .kind = NAIVE_RECORD, .names = (n), .items = (i), .count = sizeof(n) / sizeof *(n)})
 
-static void decide(const char *expression, struct cedar_world *world, struct rune_policy_outcome *ret_outcome,
-                   struct rune_request *request, struct rune_eval *eval)
+static void decide(const char *expression, struct cedar_world *world,
+                   struct rune_policy_outcome *ret_outcome, struct rune_request *request,
+                   struct rune_eval *eval)
 {
     static struct rune_str alice_names[2], bob_names[1], tag_names[1], context_names[10];
-    static struct naive_value alice_items[2], bob_items[1], tag_items[1], context_items[10], set_items[3];
+    static struct naive_value alice_items[2], bob_items[1], tag_items[1], context_items[10],
+        set_items[3];
     static struct naive_entity entities[4];
     static struct naive_value parents[3];
     alice_names[0] = RUNE_STR("age");
@@ -205,7 +244,8 @@ static void decide(const char *expression, struct cedar_world *world, struct run
     const struct naive_value nothing = {.kind = NAIVE_RECORD};
     entities[0] = (struct naive_entity){uid("U", "alice"), RECORD(alice_names, alice_items),
                                         RECORD(tag_names, tag_items), &parents[0], 1};
-    entities[1] = (struct naive_entity){uid("U", "bob"), RECORD(bob_names, bob_items), nothing, NULL, 0};
+    entities[1] =
+        (struct naive_entity){uid("U", "bob"), RECORD(bob_names, bob_items), nothing, NULL, 0};
     entities[2] = (struct naive_entity){uid("G", "1"), nothing, nothing, &parents[1], 1};
     entities[3] = (struct naive_entity){uid("G", "3"), nothing, nothing, NULL, 0};
     const char *names[10] = {"n", "m", "s", "t", "f", "max", "set", "group", "ip", "rec"};
@@ -240,7 +280,8 @@ static void decide(const char *expression, struct cedar_world *world, struct run
 }
 
 /* The text that the first error points to. */
-static struct rune_str place_of(const struct cedar_world *world, const struct rune_policy_outcome *outcome)
+static struct rune_str place_of(const struct cedar_world *world,
+                                const struct rune_policy_outcome *outcome)
 {
     uint32_t offset, length;
     const struct rune_policy_error *error = &outcome->errors[0];
@@ -267,7 +308,8 @@ static void test_expression__gives(void **state)
             rune_buf_append_cstr(&got, outcome.permit_count > 0 ? T : F);
         }
         if (strcmp(rune_buf_cstr(&got), cases[i].want) != 0) {
-            fail_msg("%s\n  expected %s\n  got      %s", cases[i].expression, cases[i].want, rune_buf_cstr(&got));
+            fail_msg("%s\n  expected %s\n  got      %s", cases[i].expression, cases[i].want,
+                     rune_buf_cstr(&got));
         }
         if (cases[i].at != NULL) {
             struct rune_str place = place_of(&world, &outcome);
@@ -342,12 +384,17 @@ static void test_index__finds_few_candidates(void **state)
     struct rune_buf text = RUNE_BUF_INIT;
     for (int i = 0; i < 1000; i++) {
         rune_buf_printf(&text, "permit(principal == U::\"u%d\", action, resource);\n", i);
-        rune_buf_printf(&text, "forbid(principal in G::\"g%d\", action == Action::\"a%d\", resource);\n", i % 10, i);
         rune_buf_printf(&text,
-                        "permit(principal, action in [Action::\"a%d\", Action::\"b\"], resource == D::\"d%d\");\n",
+                        "forbid(principal in G::\"g%d\", action == Action::\"a%d\", resource);\n",
+                        i % 10, i);
+        rune_buf_printf(&text,
+                        "permit(principal, action in [Action::\"a%d\", Action::\"b\"], resource == "
+                        "D::\"d%d\");\n",
                         i % 5, i);
-        rune_buf_printf(&text, "permit(principal is T%d, action == Action::\"a1\", resource is D);\n", i);
-        rune_buf_printf(&text, "permit(principal, action, resource in D::\"d%d\") when { false };\n", i);
+        rune_buf_printf(&text,
+                        "permit(principal is T%d, action == Action::\"a1\", resource is D);\n", i);
+        rune_buf_printf(&text,
+                        "permit(principal, action, resource in D::\"d%d\") when { false };\n", i);
     }
     struct cedar_world world;
     cedar_world_init(&world);
@@ -404,15 +451,17 @@ static void test_compile__checks_links(void **state)
     };
     for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
         struct cedar_world world;
-        struct rune_cedar_link link = {.template_id = rune_str_from(links[i].template_id), .link_id = RUNE_STR("l")};
+        struct rune_cedar_link link = {.template_id = rune_str_from(links[i].template_id),
+                                       .link_id = RUNE_STR("l")};
         cedar_world_init(&world);
-        assert_null(cedar_world_parse(
-            &world, "permit(principal == ?principal, action, resource);permit(principal, action, resource);"));
+        assert_null(cedar_world_parse(&world, "permit(principal == ?principal, action, "
+                                              "resource);permit(principal, action, resource);"));
         link.principal = links[i].principal ? &user : NULL;
         link.resource = links[i].resource ? &user : NULL;
         world.policies.links = &link;
         world.policies.link_count = 1;
-        assert_int_equal(rune_cedar_compile(&world.policies, world.dict, source_index, NULL, &world.program, NULL),
+        assert_int_equal(rune_cedar_compile(&world.policies, world.dict, source_index, NULL,
+                                            &world.program, NULL),
                          links[i].err);
         assert_int_equal(world.program.policies.count, links[i].err == RUNE_OK ? 2 : 1);
         cedar_world_fini(&world);
@@ -422,8 +471,10 @@ static void test_compile__checks_links(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_expression__gives),           cmocka_unit_test(test_compile__folds_constants),
-        cmocka_unit_test(test_decision__ends_at_its_steps), cmocka_unit_test(test_index__finds_few_candidates),
+        cmocka_unit_test(test_expression__gives),
+        cmocka_unit_test(test_compile__folds_constants),
+        cmocka_unit_test(test_decision__ends_at_its_steps),
+        cmocka_unit_test(test_index__finds_few_candidates),
         cmocka_unit_test(test_compile__checks_links),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

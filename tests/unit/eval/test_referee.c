@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The referee's evaluation data (eval.jsonl), without engine or bundle: decision, reasons and errors of each request. The
- * conformance run asks the same through librune; this one fails beside the evaluator. */
+/* The referee's evaluation data (eval.jsonl), without engine or bundle: decision, reasons and
+ * errors of each request. The conformance run asks the same through librune; this one fails beside
+ * the evaluator. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,7 +53,8 @@ static void read_links(struct cedar_world *world, const struct rune_json_node *l
 {
     struct rune_cedar_policies *policies = &world->policies;
     policies->link_count = links->as.array.count;
-    policies->links = rune_arena_calloc(&world->arena, policies->link_count, sizeof *policies->links);
+    policies->links =
+        rune_arena_calloc(&world->arena, policies->link_count, sizeof *policies->links);
     for (uint32_t i = 0; i < policies->link_count; i++) {
         const struct rune_json_node *node = &links->as.array.items[i];
         const struct rune_json_node *args = rune_json_find(node, "args");
@@ -66,23 +68,25 @@ static void read_links(struct cedar_world *world, const struct rune_json_node *l
 }
 
 /* True if `ids` are exactly the ids of the policies. */
-static bool same_ids(const struct cedar_world *world, const struct rune_json_node *ids, const uint32_t *policies,
-                     uint32_t count)
+static bool same_ids(const struct cedar_world *world, const struct rune_json_node *ids,
+                     const uint32_t *policies, uint32_t count)
 {
     uint32_t found = 0;
     for (uint32_t i = 0; i < count; i++) {
-        rune_term id = rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, world->store.policies[policies[i]].id);
+        rune_term id = rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING,
+                                      world->store.policies[policies[i]].id);
         bool listed = false;
         for (uint32_t j = 0; j < ids->as.array.count; j++) {
-            listed =
-                listed || rune_str_equal(ids->as.array.items[j].as.text, rune_terms_string(&world->store.terms, id));
+            listed = listed || rune_str_equal(ids->as.array.items[j].as.text,
+                                              rune_terms_string(&world->store.terms, id));
         }
         found += listed;
     }
     return found == count && count == ids->as.array.count;
 }
 
-static void check_request(struct cedar_world *world, const struct rune_json_node *node, unsigned line)
+static void check_request(struct cedar_world *world, const struct rune_json_node *node,
+                          unsigned line)
 {
     struct naive_request naive;
     struct rune_request request;
@@ -124,7 +128,8 @@ static void check_line(struct rune_str text, unsigned line)
     cedar_world_init(&world);
     assert_int_equal(rune_json_parse(text, 0, &arena, &root, &error), RUNE_OK);
     struct rune_str policies = rune_json_find(&root, "policies")->as.text;
-    const char *problem = cedar_world_parse(&world, rune_arena_strndup(&arena, policies.data, policies.length));
+    const char *problem =
+        cedar_world_parse(&world, rune_arena_strndup(&arena, policies.data, policies.length));
     if (problem != NULL) {
         fail_msg("line %u: %s", line, problem);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rule_eval, rule_verify, rule_vm: decisions by rules, what errors and limits do to them, and damaged programs: what the
- * verifier accepts must run within bounds (sanitizers look on). */
+/* rule_eval, rule_verify, rule_vm: decisions by rules, what errors and limits do to them, and
+ * damaged programs: what the verifier accepts must run within bounds (sanitizers look on). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,9 +13,11 @@
 #include "eval/rule_code.h"
 #include "reference/datalog_run.h"
 
-#define WORLD                                                                                                          \
-    "member(User::\"a\", Group::\"g\"). member(User::\"b\", Group::\"h\"). up(Group::\"g\", Group::\"h\").\n"          \
-    "up(Group::\"h\", Group::\"g\"). grant(Group::\"h\", Doc::\"d\"). suspended(User::\"b\"). n(0). n(3).\n"
+#define WORLD                                                                                   \
+    "member(User::\"a\", Group::\"g\"). member(User::\"b\", Group::\"h\"). up(Group::\"g\", "   \
+    "Group::\"h\").\n"                                                                          \
+    "up(Group::\"h\", Group::\"g\"). grant(Group::\"h\", Doc::\"d\"). suspended(User::\"b\"). " \
+    "n(0). n(3).\n"
 
 struct world {
     struct datalog_run run;
@@ -25,7 +27,8 @@ struct world {
 static rune_term entity(struct rune_dict *dict, const char *type, const char *id)
 {
     rune_term type_term, id_term, term;
-    assert_int_equal(rune_dict_string(dict, (struct rune_str){type, strlen(type)}, &type_term), RUNE_OK);
+    assert_int_equal(rune_dict_string(dict, (struct rune_str){type, strlen(type)}, &type_term),
+                     RUNE_OK);
     assert_int_equal(rune_dict_string(dict, (struct rune_str){id, strlen(id)}, &id_term), RUNE_OK);
     assert_int_equal(rune_dict_entity(dict, type_term, id_term, &term), RUNE_OK);
     return term;
@@ -43,8 +46,8 @@ static void open_world(struct world *world, const char *program)
     }
 }
 
-static enum rune_err decide(struct world *world, const char *principal, const char *resource, uint64_t steps,
-                            struct rune_rule_outcome *outcome)
+static enum rune_err decide(struct world *world, const char *principal, const char *resource,
+                            uint64_t steps, struct rune_rule_outcome *outcome)
 {
     rune_dict_reset(world->run.values, &world->run.store.terms);
     rune_arena_reset(&world->run.request);
@@ -57,8 +60,11 @@ static enum rune_err decide(struct world *world, const char *principal, const ch
     };
     assert_int_equal(rune_dict_record(values, NULL, NULL, 0, &world->request.context), RUNE_OK);
     world->request.terms = rune_dict_terms(values);
-    struct rune_eval eval = {.store = &world->run.store, .request = &world->request, .values = values,
-                             .arena = &world->run.request, .steps_left = steps};
+    struct rune_eval eval = {.store = &world->run.store,
+                             .request = &world->request,
+                             .values = values,
+                             .arena = &world->run.request,
+                             .steps_left = steps};
     return rune_rules_decide(&eval, outcome);
 }
 
@@ -76,22 +82,26 @@ static void test_decide__permits_forbids_and_their_errors(void **state)
          "permit(U, A, R) :- principal(U), action(A), resource(R), in_group(U, G), grant(G, R).",
          "a", 1, 0, 0},
         {"unknown principal",
-         "permit(U, A, R) :- principal(U), action(A), resource(R), member(U, G), grant(G, R).", "nobody", 0, 0, 0},
-        {"negation", "permit(U, A, R) :- principal(U), action(A), resource(R), not suspended(U).", "b", 0, 0, 0},
-        {"negation of the unknown", "permit(U, A, R) :- principal(U), action(A), resource(R), not suspended(U).",
-         "nobody", 1, 0, 0},
+         "permit(U, A, R) :- principal(U), action(A), resource(R), member(U, G), grant(G, R).",
+         "nobody", 0, 0, 0},
+        {"negation", "permit(U, A, R) :- principal(U), action(A), resource(R), not suspended(U).",
+         "b", 0, 0, 0},
+        {"negation of the unknown",
+         "permit(U, A, R) :- principal(U), action(A), resource(R), not suspended(U).", "nobody", 1,
+         0, 0},
         {"forbid beside permit",
-         "permit(U, A, R) :- principal(U), action(A), resource(R). forbid(U, A, R) :- principal(U), action(A), "
+         "permit(U, A, R) :- principal(U), action(A), resource(R). forbid(U, A, R) :- "
+         "principal(U), action(A), "
          "resource(R), suspended(U).",
          "b", 1, 1, 0},
         {"recursion on the request",
          "mine(G) :- principal(U), member(U, G). mine(H) :- mine(G), up(G, H).\n"
          "permit(U, A, R) :- principal(U), action(A), resource(R), mine(G), grant(G, R).",
          "a", 1, 0, 0},
-        {"an error is no match", "permit(U, A, R) :- principal(U), action(A), resource(R), n(X), 6 / X > 7.", "a", 0, 0,
-         1},
-        {"another instance matches", "permit(U, A, R) :- principal(U), action(A), resource(R), n(X), 6 / X > 1.", "a", 1,
-         0, 0},
+        {"an error is no match",
+         "permit(U, A, R) :- principal(U), action(A), resource(R), n(X), 6 / X > 7.", "a", 0, 0, 1},
+        {"another instance matches",
+         "permit(U, A, R) :- principal(U), action(A), resource(R), n(X), 6 / X > 1.", "a", 1, 0, 0},
         {"not over a failed derivation",
          "bad(X) :- n(X), 6 / X > 1, principal(_).\n"
          "permit(U, A, R) :- principal(U), action(A), resource(R), not bad(0).",
@@ -102,14 +112,16 @@ static void test_decide__permits_forbids_and_their_errors(void **state)
          "a", 0, 0, 1},
         {"aggregate over a partial one",
          "inverse(X, Y) :- n(X), Y = 6 / X.\n"
-         "permit(U, A, R) :- principal(U), action(A), resource(R), N = count { inverse(_, _) }, N < 2.",
+         "permit(U, A, R) :- principal(U), action(A), resource(R), N = count { inverse(_, _) }, N "
+         "< 2.",
          "a", 0, 0, 1},
         {"a relation that rests on one",
          "inverse(X, Y) :- n(X), Y = 6 / X. fine(X) :- n(X), not inverse(X, 1).\n"
          "permit(U, A, R) :- principal(U), action(A), resource(R), fine(0).",
          "a", 0, 0, 1},
         {"branches are one rule",
-         "permit(U, A, R) :- principal(U), action(A), resource(R), (suspended(U) ; member(U, _)).", "b", 1, 0, 0},
+         "permit(U, A, R) :- principal(U), action(A), resource(R), (suspended(U) ; member(U, _)).",
+         "b", 1, 0, 0},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char program[2048];
@@ -120,8 +132,8 @@ static void test_decide__permits_forbids_and_their_errors(void **state)
         assert_int_equal(decide(&world, cases[i].principal, "d", 100000, &outcome), RUNE_OK);
         if (outcome.permit_count != cases[i].permits || outcome.forbid_count != cases[i].forbids ||
             outcome.error_count != cases[i].errors) {
-            fail_msg("%s: %u permits, %u forbids, %u errors", cases[i].name, outcome.permit_count, outcome.forbid_count,
-                     outcome.error_count);
+            fail_msg("%s: %u permits, %u forbids, %u errors", cases[i].name, outcome.permit_count,
+                     outcome.forbid_count, outcome.error_count);
         }
         datalog_run_close(&world.run);
     }
@@ -132,7 +144,8 @@ static void test_decide__steps_are_limited(void **state)
     (void)state;
     struct world world;
     struct rune_rule_outcome outcome;
-    open_world(&world, WORLD "permit(U, A, R) :- principal(U), action(A), resource(R), n(X), n(Y), n(Z), X + Y + Z > 99.\n");
+    open_world(&world, WORLD "permit(U, A, R) :- principal(U), action(A), resource(R), n(X), n(Y), "
+                             "n(Z), X + Y + Z > 99.\n");
     assert_int_equal(decide(&world, "a", "d", 100000, &outcome), RUNE_OK);
     for (uint64_t steps = 0; steps < 12; steps++) {
         assert_int_equal(decide(&world, "a", "d", steps, &outcome), RUNE_E_LIMIT);
@@ -153,7 +166,8 @@ static void test_decide__matching_is_limited(void **state)
     text[sizeof(text) - 1] = glob[sizeof(glob) - 1] = '\0';
     snprintf(program, sizeof(program),
              WORLD "text(\"%s\"). glob(\"*%sb*\").\n"
-                   "permit(U, A, R) :- principal(U), action(A), resource(R), text(T), glob(G), T.matches(G).\n",
+                   "permit(U, A, R) :- principal(U), action(A), resource(R), text(T), glob(G), "
+                   "T.matches(G).\n",
              text, glob);
     open_world(&world, program);
     assert_int_equal(decide(&world, "a", "d", 10000, &outcome), RUNE_E_LIMIT);
@@ -190,8 +204,10 @@ static void ask_everything(struct world *world)
             bound[0] = first == 0 ? RUNE_TERM_NONE : rune_term_from_inline(3);
             rune_dict_reset(world->run.values, &world->run.store.terms);
             rune_arena_reset(&world->run.request);
-            struct rune_eval eval = {.store = &world->run.store, .values = world->run.values,
-                                     .arena = &world->run.request, .steps_left = 2000};
+            struct rune_eval eval = {.store = &world->run.store,
+                                     .values = world->run.values,
+                                     .arena = &world->run.request,
+                                     .steps_left = 2000};
             (void)!rune_rules_query(&eval, r, bound, same, count_tuple, &sum);
         }
     }
@@ -203,9 +219,12 @@ static void test_damage__is_refused_or_harmless(void **state)
     static const char program[] = WORLD
         "in_group(U, G) :- member(U, G). in_group(U, H) :- in_group(U, G), up(G, H).\n"
         "mine(G) :- principal(U), member(U, G). mine(H) :- mine(G), up(G, H).\n"
-        "sums(S) :- S = sum { X + 1 : n(X) }, principal(_). text(T) :- principal(P), entity.id(P, _, I), T = concat(I, \"x\").\n"
-        "permit(U, A, R) :- principal(U), action(A), resource(R), mine(G), grant(G, R), not suspended(U), sums(S), S > 1.\n"
-        "permit(U, A, R) :- principal(U), action(A), resource(R), U is User, U in [Group::\"g\", U], text(T), "
+        "sums(S) :- S = sum { X + 1 : n(X) }, principal(_). text(T) :- principal(P), entity.id(P, "
+        "_, I), T = concat(I, \"x\").\n"
+        "permit(U, A, R) :- principal(U), action(A), resource(R), mine(G), grant(G, R), not "
+        "suspended(U), sums(S), S > 1.\n"
+        "permit(U, A, R) :- principal(U), action(A), resource(R), U is User, U in [Group::\"g\", "
+        "U], text(T), "
         "T.starts_with(\"a\"), A != R, count2(_, N), N < 9.\n"
         "count2(X, N) :- n(X), N = count { member(_, _) }, principal(_).\n"
         "forbid(U, A, R) :- principal(U), action(A), resource(R), context(\"k\", V), V > 3.\n";
@@ -217,10 +236,14 @@ static void test_damage__is_refused_or_harmless(void **state)
     } parts[] = {
         {world.run.result.code.items, world.run.result.code.count * 4},
         {world.run.result.code.items, world.run.result.code.count * 4},
-        {world.run.result.plans.items, world.run.result.plans.count * sizeof(struct rune_image_plan)},
-        {world.run.result.orders.items, world.run.result.orders.count * sizeof(struct rune_image_order)},
-        {world.run.result.relations.items, world.run.result.relations.count * sizeof(struct rune_image_relation)},
-        {world.run.result.rules.items, world.run.result.rules.count * sizeof(struct rune_image_rule)},
+        {world.run.result.plans.items,
+         world.run.result.plans.count * sizeof(struct rune_image_plan)},
+        {world.run.result.orders.items,
+         world.run.result.orders.count * sizeof(struct rune_image_order)},
+        {world.run.result.relations.items,
+         world.run.result.relations.count * sizeof(struct rune_image_relation)},
+        {world.run.result.rules.items,
+         world.run.result.rules.count * sizeof(struct rune_image_rule)},
         {world.run.result.tuples, world.run.result.tuple_bytes},
     };
     uint64_t rng = 42;
@@ -230,9 +253,13 @@ static void test_damage__is_refused_or_harmless(void **state)
         size_t part = (rng >> 33) % (sizeof(parts) / sizeof(parts[0]));
         size_t word = (rng >> 40) % (parts[part].size / 4);
         uint32_t *at = (uint32_t *)parts[part].bytes + word, was = *at;
-        static const uint32_t values[] = {0, 1, 2, 3, 5, 8, 17, 0xffffffffu, 0x80000000u, 0x40000000u, 1u << 28, 64};
+        static const uint32_t values[] = {0,  1,           2,           3,           5,        8,
+                                          17, 0xffffffffu, 0x80000000u, 0x40000000u, 1u << 28, 64};
         uint32_t pick = (uint32_t)(rng >> 24) % 16;
-        *at = pick < 12 ? values[pick] : pick == 12 ? was + 1 : pick == 13 ? was - 1 : was ^ (1u << ((rng >> 50) & 31));
+        *at = pick < 12    ? values[pick]
+              : pick == 12 ? was + 1
+              : pick == 13 ? was - 1
+                           : was ^ (1u << ((rng >> 50) & 31));
         if (rune_rules_verify(&world.run.store, NULL) == RUNE_OK) {
             accepted++;
             ask_everything(&world);
@@ -250,11 +277,13 @@ static void test_verify__refuses_reading_what_is_not_written(void **state)
 {
     (void)state;
     struct world world;
-    open_world(&world, WORLD "permit(U, A, R) :- principal(U), action(A), resource(R), n(X), X + 1 > 99.\n");
+    open_world(&world, WORLD
+               "permit(U, A, R) :- principal(U), action(A), resource(R), n(X), X + 1 > 99.\n");
     uint32_t *code = world.run.result.code.items;
     uint32_t found = 0;
     for (size_t i = 0; i + 5 < world.run.result.code.count; i++) {
-        if (code[i] == RUNE_RULE_ARITH && code[i + 1] == RUNE_RULE_ADD && code[i + 2] != code[i + 3]) {
+        if (code[i] == RUNE_RULE_ARITH && code[i + 1] == RUNE_RULE_ADD &&
+            code[i + 2] != code[i + 3]) {
             uint32_t was = code[i + 3];
             assert_int_equal(rune_rules_verify(&world.run.store, NULL), RUNE_OK);
             code[i + 3] = code[i + 2];
@@ -299,8 +328,8 @@ static void expect_count(struct world *world, const char *name, uint64_t expecte
     }
 }
 
-/* Demanded relations, counted without tables where that is possible and with them where not, give what a visit of each
- * tuple gives. */
+/* Demanded relations, counted without tables where that is possible and with them where not, give
+ * what a visit of each tuple gives. */
 static void test_count__is_what_a_query_visits(void **state)
 {
     (void)state;
@@ -315,34 +344,31 @@ static void test_count__is_what_a_query_visits(void **state)
                       "four(U, X, R, A) :- holds(U, X, R), does(R, A).\n"
                       "own(3, 100). own(4, 109).\n");
     for (int i = 0; i < 40; i++) {
-        at += snprintf(program + at, sizeof(program) - (size_t)at, "of(%d, %d). of(%d, %d).\n", i, 200 + i % 4,
-                       i, 201 + i % 4);
+        at += snprintf(program + at, sizeof(program) - (size_t)at, "of(%d, %d). of(%d, %d).\n", i,
+                       200 + i % 4, i, 201 + i % 4);
     }
     for (int i = 0; i < 30; i++) {
-        at += snprintf(program + at, sizeof(program) - (size_t)at, "has(%d, %d, %d).\n", 200 + i % 5,
-                       100 + i % 10, 300 + i % 3);
+        at += snprintf(program + at, sizeof(program) - (size_t)at, "has(%d, %d, %d).\n",
+                       200 + i % 5, 100 + i % 10, 300 + i % 3);
     }
     for (int i = 0; i < 12; i++) {
         at += snprintf(program + at, sizeof(program) - (size_t)at, "does(%d, %d).\n", 300 + i % 4,
                        400 + i % 6);
     }
     for (int i = 0; i < 200; i++) { /* more than a mask has bits */
-        at += snprintf(program + at, sizeof(program) - (size_t)at, "all(%d, %d).\n", 300 + i % 3, 500 + i);
+        at += snprintf(program + at, sizeof(program) - (size_t)at, "all(%d, %d).\n", 300 + i % 3,
+                       500 + i);
     }
     struct world world;
-    enum rune_err err = datalog_run_open(&world.run, (struct rune_str){program, (size_t)at}, RUNE_DL_BUNDLE,
-                                         NULL, 0);
+    enum rune_err err = datalog_run_open(&world.run, (struct rune_str){program, (size_t)at},
+                                         RUNE_DL_BUNDLE, NULL, 0);
     assert_int_equal(err, RUNE_OK);
     assert_int_equal(datalog_run_evaluate(&world.run, RUNE_DL_STORE_BASE), RUNE_OK);
     static const struct {
         const char *name;
         uint64_t count;
     } cases[] = {
-        {"holds", 480},
-        {"can", 972},
-        {"may", 32000},
-        {"sees", 220},
-        {"four", 1440},
+        {"holds", 480}, {"can", 972}, {"may", 32000}, {"sees", 220}, {"four", 1440},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         expect_count(&world, cases[i].name, cases[i].count);

@@ -30,7 +30,8 @@ void rune_image_close(struct rune_image *image)
     rune_free(image);
 }
 
-enum rune_err rune_decider_create(const struct rune_decider_options *options, struct rune_decider **ret_decider)
+enum rune_err rune_decider_create(const struct rune_decider_options *options,
+                                  struct rune_decider **ret_decider)
 {
     (void)options;
     *ret_decider = rune_calloc(1, sizeof(**ret_decider));
@@ -53,9 +54,11 @@ void rune_decider_set_max_steps(struct rune_decider *decider, uint64_t max_steps
     (void)max_steps;
 }
 
-static void refuse(struct rune_decider *decider, int status, const char *code, struct rune_answer *ret_answer)
+static void refuse(struct rune_decider *decider, int status, const char *code,
+                   struct rune_answer *ret_answer)
 {
-    int length = snprintf(decider->answer, ANSWER_MAX, "{\"error\":{\"code\":\"%s\",\"message\":\"refused\"}}", code);
+    int length = snprintf(decider->answer, ANSWER_MAX,
+                          "{\"error\":{\"code\":\"%s\",\"message\":\"refused\"}}", code);
     *ret_answer = (struct rune_answer){
         .status = status,
         .body = {decider->answer, (size_t)length},
@@ -63,12 +66,14 @@ static void refuse(struct rune_decider *decider, int status, const char *code, s
     };
 }
 
-static void decide(struct rune_decider *decider, enum rune_outcome outcome, uint64_t generation, bool has_error,
-                   enum rune_answer_detail detail, struct rune_answer *ret_answer)
+static void decide(struct rune_decider *decider, enum rune_outcome outcome, uint64_t generation,
+                   bool has_error, enum rune_answer_detail detail, struct rune_answer *ret_answer)
 {
-    static const char *const names[] = {[RUNE_DENY] = "DENY", [RUNE_PERMIT] = "PERMIT", [RUNE_FORBID] = "FORBID"};
+    static const char *const names[] = {
+        [RUNE_DENY] = "DENY", [RUNE_PERMIT] = "PERMIT", [RUNE_FORBID] = "FORBID"};
     int length =
-        snprintf(decider->answer, ANSWER_MAX, "{\"decision\":\"%s\",\"reasons\":[],\"generation\":%" PRIu64 "%s}",
+        snprintf(decider->answer, ANSWER_MAX,
+                 "{\"decision\":\"%s\",\"reasons\":[],\"generation\":%" PRIu64 "%s}",
                  names[outcome], generation, detail == RUNE_ANSWER_DEBUG ? ",\"debug\":true" : "");
     *ret_answer = (struct rune_answer){
         .status = 200,
@@ -82,8 +87,9 @@ static void decide(struct rune_decider *decider, enum rune_outcome outcome, uint
     }
 }
 
-void rune_decider_authorize(struct rune_decider *decider, const struct rune_image *image, uint64_t generation,
-                            struct rune_str body, enum rune_answer_detail detail, struct rune_answer *ret_answer)
+void rune_decider_authorize(struct rune_decider *decider, const struct rune_image *image,
+                            uint64_t generation, struct rune_str body,
+                            enum rune_answer_detail detail, struct rune_answer *ret_answer)
 {
     (void)image;
     switch (body.length > 0 ? body.data[0] : '\0') {
@@ -112,8 +118,9 @@ void rune_decider_authorize(struct rune_decider *decider, const struct rune_imag
     }
 }
 
-void rune_decider_authorize_batch(struct rune_decider *decider, const struct rune_image *image, uint64_t generation,
-                                  struct rune_str body, enum rune_answer_detail detail, struct rune_answer *ret_answer)
+void rune_decider_authorize_batch(struct rune_decider *decider, const struct rune_image *image,
+                                  uint64_t generation, struct rune_str body,
+                                  enum rune_answer_detail detail, struct rune_answer *ret_answer)
 {
     rune_decider_authorize(decider, image, generation, body, detail, ret_answer);
 }

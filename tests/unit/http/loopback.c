@@ -40,13 +40,14 @@ static void save_head(struct fake_connection *conn)
     answer->content_length = conn->req.res.content_length;
     for (size_t i = 0; i < conn->req.res.headers.size && length < LOOPBACK_TEXT_MAX; i++) {
         const h2o_header_t *header = &conn->req.res.headers.entries[i];
-        length +=
-            (size_t)snprintf(answer->headers + length, LOOPBACK_TEXT_MAX - length, "%.*s: %.*s\n",
-                             (int)header->name->len, header->name->base, (int)header->value.len, header->value.base);
+        length += (size_t)snprintf(answer->headers + length, LOOPBACK_TEXT_MAX - length,
+                                   "%.*s: %.*s\n", (int)header->name->len, header->name->base,
+                                   (int)header->value.len, header->value.base);
     }
 }
 
-static void take_output(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count, h2o_send_state_t state)
+static void take_output(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count,
+                        h2o_send_state_t state)
 {
     (void)req;
     struct fake_connection *conn = (void *)((char *)self - offsetof(struct fake_connection, final));
@@ -63,7 +64,8 @@ static void take_output(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, 
     answer->done = !h2o_send_state_is_in_progress(state);
 }
 
-void loopback_open(struct loopback *loopback, enum rune_http_audience audience, const char *image_name)
+void loopback_open(struct loopback *loopback, enum rune_http_audience audience,
+                   const char *image_name)
 {
     memset(loopback, 0, sizeof(*loopback));
     loopback->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -76,7 +78,8 @@ void loopback_open(struct loopback *loopback, enum rune_http_audience audience, 
     rune_view_thread_register();
     if (image_name != NULL) {
         const struct rune_shared_limits limits = {0};
-        if (rune_view_swap(&loopback->view, double_image_create(image_name), 7, &limits) != RUNE_OK) {
+        if (rune_view_swap(&loopback->view, double_image_create(image_name), 7, &limits) !=
+            RUNE_OK) {
             abort();
         }
     }
@@ -111,8 +114,9 @@ static void fill_request(h2o_req_t *req, const struct loopback_request *request)
         h2o_add_header(&req->pool, &req->headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
     }
     if (request->header.name != NULL) {
-        h2o_add_header_by_str(&req->pool, &req->headers, request->header.name, strlen(request->header.name), 1, NULL,
-                              request->header.value, strlen(request->header.value));
+        h2o_add_header_by_str(&req->pool, &req->headers, request->header.name,
+                              strlen(request->header.name), 1, NULL, request->header.value,
+                              strlen(request->header.value));
     }
 }
 
@@ -122,8 +126,8 @@ void loopback_ask(struct loopback *loopback, const struct loopback_request *requ
     static const h2o_conn_callbacks_t callbacks = {
         .get_sockname = fake_address, .get_peername = fake_address, .get_socket = no_socket};
     h2o_context_t *context = &loopback->loop->context;
-    struct fake_connection *conn = (void *)h2o_create_connection(sizeof(*conn), context, loopback->loop->global.hosts,
-                                                                 (struct timeval){0}, &callbacks);
+    struct fake_connection *conn = (void *)h2o_create_connection(
+        sizeof(*conn), context, loopback->loop->global.hosts, (struct timeval){0}, &callbacks);
     memset(ret_answer, 0, sizeof(*ret_answer));
     conn->final = (h2o_ostream_t){.do_send = take_output};
     conn->answer = ret_answer;

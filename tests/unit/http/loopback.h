@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* loopback: a loop without sockets: one request goes in, the answer's status, headers and body come out. */
+/* loopback: a loop without sockets: one request goes in, the answer's status, headers and body come
+ * out. */
 #pragma once
 
 #include <stdbool.h>
@@ -42,10 +43,11 @@ struct loopback_answer {
 };
 
 /* With `image_name` NULL no image is published. */
-void loopback_open(struct loopback *loopback, enum rune_http_audience audience, const char *image_name);
+void loopback_open(struct loopback *loopback, enum rune_http_audience audience,
+                   const char *image_name);
 void loopback_close(struct loopback *loopback);
 
-/* Runs the loop until the request is answered, or `turns_max` turns of at most 20 ms have passed. The caller frees
- * ret_answer->body. */
+/* Runs the loop until the request is answered, or `turns_max` turns of at most 20 ms have passed.
+ * The caller frees ret_answer->body. */
 void loopback_ask(struct loopback *loopback, const struct loopback_request *request, int turns_max,
                   struct loopback_answer *ret_answer);

@@ -36,7 +36,8 @@ static int open_admin(void **state)
     assert_int_equal(rune_control_create(2, &control), RUNE_OK);
     loopback_open(&loopback, RUNE_HTTP_ADMIN, "0123456789abcdef");
     loopback.loop->control = &control;
-    assert_int_equal(rune_http_relay_create(loopback.loop, relay_fd, &loopback.loop->relay), RUNE_OK);
+    assert_int_equal(rune_http_relay_create(loopback.loop, relay_fd, &loopback.loop->relay),
+                     RUNE_OK);
     return 0;
 }
 
@@ -56,7 +57,8 @@ static int close_admin(void **state)
 /* Answers are put into the socket before the call is made: ids count from 1. */
 static void answer_first(enum rune_call_kind kind, uint64_t id, enum rune_err err, const char *json)
 {
-    struct rune_reply reply = {.version = RUNE_CALL_VERSION, .kind = kind, .id = id, .err = err, .generation = 42};
+    struct rune_reply reply = {
+        .version = RUNE_CALL_VERSION, .kind = kind, .id = id, .err = err, .generation = 42};
     int fd = -1;
     reply.policies = 5;
     reply.facts = 1000;
@@ -110,13 +112,15 @@ static void test_config__shows_the_control_page(void **state)
     assert_non_null(strstr(answer.body, "\"policies\":3,\"rules\":2,"));
     assert_non_null(strstr(answer.body, "\"facts\":15"));
     assert_non_null(strstr(answer.body, "{\"pid\":77,\"generation\":9,\"ready\":true,"));
-    assert_non_null(strstr(answer.body, "\"lastReload\":{\"result\":\"ok\",\"at\":\"1970-01-01T00:00:01.000Z\""));
+    assert_non_null(strstr(
+        answer.body, "\"lastReload\":{\"result\":\"ok\",\"at\":\"1970-01-01T00:00:01.000Z\""));
     free(answer.body);
 }
 
 static void test_config__fetches_diagnostics_of_a_failed_reload(void **state)
 {
-    struct rune_control_state shown = {.reload_result = RUNE_RELOAD_FAILED, .reload_message = "bad \"thing\""};
+    struct rune_control_state shown = {.reload_result = RUNE_RELOAD_FAILED,
+                                       .reload_message = "bad \"thing\""};
     struct loopback_answer answer;
     (void)state;
     rune_control_write_state(rune_control_get(&control), &shown);
@@ -138,7 +142,8 @@ static void test_reload__answers_when_the_supervisor_does(void **state)
     assert_int_equal(take_call().kind, RUNE_CALL_RELOAD);
     answer_first(RUNE_CALL_RELOAD, 1, RUNE_OK, NULL); /* too late: dropped */
     answer_first(RUNE_CALL_RELOAD, 2, RUNE_OK, NULL);
-    loopback_ask(&loopback, &(struct loopback_request)ASK("POST", "/v1/config/reload"), 10, &answer);
+    loopback_ask(&loopback, &(struct loopback_request)ASK("POST", "/v1/config/reload"), 10,
+                 &answer);
     assert_int_equal(take_call().id, 2);
     assert_int_equal(answer.status, 200);
     assert_non_null(strstr(answer.body, "{\"result\":\"ok\",\"generation\":42,\"image\":\"ab00"));
@@ -162,7 +167,8 @@ static void test_reload__tells_why_it_failed(void **state)
         struct loopback_answer answer;
         char code[64];
         answer_first(RUNE_CALL_RELOAD, i + 1, cases[i].err, "[{\"file\":\"a.cedar\"}]");
-        loopback_ask(&loopback, &(struct loopback_request)ASK("POST", "/v1/config/reload"), 10, &answer);
+        loopback_ask(&loopback, &(struct loopback_request)ASK("POST", "/v1/config/reload"), 10,
+                     &answer);
         assert_int_equal(answer.status, cases[i].status);
         snprintf(code, sizeof(code), "\"error\":{\"code\":\"%s\"", cases[i].code);
         assert_non_null(strstr(answer.body, code));
@@ -177,7 +183,8 @@ static void test_validate__does_not_reload(void **state)
     struct loopback_answer answer;
     (void)state;
     answer_first(RUNE_CALL_VALIDATE, 1, RUNE_OK, NULL);
-    loopback_ask(&loopback, &(struct loopback_request)ASK("GET", "/v1/config/validate"), 10, &answer);
+    loopback_ask(&loopback, &(struct loopback_request)ASK("GET", "/v1/config/validate"), 10,
+                 &answer);
     assert_int_equal(take_call().kind, RUNE_CALL_VALIDATE);
     assert_non_null(strstr(answer.body, "{\"result\":\"valid\""));
     free(answer.body);
@@ -190,7 +197,8 @@ static void test_reload__fails_when_the_supervisor_is_gone(void **state)
     close(supervisor);
     supervisor = -1;
     for (int i = 0; i < 2; i++) {
-        loopback_ask(&loopback, &(struct loopback_request)ASK("POST", "/v1/config/reload"), 10, &answer);
+        loopback_ask(&loopback, &(struct loopback_request)ASK("POST", "/v1/config/reload"), 10,
+                     &answer);
         assert_int_equal(answer.status, 503);
         assert_non_null(strstr(answer.body, "\"supervisor_gone\""));
         free(answer.body);
@@ -214,7 +222,8 @@ static void test_metrics__are_prometheus_text(void **state)
     rune_counter_add(&rune_control_slot_get(&control, 1)->counters, RUNE_METRIC_DECISION_PERMIT, 4);
     loopback_ask(&loopback, &(struct loopback_request)ASK("GET", "/metrics"), 10, &answer);
     assert_non_null(strstr(answer.headers, "content-type: text/plain; version=0.0.4"));
-    assert_non_null(strstr(answer.body, "\nrune_authorization_requests_total{decision=\"PERMIT\"} 7\n"));
+    assert_non_null(
+        strstr(answer.body, "\nrune_authorization_requests_total{decision=\"PERMIT\"} 7\n"));
     free(answer.body);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every public route and every error of the wire, without sockets and without an engine (double.h decides). */
+/* Every public route and every error of the wire, without sockets and without an engine (double.h
+ * decides). */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -61,23 +62,27 @@ static void test_routes__answer(void **state)
         const char *body; /* a part of it */
         enum rune_metric counted;
     } cases[] = {
-        {ASK("POST", "/v1/authorize", "P"), 200, "{\"decision\":\"PERMIT\"", RUNE_METRIC_DECISION_PERMIT},
+        {ASK("POST", "/v1/authorize", "P"), 200, "{\"decision\":\"PERMIT\"",
+         RUNE_METRIC_DECISION_PERMIT},
         {ASK("POST", "/v1/authorize", "D"), 200, "\"generation\":7", RUNE_METRIC_DECISION_DENY},
         {ASK("POST", "/v1/authorize", "F"), 200, "FORBID", RUNE_METRIC_DECISION_FORBID},
         {ASK("POST", "/v1/authorize", "E"), 200, "DENY", RUNE_METRIC_ERROR_EVALUATION},
         {ASK("POST", "/v1/authorize?debug=true", "P"), 200, "\"debug\":true", RUNE_METRIC_HTTP_200},
-        {ASK("POST", "/v1/authorize?x=1&debug=true", "P"), 200, "\"debug\":true", RUNE_METRIC_HTTP_200},
+        {ASK("POST", "/v1/authorize?x=1&debug=true", "P"), 200, "\"debug\":true",
+         RUNE_METRIC_HTTP_200},
         {ASK("POST", "/v1/authorize/batch", "P"), 200, "PERMIT", RUNE_METRIC_DECISION_PERMIT},
         {ASK("POST", "/v1/authorize", "S"), 422, "\"schema\"", RUNE_METRIC_ERROR_SCHEMA},
         {ASK("POST", "/v1/authorize", "?"), 400, "\"invalid_json\"", RUNE_METRIC_ERROR_SYNTAX},
         {ASK("POST", "/v1/authorize", NULL), 400, "\"invalid_json\"", RUNE_METRIC_HTTP_400},
         {ASK_TYPED("POST", "/v1/authorize", "P", "application/json; charset=utf-8"), 200, "PERMIT",
          RUNE_METRIC_HTTP_200},
-        {ASK_TYPED("POST", "/v1/authorize", "P", "Application/JSON"), 200, "PERMIT", RUNE_METRIC_HTTP_200},
+        {ASK_TYPED("POST", "/v1/authorize", "P", "Application/JSON"), 200, "PERMIT",
+         RUNE_METRIC_HTTP_200},
         {ASK_TYPED("POST", "/v1/authorize", "P", ""), 200, "PERMIT", RUNE_METRIC_HTTP_200},
         {ASK_TYPED("POST", "/v1/authorize", "P", "text/plain"), 415, "\"unsupported_media_type\"",
          RUNE_METRIC_HTTP_415},
-        {ASK_TYPED("POST", "/v1/authorize", "P", "application/jsonx"), 415, "\"error\"", RUNE_METRIC_HTTP_415},
+        {ASK_TYPED("POST", "/v1/authorize", "P", "application/jsonx"), 415, "\"error\"",
+         RUNE_METRIC_HTTP_415},
         {ASK("GET", "/v1/authorize", NULL), 405, "\"method_not_allowed\"", RUNE_METRIC_HTTP_405},
         {ASK("DELETE", "/health/live", NULL), 405, "\"method_not_allowed\"", RUNE_METRIC_HTTP_405},
         {ASK("GET", "/health/live", NULL), 200, "{\"status\":\"live\"}", RUNE_METRIC_HTTP_200},
@@ -95,7 +100,8 @@ static void test_routes__answer(void **state)
         uint64_t before = counted(cases[i].counted);
         loopback_ask(&loopback, &cases[i].request, 10, &answer);
         if (answer.status != cases[i].status || strstr(answer.body, cases[i].body) == NULL) {
-            print_error("%s %s: %d %s\n", cases[i].request.method, cases[i].request.path, answer.status, answer.body);
+            print_error("%s %s: %d %s\n", cases[i].request.method, cases[i].request.path,
+                        answer.status, answer.body);
         }
         assert_true(answer.done);
         assert_int_equal(answer.status, cases[i].status);
@@ -112,10 +118,12 @@ static void test_routes__name_the_image_of_a_decision(void **state)
 {
     (void)state;
     struct loopback_answer answer;
-    loopback_ask(&loopback, &(struct loopback_request)ASK("POST", "/v1/authorize", "P"), 10, &answer);
+    loopback_ask(&loopback, &(struct loopback_request)ASK("POST", "/v1/authorize", "P"), 10,
+                 &answer);
     assert_non_null(strstr(answer.headers, "rune-image: " IMAGE "\n"));
     free(answer.body);
-    loopback_ask(&loopback, &(struct loopback_request)ASK("GET", "/health/live", NULL), 10, &answer);
+    loopback_ask(&loopback, &(struct loopback_request)ASK("GET", "/health/live", NULL), 10,
+                 &answer);
     assert_null(strstr(answer.headers, "rune-image"));
     free(answer.body);
 }
@@ -124,10 +132,12 @@ static void test_routes__tell_which_methods_a_path_has(void **state)
 {
     (void)state;
     struct loopback_answer answer;
-    loopback_ask(&loopback, &(struct loopback_request)ASK("GET", "/v1/authorize", NULL), 10, &answer);
+    loopback_ask(&loopback, &(struct loopback_request)ASK("GET", "/v1/authorize", NULL), 10,
+                 &answer);
     assert_non_null(strstr(answer.headers, "allow: POST\n"));
     free(answer.body);
-    loopback_ask(&loopback, &(struct loopback_request)ASK("POST", "/health/live", NULL), 10, &answer);
+    loopback_ask(&loopback, &(struct loopback_request)ASK("POST", "/health/live", NULL), 10,
+                 &answer);
     assert_non_null(strstr(answer.headers, "allow: GET, HEAD\n"));
     free(answer.body);
 }
@@ -136,7 +146,8 @@ static void test_routes__answer_head_without_body(void **state)
 {
     (void)state;
     struct loopback_answer answer;
-    loopback_ask(&loopback, &(struct loopback_request)ASK("HEAD", "/health/live", NULL), 10, &answer);
+    loopback_ask(&loopback, &(struct loopback_request)ASK("HEAD", "/health/live", NULL), 10,
+                 &answer);
     assert_int_equal(answer.status, 200);
     assert_int_equal(answer.body_length, 0);
     assert_int_equal(answer.content_length, strlen("{\"status\":\"live\"}\n"));
@@ -148,8 +159,9 @@ static void test_request_id__is_echoed_or_made(void **state)
     static const struct {
         const char *sent;
         bool echoed;
-    } cases[] = {{"abc-123", true}, {"~!@#", true},         {"with blank", false}, {"", false},
-                 {"\x01", false},   {"caf\xc3\xa9", false}, {long_id, false},      {long_id + 1, true}};
+    } cases[] = {{"abc-123", true}, {"~!@#", true},     {"with blank", false},
+                 {"", false},       {"\x01", false},    {"caf\xc3\xa9", false},
+                 {long_id, false},  {long_id + 1, true}};
     (void)state;
     memset(long_id, 'x', sizeof(long_id) - 1);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -175,7 +187,8 @@ static void test_request_id__differs_from_answer_to_answer(void **state)
     (void)state;
     for (int i = 0; i < COUNT; i++) {
         struct loopback_answer answer;
-        loopback_ask(&loopback, &(struct loopback_request)ASK("GET", "/health/live", NULL), 10, &answer);
+        loopback_ask(&loopback, &(struct loopback_request)ASK("GET", "/health/live", NULL), 10,
+                     &answer);
         memcpy(ids[i], strstr(answer.headers, "x-request-id: ") + strlen("x-request-id: "), 16);
         for (int j = 0; j < i; j++) {
             assert_string_not_equal(ids[i], ids[j]);
@@ -191,15 +204,16 @@ static void test_body__of_exactly_the_limit_is_decided(void **state)
     char *body = malloc(limit + 1);
     memset(body, 'P', limit + 1);
     struct loopback_answer answer;
-    loopback_ask(
-        &loopback,
-        &(struct loopback_request){.method = "POST", .path = "/v1/authorize", .body = body, .body_length = limit}, 10,
-        &answer);
+    loopback_ask(&loopback,
+                 &(struct loopback_request){
+                     .method = "POST", .path = "/v1/authorize", .body = body, .body_length = limit},
+                 10, &answer);
     assert_int_equal(answer.status, 200);
     free(answer.body);
     loopback_ask(
         &loopback,
-        &(struct loopback_request){.method = "POST", .path = "/v1/authorize", .body = body, .body_length = limit + 1},
+        &(struct loopback_request){
+            .method = "POST", .path = "/v1/authorize", .body = body, .body_length = limit + 1},
         10, &answer);
     assert_int_equal(answer.status, 413);
     assert_non_null(strstr(answer.body, "\"too_large\""));
@@ -211,7 +225,8 @@ static void test_answer__of_a_megabyte_arrives_whole(void **state)
 {
     (void)state;
     struct loopback_answer answer;
-    loopback_ask(&loopback, &(struct loopback_request)ASK("POST", "/v1/authorize", "L"), 10, &answer);
+    loopback_ask(&loopback, &(struct loopback_request)ASK("POST", "/v1/authorize", "L"), 10,
+                 &answer);
     assert_int_equal(answer.body_length, 1 << 20);
     free(answer.body);
 }
@@ -221,7 +236,8 @@ static void test_latency__is_sampled(void **state)
     (void)state;
     for (int i = 0; i < 129; i++) {
         struct loopback_answer answer;
-        loopback_ask(&loopback, &(struct loopback_request)ASK("POST", "/v1/authorize", "P"), 10, &answer);
+        loopback_ask(&loopback, &(struct loopback_request)ASK("POST", "/v1/authorize", "P"), 10,
+                     &answer);
         free(answer.body);
     }
     uint64_t observed = 0;
@@ -237,8 +253,9 @@ static void test_latency__is_sampled(void **state)
 
 static void test_no_image__is_not_ready(void **state)
 {
-    static const struct loopback_request requests[] = {
-        ASK("GET", "/health/ready", NULL), ASK("POST", "/v1/authorize", "P"), ASK("POST", "/v1/authorize/batch", "P")};
+    static const struct loopback_request requests[] = {ASK("GET", "/health/ready", NULL),
+                                                       ASK("POST", "/v1/authorize", "P"),
+                                                       ASK("POST", "/v1/authorize/batch", "P")};
     (void)state;
     for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
         struct loopback_answer answer;
@@ -254,11 +271,13 @@ static void test_draining__is_not_ready(void **state)
     (void)state;
     struct loopback_answer answer;
     loopback.loop->phase = RUNE_HTTP_DRAINING;
-    loopback_ask(&loopback, &(struct loopback_request)ASK("GET", "/health/ready", NULL), 10, &answer);
+    loopback_ask(&loopback, &(struct loopback_request)ASK("GET", "/health/ready", NULL), 10,
+                 &answer);
     assert_int_equal(answer.status, 503);
     assert_non_null(strstr(answer.body, "\"draining\""));
     free(answer.body);
-    loopback_ask(&loopback, &(struct loopback_request)ASK("POST", "/v1/authorize", "P"), 10, &answer);
+    loopback_ask(&loopback, &(struct loopback_request)ASK("POST", "/v1/authorize", "P"), 10,
+                 &answer);
     assert_int_equal(answer.status, 200);
     free(answer.body);
 }
@@ -270,8 +289,9 @@ static void test_error_body__escapes_its_message(void **state)
     memset(&req, 0, sizeof(req));
     h2o_mem_init_pool(&req.pool);
     struct rune_str body = rune_http_error_body(&req, "code", "a \"b\"\\\n\x01");
-    assert_string_equal(strndupa(body.data, body.length),
-                        "{\"error\":{\"code\":\"code\",\"message\":\"a \\\"b\\\"\\\\\\u000a\\u0001\"}}\n");
+    assert_string_equal(
+        strndupa(body.data, body.length),
+        "{\"error\":{\"code\":\"code\",\"message\":\"a \\\"b\\\"\\\\\\u000a\\u0001\"}}\n");
     h2o_mem_clear_pool(&req.pool);
 }
 
@@ -283,8 +303,9 @@ static void test_header_block__takes_the_place_of_the_librarys(void **state)
 
 int main(void)
 {
-#define WITH_IMAGE(test)    cmocka_unit_test_setup_teardown(test, open_with_image, close_loopback)
-#define WITHOUT_IMAGE(test) cmocka_unit_test_setup_teardown(test, open_without_image, close_loopback)
+#define WITH_IMAGE(test) cmocka_unit_test_setup_teardown(test, open_with_image, close_loopback)
+#define WITHOUT_IMAGE(test) \
+    cmocka_unit_test_setup_teardown(test, open_without_image, close_loopback)
     const struct CMUnitTest tests[] = {
         WITH_IMAGE(test_routes__answer),
         WITH_IMAGE(test_routes__name_the_image_of_a_decision),

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wire_server: a worker's loop with the double for an engine, for tests over real sockets (wire.py).
+/* wire_server: a worker's loop with the double for an engine, for tests over real sockets
+ * (wire.py).
  *
  * usage: wire_server [NAME=NUMBER...]   names as in limits below
- * Prints the ports of slot 0 and slot 1, serves slot 0. TERM drains, QUIT stops, USR1 adopts slot 1's listener, USR2
- * drops it. At the end prints what is left: "connections=N result=N". Ends with its parent. */
+ * Prints the ports of slot 0 and slot 1, serves slot 0. TERM drains, QUIT stops, USR1 adopts slot
+ * 1's listener, USR2 drops it. At the end prints what is left: "connections=N result=N". Ends with
+ * its parent. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -27,9 +29,11 @@ static int command_fds[2];
 static void on_signal(int number)
 {
     uint64_t stop = number == SIGTERM ? RUNE_HTTP_STOP_DRAIN : RUNE_HTTP_STOP_NOW;
-    struct rune_loop_command command = {.kind = number == SIGUSR1 ? RUNE_LOOP_ADOPT : RUNE_LOOP_DROP, .slot = 1};
-    ssize_t written = number == SIGTERM || number == SIGQUIT ? write(stop_fd, &stop, sizeof(stop))
-                                                             : write(command_fds[1], &command, sizeof(command));
+    struct rune_loop_command command = {
+        .kind = number == SIGUSR1 ? RUNE_LOOP_ADOPT : RUNE_LOOP_DROP, .slot = 1};
+    ssize_t written = number == SIGTERM || number == SIGQUIT
+                          ? write(stop_fd, &stop, sizeof(stop))
+                          : write(command_fds[1], &command, sizeof(command));
     (void)written;
 }
 
@@ -38,8 +42,8 @@ static int listen_somewhere(void)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof(address);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) != 0 || listen(fd, SOMAXCONN) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) != 0 ||
+        listen(fd, SOMAXCONN) != 0 || getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
         perror("wire_server");
         exit(1);
     }
@@ -110,6 +114,7 @@ int main(int argc, char **argv)
     };
     enum rune_err err = rune_http_worker_run(&config);
     rune_view_root_fini(&root);
-    printf("connections=%d result=%d\n", (int)rune_counter_read(&counters, RUNE_METRIC_ACTIVE_CONNECTIONS), (int)err);
+    printf("connections=%d result=%d\n",
+           (int)rune_counter_read(&counters, RUNE_METRIC_ACTIVE_CONNECTIONS), (int)err);
     return err == RUNE_OK ? 0 : 1;
 }

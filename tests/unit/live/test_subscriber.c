@@ -140,7 +140,8 @@ static void test_subscriber__relays_to_the_loop(void **state)
     set_up(&f);
     publish(&f, 1, SEALED);
     assert_int_equal(rune_subscriber_start(&f.subscriber), RUNE_OK);
-    const struct rune_order adopt = {.kind = RUNE_ORDER_ADOPT, .slot = 5}, drain = {.kind = RUNE_ORDER_DRAIN};
+    const struct rune_order adopt = {.kind = RUNE_ORDER_ADOPT, .slot = 5},
+                            drain = {.kind = RUNE_ORDER_DRAIN};
     assert_int_equal(rune_message_send(f.supervisor, &adopt, sizeof adopt, -1), RUNE_OK);
     assert_int_equal(read(f.commands, &command, sizeof command), sizeof command);
     assert_int_equal(command.kind, RUNE_LOOP_ADOPT);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The view: readers see one whole view, never an older one than before, and never one that was closed. */
+/* The view: readers see one whole view, never an older one than before, and never one that was
+ * closed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +28,8 @@ static struct rune_image *open_fixture(void)
 {
     struct rune_image *image;
     int fd = image_fixture_fd();
-    if (rune_image_seal(fd) != RUNE_OK || rune_image_open_fd(fd, RUNE_IMAGE_VERIFIED, &image, NULL) != RUNE_OK) {
+    if (rune_image_seal(fd) != RUNE_OK ||
+        rune_image_open_fd(fd, RUNE_IMAGE_VERIFIED, &image, NULL) != RUNE_OK) {
         abort();
     }
     close(fd);
@@ -36,7 +38,8 @@ static struct rune_image *open_fixture(void)
 
 static struct rune_shared_limits limits_of(uint64_t generation)
 {
-    return (struct rune_shared_limits){.max_body_bytes = generation * 3, .max_steps = generation * 5};
+    return (struct rune_shared_limits){.max_body_bytes = generation * 3,
+                                       .max_steps = generation * 5};
 }
 
 static void swap(struct rune_view_root *root, uint64_t generation)
@@ -57,7 +60,8 @@ struct readers {
 
 static bool is_whole(const struct rune_view *view)
 {
-    return view->limits.max_body_bytes == view->generation * 3 && view->limits.max_steps == view->generation * 5 &&
+    return view->limits.max_body_bytes == view->generation * 3 &&
+           view->limits.max_steps == view->generation * 5 &&
            memcmp(view->image->map.base, RUNE_IMAGE_MAGIC, 8) == 0;
 }
 
@@ -109,7 +113,8 @@ static void test_view__is_whole_and_never_older(void **state)
     run_readers();
 }
 
-/* As in a worker: forked from a process that has not used RCU. liburcu registered with the kernel before the fork. */
+/* As in a worker: forked from a process that has not used RCU. liburcu registered with the kernel
+ * before the fork. */
 static void test_view__works_in_a_forked_child(void **state)
 {
     (void)state;
@@ -146,7 +151,8 @@ static void test_view__limits_change_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_view__works_in_a_forked_child), /* first: the parent has no threads yet */
+        /* first: the parent has no threads yet */
+        cmocka_unit_test(test_view__works_in_a_forked_child),
         cmocka_unit_test(test_view__is_whole_and_never_older),
         cmocka_unit_test(test_view__limits_change_alone),
     };

@@ -54,7 +54,8 @@ static void test_dict__finds_each_value_again(void **state)
     for (int i = 0; i < 20000; i++) {
         snprintf(text, sizeof text, "name%d", i);
         assert_int_equal(string(dict, text), strings[i]);
-        assert_true(rune_str_equal(rune_terms_string(rune_dict_terms(dict), strings[i]), rune_str_from(text)));
+        assert_true(rune_str_equal(rune_terms_string(rune_dict_terms(dict), strings[i]),
+                                   rune_str_from(text)));
     }
     assert_int_equal(rune_dict_terms(dict)->string_count, 20001);
     rune_term user = entity(dict, "User", "name7");
@@ -62,7 +63,8 @@ static void test_dict__finds_each_value_again(void **state)
     assert_int_not_equal(entity(dict, "name7", "User"), user);
     const struct rune_terms *terms = rune_dict_terms(dict);
     assert_int_equal(rune_terms_find_uid(terms, RUNE_STR("User"), RUNE_STR("name7")), user);
-    assert_int_equal(rune_terms_find_uid(terms, RUNE_STR("User"), RUNE_STR("name8")), RUNE_TERM_NONE);
+    assert_int_equal(rune_terms_find_uid(terms, RUNE_STR("User"), RUNE_STR("name8")),
+                     RUNE_TERM_NONE);
     assert_int_equal(rune_terms_find_string(terms, RUNE_STR("nobody")), RUNE_TERM_NONE);
     rune_dict_destroy(dict);
 }

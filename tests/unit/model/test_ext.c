@@ -263,7 +263,9 @@ static void test_ip__table(void **state)
         struct rune_buf out = RUNE_BUF_INIT;
         rune_ext_format(&value, &out);
         assert_string_equal(rune_buf_cstr(&out), ips[i].printed);
-        assert_int_equal(rune_ext_parse(RUNE_EXT_IPADDR, (struct rune_str){out.data, out.length}, &again), RUNE_OK);
+        assert_int_equal(
+            rune_ext_parse(RUNE_EXT_IPADDR, (struct rune_str){out.data, out.length}, &again),
+            RUNE_OK);
         assert_memory_equal(&value, &again, sizeof value);
         assert_true(rune_ext_verify(&value));
         rune_buf_fini(&out);
@@ -384,7 +386,8 @@ static void test_format__reads_back(void **state)
         struct rune_ext value = number(cases[i].kind, cases[i].number), again;
         rune_ext_format(&value, &out);
         assert_string_equal(rune_buf_cstr(&out), cases[i].text);
-        assert_int_equal(rune_ext_parse(cases[i].kind, rune_str_from(cases[i].text), &again), RUNE_OK);
+        assert_int_equal(rune_ext_parse(cases[i].kind, rune_str_from(cases[i].text), &again),
+                         RUNE_OK);
         assert_memory_equal(&value, &again, sizeof value);
         rune_buf_fini(&out);
     }
@@ -410,12 +413,18 @@ static void test_verify__refuses_other_forms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decimal__accepts),   cmocka_unit_test(test_decimal__refuses),
-        cmocka_unit_test(test_datetime__accepts),  cmocka_unit_test(test_datetime__refuses),
-        cmocka_unit_test(test_duration__accepts),  cmocka_unit_test(test_duration__refuses),
-        cmocka_unit_test(test_ip__table),          cmocka_unit_test(test_ip__predicates),
-        cmocka_unit_test(test_ip__ranges),         cmocka_unit_test(test_datetime__dates_and_times),
-        cmocka_unit_test(test_format__reads_back), cmocka_unit_test(test_verify__refuses_other_forms),
+        cmocka_unit_test(test_decimal__accepts),
+        cmocka_unit_test(test_decimal__refuses),
+        cmocka_unit_test(test_datetime__accepts),
+        cmocka_unit_test(test_datetime__refuses),
+        cmocka_unit_test(test_duration__accepts),
+        cmocka_unit_test(test_duration__refuses),
+        cmocka_unit_test(test_ip__table),
+        cmocka_unit_test(test_ip__predicates),
+        cmocka_unit_test(test_ip__ranges),
+        cmocka_unit_test(test_datetime__dates_and_times),
+        cmocka_unit_test(test_format__reads_back),
+        cmocka_unit_test(test_verify__refuses_other_forms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,7 +59,8 @@ static void test_read__table(void **state)
     for (size_t i = 0; i < COUNT(reads); i++) {
         struct rune_uid uid;
         const char *message = NULL;
-        enum rune_err err = rune_uid_read(rune_str_from(reads[i].text), RUNE_STR("Default"), &arena, &uid, &message);
+        enum rune_err err = rune_uid_read(rune_str_from(reads[i].text), RUNE_STR("Default"), &arena,
+                                          &uid, &message);
         if ((err == RUNE_OK) != (reads[i].type != NULL)) {
             fail_msg("%s: %s", reads[i].text, rune_err_text(err));
         }
@@ -83,10 +84,14 @@ static void test_read__limits(void **state)
     (void)state;
     struct rune_uid uid;
     const char *message;
-    assert_int_equal(rune_uid_read(RUNE_STR("alice"), RUNE_STR(""), NULL, &uid, &message), RUNE_E_INVALID);
-    assert_int_equal(rune_uid_read(RUNE_STR("U::\"plain\""), RUNE_STR(""), NULL, &uid, &message), RUNE_OK);
-    assert_int_equal(rune_uid_read(RUNE_STR("U::\"a\\nb\""), RUNE_STR(""), NULL, &uid, &message), RUNE_E_LIMIT);
-    assert_int_equal(rune_uid_read(RUNE_STR("U ::\"a\""), RUNE_STR(""), NULL, &uid, &message), RUNE_E_LIMIT);
+    assert_int_equal(rune_uid_read(RUNE_STR("alice"), RUNE_STR(""), NULL, &uid, &message),
+                     RUNE_E_INVALID);
+    assert_int_equal(rune_uid_read(RUNE_STR("U::\"plain\""), RUNE_STR(""), NULL, &uid, &message),
+                     RUNE_OK);
+    assert_int_equal(rune_uid_read(RUNE_STR("U::\"a\\nb\""), RUNE_STR(""), NULL, &uid, &message),
+                     RUNE_E_LIMIT);
+    assert_int_equal(rune_uid_read(RUNE_STR("U ::\"a\""), RUNE_STR(""), NULL, &uid, &message),
+                     RUNE_E_LIMIT);
 }
 
 static void test_format__reads_back(void **state)
@@ -99,7 +104,8 @@ static void test_format__reads_back(void **state)
     const char *message;
     rune_arena_init(&arena, 0);
     rune_uid_format(RUNE_STR("N::T"), (struct rune_str){id, sizeof id - 1}, &out);
-    assert_int_equal(rune_uid_parse((struct rune_str){out.data, out.length}, &arena, &uid, &message), RUNE_OK);
+    assert_int_equal(
+        rune_uid_parse((struct rune_str){out.data, out.length}, &arena, &uid, &message), RUNE_OK);
     assert_true(rune_str_equal(uid.type, RUNE_STR("N::T")));
     assert_int_equal(uid.id.length, sizeof id - 1);
     assert_memory_equal(uid.id.data, id, sizeof id - 1);

@@ -47,8 +47,10 @@ static void test_log__writes_one_line(void **state)
         const char *want;
     } cases[] = {
         {RUNE_LOG_STR("path", RUNE_STR("/v1")), "info event role=worker path=/v1\n"},
-        {RUNE_LOG_STR("text", RUNE_STR("two words")), "info event role=worker text=\"two words\"\n"},
-        {RUNE_LOG_STR("text", RUNE_STR("a\nb\"c\\d\x01=")), "info event role=worker text=\"a\\nb\\\"c\\\\d\\x01=\"\n"},
+        {RUNE_LOG_STR("text", RUNE_STR("two words")),
+         "info event role=worker text=\"two words\"\n"},
+        {RUNE_LOG_STR("text", RUNE_STR("a\nb\"c\\d\x01=")),
+         "info event role=worker text=\"a\\nb\\\"c\\\\d\\x01=\"\n"},
         {RUNE_LOG_STR("text", RUNE_STR("")), "info event role=worker text=\"\"\n"},
         {RUNE_LOG_INT("n", -5), "info event role=worker n=-5\n"},
         {RUNE_LOG_UINT("n", UINT64_MAX), "info event role=worker n=18446744073709551615\n"},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a scraper relies on: every series once, help and type before the first, cumulative buckets. */
+/* What a scraper relies on: every series once, help and type before the first, cumulative buckets.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,7 +48,8 @@ static void test_metrics__add_up_the_workers(void **state)
         rune_gauge_set(counters, RUNE_METRIC_ACTIVE_CONNECTIONS, 2);
     }
     rune_counter_add(rune_control_supervisor_counters(&control), RUNE_METRIC_RELOAD_OK, 5);
-    assert_non_null(strstr(render(), "\nrune_authorization_requests_total{decision=\"DENY\"} 33\n"));
+    assert_non_null(
+        strstr(render(), "\nrune_authorization_requests_total{decision=\"DENY\"} 33\n"));
     assert_non_null(strstr(render(), "\nrune_active_connections 6\n"));
     assert_non_null(strstr(render(), "\nrune_reload_events_total{result=\"ok\"} 5\n"));
     assert_non_null(strstr(render(), "\nrune_image_generation{worker=\"2\"} 0\n"));
@@ -58,7 +60,8 @@ static void test_metrics__name_each_family_once(void **state)
     (void)state;
     char *copy = strdup(render());
     char *rest = NULL;
-    for (char *line = strtok_r(copy, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+    for (char *line = strtok_r(copy, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
         if (strncmp(line, "# TYPE ", 7) == 0) {
             char *again = strstr(text.data, line);
             assert_non_null(again);
@@ -78,7 +81,8 @@ static void test_histogram__is_cumulative(void **state)
     (void)state;
     rune_histogram_observe(first, RUNE_HISTOGRAM_AUTHORIZATION_LATENCY, 200);
     rune_histogram_observe(second, RUNE_HISTOGRAM_AUTHORIZATION_LATENCY, 400);
-    rune_histogram_observe(second, RUNE_HISTOGRAM_AUTHORIZATION_LATENCY, UINT64_C(3600) * 1000000000);
+    rune_histogram_observe(second, RUNE_HISTOGRAM_AUTHORIZATION_LATENCY,
+                           UINT64_C(3600) * 1000000000);
     const char *out = render();
     assert_non_null(strstr(out, "rune_authorization_latency_seconds_bucket{le=\"2.5e-07\"} 1\n"));
     assert_non_null(strstr(out, "rune_authorization_latency_seconds_bucket{le=\"5e-07\"} 2\n"));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration: every key of the example is known and has its default there; flags win; mistakes have places. */
+/* The configuration: every key of the example is known and has its default there; flags win;
+ * mistakes have places. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -91,12 +92,14 @@ static void test_config__flags_win_over_the_file(void **state)
     (void)state;
     struct fixture f;
     char path[] = "/tmp/rune-config-XXXXXX";
-    static const char text[] = "bundle = 'b'\nlisten = ['127.0.0.1:1', '127.0.0.1:2']\nworkers = 3\n";
+    static const char text[] =
+        "bundle = 'b'\nlisten = ['127.0.0.1:1', '127.0.0.1:2']\nworkers = 3\n";
     int fd = mkstemp(path);
     assert_int_equal(write(fd, text, sizeof text - 1), (ssize_t)sizeof text - 1);
     close(fd);
-    char program[] = "runed", config[64], level[] = "--log-level", debug[] = "debug", one[] = "--listen=[::1]:3",
-         two[] = "--listen", address[] = "*:4", check[] = "--check-config";
+    char program[] = "runed", config[64], level[] = "--log-level", debug[] = "debug",
+         one[] = "--listen=[::1]:3", two[] = "--listen", address[] = "*:4",
+         check[] = "--check-config";
     snprintf(config, sizeof config, "--config=%s", path);
     char *argv[] = {program, level, debug, config, one, two, address, check, NULL};
     load(&f, 8, argv);
@@ -128,7 +131,8 @@ static void test_config__mistakes_have_places_and_help(void **state)
         {"bundle = 'b'\nworkers = '2'\n", {":2:11", "number", NULL}},
         {"bundle = 'b'\nworkers = -2\n", {":2:11", NULL, NULL}},
         {"bundle = 'b'\n[limits]\nmax_body_bytes = '5QiB'\n", {":3:18", "no number", NULL}},
-        {"bundle = 'b'\n[limits]\nmax_body_bytes = '99999999999999999999GiB'\n", {":3:18", NULL, NULL}},
+        {"bundle = 'b'\n[limits]\nmax_body_bytes = '99999999999999999999GiB'\n",
+         {":3:18", NULL, NULL}},
         {"bundle = 'b'\n[logging]\nlevel = 'loud'\n", {":3:9", "error, warn, info, debug", NULL}},
         {"bundle = 'b'\nlisten = ['a', 7]\n", {":2:16", "string", NULL}},
         {"bundle = 'a\\u0000b'\nuser = \"a\\u0000b\"\n", {":2:8", "NUL", NULL}},
@@ -178,8 +182,10 @@ static void test_config__limits_travel_whole(void **state)
     struct fixture f;
     struct rune_shared_limits shared;
     struct rune_limits back;
-    load_text(&f, "bundle = 'b'\n[limits]\nmax_body_bytes = '2KiB'\nmax_buffered_bytes = '1MB'\nmax_connections = 5\n"
-                  "max_streams = 6\nmax_admin_waiting = 7\nmax_steps = 8\n[timeouts]\nidle_ms = 900\ndrain_ms = 10\n");
+    load_text(&f, "bundle = 'b'\n[limits]\nmax_body_bytes = '2KiB'\nmax_buffered_bytes = "
+                  "'1MB'\nmax_connections = 5\n"
+                  "max_streams = 6\nmax_admin_waiting = 7\nmax_steps = 8\n[timeouts]\nidle_ms = "
+                  "900\ndrain_ms = 10\n");
     assert_string_equal(rune_diag_text(f.diag), "");
     rune_config_shared_limits(&f.config, &shared);
     rune_config_limits_from_shared(&shared, &back);

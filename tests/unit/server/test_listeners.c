@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Listening sockets: one a slot, a taken port is refused, the admin listener is for this host only. */
+/* Listening sockets: one a slot, a taken port is refused, the admin listener is for this host only.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -25,7 +25,8 @@ static bool opens_a_file(void)
 
 static bool makes_a_socket(void)
 {
-    return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0 || socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0;
+    return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0 ||
+           socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0;
 }
 
 static bool starts_a_program(void)
@@ -70,7 +71,8 @@ static bool can(enum who who, bool (*what)(void))
     int status = 0;
     pid_t pid = fork();
     if (pid == 0) {
-        enum rune_err err = who == BUILDER ? rune_sandbox_builder(UINT64_C(4) << 30, 1 << 20) : rune_sandbox_verifier();
+        enum rune_err err = who == BUILDER ? rune_sandbox_builder(UINT64_C(4) << 30, 1 << 20)
+                                           : rune_sandbox_verifier();
         _exit(err != RUNE_OK ? 2 : what() ? 1 : 0);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);

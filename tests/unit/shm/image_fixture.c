@@ -21,7 +21,8 @@ int image_fixture_fd(void)
     uint64_t size;
     int fd;
     if (rune_image_memfd_create("fixture", &fd) != RUNE_OK ||
-        rune_image_write(fd, parts, sizeof parts / sizeof parts[0], 0, sha256, &size, NULL) != RUNE_OK) {
+        rune_image_write(fd, parts, sizeof parts / sizeof parts[0], 0, sha256, &size, NULL) !=
+            RUNE_OK) {
         abort();
     }
     return fd;

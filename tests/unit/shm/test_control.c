@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The control page: what the supervisor writes is read whole; a child can write its own page only. */
+/* The control page: what the supervisor writes is read whole; a child can write its own page only.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -67,7 +68,8 @@ static int write_in_child(struct rune_control_map *map, uint32_t page)
         if (rune_control_narrow(map, 1) != RUNE_OK || map->fd != -1) {
             _exit(9);
         }
-        mprotect(map->base + (size_t)page * RUNE_CONTROL_PAGE_BYTES, RUNE_CONTROL_PAGE_BYTES, PROT_READ | PROT_WRITE);
+        mprotect(map->base + (size_t)page * RUNE_CONTROL_PAGE_BYTES, RUNE_CONTROL_PAGE_BYTES,
+                 PROT_READ | PROT_WRITE);
         ((volatile unsigned char *)map->base)[(size_t)page * RUNE_CONTROL_PAGE_BYTES + 1000] = 1;
         _exit(0);
     }
@@ -115,7 +117,8 @@ static void test_control__state_is_read_whole(void **state)
     assert_int_equal(rune_control_create(0, &map), RUNE_OK);
     assert_int_equal(pthread_create(&writer, NULL, write_states, rune_control_get(&map)), 0);
     while (last < 20000) {
-        if (rune_control_read_state(rune_control_get(&map), &seen) != RUNE_OK || seen.generation == 0) {
+        if (rune_control_read_state(rune_control_get(&map), &seen) != RUNE_OK ||
+            seen.generation == 0) {
             continue;
         }
         struct rune_control_state want;

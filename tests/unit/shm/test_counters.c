@@ -17,7 +17,8 @@ static void test_counters__table_is_sound(void **state)
     for (unsigned i = 0; i < RUNE_METRIC_COUNT; i++) {
         const struct rune_metric_info *info = rune_metric_get((enum rune_metric)i);
         assert_int_equal(strncmp(info->name, "rune_", 5), 0);
-        const struct rune_metric_info *before = i > 0 ? rune_metric_get((enum rune_metric)(i - 1)) : NULL;
+        const struct rune_metric_info *before =
+            i > 0 ? rune_metric_get((enum rune_metric)(i - 1)) : NULL;
         if (before == NULL || strcmp(before->name, info->name) != 0) {
             assert_true(info->help[0] != '\0');
         } else {
@@ -53,11 +54,13 @@ static void test_counters__durations_fall_into_their_bucket(void **state)
         uint64_t below = b == 0 ? 0 : rune_histogram_bound_ns(b - 1) + 1;
         rune_histogram_observe(&block, RUNE_HISTOGRAM_RELOAD_DURATION, below);
         if (b + 1 < RUNE_HISTOGRAM_BUCKETS) {
-            rune_histogram_observe(&block, RUNE_HISTOGRAM_RELOAD_DURATION, rune_histogram_bound_ns(b));
+            rune_histogram_observe(&block, RUNE_HISTOGRAM_RELOAD_DURATION,
+                                   rune_histogram_bound_ns(b));
         } else {
             rune_histogram_observe(&block, RUNE_HISTOGRAM_RELOAD_DURATION, UINT64_MAX / 2);
         }
-        assert_int_equal(atomic_load(&block.histograms[RUNE_HISTOGRAM_RELOAD_DURATION].buckets[b]), 2);
+        assert_int_equal(atomic_load(&block.histograms[RUNE_HISTOGRAM_RELOAD_DURATION].buckets[b]),
+                         2);
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The container of an image: what is written is read back; whatever is changed in header, table or padding is refused
- * or harmless. */
+/* The container of an image: what is written is read back; whatever is changed in header, table or
+ * padding is refused or harmless. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -32,7 +32,8 @@ static void test_image__is_read_back(void **state)
     assert_int_equal(rune_image_map_fd(fd, RUNE_IMAGE_SEALS_REQUIRED, &map, NULL), RUNE_OK);
     assert_memory_equal(rune_image_section(&map, RUNE_SECTION_STRING_BYTES, &count), "hello", 5);
     assert_int_equal(count, 5);
-    const struct rune_image_manifest *manifest = rune_image_section(&map, RUNE_SECTION_MANIFEST, &count);
+    const struct rune_image_manifest *manifest =
+        rune_image_section(&map, RUNE_SECTION_MANIFEST, &count);
     assert_int_equal(count, 1);
     assert_int_equal(manifest->policy_count, 3);
     rune_image_section(&map, RUNE_SECTION_POLICY, &count);
@@ -73,7 +74,8 @@ static void test_image__write_errors_are_told(void **state)
     (void)state;
     uint8_t sha256[32];
     uint64_t size;
-    const struct rune_image_part twice[] = {{RUNE_SECTION_SOURCE_BYTES, "abc", 3}, {RUNE_SECTION_SOURCE_BYTES, "d", 1}};
+    const struct rune_image_part twice[] = {{RUNE_SECTION_SOURCE_BYTES, "abc", 3},
+                                            {RUNE_SECTION_SOURCE_BYTES, "d", 1}};
     assert_int_equal(rune_image_write(-1, twice, 2, 0, sha256, &size, NULL), RUNE_E_INTERNAL);
     assert_int_equal(rune_image_write(-1, twice, 1, 0, sha256, &size, NULL), RUNE_E_IO);
     const struct rune_image_part unknown = {(enum rune_section)63, "abc", 3};
@@ -93,8 +95,8 @@ static uint64_t touch(const struct rune_image_map *map)
     return sum;
 }
 
-/* Bits of the header that the container's check does not read: the hash (checked by check_hash) and the builder's
- * version, which is for people. */
+/* Bits of the header that the container's check does not read: the hash (checked by check_hash) and
+ * the builder's version, which is for people. */
 static bool is_free(size_t byte)
 {
     return byte >= 24 && byte < 64;
@@ -159,8 +161,8 @@ static void test_image__any_other_size_is_refused(void **state)
 static void test_image__overflowing_fields_are_refused(void **state)
 {
     (void)state;
-    static const uint64_t values[] = {0,         1, 63, 64, UINT32_MAX, INT64_MAX, UINT64_C(1) << 63, UINT64_MAX - 63,
-                                      UINT64_MAX};
+    static const uint64_t values[] = {
+        0, 1, 63, 64, UINT32_MAX, INT64_MAX, UINT64_C(1) << 63, UINT64_MAX - 63, UINT64_MAX};
     size_t size;
     unsigned char *bytes = image_fixture_bytes(&size);
     for (size_t at = 16; at + 8 <= TABLE_END; at += 8) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages: sizes are fixed, descriptors travel, diagnostics are checked before they are believed. */
+/* Messages: sizes are fixed, descriptors travel, diagnostics are checked before they are believed.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +18,8 @@
 
 static void pair(int ret_sockets[2])
 {
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret_sockets), 0);
+    assert_int_equal(
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret_sockets), 0);
 }
 
 static void test_messages__carry_a_descriptor(void **state)
@@ -96,7 +98,8 @@ static void test_diagnostics__damaged_are_refused(void **state)
         assert_int_equal(write(fd, bytes, (size_t)size), size);
         bytes[changed[i]] ^= 0x81;
         assert_int_equal(rune_diagnostics_map(fd, &got), RUNE_E_CORRUPT); /* not sealed */
-        assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL), 0);
+        assert_int_equal(
+            fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL), 0);
         assert_int_equal(rune_diagnostics_map(fd, &got), RUNE_E_CORRUPT);
         close(fd);
     }
