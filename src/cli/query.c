@@ -34,7 +34,9 @@ struct printer {
 
 static void flush(struct printer *printer)
 {
-    fwrite(printer->out.data, 1, printer->out.length, stdout);
+    if (printer->out.length > 0) {
+        fwrite(printer->out.data, 1, printer->out.length, stdout);
+    }
     rune_buf_reset(&printer->out);
 }
 

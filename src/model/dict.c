@@ -152,7 +152,7 @@ static inline bool string_equal(const struct rune_terms *terms, uint32_t index,
     uint32_t from = terms->string_offsets[index];
     uint32_t length = terms->string_offsets[index + 1] - from;
     return length == key->text.length &&
-           memcmp(terms->string_bytes + from, key->text.data, length) == 0;
+           (length == 0 || memcmp(terms->string_bytes + from, key->text.data, length) == 0);
 }
 
 static inline bool entity_equal(const struct rune_terms *terms, uint32_t index,
