@@ -136,7 +136,7 @@ static void measure_uid(uint32_t entities)
     const struct rune_terms *terms = rune_dict_terms(dict);
     uint32_t found = 0;
     double from = now_ns();
-    for (uint32_t i = 0; i < OPERATIONS; i++) {
+    for (uint32_t i = 0; i < OPERATIONS && entities > 0; i++) {
         /* The id's bytes are read where they are stored; finding it again touches them anyway. */
         struct rune_str id = rune_terms_string(terms, terms->entity_id[next_random() % entities]);
         found += rune_terms_find_uid(terms, RUNE_STR("User0"), id) != RUNE_TERM_NONE;

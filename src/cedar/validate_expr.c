@@ -47,7 +47,7 @@ static bool fits(const struct rune_vtype *type, uint32_t expected)
     case RUNE_VTYPE_RECORD:
         return (expected & RUNE_EXPECT_RECORD) != 0;
     case RUNE_VTYPE_EXT:
-        return (expected & RUNE_EXPECT_EXT << (type->ext - 1)) != 0;
+        return (expected & (unsigned)RUNE_EXPECT_EXT << (type->ext - 1)) != 0;
     }
     return false;
 }

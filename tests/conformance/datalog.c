@@ -551,7 +551,7 @@ static char *read_file(const char *path, size_t *ret_size)
     if (file == NULL) {
         return NULL;
     }
-    fseek(file, 0, SEEK_END);
+    (void)fseek(file, 0, SEEK_END);
     size_t size = (size_t)ftell(file);
     rewind(file);
     char *bytes = rune_alloc(size + 1);

@@ -55,7 +55,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
     (void)rune_diag_text(diag);
-    err = rune_dl_parse_query(&source, dialect, &arena, &query, NULL);
+    if (rune_dl_parse_query(&source, dialect, &arena, &query, NULL) == RUNE_E_INTERNAL) {
+        abort();
+    }
     RUNE_VEC_FINI(&clauses);
     rune_arena_fini(&arena);
     rune_diag_destroy(diag);

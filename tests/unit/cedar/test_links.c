@@ -43,8 +43,8 @@ static void test_links__mistakes_are_refused(void **state)
         "[{\"template_id\":\"t\",\"link_id\":\"l\",\"args\":{\"?action\":\"A::\\\"x\\\"\"}}]",
         "[{\"template_id\":\"t\",\"link_id\":\"l\",\"args\":{\"?principal\":\"alice\"}}]",
         "[{\"template_id\":\"t\",\"link_id\":\"l\",\"args\":{\"?principal\":\"A :: \\\"x\\\"\"}}]",
-        "[{\"template_id\":\"t\",\"link_id\":\"l\",\"args\":{\"?principal\":{\"type\":\"A\",\"id\":"
-        "\"x\"}}}]",
+        ("[{\"template_id\":\"t\",\"link_id\":\"l\","
+         "\"args\":{\"?principal\":{\"type\":\"A\",\"id\":\"x\"}}}]"),
     };
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

@@ -22,8 +22,8 @@ static void test_schema_text__is_read_back_the_same(void **state)
         "action \"x y\"; action z appliesTo { principal: [E], resource: [E], context: {a?: "
         "__cedar::Long} }; } "
         "entity E;",
-        "external entity A in [B, C]; external entity B; external entity C, external;"
-        "external action a in [b, N::Action::\"c\"]; external action b;",
+        ("external entity A in [B, C]; external entity B; external entity C, external;"
+         "external action a in [b, N::Action::\"c\"]; external action b;"),
         "namespace N { entity A; type A = Long; entity B = {a: A}; }",
     };
     (void)state;

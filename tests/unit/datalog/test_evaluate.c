@@ -276,7 +276,7 @@ static void check_run(struct datalog_run *run, const char *text, const struct na
                     bound[i] = rune_term_from_inline((int64_t)rng(5));
                     if (rng(3) == 0) {
                         bound[i] = rune_terms_find_string(&run->store.terms,
-                                                          (struct rune_str){"abc" + rng(3), 1});
+                                                          (struct rune_str){&"abc"[rng(3)], 1});
                     }
                 }
             }

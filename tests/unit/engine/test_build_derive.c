@@ -262,7 +262,9 @@ static void check_random(unsigned seed)
     for (int g = 1; g < GROUPS; g++) {
         for (int h = 0; h < g; h++) {
             reach[g][h] = rand() % 4 == 0;
-            rune_buf_printf(&rules, reach[g][h] ? "up(Group::\"%d\", Group::\"%d\").\n" : "", g, h);
+            if (reach[g][h]) {
+                rune_buf_printf(&rules, "up(Group::\"%d\", Group::\"%d\").\n", g, h);
+            }
         }
         reach[g][g] = true;
     }
@@ -270,8 +272,9 @@ static void check_random(unsigned seed)
     for (int u = 0; u < USERS; u++) {
         for (int g = 0; g < GROUPS; g++) {
             member[u][g] = rand() % 5 == 0;
-            rune_buf_printf(&rules, member[u][g] ? "member(User::\"%d\", Group::\"%d\").\n" : "", u,
-                            g);
+            if (member[u][g]) {
+                rune_buf_printf(&rules, "member(User::\"%d\", Group::\"%d\").\n", u, g);
+            }
         }
     }
     for (int k = 0; k < GROUPS; k++) {
