@@ -24,7 +24,7 @@ class Swap(harness.TestCase):
                 load.answers.floor = answer["generation"]
                 expected[answer["generation"]] = decision
                 swaps += 1
-                time.sleep(max(0.0, 0.3 - (time.monotonic() - begin)))
+                time.sleep(max(0.0, 0.28 - (time.monotonic() - begin)))
         self.check(load.answers, 10)
         self.assertEqual(load.broken, [])
         generations = sorted(expected)
