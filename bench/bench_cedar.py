@@ -183,21 +183,112 @@ def measure_decide(options, work):
         report("decide", policies=count, **fields, ratio_to_10=f"{median / first:.2f}")
 
 
+# A schema of the size that applications have: 20 actions in groups, four types of principals, five
+# of resources, optional attributes, tags, contexts.
+WIDE_ACTIONS = [(f"{verb}{what}", what) for what in ("Document", "Folder", "Project", "Bucket")
+                for verb in ("view", "edit", "share", "delete", "own")]
+WIDE_TYPES = """
+entity Org;
+entity Team in [Team, Org] { lead?: User };
+entity User in [Team, Org] { department: String, level: Long, email?: String, home: Folder,
+                             quota?: { soft: Long, hard: Long } } tags String;
+entity Service in [Team] { level: Long, scopes: Set<String>, expires?: datetime };
+entity Guest { invited: User, level: Long };
+entity Project in [Org] { owner: User, level: Long, public: Bool, label?: String };
+entity Folder in [Folder, Project] { owner: User, level: Long, public: Bool, label?: String };
+entity Document in [Folder] { owner: User, level: Long, public: Bool, label?: String,
+                              editors: Set<User>, reviewed?: datetime };
+entity Bucket in [Project] { owner: User, level: Long, public: Bool, region: String };
+entity Link in [Folder] { owner: User, level: Long, public: Bool, target: Document };
+type Context = { mfa: Bool, ip: ipaddr, now?: datetime, device?: { id: String, trusted: Bool } };
+action all;
+action viewing, changing in [all];
+"""
+
+
+def wide_schema():
+    yield WIDE_TYPES
+    for n, (action, what) in enumerate(WIDE_ACTIONS):
+        group = "viewing" if action.startswith("view") else "changing"
+        principals = ("[User, Service, Guest]", "[User, Service]", "[User, Team, Service]")[n % 3]
+        resources = f"[{what}, Link]" if what in ("Document", "Folder") else f"[{what}, Folder]"
+        yield (f"action {action} in [{group}] appliesTo {{ principal: {principals}, "
+               f"resource: {resources}, context: Context }};\n")
+
+
+def wide_policy(n, draw):
+    """Policy n: half of them name no action or a group of them, and are typed in each environment
+    that is left."""
+    action, what = WIDE_ACTIONS[draw.randrange(len(WIDE_ACTIONS))]
+    own, user, folder = f'action == Action::"{action}"', f'User::"user-{n}"', f'Folder::"folder-{n}"'
+    effect = "forbid" if n % 16 == 15 else "permit"
+    head, when = (
+        (f"principal == {user}, {own}, resource", "when { resource.public }"),
+        (f'principal in Team::"team-{n}", action in Action::"viewing", resource',
+         "when { resource.level < 3 && context.mfa }"),
+        ("principal is User, action, resource",
+         f'when {{ principal has email && principal.email like "*@team-{n}.example" }}'),
+        (f'principal, action in [Action::"{action}", Action::"changing"], resource in {folder}',
+         "when { resource.owner == principal } unless { context has device && "
+         "!context.device.trusted }"),
+        ("principal, action, resource",
+         f"when {{ principal is Service && principal.level > {n % 9} && "
+         f'principal.scopes.contains("scope-{n}") }}'),
+        (f"principal is User, {own}, resource is {what}",
+         "when { principal.level >= resource.level && context.ip.isInRange("
+         f'ip("10.{n // 250 % 250}.{n % 250}.0/24")) }}'),
+        (f'principal is User in Org::"org-{n}", action in Action::"all", resource is Document',
+         "when { resource has label && resource.label == principal.department || "
+         "resource.editors.contains(principal) }"),
+        (f"principal == {user}, action, resource in {folder}",
+         'unless { principal.hasTag("suspended") && principal.getTag("suspended") == "yes" }'),
+    )[n % 8]
+    return f"{effect}({head})\n{when};\n"
+
+
+def wide_policies(count):
+    """Every 50th a template, with as many links as policies between them."""
+    draw = random.Random(5)
+    for n in range(count):
+        if n % 50 == 49:
+            yield (f'@id("template-{n}")\npermit(principal == ?principal, '
+                   f'action in Action::"viewing", resource in ?resource)\n'
+                   "when { context.mfa };\n")
+        else:
+            yield wide_policy(n, draw)
+
+
+def wide_links(count):
+    return json.dumps([{"template_id": f"template-{n // 50 * 50 + 49}", "link_id": f"link-{n}",
+                        "args": {"?principal": f'User::"user-{n}"',
+                                 "?resource": f'Folder::"folder-{n}"'}}
+                       for n in range(0, count, 10)])
+
+
+def write_build(bundle, count, shape, validation):
+    """The policies to build; returns the bytes of their source."""
+    write(bundle, "rune.toml", f'[bundle]\nvalidation = "{validation}"\n')
+    write(bundle, "a.cedarschema", SCHEMA if shape == "plain" else wide_schema())
+    if shape == "wide":
+        write(bundle, "a.links.json", wide_links(count))
+    return os.path.getsize(write(bundle, "policies.cedar", policies(count) if shape == "plain" else
+                                 wide_policies(count)))
+
+
 def measure_build(options, work):
     empty, image = os.path.join(work, "empty"), os.path.join(work, "image")
     write(empty, "a.cedarschema", SCHEMA)
-    _, base_s, _ = rune("build", empty, "-o", image)
+    _, base_s, base_kib = rune("build", empty, "-o", image)
+    report("build", policies=0, cpu_ms=f"{base_s * 1000:.1f}", peak_kib=base_kib)
     for count in (1000,) if options.smoke else (10000, 100000):
-        for validation in ("strict", "off"):
-            bundle = os.path.join(work, f"build-{count}-{validation}")
-            write(bundle, "a.cedarschema", SCHEMA)
-            write(bundle, "rune.toml", f'[bundle]\nvalidation = "{validation}"\n')
-            source = write(bundle, "policies.cedar", policies(count))
-            runs = [rune("build", bundle, "-o", image)[1:] for _ in range(3)]
+        for shape, validation in (("plain", "strict"), ("plain", "off"), ("wide", "strict"),
+                                  ("wide", "off")):
+            bundle = os.path.join(work, f"build-{count}-{shape}-{validation}")
+            size = write_build(bundle, count, shape, validation)
+            runs = [rune("build", bundle, "-o", image)[1:] for _ in range(5)]
             cpu_s, kib = min(runs)
-            report("build", policies=count, source_bytes=os.path.getsize(source),
-                   validation=validation, cpu_ms=f"{cpu_s * 1000:.1f}",
-                   empty_ms=f"{base_s * 1000:.1f}", peak_kib=kib,
+            report("build", policies=count, schema=shape, source_bytes=size, validation=validation,
+                   cpu_ms=f"{cpu_s * 1000:.1f}", peak_kib=kib,
                    peak_bytes_a_policy=kib * 1024 // count,
                    image_bytes_a_policy=os.path.getsize(image) // count)
 

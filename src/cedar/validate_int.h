@@ -1,21 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* validate_int: what the files of the validator share.
  *
- * validate.c walks policies and environments, validate_scope.c answers for their scopes,
- * validate_expr.c and validate_operator.c type expressions, validate_level.c counts
- * dereferences, validate_text.c looks at characters, validate_report.c keeps findings and writes
- * messages. */
+ * validate.c walks policies, validate_environment.c the environments of one, validate_scope.c
+ * answers for their scopes, validate_expr.c and validate_operator.c type expressions,
+ * validate_level.c counts dereferences, validate_text.c looks at characters, validate_report.c
+ * keeps findings and writes messages. */
 #pragma once
 
 #include "base/diag.h"
 #include "cedar/validate.h"
 #include "cedar/validate_capability.h"
+#include "cedar/validate_reads.h"
 #include "cedar/validate_types.h"
 
 enum rune_finding {
 #define RUNE_FINDING(name, kind, code, is_warning) RUNE_FINDING_##name,
 #include "cedar/findings.def"
 #undef RUNE_FINDING
+};
+
+/* What a part of the scope is in an environment. */
+enum rune_scope_verdict {
+    RUNE_SCOPE_NO,
+    RUNE_SCOPE_YES,
+    RUNE_SCOPE_MAYBE,
+    RUNE_SCOPE_WRONG, /* names what the schema does not have: reported elsewhere. Depends on the
+                         policy alone */
+};
+
+/* A type of principals or resources to try. */
+struct rune_vchoice {
+    uint32_t entity, view;
+    enum rune_scope_verdict verdict;
+};
+
+RUNE_VEC(rune_vchoices, struct rune_vchoice);
+
+/* Actions that apply to the same types with the same context are a class. */
+struct rune_vclass {
+    uint32_t first;   /* the class's first action */
+    uint32_t seen[2]; /* of that: when an action was tried, one that the scope excludes */
 };
 
 struct rune_validator {
@@ -27,6 +51,11 @@ struct rune_validator {
     struct rune_diag *diag;
     struct rune_vtypes types;
     struct rune_vcapabilities capabilities;
+    struct rune_vreads reads;
+    struct rune_vclass *action_classes; /* by action */
+    struct rune_vchoices chosen[2];     /* principals and resources */
+    struct rune_vec_u32 scope_actions;  /* that the scope names */
+    bool names_wrong_action;
     struct rune_arena scratch; /* of the expression at hand; texts of messages */
     bool failed;               /* out of memory here */
 
@@ -48,7 +77,8 @@ struct rune_validator {
 
 static inline bool rune_validator_failed(const struct rune_validator *v)
 {
-    return v->failed || v->types.failed || v->capabilities.failed || v->arena->failed;
+    return v->failed || v->reads.failed || v->types.failed || v->capabilities.failed ||
+           v->arena->failed;
 }
 
 /* What is known of an expression. type NULL: nothing, because it is wrong. */
@@ -92,21 +122,43 @@ struct rune_vanswer rune_v_contains(struct rune_validator *v, const struct rune_
 struct rune_vanswer rune_v_tag(struct rune_validator *v, const struct rune_cedar_expr *expr);
 struct rune_vanswer rune_v_call(struct rune_validator *v, const struct rune_cedar_expr *expr);
 
+/* ---- validate_environment.c ---- */
+
+/* What one policy's environments gave. */
+struct rune_voutcome {
+    bool is_possible; /* in some environment it is not false */
+    bool applies;     /* some action takes such principals and resources */
+};
+
+/* Before the first policy. False: out of memory. */
+bool rune_v_classify_actions(struct rune_validator *v);
+struct rune_voutcome rune_v_check_environments(struct rune_validator *v,
+                                               const struct rune_cedar_policy *policy);
+
 /* ---- validate_scope.c ---- */
 
-/* What a part of the scope is in an environment. */
-enum rune_scope_verdict {
-    RUNE_SCOPE_NO,
-    RUNE_SCOPE_YES,
-    RUNE_SCOPE_MAYBE,
-    RUNE_SCOPE_WRONG, /* names what the schema does not have: reported elsewhere */
+/* A part of the scope, its names resolved to numbers of entity types. */
+struct rune_vscope {
+    enum rune_cedar_scope_op op;
+    bool is_wrong;  /* names what the schema does not have */
+    bool is_filled; /* `group` is known: no slot that is still open */
+    uint32_t type, group;
 };
 
 /* `slot`: what a link fills in, or NULL. */
-enum rune_scope_verdict rune_v_scope(struct rune_validator *v, const struct rune_cedar_scope *scope,
-                                     const struct rune_cedar_uid *slot, uint32_t entity);
-enum rune_scope_verdict rune_v_scope_action(struct rune_validator *v,
-                                            const struct rune_cedar_scope *scope, uint32_t action);
+struct rune_vscope rune_v_resolve(struct rune_validator *v, const struct rune_cedar_scope *scope,
+                                  const struct rune_cedar_uid *slot);
+enum rune_scope_verdict rune_v_verdict(const struct rune_validator *v,
+                                       const struct rune_vscope *scope, uint32_t entity);
+/* The actions that a scope names, into v->scope_actions; verdicts are of the scope resolved last.
+ */
+void rune_v_resolve_actions(struct rune_validator *v, const struct rune_cedar_scope *scope);
+enum rune_scope_verdict rune_v_action_verdict(const struct rune_validator *v,
+                                              const struct rune_cedar_scope *scope,
+                                              uint32_t action);
+/* Are there findings in `action in [..]`? */
+bool rune_v_is_wrong_action_list(const struct rune_validator *v,
+                                 const struct rune_cedar_scope *scope);
 /* The types of `action in [..]` go together: reports if not. Once in each environment that asks. */
 void rune_v_check_action_list(struct rune_validator *v, const struct rune_cedar_scope *scope);
 /* Entity types, entities of enumerations and actions that the policy names, and its texts. */

@@ -4,36 +4,46 @@
 
 /* ---- verdicts ---- */
 
-static enum rune_scope_verdict group_verdict(struct rune_validator *v,
-                                             const struct rune_cedar_uid *group, uint32_t entity,
-                                             bool is_equal)
-{
-    const struct rune_vtype *type = rune_v_uid_type(v, group);
-    if (type == NULL) {
-        return RUNE_SCOPE_WRONG;
-    }
-    bool may = is_equal ? type->entities[0] == entity
-                        : rune_vtypes_may_be_in(&v->types, entity, type->entities[0]);
-    return may ? RUNE_SCOPE_MAYBE : RUNE_SCOPE_NO;
-}
-
-enum rune_scope_verdict rune_v_scope(struct rune_validator *v, const struct rune_cedar_scope *scope,
-                                     const struct rune_cedar_uid *slot, uint32_t entity)
+struct rune_vscope rune_v_resolve(struct rune_validator *v, const struct rune_cedar_scope *scope,
+                                  const struct rune_cedar_uid *slot)
 {
     const struct rune_cedar_uid *group = scope->is_slot ? slot : scope->uids;
+    bool is_typed = scope->op == RUNE_SCOPE_IS || scope->op == RUNE_SCOPE_IS_IN;
+    struct rune_vscope resolved = {.op = scope->op, .type = UINT32_MAX, .group = UINT32_MAX};
+    if (is_typed) {
+        resolved.type = rune_vtypes_entity(&v->types, scope->type);
+    }
+    if (scope->op != RUNE_SCOPE_ANY && scope->op != RUNE_SCOPE_IS && group != NULL) {
+        const struct rune_vtype *type = rune_v_uid_type(v, group);
+        resolved.is_filled = true;
+        resolved.is_wrong = type == NULL;
+        resolved.group = type == NULL ? UINT32_MAX : type->entities[0];
+    }
+    return resolved;
+}
+
+enum rune_scope_verdict rune_v_verdict(const struct rune_validator *v,
+                                       const struct rune_vscope *scope, uint32_t entity)
+{
     bool is_typed = scope->op == RUNE_SCOPE_IS || scope->op == RUNE_SCOPE_IS_IN;
     if (scope->op == RUNE_SCOPE_ANY) {
         return RUNE_SCOPE_YES;
     }
-    if (is_typed && !rune_str_equal(scope->type, rune_vtypes_entity_name(&v->types, entity))) {
+    if (is_typed && scope->type != entity) {
         return RUNE_SCOPE_NO;
     }
     if (scope->op == RUNE_SCOPE_IS) {
         return RUNE_SCOPE_YES;
     }
-    /* A slot that is not filled may name what fits. */
-    return group == NULL ? RUNE_SCOPE_MAYBE
-                         : group_verdict(v, group, entity, scope->op == RUNE_SCOPE_EQ);
+    if (!scope->is_filled) { /* a slot may name what fits */
+        return RUNE_SCOPE_MAYBE;
+    }
+    if (scope->is_wrong) {
+        return RUNE_SCOPE_WRONG;
+    }
+    bool may = scope->op == RUNE_SCOPE_EQ ? scope->group == entity
+                                          : rune_vtypes_may_be_in(&v->types, entity, scope->group);
+    return may ? RUNE_SCOPE_MAYBE : RUNE_SCOPE_NO;
 }
 
 static bool has_ancestor(const struct rune_cedar_action *action, uint32_t ancestor)
@@ -46,30 +56,54 @@ static bool has_ancestor(const struct rune_cedar_action *action, uint32_t ancest
     return false;
 }
 
-enum rune_scope_verdict rune_v_scope_action(struct rune_validator *v,
-                                            const struct rune_cedar_scope *scope, uint32_t action)
+void rune_v_resolve_actions(struct rune_validator *v, const struct rune_cedar_scope *scope)
 {
-    enum rune_scope_verdict verdict = scope->op == RUNE_SCOPE_ANY ? RUNE_SCOPE_YES : RUNE_SCOPE_NO;
-    for (uint32_t i = 0; scope->op != RUNE_SCOPE_ANY && i < scope->uid_count; i++) {
-        const struct rune_cedar_action *group =
+    v->scope_actions.count = 0;
+    v->names_wrong_action = false;
+    for (uint32_t i = 0; i < scope->uid_count; i++) {
+        const struct rune_cedar_action *action =
             rune_cedar_schema_find_action(v->schema, &scope->uids[i]);
-        uint32_t index = group == NULL ? UINT32_MAX : (uint32_t)(group - v->schema->actions);
-        if (index == action) {
-            verdict = RUNE_SCOPE_YES;
-        } else if (scope->op == RUNE_SCOPE_EQ) {
-            return RUNE_SCOPE_NO;
-        } else if (rune_v_uid_type(v, &scope->uids[i]) == NULL) {
-            return RUNE_SCOPE_WRONG;
-        } else if (group != NULL && has_ancestor(&v->schema->actions[action], index)) {
-            verdict = RUNE_SCOPE_YES;
+        if (action == NULL) {
+            v->names_wrong_action =
+                v->names_wrong_action || rune_v_uid_type(v, &scope->uids[i]) == NULL;
+        } else if (!RUNE_VEC_PUSH(&v->scope_actions, (uint32_t)(action - v->schema->actions))) {
+            v->failed = true;
         }
     }
-    return verdict;
+}
+
+enum rune_scope_verdict rune_v_action_verdict(const struct rune_validator *v,
+                                              const struct rune_cedar_scope *scope, uint32_t action)
+{
+    if (scope->op == RUNE_SCOPE_ANY) {
+        return RUNE_SCOPE_YES;
+    }
+    if (scope->op != RUNE_SCOPE_EQ && v->names_wrong_action) {
+        return RUNE_SCOPE_WRONG;
+    }
+    for (size_t i = 0; i < v->scope_actions.count; i++) {
+        uint32_t named = v->scope_actions.items[i];
+        if (named == action ||
+            (scope->op != RUNE_SCOPE_EQ && has_ancestor(&v->schema->actions[action], named))) {
+            return RUNE_SCOPE_YES;
+        }
+    }
+    return RUNE_SCOPE_NO;
+}
+
+bool rune_v_is_wrong_action_list(const struct rune_validator *v,
+                                 const struct rune_cedar_scope *scope)
+{
+    bool is_wrong = scope->uid_count == 0;
+    for (uint32_t i = 1; i < scope->uid_count; i++) {
+        is_wrong = is_wrong || !rune_str_equal(scope->uids[0].type, scope->uids[i].type);
+    }
+    return is_wrong && v->is_strict && scope->op == RUNE_SCOPE_IN && scope->is_list;
 }
 
 void rune_v_check_action_list(struct rune_validator *v, const struct rune_cedar_scope *scope)
 {
-    if (!v->is_strict || scope->op != RUNE_SCOPE_IN || !scope->is_list) {
+    if (!rune_v_is_wrong_action_list(v, scope)) {
         return;
     }
     if (scope->uid_count == 0 && rune_v_find(v, RUNE_FINDING_EMPTY_SET, scope->span)) {

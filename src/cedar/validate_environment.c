@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each policy in each environment: an action, a type of principals and one of resources that it
+ * applies to. What is tried is cut down before any condition is typed:
+ *
+ *  - the scope, its names resolved once a policy, chooses actions and types;
+ *  - actions that apply to the same types with the same context are one class, of which one stands
+ *    for all unless conditions read the action itself;
+ *  - types that look the same to the conditions (validate_reads.h) are one, and no combination of
+ *    such views is typed twice.
+ *
+ * What is left out could only repeat findings of the same places. At level 0 nothing is left out:
+ * there scopes have findings too. */
+#include <string.h>
+
+#include "cedar/validate_int.h"
+
+/* ---- conditions ---- */
+
+static bool is_false(const struct rune_validator *v, const struct rune_vanswer *answer,
+                     bool is_unless)
+{
+    return answer->type != NULL && answer->type == (is_unless ? v->types.yes : v->types.no);
+}
+
+/* Conditions are `&&` from right to left: each holds for those behind it. Returns whether their
+ * conjunction is false. *ret_ok: all could be typed. */
+static bool type_conditions(struct rune_validator *v, const struct rune_cedar_policy *policy,
+                            bool *ret_ok)
+{
+    const struct rune_vcaps *held = NULL;
+    bool is_known = true;
+    bool is_no = false;
+    *ret_ok = true;
+    for (uint32_t i = 0; i < policy->condition_count && !is_no; i++) {
+        const struct rune_cedar_condition *condition = &policy->conditions[i];
+        struct rune_vanswer answer = rune_v_expect(v, condition->body, RUNE_EXPECT_BOOL);
+        *ret_ok = *ret_ok && answer.ok;
+        if (is_false(v, &answer, condition->is_unless)) {
+            is_no = true;
+            break;
+        }
+        /* `unless` is `!`, which of an unknown type makes a Bool. */
+        is_known = is_known && (answer.type != NULL || condition->is_unless);
+        if (!condition->is_unless && answer.caps != NULL) {
+            rune_vcapabilities_push(&v->capabilities, answer.caps);
+            held = rune_vcaps_union(&v->capabilities, answer.caps, held);
+        }
+    }
+    rune_vcapabilities_pop(&v->capabilities, held);
+    return is_no && is_known;
+}
+
+static void check_levels(struct rune_validator *v, const struct rune_cedar_policy *policy)
+{
+    for (uint32_t i = 0; i < policy->condition_count; i++) {
+        rune_v_check_level(v, policy->conditions[i].body);
+    }
+}
+
+/* ---- classes of actions ---- */
+
+/* The words of an action's class: types it applies to, and its context. */
+static struct rune_str class_key(struct rune_validator *v, const struct rune_cedar_action *action)
+{
+    const struct rune_schema_indexes *lists[] = {&action->principals, &action->resources};
+    const struct rune_vtype *context = action->context == NULL
+                                           ? v->types.empty_record
+                                           : rune_vtypes_of(&v->types, action->context);
+    size_t words = (size_t)action->principals.count + action->resources.count + 4;
+    uint32_t *key = RUNE_ARENA_ARRAY(v->arena, uint32_t, words);
+    if (key == NULL) {
+        return (struct rune_str){NULL, 0};
+    }
+    memcpy(key, &context, sizeof(context));
+    size_t at = 2;
+    for (int i = 0; i < 2; i++) {
+        key[at++] = lists[i]->count;
+        if (lists[i]->count > 0) {
+            memcpy(key + at, lists[i]->items, lists[i]->count * sizeof(*key));
+        }
+        at += lists[i]->count;
+    }
+    return (struct rune_str){(const char *)key, words * sizeof(*key)};
+}
+
+bool rune_v_classify_actions(struct rune_validator *v)
+{
+    struct rune_map classes = RUNE_MAP_INIT;
+    uint32_t count = v->schema->action_count;
+    v->action_classes = RUNE_ARENA_ARRAY(v->arena, struct rune_vclass, count);
+    bool ok = v->action_classes != NULL;
+    for (uint32_t i = 0; ok && i < count; i++) {
+        struct rune_str key = class_key(v, &v->schema->actions[i]);
+        ok = key.data != NULL &&
+             rune_map_intern(&classes, key, i, &v->action_classes[i].first, NULL) == RUNE_OK;
+    }
+    rune_map_fini(&classes);
+    return ok && !rune_validator_failed(v);
+}
+
+/* ---- environments ---- */
+
+/* A policy, its scope resolved. */
+struct walk {
+    const struct rune_cedar_policy *policy;
+    struct rune_vscope principal, resource;
+    bool has_scope_findings;
+};
+
+static bool reads_action(const struct rune_validator *v)
+{
+    const struct rune_vread *read = &v->reads.variables[RUNE_CEDAR_ACTION];
+    /* Where levels count, a literal may be the action. */
+    return read->is_whole || read->name_count > 0 || v->max_level != UINT32_MAX;
+}
+
+static void enter(struct rune_validator *v, uint32_t action, uint32_t principal, uint32_t resource)
+{
+    v->action = &v->schema->actions[action];
+    v->principal = principal;
+    v->resource = resource;
+    v->has_environment = true;
+    uint32_t action_type = rune_vtypes_entity(&v->types, v->action->uid.type);
+    v->variables[RUNE_CEDAR_PRINCIPAL] = v->types.entities[principal];
+    v->variables[RUNE_CEDAR_ACTION] = v->types.entities[action_type];
+    v->variables[RUNE_CEDAR_RESOURCE] = v->types.entities[resource];
+    v->variables[RUNE_CEDAR_CONTEXT] = v->action->context == NULL
+                                           ? v->types.empty_record
+                                           : rune_vtypes_of(&v->types, v->action->context);
+}
+
+static void check_environment(struct rune_validator *v, const struct walk *walk, bool is_wrong,
+                              struct rune_voutcome *outcome)
+{
+    bool ok;
+    bool is_no = type_conditions(v, walk->policy, &ok);
+    outcome->is_possible = outcome->is_possible || !is_no;
+    if (v->max_level != UINT32_MAX) {
+        if (is_no || (ok && !is_wrong)) {
+            check_levels(v, walk->policy);
+        }
+        rune_v_forget_visits(v);
+    }
+    rune_arena_reset(&v->capabilities.ropes);
+}
+
+/* Level 0 forbids even the scope's `in`. */
+static void check_scope_level(struct rune_validator *v, const struct rune_cedar_scope *scope)
+{
+    if (v->max_level == 0 && (scope->op == RUNE_SCOPE_IN || scope->op == RUNE_SCOPE_IS_IN) &&
+        rune_v_find(v, RUNE_FINDING_LEVEL, scope->span)) {
+        rune_v_tell(v, RUNE_FINDING_LEVEL, scope->span, "use `==` or `is`, or allow more levels",
+                    "`in` goes through 1 entity, 0 allowed");
+    }
+}
+
+static bool is_typed_out(const struct rune_vscope *scope, uint32_t entity)
+{
+    return scope->op == RUNE_SCOPE_IS_IN && scope->type != entity;
+}
+
+/* Do the conditions see here what they saw in an environment before? */
+static bool is_new(struct rune_validator *v, uint32_t action, const struct rune_vchoice *principal,
+                   const struct rune_vchoice *resource)
+{
+    const uint32_t views[4] = {
+        [RUNE_CEDAR_PRINCIPAL] = principal->view,
+        [RUNE_CEDAR_ACTION] = reads_action(v) ? action + 1 : 0,
+        [RUNE_CEDAR_RESOURCE] = resource->view,
+        [RUNE_CEDAR_CONTEXT] = rune_vreads_view(&v->reads, RUNE_CEDAR_CONTEXT, &v->types,
+                                                v->variables[RUNE_CEDAR_CONTEXT]),
+    };
+    return rune_vreads_is_new(&v->reads, views);
+}
+
+static void check_pair(struct rune_validator *v, const struct walk *walk, uint32_t action,
+                       enum rune_scope_verdict of_action, const struct rune_vchoice *principal,
+                       const struct rune_vchoice *resource, struct rune_voutcome *outcome)
+{
+    const struct rune_cedar_policy *policy = walk->policy;
+    enter(v, action, principal->entity, resource->entity);
+    if (!is_typed_out(&walk->principal, principal->entity)) {
+        check_scope_level(v, &policy->principal);
+    }
+    if (principal->verdict == RUNE_SCOPE_NO) {
+        return;
+    }
+    rune_v_check_action_list(v, &policy->action);
+    check_scope_level(v, &policy->action);
+    if (of_action == RUNE_SCOPE_NO) {
+        return;
+    }
+    if (!is_typed_out(&walk->resource, resource->entity)) {
+        check_scope_level(v, &policy->resource);
+    }
+    if (resource->verdict == RUNE_SCOPE_NO) {
+        return;
+    }
+    bool is_wrong = principal->verdict == RUNE_SCOPE_WRONG || of_action == RUNE_SCOPE_WRONG ||
+                    resource->verdict == RUNE_SCOPE_WRONG;
+    outcome->applies = outcome->applies || !is_wrong;
+    if (is_new(v, action, principal, resource)) {
+        check_environment(v, walk, is_wrong, outcome);
+    }
+}
+
+/* ---- choosing ---- */
+
+static bool has_choice(const struct rune_vchoices *chosen, const struct rune_vchoice *choice)
+{
+    for (size_t i = 0; i < chosen->count; i++) {
+        if (chosen->items[i].view == choice->view && chosen->items[i].verdict == choice->verdict) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The types that the scope lets through, one for each view; where scopes have findings, too, also
+ * those that it excludes. */
+static void choose(struct rune_validator *v, const struct walk *walk, enum rune_cedar_var var,
+                   const struct rune_schema_indexes *types)
+{
+    struct rune_vchoices *chosen = &v->chosen[var == RUNE_CEDAR_RESOURCE];
+    const struct rune_vscope *scope =
+        var == RUNE_CEDAR_RESOURCE ? &walk->resource : &walk->principal;
+    bool may_repeat = v->max_level == 0 || v->reads.variables[var].is_whole;
+    chosen->count = 0;
+    for (uint32_t i = 0; i < types->count; i++) {
+        struct rune_vchoice choice = {.entity = types->items[i]};
+        choice.verdict = rune_v_verdict(v, scope, choice.entity);
+        if (choice.verdict == RUNE_SCOPE_NO && !walk->has_scope_findings) {
+            continue;
+        }
+        choice.view = rune_vreads_view(&v->reads, var, &v->types, v->types.entities[choice.entity]);
+        if ((may_repeat || !has_choice(chosen, &choice)) && !RUNE_VEC_PUSH(chosen, choice)) {
+            v->failed = true;
+        }
+    }
+}
+
+/* Must the scope be looked at where it excludes an action or a type, too? */
+static bool has_scope_findings(const struct rune_validator *v,
+                               const struct rune_cedar_policy *policy)
+{
+    return v->max_level == 0 || rune_v_is_wrong_action_list(v, &policy->action);
+}
+
+/* Was an action of this class, and with this verdict, looked at? */
+static bool is_repeated(struct rune_validator *v, uint32_t action, bool is_excluded)
+{
+    struct rune_vclass *class = &v->action_classes[v->action_classes[action].first];
+    bool is_repeated = class->seen[is_excluded] == v->reads.epoch;
+    class->seen[is_excluded] = v->reads.epoch;
+    return is_repeated && v->max_level != 0 && !reads_action(v);
+}
+
+static void check_action(struct rune_validator *v, const struct walk *walk, uint32_t index,
+                         struct rune_voutcome *outcome)
+{
+    const struct rune_cedar_action *action = &v->schema->actions[index];
+    enum rune_scope_verdict verdict = rune_v_action_verdict(v, &walk->policy->action, index);
+    if ((verdict == RUNE_SCOPE_NO && !walk->has_scope_findings) ||
+        is_repeated(v, index, verdict == RUNE_SCOPE_NO)) {
+        return;
+    }
+    choose(v, walk, RUNE_CEDAR_PRINCIPAL, &action->principals);
+    choose(v, walk, RUNE_CEDAR_RESOURCE, &action->resources);
+    for (size_t p = 0; p < v->chosen[0].count; p++) {
+        for (size_t r = 0; r < v->chosen[1].count && !rune_validator_failed(v); r++) {
+            check_pair(v, walk, index, verdict, &v->chosen[0].items[p], &v->chosen[1].items[r],
+                       outcome);
+        }
+    }
+}
+
+struct rune_voutcome rune_v_check_environments(struct rune_validator *v,
+                                               const struct rune_cedar_policy *policy)
+{
+    struct rune_voutcome outcome = {false, false};
+    const struct walk walk = {policy, rune_v_resolve(v, &policy->principal, NULL),
+                              rune_v_resolve(v, &policy->resource, NULL),
+                              has_scope_findings(v, policy)};
+    uint32_t first = 0;
+    uint32_t end = v->schema->action_count;
+    rune_vreads_begin(&v->reads, policy);
+    rune_v_resolve_actions(v, &policy->action);
+    if (policy->action.op == RUNE_SCOPE_EQ && v->max_level != 0) { /* the one action */
+        first = v->scope_actions.count == 0 ? end : v->scope_actions.items[0];
+        end = first == end ? end : first + 1;
+    }
+    for (uint32_t i = first; i < end; i++) {
+        check_action(v, &walk, i, &outcome);
+    }
+    v->has_environment = false;
+    return outcome;
+}
