@@ -239,7 +239,8 @@ static const char *skip_digits(const char *p, const char *end)
     return p;
 }
 
-/* The spelling as an int64_t: only digits and a sign come here. False when it does not fit. */
+/* The spelling as an int64_t: only digits and a sign come here. False when it does not fit, and for
+ * -0: that is a floating-point number, as serde_json has it, and so in Cedar no integer. */
 static bool to_integer(struct rune_str spelling, int64_t *ret_value)
 {
     bool negative = spelling.data[0] == '-';
@@ -250,7 +251,7 @@ static bool to_integer(struct rune_str spelling, int64_t *ret_value)
             return false;
         }
     }
-    if (value > (uint64_t)INT64_MAX + (negative ? 1 : 0)) {
+    if (value > (uint64_t)INT64_MAX + (negative ? 1 : 0) || (negative && value == 0)) {
         return false;
     }
     *ret_value = negative ? (int64_t)(0 - value) : (int64_t)value;

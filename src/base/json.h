@@ -23,7 +23,7 @@ enum rune_json_type {
     RUNE_JSON_NULL,
     RUNE_JSON_FALSE,
     RUNE_JSON_TRUE,
-    RUNE_JSON_INTEGER, /* fits int64_t: no fraction, no exponent */
+    RUNE_JSON_INTEGER, /* fits int64_t: no fraction, no exponent, not -0 */
     RUNE_JSON_NUMBER,  /* any other number: token.text is its spelling */
     RUNE_JSON_STRING,
     RUNE_JSON_ARRAY,

@@ -310,7 +310,7 @@ static void test_json__numbers(void **state)
         int64_t integer;
     } cases[] = {
         {"0", RUNE_JSON_INTEGER, 0},
-        {"-0", RUNE_JSON_INTEGER, 0},
+        {"-0", RUNE_JSON_NUMBER, 0},
         {"42", RUNE_JSON_INTEGER, 42},
         {"9223372036854775807", RUNE_JSON_INTEGER, INT64_MAX},
         {"-9223372036854775808", RUNE_JSON_INTEGER, INT64_MIN},
