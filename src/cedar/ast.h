@@ -140,6 +140,10 @@ struct rune_cedar_policy {
     bool is_forbid;
     bool has_slot_principal; /* a template if either */
     bool has_slot_resource;
+    /* What only the JSON form can say: a template without a slot, which decides nothing until it is
+     * linked, and a call of a function that does not exist, in whose place a set stands. */
+    bool is_bare_template;
+    bool has_unknown_call;
     struct rune_cedar_scope principal, action, resource;
     const struct rune_cedar_annotation *annotations;
     uint32_t annotation_count;
@@ -169,5 +173,5 @@ struct rune_cedar_policies {
 
 static inline bool rune_cedar_is_template(const struct rune_cedar_policy *policy)
 {
-    return policy->has_slot_principal || policy->has_slot_resource;
+    return policy->has_slot_principal || policy->has_slot_resource || policy->is_bare_template;
 }

@@ -74,8 +74,8 @@ static struct rune_cedar_expr *read_operator(struct rune_est_reader *reader,
 static struct rune_cedar_expr *read_var(struct rune_est_reader *reader,
                                         const struct rune_json_node *body)
 {
-    for (uint32_t i = 0; body->type == RUNE_JSON_STRING && i < 4; i++) {
-        if (rune_str_equal(rune_est_vars[i], body->as.text)) {
+    for (uint32_t i = 0; i < 4; i++) {
+        if (rune_est_is_name(body, rune_est_vars[i])) {
             struct rune_cedar_expr *expr = rune_est_make(reader, RUNE_EXPR_VAR, body, 0);
             if (expr != NULL) {
                 expr->as.var = (enum rune_cedar_var)i;
@@ -157,7 +157,7 @@ static bool read_elements(const struct rune_json_node *list, int32_t *out, uint3
     uint32_t count = 0;
     for (uint32_t i = 0; i < list->as.array.count; i++) {
         const struct rune_json_node *item = &list->as.array.items[i];
-        if (item->type == RUNE_JSON_STRING && rune_str_equal(item->as.text, RUNE_STR("Wildcard"))) {
+        if (rune_est_is_name(item, RUNE_STR("Wildcard"))) {
             if (out != NULL) {
                 out[count] = -1;
             }

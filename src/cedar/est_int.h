@@ -12,11 +12,16 @@ struct rune_est_reader {
     struct rune_diag *diag;
     uint32_t errors;
     bool nomem;
+    bool has_unknown_call; /* in the policy being read */
 };
 
 /* Reports at a node; always false. */
 bool rune_est_fail(struct rune_est_reader *reader, const struct rune_json_node *node,
                    const char *help, const char *fmt, ...) RUNE_PRINTF(4, 5);
+
+/* Whether the node is that name, in one of the two forms that serde takes: "permit" and
+ * {"permit": null}. */
+bool rune_est_is_name(const struct rune_json_node *node, struct rune_str name);
 
 /* Zeroed memory; NULL: noted. */
 void *rune_est_alloc(struct rune_est_reader *reader, size_t count, size_t size);

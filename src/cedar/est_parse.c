@@ -74,6 +74,16 @@ static bool text_is(const struct rune_json_node *node, const char *text)
     return node->type == RUNE_JSON_STRING && rune_str_equal(node->as.text, rune_str_from(text));
 }
 
+bool rune_est_is_name(const struct rune_json_node *node, struct rune_str name)
+{
+    if (node->type == RUNE_JSON_STRING) {
+        return rune_str_equal(node->as.text, name);
+    }
+    return node->type == RUNE_JSON_OBJECT && node->as.object.count == 1 &&
+           node->as.object.members[0].value.type == RUNE_JSON_NULL &&
+           rune_str_equal(node->as.object.members[0].key, name);
+}
+
 /* ---- scope ---- */
 
 /* `entity`, else `slot`. Other members are ignored, as in Cedar. */
@@ -92,8 +102,8 @@ static bool read_target(struct rune_est_reader *reader, const struct rune_json_n
         return rune_est_fail(reader, node, NULL, "`entity` is missing here");
     }
     scope->is_slot = true;
-    return (var == RUNE_CEDAR_PRINCIPAL && text_is(slot, "?principal")) ||
-           (var == RUNE_CEDAR_RESOURCE && text_is(slot, "?resource")) ||
+    return (var == RUNE_CEDAR_PRINCIPAL && rune_est_is_name(slot, RUNE_STR("?principal"))) ||
+           (var == RUNE_CEDAR_RESOURCE && rune_est_is_name(slot, RUNE_STR("?resource"))) ||
            rune_est_fail(reader, slot, NULL, "this slot cannot stand here");
 }
 
@@ -207,9 +217,9 @@ static bool read_condition(struct rune_est_reader *reader, const struct rune_jso
     if (kind == NULL || body == NULL) {
         return false;
     }
-    condition->is_unless = text_is(kind, "unless");
+    condition->is_unless = rune_est_is_name(kind, RUNE_STR("unless"));
     condition->span = (struct rune_span){reader->source, node->offset, node->length};
-    if (!condition->is_unless && !text_is(kind, "when")) {
+    if (!condition->is_unless && !rune_est_is_name(kind, RUNE_STR("when"))) {
         return rune_est_fail(reader, kind, NULL, "`kind` is when or unless");
     }
     condition->body = rune_est_read_expr(reader, body);
@@ -270,6 +280,7 @@ static bool read_policy(struct rune_est_reader *reader, const struct rune_json_n
     static const char *const names[] = {"effect",     "principal",   "action", "resource",
                                         "conditions", "annotations", NULL};
     memset(policy, 0, sizeof *policy);
+    reader->has_unknown_call = false;
     if (!expect(reader, node, RUNE_JSON_OBJECT, "a policy") ||
         !rune_est_check_members(reader, node, names)) {
         return false;
@@ -278,9 +289,9 @@ static bool read_policy(struct rune_est_reader *reader, const struct rune_json_n
     if (effect == NULL) {
         return false;
     }
-    policy->is_forbid = text_is(effect, "forbid");
+    policy->is_forbid = rune_est_is_name(effect, RUNE_STR("forbid"));
     policy->span = (struct rune_span){reader->source, node->offset, node->length};
-    if (!policy->is_forbid && !text_is(effect, "permit")) {
+    if (!policy->is_forbid && !rune_est_is_name(effect, RUNE_STR("permit"))) {
         return rune_est_fail(reader, effect, NULL, "`effect` is permit or forbid");
     }
     bool ok = read_scope(reader, node, "principal", RUNE_CEDAR_PRINCIPAL, &policy->principal) &&
@@ -289,6 +300,7 @@ static bool read_policy(struct rune_est_reader *reader, const struct rune_json_n
               read_conditions(reader, node, policy) && read_annotations(reader, node, policy);
     policy->has_slot_principal = policy->principal.is_slot;
     policy->has_slot_resource = policy->resource.is_slot;
+    policy->has_unknown_call = reader->has_unknown_call;
     return ok;
 }
 
@@ -371,8 +383,12 @@ static bool read_group(struct rune_est_reader *reader, const struct rune_json_no
         const struct rune_json_member *member = &group->as.object.members[i];
         uint32_t index = set->policies.count;
         struct rune_cedar_policy *policy = &set->policies.items[index];
-        if (!read_policy(reader, &member->value, policy) ||
-            !check_kind(reader, &member->value, policy, kind) ||
+        if (!read_policy(reader, &member->value, policy)) {
+            ok = false;
+            continue;
+        }
+        policy->is_bare_template = kind == RUNE_EST_TEMPLATE && !rune_cedar_is_template(policy);
+        if (!check_kind(reader, &member->value, policy, kind) ||
             !add_id(reader, set, &member->value, member->key, index)) {
             ok = false;
             continue;

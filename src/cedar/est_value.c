@@ -87,31 +87,58 @@ static struct rune_cedar_expr *read_array(struct rune_est_reader *reader,
     return ok ? expr : NULL;
 }
 
+/* The arguments of a call, in a node of that kind. */
+static struct rune_cedar_expr *read_args(struct rune_est_reader *reader,
+                                         const struct rune_json_node *node,
+                                         enum rune_cedar_expr_kind kind)
+{
+    const struct rune_json_node *arg = rune_json_find(node, "arg");
+    const struct rune_json_node *args = rune_json_find(node, "args");
+    uint32_t count = arg != NULL ? 1 : args->as.array.count;
+    struct rune_cedar_expr *expr = rune_est_make(reader, kind, node, count);
+    bool ok = expr != NULL;
+    for (uint32_t i = 0; ok && i < count; i++) {
+        ok = rune_est_set_arg(
+            expr, i, rune_est_read_value(reader, arg != NULL ? arg : &args->as.array.items[i]));
+    }
+    return ok ? expr : NULL;
+}
+
+/* Cedar reads a call of any name here, and fails when it evaluates it. A set stands for the call,
+ * and the policy is marked, so that nobody goes on with it. */
+static struct rune_cedar_expr *read_unknown(struct rune_est_reader *reader,
+                                            const struct rune_json_node *node,
+                                            const struct rune_json_node *name)
+{
+    if (!rune_uid_is_type_name(name->as.text)) {
+        rune_est_fail(reader, name, NULL, "`%.*s` is no name of a function",
+                      RUNE_STR_ARG(name->as.text));
+        return NULL;
+    }
+    rune_diag_report(reader->diag, RUNE_WARNING, "RUNE-C0531",
+                     (struct rune_span){reader->source, name->offset, name->length},
+                     "Cedar reads this, but a policy that gets here when it is evaluated fails",
+                     "there is no function `%.*s`", RUNE_STR_ARG(name->as.text));
+    reader->has_unknown_call = true;
+    return read_args(reader, node, RUNE_EXPR_SET);
+}
+
 static struct rune_cedar_expr *read_call(struct rune_est_reader *reader,
                                          const struct rune_json_node *node)
 {
     const struct rune_json_node *name = rune_json_find(node, "fn");
-    const struct rune_json_node *arg = rune_json_find(node, "arg");
-    const struct rune_json_node *args = rune_json_find(node, "args");
-    uint32_t count = arg != NULL ? 1 : args->as.array.count;
     for (uint32_t function = 0; function < RUNE_EST_FUNCTION_COUNT; function++) {
         if (!rune_str_equal(rune_est_functions[function].name, name->as.text)) {
             continue;
         }
-        struct rune_cedar_expr *expr = rune_est_make(reader, RUNE_EXPR_CALL, node, count);
-        bool ok = expr != NULL;
-        for (uint32_t i = 0; ok && i < count; i++) {
-            ok = rune_est_set_arg(
-                expr, i, rune_est_read_value(reader, arg != NULL ? arg : &args->as.array.items[i]));
-        }
-        if (ok) {
+        struct rune_cedar_expr *expr = read_args(reader, node, RUNE_EXPR_CALL);
+        if (expr != NULL) {
             expr->as.call.function = function;
-            expr->as.call.is_method = rune_est_functions[function].is_method && count > 0;
+            expr->as.call.is_method = rune_est_functions[function].is_method && expr->arg_count > 0;
         }
-        return ok ? expr : NULL;
+        return expr;
     }
-    rune_est_fail(reader, name, NULL, "there is no function `%.*s`", RUNE_STR_ARG(name->as.text));
-    return NULL;
+    return read_unknown(reader, node, name);
 }
 
 /* Whether the object, which is the only member's value, is a call. */

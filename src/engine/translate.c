@@ -126,6 +126,28 @@ static enum rune_err read_est(struct translation *translation, struct rune_cedar
                                  &translation->arena, policies->items, translation->diag);
 }
 
+/* Reports what is no policy any more once it is translated. */
+static enum rune_err check_translatable(struct translation *translation,
+                                        const struct rune_cedar_policies *policies)
+{
+    enum rune_err err = RUNE_OK;
+    for (uint32_t i = 0; i < policies->count; i++) {
+        const struct rune_cedar_policy *policy = &policies->items[i];
+        if (policy->has_unknown_call) {
+            rune_diag_report(translation->diag, RUNE_ERROR, "RUNE-C0542", policy->span, NULL,
+                             "this policy calls a function that does not exist");
+            err = RUNE_E_INVALID;
+        }
+        if (policy->is_bare_template && !translation->to_json) {
+            rune_diag_report(translation->diag, RUNE_ERROR, "RUNE-C0543", policy->span,
+                             "give it a slot, or move it to `staticPolicies`",
+                             "a template without slots would be a policy in text");
+            err = RUNE_E_INVALID;
+        }
+    }
+    return err;
+}
+
 static enum rune_err read_policies(struct translation *translation,
                                    struct rune_cedar_policies *policies)
 {
@@ -133,7 +155,11 @@ static enum rune_err read_policies(struct translation *translation,
                             ? read_est(translation, policies)
                             : rune_cedar_parse(&translation->source, &translation->arena, policies,
                                                translation->diag);
-    return err == RUNE_OK && !translation->from_json ? set_ids(translation, policies) : err;
+    if (err != RUNE_OK) {
+        return err;
+    }
+    return translation->from_json ? check_translatable(translation, policies)
+                                  : set_ids(translation, policies);
 }
 
 static enum rune_err print_text(struct translation *translation,

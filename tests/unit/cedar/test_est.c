@@ -72,6 +72,21 @@ static void test_est_policy__takes_what_cedar_takes(void **state)
         {POLICY("{\"Value\":{\"__entity\":{\"type\":\"A\",\"id\":\"b\"}}}"), true},
         {POLICY("{\"Value\":{\"__entity\":{\"type\":\"A b\",\"id\":\"b\"}}}"), false},
         {POLICY("{\"Value\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"x\"}}}"), true},
+        {POLICY("{\"Value\":{\"__extn\":{\"fn\":\"foo\",\"arg\":\"x\"}}}"), true},
+        {POLICY("{\"Value\":{\"__extn\":{\"fn\":\"A::foo\",\"args\":[]}}}"), true},
+        {POLICY("{\"Value\":{\"__extn\":{\"fn\":\"a b\",\"arg\":\"x\"}}}"), false},
+        {POLICY("{\"Value\":{\"__extn\":{\"fn\":\"foo\",\"arg\":null}}}"), false},
+        {POLICY("{\"Value\":-0}"), false},
+        {POLICY("{\"Var\":{\"principal\":null}}"), true},
+        {POLICY("{\"Var\":{\"principal\":1}}"), false},
+        {POLICY("{\"like\":{\"left\":{\"Value\":\"a\"},\"pattern\":[{\"Wildcard\":null}]}}"), true},
+        {POLICY("{\"like\":{\"left\":{\"Value\":\"a\"},\"pattern\":[{\"Wildcard\":[]}]}}"), false},
+        {"{\"effect\":{\"permit\":null}," SCOPE
+         ",\"conditions\":[{\"kind\":{\"when\":null},\"body\":{\"Value\":true}}]}",
+         true},
+        {"{\"effect\":\"permit\",\"principal\":{\"op\":{\"All\":null}},\"action\":{\"op\":\"All\"},"
+         "\"resource\":{\"op\":\"All\"},\"conditions\":[]}",
+         false},
         {POLICY("{\"Value\":{\"a\":[1,{\"__expr\":\"x\"}]}}"), false},
         {POLICY("{\"Var\":\"principal\"}"), true},
         {POLICY("{\"Var\":\"user\"}"), false},
@@ -139,6 +154,16 @@ static void test_est_set__checks_ids_and_links(void **state)
         {"{\"templates\":{\"t\":" TEMPLATE
          "},\"staticPolicies\":{},\"templateLinks\":[{\"templateId\":\"u\",\"newId\":\"l\","
          "\"values\":{\"?principal\":{\"type\":\"A\",\"id\":\"x\"}}}]}",
+         false},
+        {"{\"templates\":{\"t\":" POLICY(
+             "{\"Value\":true}") "},\"staticPolicies\":{},"
+                                 "\"templateLinks\":[{\"templateId\":\"t\",\"newId\":\"l\","
+                                 "\"values\":{}}]}",
+         true},
+        {"{\"templates\":{},\"staticPolicies\":{\"t\":" POLICY(
+             "{\"Value\":true}") "},"
+                                 "\"templateLinks\":[{\"templateId\":\"t\",\"newId\":\"l\","
+                                 "\"values\":{}}]}",
          false},
         {"{\"templates\":{},\"staticPolicies\":{\"t\":" TEMPLATE "},\"templateLinks\":[]}", false},
         {"{\"templates\":{\"p\":" TEMPLATE
