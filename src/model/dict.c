@@ -218,6 +218,27 @@ static inline __attribute__((always_inline)) rune_term find(const struct rune_te
     }
 }
 
+/* The same among a growing dict's own values, which knows their hashes: a value is looked at only
+ * if its hash is the key's, so that a search in a large dict waits for one place in memory, not for
+ * one a probe. */
+static inline __attribute__((always_inline)) rune_term find_own(const struct rune_dict *dict,
+                                                                uint32_t hash, enum rune_kind kind,
+                                                                equal_fn equal,
+                                                                const struct key *key)
+{
+    const struct table *index = &dict->index;
+    uint32_t tag = rune_term_make(dict->terms.space, kind, 0);
+    for (uint32_t at = home_of(hash, index->size); index->slots[at] != RUNE_TERM_NONE;) {
+        rune_term term = index->slots[at];
+        if (index->hashes[at] == hash && (term & ~RUNE_TERM_INDEX_MAX) == tag &&
+            equal(&dict->terms, rune_term_index(term), key)) {
+            return term;
+        }
+        at = at + 1 == index->size ? 0 : at + 1;
+    }
+    return RUNE_TERM_NONE;
+}
+
 static rune_term find_string(const struct rune_terms *terms, uint32_t hash, const struct key *key)
 {
     return find(terms, hash, RUNE_KIND_STRING, string_equal, key);
@@ -649,13 +670,13 @@ static bool may_be_in_base(const struct rune_dict *dict, const rune_term *terms,
     return true;
 }
 
-enum rune_err rune_dict_string(struct rune_dict *dict, struct rune_str text, rune_term *ret_term)
+static enum rune_err intern_string(struct rune_dict *dict, struct rune_str text, uint32_t hash,
+                                   rune_term *ret_term)
 {
-    uint32_t hash = hash_string(text);
     const struct key key = {.text = text};
     rune_term term = dict->base != NULL ? find_string(dict->base, hash, &key) : RUNE_TERM_NONE;
     if (term == RUNE_TERM_NONE) {
-        term = find_string(&dict->terms, hash, &key);
+        term = find_own(dict, hash, RUNE_KIND_STRING, string_equal, &key);
     }
     if (term != RUNE_TERM_NONE) {
         *ret_term = term;
@@ -684,16 +705,20 @@ enum rune_err rune_dict_string(struct rune_dict *dict, struct rune_str text, run
     return RUNE_OK;
 }
 
-enum rune_err rune_dict_entity(struct rune_dict *dict, rune_term type, rune_term id,
-                               rune_term *ret_term)
+enum rune_err rune_dict_string(struct rune_dict *dict, struct rune_str text, rune_term *ret_term)
 {
-    uint32_t hash = hash_entity(type, id);
+    return intern_string(dict, text, hash_string(text), ret_term);
+}
+
+static enum rune_err intern_entity(struct rune_dict *dict, rune_term type, rune_term id,
+                                   uint32_t hash, rune_term *ret_term)
+{
     const struct key key = {.a = type, .b = id};
     const rune_term parts[2] = {type, id};
     rune_term term =
         may_be_in_base(dict, parts, 2) ? find_entity(dict->base, hash, &key) : RUNE_TERM_NONE;
     if (term == RUNE_TERM_NONE) {
-        term = find_entity(&dict->terms, hash, &key);
+        term = find_own(dict, hash, RUNE_KIND_ENTITY, entity_equal, &key);
     }
     if (term != RUNE_TERM_NONE) {
         *ret_term = term;
@@ -713,6 +738,134 @@ enum rune_err rune_dict_entity(struct rune_dict *dict, rune_term type, rune_term
     return RUNE_OK;
 }
 
+enum rune_err rune_dict_entity(struct rune_dict *dict, rune_term type, rune_term id,
+                               rune_term *ret_term)
+{
+    return intern_entity(dict, type, id, hash_entity(type, id), ret_term);
+}
+
+/* ---- many at once ---- */
+
+#define BATCH 64u /* values on their way: more than the processor can fetch at a time */
+
+static void prefetch_slot(const struct rune_dict *dict, uint32_t hash)
+{
+    uint32_t at = home_of(hash, dict->index.size);
+    __builtin_prefetch(dict->index.slots + at);
+    __builtin_prefetch(dict->index.hashes + at);
+}
+
+/* The index of the first value of the kind that has the hash, nearly always the one sought; 0 if
+ * there is none. */
+static uint32_t peek(const struct rune_dict *dict, enum rune_kind kind, uint32_t hash)
+{
+    const struct table *index = &dict->index;
+    uint32_t tag = rune_term_make(dict->terms.space, kind, 0);
+    for (uint32_t at = home_of(hash, index->size); index->slots[at] != RUNE_TERM_NONE;) {
+        rune_term term = index->slots[at];
+        if (index->hashes[at] == hash && (term & ~RUNE_TERM_INDEX_MAX) == tag) {
+            return rune_term_index(term);
+        }
+        at = at + 1 == index->size ? 0 : at + 1;
+    }
+    return 0;
+}
+
+/* Fetches what a search among strings will look at. */
+static void prefetch_strings(const struct rune_dict *dict, const uint32_t *hashes, size_t count)
+{
+    const struct rune_terms *terms = &dict->terms;
+    uint32_t found[BATCH];
+    for (size_t i = 0; i < count; i++) {
+        prefetch_slot(dict, hashes[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        found[i] = peek(dict, RUNE_KIND_STRING, hashes[i]);
+        __builtin_prefetch(terms->string_offsets + found[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (found[i] != 0) {
+            __builtin_prefetch(terms->string_bytes + terms->string_offsets[found[i]]);
+        }
+    }
+}
+
+static void prefetch_entities(const struct rune_dict *dict, const uint32_t *hashes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        prefetch_slot(dict, hashes[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint32_t found = peek(dict, RUNE_KIND_ENTITY, hashes[i]);
+        if (found != 0) {
+            __builtin_prefetch(dict->terms.entity_type + found);
+            __builtin_prefetch(dict->terms.entity_id + found);
+        }
+    }
+}
+
+static enum rune_err string_batch(struct rune_dict *dict, const struct rune_str *texts,
+                                  size_t count, rune_term *ret_terms)
+{
+    uint32_t hashes[BATCH];
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = hash_string(texts[i]);
+    }
+    prefetch_strings(dict, hashes, count);
+    enum rune_err err = RUNE_OK;
+    for (size_t i = 0; i < count && err == RUNE_OK; i++) {
+        err = intern_string(dict, texts[i], hashes[i], &ret_terms[i]);
+    }
+    return err;
+}
+
+static enum rune_err entity_batch(struct rune_dict *dict, const rune_term *types,
+                                  const rune_term *ids, size_t count, rune_term *ret_terms)
+{
+    uint32_t hashes[BATCH];
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = hash_entity(types[i], ids[i]);
+    }
+    prefetch_entities(dict, hashes, count);
+    enum rune_err err = RUNE_OK;
+    for (size_t i = 0; i < count && err == RUNE_OK; i++) {
+        err = intern_entity(dict, types[i], ids[i], hashes[i], &ret_terms[i]);
+    }
+    return err;
+}
+
+static size_t batch_size(size_t left)
+{
+    return left < BATCH ? left : BATCH;
+}
+
+enum rune_err rune_dict_strings(struct rune_dict *dict, const struct rune_str *texts, size_t count,
+                                rune_term *ret_terms)
+{
+    enum rune_err err = RUNE_OK;
+    for (size_t done = 0; done < count && err == RUNE_OK; done += BATCH) {
+        err = string_batch(dict, texts + done, batch_size(count - done), ret_terms + done);
+    }
+    return err;
+}
+
+enum rune_err rune_dict_entities(struct rune_dict *dict, const rune_term *types,
+                                 const struct rune_str *ids, size_t count, rune_term *ret_terms)
+{
+    enum rune_err err = RUNE_OK;
+    for (size_t done = 0; done < count && err == RUNE_OK; done += BATCH) {
+        rune_term id_terms[BATCH];
+        size_t size = batch_size(count - done);
+        err = string_batch(dict, ids + done, size, id_terms);
+        if (err == RUNE_OK) {
+            err = entity_batch(dict, types + done, id_terms, size, ret_terms + done);
+        }
+    }
+    return err;
+}
+
+/* ---- numbers and extension values ---- */
+
 enum rune_err rune_dict_long(struct rune_dict *dict, int64_t value, rune_term *ret_term)
 {
     if (rune_term_fits_inline(value)) {
@@ -723,7 +876,7 @@ enum rune_err rune_dict_long(struct rune_dict *dict, int64_t value, rune_term *r
     const struct key key = {.number = value};
     rune_term term = dict->base != NULL ? find_long(dict->base, hash, &key) : RUNE_TERM_NONE;
     if (term == RUNE_TERM_NONE) {
-        term = find_long(&dict->terms, hash, &key);
+        term = find_own(dict, hash, RUNE_KIND_LONG, long_equal, &key);
     }
     if (term == RUNE_TERM_NONE) {
         enum rune_err err = reserve_value(dict, COLUMN_LONGS, dict->terms.long_count);
@@ -743,7 +896,7 @@ enum rune_err rune_dict_float(struct rune_dict *dict, double value, rune_term *r
     const struct key key = {.number = (int64_t)float_bits(value)};
     rune_term term = dict->base != NULL ? find_float(dict->base, hash, &key) : RUNE_TERM_NONE;
     if (term == RUNE_TERM_NONE) {
-        term = find_float(&dict->terms, hash, &key);
+        term = find_own(dict, hash, RUNE_KIND_FLOAT, float_equal, &key);
     }
     if (term == RUNE_TERM_NONE) {
         enum rune_err err = reserve_value(dict, COLUMN_FLOATS, dict->terms.float_count);
@@ -765,7 +918,7 @@ enum rune_err rune_dict_ext(struct rune_dict *dict, const struct rune_ext *value
     const struct key key = {.ext = value};
     rune_term term = dict->base != NULL ? find_ext(dict->base, hash, &key) : RUNE_TERM_NONE;
     if (term == RUNE_TERM_NONE) {
-        term = find_ext(&dict->terms, hash, &key);
+        term = find_own(dict, hash, RUNE_KIND_EXT, ext_equal, &key);
     }
     if (term == RUNE_TERM_NONE) {
         enum rune_err err = reserve_value(dict, COLUMN_EXTS, dict->terms.ext_count);
@@ -886,7 +1039,7 @@ enum rune_err rune_dict_set(struct rune_dict *dict, rune_term *elements, size_t 
     rune_term term =
         may_be_in_base(dict, elements, count) ? find_set(dict->base, hash, &key) : RUNE_TERM_NONE;
     if (term == RUNE_TERM_NONE) {
-        term = find_set(&dict->terms, hash, &key);
+        term = find_own(dict, hash, RUNE_KIND_SET, set_equal, &key);
     }
     if (term != RUNE_TERM_NONE) {
         *ret_term = term;
@@ -987,7 +1140,7 @@ enum rune_err rune_dict_record(struct rune_dict *dict, rune_term *names, rune_te
         term = find_record(dict->base, hash, &key);
     }
     if (term == RUNE_TERM_NONE) {
-        term = find_record(&dict->terms, hash, &key);
+        term = find_own(dict, hash, RUNE_KIND_RECORD, record_equal, &key);
     }
     if (term != RUNE_TERM_NONE) {
         *ret_term = term;

@@ -96,6 +96,16 @@ RUNE_MUST_USE enum rune_err rune_dict_set(struct rune_dict *dict, rune_term *ele
 RUNE_MUST_USE enum rune_err rune_dict_record(struct rune_dict *dict, rune_term *names,
                                              rune_term *values, size_t count, rune_term *ret_term);
 
+/* Many at once, as if one after the other: whoever has them at hand should, since the searches then
+ * wait for memory together (a few times faster in a dictionary larger than the processor's caches).
+ * Entities: a string term of the type and the text of the id each. After an error some may have
+ * been added. */
+RUNE_MUST_USE enum rune_err rune_dict_strings(struct rune_dict *dict, const struct rune_str *texts,
+                                              size_t count, rune_term *ret_terms);
+RUNE_MUST_USE enum rune_err rune_dict_entities(struct rune_dict *dict, const rune_term *types,
+                                               const struct rune_str *ids, size_t count,
+                                               rune_term *ret_terms);
+
 /* A record run and its (shared) shape in the heap, as rune_dict_record, but no value of the
  * dictionary: for the attributes and tags of entities, which nothing compares. */
 RUNE_MUST_USE enum rune_err rune_dict_record_run(struct rune_dict *dict, rune_term *names,

@@ -69,6 +69,42 @@ static void test_dict__finds_each_value_again(void **state)
     rune_dict_destroy(dict);
 }
 
+/* The same terms as one after the other, with repetitions within a batch and across batches, while
+ * the tables grow. */
+static void test_dict__takes_many_at_once(void **state)
+{
+    enum { COUNT = 5000 };
+    static char texts[COUNT][16];
+    static struct rune_str ids[COUNT];
+    static rune_term types[COUNT], many[COUNT];
+    (void)state;
+    struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
+    struct rune_dict *slow = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        int length = snprintf(texts[i], sizeof texts[i], "%u", (i * 2654435761u >> 7) % 1700);
+        ids[i] = (struct rune_str){texts[i], (size_t)length};
+        types[i] = string(dict, i % 3 == 0 ? "Group" : "User");
+        assert_int_equal(string(slow, i % 3 == 0 ? "Group" : "User"), types[i]);
+    }
+    assert_int_equal(rune_dict_strings(dict, ids, 100, many), RUNE_OK);
+    for (size_t i = 0; i < 100; i++) {
+        assert_int_equal(string(slow, texts[i]), many[i]);
+    }
+    assert_int_equal(rune_dict_entities(dict, types, ids, COUNT, many), RUNE_OK);
+    for (size_t i = 0; i < COUNT; i++) {
+        const char *type = i % 3 == 0 ? "Group" : "User";
+        assert_int_equal(rune_terms_find_uid(rune_dict_terms(dict), rune_str_from(type), ids[i]),
+                         many[i]);
+        assert_true(i < 1 || many[i] != many[i - 1] || rune_str_equal(ids[i], ids[i - 1]));
+        entity(slow, type, texts[i]);
+    }
+    assert_int_equal(rune_dict_terms(dict)->string_count, rune_dict_terms(slow)->string_count);
+    assert_int_equal(rune_dict_terms(dict)->entity_count, rune_dict_terms(slow)->entity_count);
+    assert_int_equal(rune_dict_entities(dict, types, ids, 0, many), RUNE_OK);
+    rune_dict_destroy(dict);
+    rune_dict_destroy(slow);
+}
+
 static void test_dict__numbers(void **state)
 {
     (void)state;
@@ -272,6 +308,9 @@ static bool fill(void)
     rune_term term;
     uint32_t offset;
     err = err == RUNE_OK ? rune_dict_entity(dict, names[0], names[1], &term) : err;
+    const struct rune_str ids[2] = {RUNE_STR("one"), RUNE_STR("two")};
+    rune_term many[2];
+    err = err == RUNE_OK ? rune_dict_entities(dict, names, ids, 2, many) : err;
     err = err == RUNE_OK ? rune_dict_long(dict, INT64_MAX, &term) : err;
     err = err == RUNE_OK ? rune_dict_float(dict, 1.5, &term) : err;
     err = err == RUNE_OK ? rune_dict_ext(dict, &ext, &term) : err;
@@ -303,6 +342,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dict__begins_with_the_empty_values),
         cmocka_unit_test(test_dict__finds_each_value_again),
+        cmocka_unit_test(test_dict__takes_many_at_once),
         cmocka_unit_test(test_dict__numbers),
         cmocka_unit_test(test_dict__containers_are_canonical),
         cmocka_unit_test(test_dict__sorts_large_sets),
