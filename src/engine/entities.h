@@ -17,6 +17,8 @@
 #include "model/dict.h"
 #include "rune/err.h"
 
+#define RUNE_ENTITY_NO_ATTRS 1u /* the empty record's run */
+
 struct rune_entity_edge {
     rune_term child, parent;
 };
@@ -35,7 +37,7 @@ struct rune_entity_table {
     struct rune_vec_u8 flags;         /* 1: has data */
     struct rune_vec_edge parents;     /* direct parents as given, then derived; may repeat */
     struct rune_vec_u32 first_parent; /* where the parents given for an entity begin */
-    struct rune_vec_u32 parent_count; /* and how many they are */
+    struct rune_vec_u32 parent_count; /* and how many they are: ascending, each once */
     uint32_t entity_count;            /* entities with data */
     uint32_t error_count;
     bool has_tags;

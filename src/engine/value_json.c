@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/scan.h"
 #include "engine/value_call.h"
 #include "model/uid.h"
 
@@ -54,6 +55,10 @@ void rune_value_reader_reset(struct rune_value_reader *reader, struct rune_json 
     reader->message[0] = '\0';
     memset(reader->names, 0, sizeof reader->names);
     memset(reader->types, 0, sizeof reader->types);
+    if (reader->spellings[0].type != RUNE_TERM_NONE) { /* the first to be filled */
+        memset(reader->spellings, 0, sizeof reader->spellings);
+        reader->next_spelling = 0;
+    }
 }
 
 static enum rune_err reserve(struct rune_value_reader *reader, size_t extra)
@@ -646,9 +651,10 @@ static enum rune_err read_uid_members(struct rune_value_reader *reader, struct u
     return RUNE_OK;
 }
 
-/* The rest of an entity reference whose beginning is `token`. */
-static enum rune_err read_uid_from(struct rune_value_reader *reader,
-                                   const struct rune_json_token *token, rune_term *ret_entity)
+/* The rest of an entity reference whose beginning is `token`: its type and id. */
+static enum rune_err read_uid_parts(struct rune_value_reader *reader,
+                                    const struct rune_json_token *token,
+                                    struct uid_parts *ret_parts)
 {
     struct uid_parts parts = {0};
     struct uid_parts escaped = {0};
@@ -668,7 +674,16 @@ static enum rune_err read_uid_from(struct rune_value_reader *reader,
         return rune_value_fail(reader, RUNE_E_INVALID, token->offset,
                                "an entity is written {\"type\": \"User\", \"id\": \"alice\"}");
     }
-    return rune_value_make_uid(reader, parts.type, parts.id, ret_entity);
+    *ret_parts = parts;
+    return RUNE_OK;
+}
+
+static enum rune_err read_uid_from(struct rune_value_reader *reader,
+                                   const struct rune_json_token *token, rune_term *ret_entity)
+{
+    struct uid_parts parts;
+    enum rune_err err = read_uid_parts(reader, token, &parts);
+    return err == RUNE_OK ? rune_value_make_uid(reader, parts.type, parts.id, ret_entity) : err;
 }
 
 enum rune_err rune_value_read_uid(struct rune_value_reader *reader, rune_term *ret_entity)
@@ -676,6 +691,82 @@ enum rune_err rune_value_read_uid(struct rune_value_reader *reader, rune_term *r
     struct rune_json_token token;
     enum rune_err err = next_token(reader, &token);
     return err == RUNE_OK ? read_uid_from(reader, &token, ret_entity) : err;
+}
+
+/* ---- spellings ---- */
+
+#define MAX_SPELLING 128u /* bytes on either side of the id: longer ones are not remembered */
+
+static bool starts_with(const char *at, const char *end, struct rune_str text)
+{
+    return (size_t)(end - at) >= text.length && memcmp(at, text.data, text.length) == 0;
+}
+
+/* The entity ahead, if but for its id it is written like one seen lately. Then it is understood in
+ * the same way, whatever the form: the id stands inside a string, and is plain itself. */
+static bool read_spelled(struct rune_value_reader *reader, struct rune_value_uid *ret_uid)
+{
+    struct rune_json *json = reader->json;
+    for (size_t i = 0; i < RUNE_VALUE_SPELLINGS; i++) {
+        const struct rune_value_spelling *spelling = &reader->spellings[i];
+        if (spelling->type == RUNE_TERM_NONE || json->depth > spelling->depth ||
+            !starts_with(json->cursor, json->end, spelling->before)) {
+            continue;
+        }
+        const char *id = json->cursor + spelling->before.length;
+        const char *quote = rune_scan_plain(id, json->end);
+        if (starts_with(quote, json->end, spelling->behind)) { /* begins with the quote */
+            *ret_uid = (struct rune_value_uid){spelling->type, {id, (size_t)(quote - id)}};
+            json->cursor = quote + spelling->behind.length;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What was read from `begin` to the cursor. */
+static void remember_spelling(struct rune_value_reader *reader, const char *begin,
+                              struct rune_value_uid uid)
+{
+    const struct rune_json *json = reader->json;
+    const char *id_end = uid.id.data + uid.id.length;
+    bool is_in_text =
+        (uintptr_t)uid.id.data > (uintptr_t)begin && (uintptr_t)id_end < (uintptr_t)json->cursor;
+    if (!is_in_text || (size_t)(uid.id.data - begin) > MAX_SPELLING ||
+        (size_t)(json->cursor - id_end) > MAX_SPELLING) {
+        return;
+    }
+    reader->spellings[reader->next_spelling] = (struct rune_value_spelling){
+        .before = {begin, (size_t)(uid.id.data - begin)},
+        .behind = {id_end, (size_t)(json->cursor - id_end)},
+        .type = uid.type,
+        .depth = json->depth,
+    };
+    reader->next_spelling = (reader->next_spelling + 1) % RUNE_VALUE_SPELLINGS;
+}
+
+enum rune_err rune_value_read_uid_text(struct rune_value_reader *reader,
+                                       struct rune_value_uid *ret_uid)
+{
+    const char *begin = reader->json->cursor;
+    if (read_spelled(reader, ret_uid)) {
+        return RUNE_OK;
+    }
+    struct rune_json_token token;
+    struct uid_parts parts;
+    rune_term type;
+    enum rune_err err = next_token(reader, &token);
+    if (err == RUNE_OK) {
+        err = read_uid_parts(reader, &token, &parts);
+    }
+    if (err == RUNE_OK) {
+        err = type_term(reader, parts.type, &type);
+    }
+    if (err == RUNE_OK) {
+        *ret_uid = (struct rune_value_uid){type, parts.id};
+        remember_spelling(reader, begin, *ret_uid);
+    }
+    return err;
 }
 
 /* After the look ahead found an entity: its value, to the end of the object around it. */

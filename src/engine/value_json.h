@@ -20,6 +20,8 @@
 /* LIMIT: as serde_json; set it as the JSON reader's max_depth */
 #define RUNE_VALUE_MAX_DEPTH 127u
 
+#define RUNE_VALUE_SPELLINGS 4u
+
 struct rune_value_reader {
     struct rune_json *json;
     struct rune_dict *dict;
@@ -40,6 +42,20 @@ struct rune_value_reader {
         struct rune_str text;
         rune_term term;
     } names[64], types[16]; /* names of attributes and of types seen lately, by their bytes */
+    /* Spellings of entities seen lately: the text before and behind the id, which an entity of the
+     * same type is likely to share. */
+    struct rune_value_spelling {
+        struct rune_str before, behind;
+        rune_term type;
+        uint32_t depth; /* where it was read */
+    } spellings[RUNE_VALUE_SPELLINGS];
+    uint32_t next_spelling; /* the one to be forgotten next */
+};
+
+/* An entity as it is written. */
+struct rune_value_uid {
+    rune_term type;     /* string */
+    struct rune_str id; /* in the JSON text or the JSON reader's arena */
 };
 
 /* `schema` and `image` may be NULL. */
@@ -78,6 +94,10 @@ RUNE_MUST_USE enum rune_err rune_value_read_context(struct rune_value_reader *re
 /* An entity where nothing else can stand: {"type","id"}, {"__entity": {"type","id"}}. */
 RUNE_MUST_USE enum rune_err rune_value_read_uid(struct rune_value_reader *reader,
                                                 rune_term *ret_entity);
+
+/* The same without looking the entity up: for many of them (rune_dict_entities). */
+RUNE_MUST_USE enum rune_err rune_value_read_uid_text(struct rune_value_reader *reader,
+                                                     struct rune_value_uid *ret_uid);
 
 /* The entity of a type and an id given as texts. RUNE_E_INVALID if the type is no name in
  * normalized spelling. */
