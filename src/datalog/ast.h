@@ -3,7 +3,10 @@
  *
  * Owns: the types, for the whole rule language (LANGUAGE: docs/language.md). Nodes live in the
  * build arena and borrow texts from it or from the source. Made by datalog/parser; resolved and
- * annotated by datalog/check; read by the planner and the reference evaluator in tests. */
+ * annotated by datalog/check; read by the planner and the reference evaluator in tests.
+ *
+ * Nodes are small on purpose: a program of thousands of rules is read once, and what that costs is
+ * mostly the memory it touches. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,9 +15,12 @@
 #include "base/diag.h"
 #include "base/str.h"
 
+/* An enumeration in one byte. */
+#define RUNE_DL_SMALL __attribute__((packed))
+
 /* ---- expressions: arguments of atoms, sides of comparisons ---- */
 
-enum rune_dl_expr_kind {
+enum RUNE_DL_SMALL rune_dl_expr_kind {
     RUNE_DL_VARIABLE, /* as.variable */
     RUNE_DL_WILDCARD, /* `_`: a new variable each time; its number is in as.variable too */
     RUNE_DL_LONG,     /* as.integer */
@@ -22,7 +28,7 @@ enum rune_dl_expr_kind {
     RUNE_DL_STRING,   /* as.string; bare lower-case names too */
     /* as.boolean: `true`, `false` (bundles; in the bare language they are strings) */
     RUNE_DL_BOOL,
-    RUNE_DL_ENTITY, /* as.uid */
+    RUNE_DL_ENTITY, /* as.uid, in the arena */
     RUNE_DL_LIST,   /* args: elements: `[a, b]` */
     RUNE_DL_NEG,    /* args: operand */
     RUNE_DL_ADD,    /* args: left, right */
@@ -41,24 +47,24 @@ struct rune_dl_uid {
 
 struct rune_dl_expr {
     enum rune_dl_expr_kind kind;
+    uint16_t depth; /* 1 + the deepest argument; LIMIT checked by the parser */
     uint32_t arg_count;
     struct rune_dl_expr **args;
     struct rune_span span;
-    uint32_t depth; /* 1 + the deepest argument; LIMIT checked by the parser */
     union {
         uint32_t variable; /* index into the rule's variables */
         int64_t integer;
         double floating;
         bool boolean;
         struct rune_str string;
-        struct rune_dl_uid uid;
+        const struct rune_dl_uid *uid;
         uint32_t function; /* enum rune_dl_function, datalog/functions.def */
     } as;
 };
 
 /* ---- body literals ---- */
 
-enum rune_dl_literal_kind {
+enum RUNE_DL_SMALL rune_dl_literal_kind {
     RUNE_DL_ATOM,    /* relation(args), maybe negated */
     RUNE_DL_COMPARE, /* left op right */
     RUNE_DL_IN,      /* left in right, Cedar's; right may be a list; maybe negated */
@@ -69,8 +75,21 @@ enum rune_dl_literal_kind {
     RUNE_DL_DISJUNCTION, /* ( body ; body ... ) */
 };
 
-enum rune_dl_compare { RUNE_DL_EQ, RUNE_DL_NE, RUNE_DL_LT, RUNE_DL_LE, RUNE_DL_GT, RUNE_DL_GE };
-enum rune_dl_aggregate { RUNE_DL_COUNT, RUNE_DL_SUM, RUNE_DL_MIN, RUNE_DL_MAX, RUNE_DL_MEAN };
+enum RUNE_DL_SMALL rune_dl_compare {
+    RUNE_DL_EQ,
+    RUNE_DL_NE,
+    RUNE_DL_LT,
+    RUNE_DL_LE,
+    RUNE_DL_GT,
+    RUNE_DL_GE
+};
+enum RUNE_DL_SMALL rune_dl_aggregate {
+    RUNE_DL_COUNT,
+    RUNE_DL_SUM,
+    RUNE_DL_MIN,
+    RUNE_DL_MAX,
+    RUNE_DL_MEAN
+};
 
 struct rune_dl_body {
     struct rune_dl_literal *literals;
@@ -80,18 +99,20 @@ struct rune_dl_body {
 struct rune_dl_literal {
     enum rune_dl_literal_kind kind;
     bool is_negated;
-    struct rune_span span;
-    struct rune_str name; /* ATOM: relation; IS: type; TEST: method */
-    uint32_t relation;    /* ATOM: index into rune_dl_program.relations, set by check */
-    uint32_t function;    /* TEST: enum rune_dl_function */
     enum rune_dl_compare compare;
     enum rune_dl_aggregate aggregate;
-    struct rune_dl_expr *
-        *args; /* ATOM: arguments; COMPARE, IN: left, right; IS: left; TEST: receiver first;
-                  AGGREGATE: result, then the value if there is one */
     uint32_t arg_count;
+    /* ATOM: arguments; COMPARE, IN: left, right; IS: left; TEST: receiver first; AGGREGATE: result,
+     * then the value if there is one */
+    struct rune_dl_expr **args;
+    struct rune_span span;
+    struct rune_str name;        /* ATOM: relation; IS: type; TEST: method */
     struct rune_dl_body *bodies; /* AGGREGATE: one; DISJUNCTION: the branches */
     uint32_t body_count;
+    union {
+        uint32_t relation; /* ATOM: index into rune_dl_program.relations, set by check */
+        uint32_t function; /* TEST: enum rune_dl_function */
+    };
 };
 
 struct rune_dl_variable {
@@ -111,16 +132,16 @@ struct rune_dl_rule {
     struct rune_str id; /* @id, else FILE:LINE */
     struct rune_str head_name;
     struct rune_span head_span;
-    uint32_t head; /* relation index, set by check */
+    struct rune_span span;
     struct rune_dl_expr **args;
-    uint32_t arg_count;
     /* normalised by check: no disjunction is left (one rule a branch, same id) */
     struct rune_dl_body body;
     struct rune_dl_variable *variables;
-    uint32_t variable_count;
     struct rune_dl_annotation *annotations;
+    uint32_t head; /* relation index, set by check */
+    uint32_t arg_count;
+    uint32_t variable_count;
     uint32_t annotation_count;
-    struct rune_span span;
     uint32_t branch; /* 0, or which branch of the rule as written */
 };
 

@@ -22,6 +22,36 @@ void rune_dl_check_fail(struct rune_dl_checker *checker, struct rune_span span, 
     rune_buf_fini(&text);
 }
 
+/* In the arena, where the program lives; what growing leaves behind stays there. */
+static bool reserve_rules(struct rune_dl_checker *checker, struct rune_vec_dl_rule *list,
+                          size_t want)
+{
+    if (want <= list->capacity) {
+        return true;
+    }
+    size_t capacity = list->capacity * 2 > want ? list->capacity * 2 : want;
+    struct rune_dl_rule *items =
+        rune_arena_alloc(checker->arena, capacity * sizeof(list->items[0]));
+    if (items == NULL) {
+        checker->nomem = true;
+        return false;
+    }
+    if (list->count > 0) {
+        memcpy(items, list->items, list->count * sizeof(items[0]));
+    }
+    list->items = items;
+    list->capacity = capacity;
+    return true;
+}
+
+void rune_dl_check_add(struct rune_dl_checker *checker, struct rune_vec_dl_rule *list,
+                       const struct rune_dl_rule *rule)
+{
+    if (reserve_rules(checker, list, list->count + 1)) {
+        list->items[list->count++] = *rule;
+    }
+}
+
 static void warn_singletons(struct rune_dl_checker *checker, const struct rune_dl_rule *clause)
 {
     for (uint32_t i = 0; clause->body.count > 0 && i < clause->variable_count; i++) {
@@ -51,9 +81,9 @@ static void check_clause(struct rune_dl_checker *checker, struct rune_dl_rule *c
     if (clause->body.count == 0) {
         bool ok = rune_dl_fold_fact(checker, clause);
         if (ok && is_fact(checker, clause)) {
-            checker->nomem |= !RUNE_VEC_PUSH(&checker->facts, *clause);
+            rune_dl_check_add(checker, &checker->facts, clause);
         } else if (ok) {
-            checker->nomem |= !RUNE_VEC_PUSH(&checker->rules, *clause);
+            rune_dl_check_add(checker, &checker->rules, clause);
         }
         return;
     }
@@ -82,6 +112,13 @@ static void run_passes(struct rune_dl_checker *checker, const struct rune_vec_dl
     if (!checker->nomem) {
         rune_dl_resolve_finish(checker);
     }
+    size_t facts = 0;
+    for (size_t i = 0; i < clauses->count; i++) {
+        facts += clauses->items[i].body.count == 0;
+    }
+    if (!checker->nomem && reserve_rules(checker, &checker->facts, facts)) {
+        (void)reserve_rules(checker, &checker->rules, clauses->count - facts);
+    }
     for (size_t i = 0; i < clauses->count && !checker->nomem; i++) {
         check_clause(checker, &clauses->items[i]);
     }
@@ -100,7 +137,7 @@ static void run_passes(struct rune_dl_checker *checker, const struct rune_vec_dl
     }
 }
 
-/* The lists move to the arena, where the program lives. */
+/* What grew on the heap moves to the arena, where the program lives. */
 static void finish_program(struct rune_dl_checker *checker, struct rune_dl_program *program)
 {
     for (size_t i = 0; i < checker->relations.count; i++) {
@@ -113,13 +150,10 @@ static void finish_program(struct rune_dl_checker *checker, struct rune_dl_progr
         rune_arena_memdup(checker->arena, checker->relations.items,
                           checker->relations.count * sizeof(checker->relations.items[0]));
     program->rule_count = (uint32_t)checker->rules.count;
-    program->rules = rune_arena_memdup(checker->arena, checker->rules.items,
-                                       checker->rules.count * sizeof(checker->rules.items[0]));
+    program->rules = checker->rules.items;
     program->fact_count = (uint32_t)checker->facts.count;
-    program->facts = rune_arena_memdup(checker->arena, checker->facts.items,
-                                       checker->facts.count * sizeof(checker->facts.items[0]));
-    checker->nomem = checker->nomem || program->relations == NULL || program->rules == NULL ||
-                     program->facts == NULL;
+    program->facts = checker->facts.items;
+    checker->nomem = checker->nomem || program->relations == NULL;
 }
 
 static enum rune_err verdict(const struct rune_dl_checker *checker)
@@ -148,8 +182,6 @@ enum rune_err rune_dl_check(const struct rune_vec_dl_rule *clauses,
     enum rune_err err = verdict(&checker);
     rune_map_fini(&checker.names);
     RUNE_VEC_FINI(&checker.relations);
-    RUNE_VEC_FINI(&checker.rules);
-    RUNE_VEC_FINI(&checker.facts);
     RUNE_VEC_FINI(&checker.edges);
     if (err == RUNE_OK) {
         *ret_program = program;

@@ -28,7 +28,7 @@ struct rune_dl_checker {
     struct rune_diag *diag;
     struct rune_map names; /* relation name, or name NUL literal -> index */
     struct rune_vec_dl_relation relations;
-    struct rune_vec_dl_rule rules;
+    struct rune_vec_dl_rule rules; /* the program's; both grow in the arena */
     struct rune_vec_dl_rule facts;
     struct rune_vec_dl_edge edges;
     uint32_t undefined; /* reported so far: advice costs, so only the first get some */
@@ -41,6 +41,10 @@ struct rune_dl_checker {
 /* Reports an error and counts it. */
 void rune_dl_check_fail(struct rune_dl_checker *checker, struct rune_span span, const char *code,
                         const char *help, const char *fmt, ...) RUNE_PRINTF(5, 6);
+
+/* Adds a rule to one of the checker's lists. */
+void rune_dl_check_add(struct rune_dl_checker *checker, struct rune_vec_dl_rule *list,
+                       const struct rune_dl_rule *rule);
 
 /* ---- resolve.c ---- */
 

@@ -109,7 +109,7 @@ static bool recognise_rule(struct rune_dl_ctx *ctx, const struct rune_dl_plan_ru
     /* Without p, the other goals must bind both ends of the step. */
     struct rune_dl_plan_rule part;
     return part_of(ctx, rule, self, left ? vars[1] : x, left ? z : vars[0], &part) &&
-           rune_dl_code_is_safe(ctx, &part);
+           rune_dl_join_is_safe(ctx, &part);
 }
 
 /* All rules agree in direction. *ret_exits: how many are none. */

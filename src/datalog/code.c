@@ -1,374 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* code: a rule and a binding pattern -> an order of its goals -> a program.
+/* code: a rule and a binding pattern -> a program.
  *
- * Order: greedy. What only checks or computes goes as soon as its variables are bound; otherwise
- * the atom that is expected to give the fewest tuples goes next, by the real counts of stored
- * relations (tuples / distinct values of the bound columns) and by the same estimate of the plans
- * of demanded ones.
+ * The goals come in the order that join.c finds. Program: see eval/rule_code.h. Each variable has a
+ * level: the loop that set it, 0 for none. A check that fails goes on at the highest level among
+ * its variables; a scan that finds nothing likewise; one that is exhausted at the enclosing loop. A
+ * variable that occurs once is nobody's business: its column is not read, and a scan that has
+ * nothing to read is a test.
  *
- * Program: see eval/rule_code.h. Each variable has a level: the loop that set it, 0 for none. A
- * check that fails goes on at the highest level among its variables; a scan that finds nothing
- * likewise; one that is exhausted at the enclosing loop. A variable that occurs once is nobody's
- * business: its column is not read, and a scan that has nothing to read is a test. */
+ * A program that demands others is not kept waiting for them: they get their numbers at once and
+ * their programs later, from a list (rune_dl_demand_plans). So a chain of ten thousand relations
+ * takes no more stack than one. */
 #include <string.h>
 
 #include "base/diag.h"
-#include "datalog/evaluate_int.h"
+#include "datalog/join.h"
 
-#define NO_REGISTER        UINT32_MAX
-#define MAX_ESTIMATE_DEPTH 6u
-#define LARGE_RECURSION \
-    65536u /* tuples of a recursion that gets a further order only where a decision needs it */
+#define NO_REGISTER UINT32_MAX
 
 struct coder {
     struct rune_dl_ctx *ctx;
     const struct rune_dl_plan_rule *rule;
-    uint32_t bound; /* binding pattern of the head */
+    struct rune_dl_join join;
     uint32_t delta;
-    bool *is_bound;  /* by variable */
-    bool *is_done;   /* by goal */
-    uint32_t *uses;  /* by variable: occurrences in head and goals */
+    size_t begin;    /* of the program in ctx->code */
     uint32_t *reg;   /* by variable */
     uint32_t *level; /* by variable */
     uint32_t registers;
     uint32_t loops;
     double rows;       /* expected so far */
     uint32_t *loop_at; /* word of each loop */
-    /* made aside: demands found on the way append programs of their own */
-    struct rune_vec_u32 code;
-    struct rune_vec_rule_span spans;
     enum rune_err err;
 };
-
-/* ---- what is known ---- */
-
-static bool is_known(const struct coder *coder, uint32_t var)
-{
-    return var == RUNE_DL_NO_VAR || coder->is_bound[var];
-}
-
-static bool all_known(const struct coder *coder, const uint32_t *vars, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (!is_known(coder, vars[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Columns of an atom whose values are known; wildcards are not. LIMIT: the first 32 columns can be
- * bound. */
-static uint32_t bound_columns(const struct coder *coder, const struct rune_dl_goal *goal)
-{
-    uint32_t bound = 0;
-    for (uint32_t i = 0; i < goal->count && i < 32; i++) {
-        if (goal->vars[i] != RUNE_DL_NO_VAR && coder->is_bound[goal->vars[i]]) {
-            bound |= 1u << i;
-        }
-    }
-    return bound;
-}
-
-/* Whether an atom's column has to be read: not known, and somebody else wants it (or the same atom,
- * again). */
-static bool is_wanted(const struct coder *coder, uint32_t var)
-{
-    return var != RUNE_DL_NO_VAR && !coder->is_bound[var] && coder->uses[var] > 1;
-}
-
-/* How an atom of a built-in relation is answered without stored tuples; ATOM_STORED: it is not. */
-enum atom_kind {
-    ATOM_STORED,
-    ATOM_CALL,
-    ATOM_REQUEST,
-    ATOM_CONTEXT,
-    ATOM_ENTITY,
-    ATOM_ATTR,
-    ATOM_ELEMENT,
-    ATOM_PARTS,
-    ATOM_MAKE,
-};
-
-static enum atom_kind atom_kind(const struct coder *coder, const struct rune_dl_goal *goal)
-{
-    const struct rune_dl_rel *rel = &coder->ctx->rels.items[goal->relation];
-    bool is_head = rel->source != NULL && rel->source->is_head;
-    bool knows_first =
-        goal->count > 0 && goal->vars[0] != RUNE_DL_NO_VAR && coder->is_bound[goal->vars[0]];
-    if (rel->builtin != RUNE_DL_NOT_BUILTIN && !is_head) {
-        switch (rel->builtin) {
-        case RUNE_DL_PRINCIPAL:
-        case RUNE_DL_ACTION:
-        case RUNE_DL_RESOURCE:
-            return ATOM_REQUEST;
-        case RUNE_DL_CONTEXT:
-            return ATOM_CONTEXT;
-        case RUNE_DL_ENTITY_EXISTS:
-            return knows_first ? ATOM_ENTITY : ATOM_STORED;
-        case RUNE_DL_ENTITY_ATTR:
-        case RUNE_DL_ENTITY_TAG:
-            return knows_first && rel->literal != RUNE_TERM_NONE ? ATOM_ATTR : ATOM_STORED;
-        case RUNE_DL_ENTITY_ELEMENT:
-            return knows_first && rel->literal != RUNE_TERM_NONE ? ATOM_ELEMENT : ATOM_STORED;
-        case RUNE_DL_ENTITY_ID:
-            if (knows_first) {
-                return ATOM_PARTS;
-            }
-            return (bound_columns(coder, goal) & 6) == 6 ? ATOM_MAKE : ATOM_STORED;
-        default:
-            break;
-        }
-    }
-    if (rel->access == RUNE_DL_STORED && coder->ctx->for_queries && rel->is_recursive &&
-        rel->count > LARGE_RECURSION) {
-        /* Read backwards, for a query: computed on demand from what it was derived from. */
-        uint32_t bound = bound_columns(coder, goal);
-        return bound != 0 && !rune_dl_order_serves(rel, bound) ? ATOM_CALL : ATOM_STORED;
-    }
-    return rel->access == RUNE_DL_DEMANDED ? ATOM_CALL : ATOM_STORED;
-}
-
-/* ---- estimates ---- */
-
-static double stored_rows(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t bound)
-{
-    const struct rune_dl_rel *rel = &ctx->rels.items[relation];
-    double rows = (double)rel->count;
-    if (rel->access == RUNE_DL_GROWING) {
-        rows = rows < 10000 ? 10000 : rows;
-    } else if (rel->access == RUNE_DL_PENDING) {
-        rows = ctx->entities == NULL ? 1 : 1 + 2.0 * ctx->entities->count;
-    }
-    for (uint32_t i = 0; i < rel->arity && i < 32; i++) {
-        if ((bound >> i & 1) == 0) {
-            continue;
-        }
-        double distinct = rel->access == RUNE_DL_STORED ? rune_dl_distinct(ctx, relation, i) : 100;
-        rows /= distinct > 1 ? distinct : 1;
-    }
-    return rows;
-}
-
-static double atom_rows(struct coder *coder, const struct rune_dl_goal *goal)
-{
-    switch (atom_kind(coder, goal)) {
-    case ATOM_STORED:
-        return stored_rows(coder->ctx, goal->relation, bound_columns(coder, goal));
-    case ATOM_CALL:
-        return rune_dl_estimate(coder->ctx, goal->relation, bound_columns(coder, goal));
-    case ATOM_ELEMENT:
-        return 4;
-    default:
-        return 1;
-    }
-}
-
-/* ---- the order ---- */
-
-static bool binds_first(const struct rune_dl_goal *goal)
-{
-    switch (goal->kind) {
-    case RUNE_DL_GOAL_ARITH:
-    case RUNE_DL_GOAL_NEGATE:
-    case RUNE_DL_GOAL_INDEX:
-    case RUNE_DL_GOAL_FUNCTION:
-    case RUNE_DL_GOAL_AGGREGATE:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* `S.contains(X)` with X free: a loop over S. */
-static bool is_member_loop(const struct coder *coder, const struct rune_dl_goal *goal)
-{
-    return goal->kind == RUNE_DL_GOAL_TEST && goal->op == RUNE_RULE_FN_CONTAINS &&
-           !goal->is_negated && !is_known(coder, goal->vars[1]) && is_known(coder, goal->vars[0]);
-}
-
-/* What taking the goal next would cost, as tuples for each so far; negative: not yet possible.
- * Below 0.5: at once. */
-static double goal_cost(struct coder *coder, const struct rune_dl_goal *goal)
-{
-    if (goal->kind == RUNE_DL_GOAL_ATOM) {
-        if (goal->is_negated) {
-            if (!all_known(coder, goal->vars, goal->count)) {
-                return -1;
-            }
-            return atom_kind(coder, goal) == ATOM_CALL ? 0.95 : 0.1;
-        }
-        enum atom_kind kind = atom_kind(coder, goal);
-        bool wants = false;
-        for (uint32_t i = 0; i < goal->count; i++) {
-            wants = wants || is_wanted(coder, goal->vars[i]);
-        }
-        if (!wants || (kind != ATOM_STORED && kind != ATOM_CALL && kind != ATOM_ELEMENT)) {
-            return kind == ATOM_CALL                                        ? 0.9
-                   : kind == ATOM_STORED && bound_columns(coder, goal) == 0 ? 0.3
-                                                                            : 0.05;
-        }
-        double rows = atom_rows(coder, goal);
-        /* A call is dearer than a scan of as many tuples. */
-        return 0.5 + (kind == ATOM_CALL ? 4 * rows + 4 : rows);
-    }
-    if (is_member_loop(coder, goal)) {
-        return 4;
-    }
-    bool first_binds = binds_first(goal);
-    if (!all_known(coder, goal->vars + first_binds, goal->count - first_binds)) {
-        if (goal->kind == RUNE_DL_GOAL_EQ &&
-            (is_known(coder, goal->vars[0]) || is_known(coder, goal->vars[1]))) {
-            return 0.001;
-        }
-        return -1;
-    }
-    return goal->kind == RUNE_DL_GOAL_AGGREGATE ? 0.97 : 0.01;
-}
-
-/* The goal to take next, or UINT32_MAX. */
-static uint32_t choose_goal(struct coder *coder, double *ret_cost)
-{
-    uint32_t best = UINT32_MAX;
-    double best_cost = 0;
-    for (uint32_t i = 0; i < coder->rule->goal_count; i++) {
-        if (coder->is_done[i]) {
-            continue;
-        }
-        double cost = goal_cost(coder, &coder->rule->goals[i]);
-        if (cost >= 0 && (best == UINT32_MAX || cost < best_cost)) {
-            best = i;
-            best_cost = cost;
-            if (cost <= 0.01) {
-                break;
-            }
-        }
-    }
-    *ret_cost = best_cost;
-    return best;
-}
-
-static void take_goal(struct coder *coder, uint32_t number)
-{
-    const struct rune_dl_goal *goal = &coder->rule->goals[number];
-    coder->is_done[number] = true;
-    for (uint32_t i = 0; i < goal->count; i++) {
-        if (goal->vars[i] != RUNE_DL_NO_VAR && !goal->is_negated) {
-            coder->is_bound[goal->vars[i]] = true;
-        }
-    }
-}
-
-static enum rune_err coder_init(struct coder *coder, struct rune_dl_ctx *ctx,
-                                const struct rune_dl_plan_rule *rule, uint32_t bound,
-                                uint32_t delta)
-{
-    size_t vars = rule->var_count + 1, goals = rule->goal_count + 1;
-    *coder = (struct coder){.ctx = ctx, .rule = rule, .bound = bound, .delta = delta, .rows = 1};
-    struct rune_arena *arena = &ctx->scratch;
-    coder->is_bound = RUNE_ARENA_ARRAY(arena, bool, vars);
-    coder->is_done = RUNE_ARENA_ARRAY(arena, bool, goals);
-    coder->uses = RUNE_ARENA_ARRAY(arena, uint32_t, vars);
-    coder->reg = RUNE_ARENA_ARRAY(arena, uint32_t, vars);
-    coder->level = RUNE_ARENA_ARRAY(arena, uint32_t, vars);
-    coder->loop_at = RUNE_ARENA_ARRAY(arena, uint32_t, goals * 2);
-    if (rune_arena_failed(arena)) {
-        return RUNE_E_NOMEM;
-    }
-    for (uint32_t i = 0; i < rule->var_count; i++) {
-        coder->is_bound[i] = rule->vars[i].is_constant;
-        coder->reg[i] = NO_REGISTER;
-    }
-    for (uint32_t i = 0; i < rule->arity; i++) {
-        coder->uses[rule->head_vars[i]]++;
-        if (i < 32 && (bound >> i & 1) != 0) {
-            coder->is_bound[rule->head_vars[i]] = true;
-        }
-    }
-    for (uint32_t g = 0; g < rule->goal_count; g++) {
-        for (uint32_t i = 0; i < rule->goals[g].count; i++) {
-            if (rule->goals[g].vars[i] != RUNE_DL_NO_VAR) {
-                coder->uses[rule->goals[g].vars[i]]++;
-            }
-        }
-    }
-    return RUNE_OK;
-}
-
-/* Rows that one rule is expected to give. */
-static double rule_rows(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
-                        uint32_t bound)
-{
-    struct coder coder;
-    double rows = 1;
-    struct rune_arena_mark mark = rune_arena_mark(&ctx->scratch);
-    if (coder_init(&coder, ctx, rule, bound, UINT32_MAX) == RUNE_OK) {
-        double cost;
-        for (uint32_t at; (at = choose_goal(&coder, &cost)) != UINT32_MAX;) {
-            rows *= cost < 1 ? 0.9 : cost;
-            take_goal(&coder, at);
-        }
-    }
-    rune_arena_rewind(&ctx->scratch, mark);
-    return rows;
-}
-
-bool rune_dl_code_is_safe(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule)
-{
-    struct coder coder;
-    struct rune_arena_mark mark = rune_arena_mark(&ctx->scratch);
-    bool is_safe = coder_init(&coder, ctx, rule, 0, UINT32_MAX) == RUNE_OK;
-    if (is_safe) {
-        double cost;
-        uint32_t taken = 0;
-        for (uint32_t at; (at = choose_goal(&coder, &cost)) != UINT32_MAX; taken++) {
-            take_goal(&coder, at);
-        }
-        is_safe = taken == rule->goal_count && all_known(&coder, rule->head_vars, rule->arity);
-    }
-    rune_arena_rewind(&ctx->scratch, mark);
-    return is_safe;
-}
-
-double rune_dl_estimate(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t bound)
-{
-    struct rune_dl_rel *rel = &ctx->rels.items[relation];
-    for (size_t i = 0; i < rel->estimates.count; i++) {
-        if (rel->estimates.items[i].bound == bound) {
-            return rel->estimates.items[i].rows;
-        }
-    }
-    if (ctx->estimate_depth >= MAX_ESTIMATE_DEPTH) {
-        return 100;
-    }
-    /* Noted before it is known: a relation that recurses finds this. */
-    struct rune_dl_estimate guess = {bound, 100};
-    if (!RUNE_VEC_PUSH(&rel->estimates, guess)) {
-        return 100;
-    }
-    size_t at = rel->estimates.count - 1;
-    ctx->estimate_depth++;
-    double rows = 0;
-    for (uint32_t i = 0; i < rel->rule_count; i++) {
-        rows += rule_rows(ctx, &ctx->rules.items[rel->first_rule + i], bound);
-    }
-    ctx->estimate_depth--;
-    ctx->rels.items[relation].estimates.items[at].rows = rows;
-    return rows;
-}
 
 /* ---- words ---- */
 
 static void put(struct coder *coder, uint32_t word)
 {
-    if (!RUNE_VEC_PUSH(&coder->code, word)) {
+    if (!RUNE_VEC_PUSH(&coder->ctx->code, word)) {
         coder->err = RUNE_E_NOMEM;
     }
 }
 
 static uint32_t here(const struct coder *coder)
 {
-    return (uint32_t)coder->code.count;
+    return (uint32_t)(coder->ctx->code.count - coder->begin);
 }
 
 static uint32_t new_register(struct coder *coder)
@@ -400,23 +75,14 @@ static uint32_t max_level(const struct coder *coder, const uint32_t *vars, uint3
 
 static void put_span(struct coder *coder, struct rune_span span)
 {
-    struct rune_image_code_span at = {(uint32_t)coder->code.count, span.offset, span.length};
-    if (coder->ctx->pass == RUNE_DL_PASS_IMAGE && span.source != NULL &&
-        !RUNE_VEC_PUSH(&coder->spans, at)) {
+    struct rune_dl_ctx *ctx = coder->ctx;
+    struct rune_image_code_span at = {(uint32_t)ctx->code.count, span.offset, span.length};
+    if (ctx->pass == RUNE_DL_PASS_IMAGE && span.source != NULL && !RUNE_VEC_PUSH(&ctx->spans, at)) {
         coder->err = RUNE_E_NOMEM;
     }
 }
 
-/* The register a result goes to: the variable's own, or (it has one) another, to be compared by
- * put_result. */
-static uint32_t result_register(struct coder *coder, uint32_t var)
-{
-    if (coder->reg[var] == NO_REGISTER) {
-        return new_register(coder);
-    }
-    return new_register(coder);
-}
-
+/* A result goes to a register of its own: the variable's, or (it has one) it is compared. */
 static void put_result(struct coder *coder, uint32_t var, uint32_t result, uint32_t level)
 {
     if (coder->reg[var] == NO_REGISTER) {
@@ -444,9 +110,8 @@ static void put_registers(struct coder *coder, const uint32_t *vars, uint32_t co
 /* Columns read by a loop into registers: a variable seen for the first time gets its register; one
  * that is known or repeats gets a second one and a comparison behind the loop. */
 struct reads {
-    uint32_t count;
+    uint32_t count, check_count; /* set them to 0 */
     uint32_t columns[RUNE_DL_MAX_ARITY], registers[RUNE_DL_MAX_ARITY];
-    uint32_t check_count;
     uint32_t check_vars[RUNE_DL_MAX_ARITY], check_registers[RUNE_DL_MAX_ARITY];
 };
 
@@ -488,7 +153,7 @@ static bool must_read(const struct coder *coder, const struct rune_dl_goal *goal
     if (var == RUNE_DL_NO_VAR || (column < 32 && (prefix >> column & 1) != 0)) {
         return false;
     }
-    return coder->is_bound[var] || coder->uses[var] > 1;
+    return coder->join.is_bound[var] || coder->join.uses[var] > 1;
 }
 
 static uint32_t begin_loop(struct coder *coder)
@@ -506,19 +171,17 @@ static uint32_t begin_loop(struct coder *coder)
  * compared. */
 static uint32_t search_of(const struct coder *coder, const struct rune_dl_goal *goal)
 {
-    uint32_t bound = bound_columns(coder, goal), search = 0;
+    uint32_t bound = rune_dl_join_columns(&coder->join, goal), search = 0;
     if (bound == 0) {
         for (uint32_t i = 0; i < goal->count && i < 32; i++) {
-            if (is_wanted(coder, goal->vars[i])) {
+            if (rune_dl_join_wants(&coder->join, goal->vars[i])) {
                 bound |= 1u << i;
             }
         }
     }
-    for (uint32_t i = 0, taken = 0; i < 32 && taken < RUNE_ORDER_MAX_PREFIX; i++) {
-        if ((bound >> i & 1) != 0) {
-            search |= 1u << i;
-            taken++;
-        }
+    for (uint32_t taken = 0; bound != 0 && taken < RUNE_ORDER_MAX_PREFIX; taken++) {
+        search |= bound & -bound;
+        bound &= bound - 1;
     }
     return search;
 }
@@ -545,7 +208,7 @@ static void put_stored(struct coder *coder, uint32_t number)
     struct rune_dl_ctx *ctx = coder->ctx;
     const struct rune_dl_goal *goal = &coder->rule->goals[number];
     bool is_growing = ctx->rels.items[goal->relation].access == RUNE_DL_GROWING;
-    uint32_t bound = bound_columns(coder, goal);
+    uint32_t bound = rune_dl_join_columns(&coder->join, goal);
     /* The new tuples of a fixpoint are few, and have no index. */
     uint32_t search =
         number == coder->delta || (is_growing && bound == 0) ? 0 : search_of(coder, goal);
@@ -556,12 +219,7 @@ static void put_stored(struct coder *coder, uint32_t number)
         return;
     }
     const struct rune_dl_rel *rel = &ctx->rels.items[goal->relation];
-    struct rune_image_order none = {0};
-    const struct rune_image_order *order =
-        ctx->pass == RUNE_DL_PASS_COLLECT ? &none : &ctx->orders.items[order_id];
-    if (ctx->pass == RUNE_DL_PASS_COLLECT) {
-        return; /* only the search counts */
-    }
+    const struct rune_image_order *order = &ctx->orders.items[order_id];
     uint32_t prefix_vars[RUNE_ORDER_MAX_PREFIX], prefix_count = 0, prefix = 0;
     search &= bound;
     uint32_t search_count = (uint32_t)__builtin_popcount(search);
@@ -586,7 +244,8 @@ static void put_stored(struct coder *coder, uint32_t number)
     uint32_t done = target_of_level(coder, coder->loops);
     uint32_t loop = begin_loop(coder);
     uint32_t level = coder->loops;
-    struct reads reads = {0};
+    struct reads reads;
+    reads.count = reads.check_count = 0;
     uint32_t distinct = 0;
     for (uint32_t position = prefix_count; position < rel->arity; position++) {
         uint32_t column = rune_order_column(order, rel->arity, position);
@@ -615,7 +274,7 @@ static void put_stored(struct coder *coder, uint32_t number)
  * it; the planner never sees one: goals with a negation read nothing. */
 static void put_call(struct coder *coder, const struct rune_dl_goal *goal)
 {
-    uint32_t bound = bound_columns(coder, goal);
+    uint32_t bound = rune_dl_join_columns(&coder->join, goal);
     uint32_t first = 0, count = 0;
     enum rune_err err = rune_dl_demand_plans(coder->ctx, goal->relation, bound, &first, &count);
     if (err != RUNE_OK) {
@@ -642,7 +301,8 @@ static void put_call(struct coder *coder, const struct rune_dl_goal *goal)
     }
     uint32_t done = target_of_level(coder, coder->loops);
     uint32_t loop = begin_loop(coder);
-    struct reads reads = {0};
+    struct reads reads;
+    reads.count = reads.check_count = 0;
     for (uint32_t i = 0; i < goal->count; i++) {
         if (must_read(coder, goal, i, bound)) {
             read_column(coder, &reads, i, goal->vars[i], coder->loops);
@@ -711,7 +371,7 @@ static void put_request(struct coder *coder, const struct rune_dl_goal *goal)
         return;
     }
     uint32_t var = goal->vars[is_context ? 1 : 0];
-    uint32_t result = result_register(coder, var);
+    uint32_t result = new_register(coder);
     put(coder, is_context ? RUNE_RULE_CONTEXT : RUNE_RULE_LOAD_REQUEST);
     put(coder, result);
     put(coder, is_context ? rel->literal : (uint32_t)(rel->builtin - RUNE_DL_PRINCIPAL));
@@ -751,32 +411,32 @@ static void put_atom(struct coder *coder, uint32_t number)
         put(coder, (rel->is_partial ? (uint32_t)RUNE_RULE_MARK_PARTIAL : 0) |
                        (rel->is_unsure || goal->is_negated ? (uint32_t)RUNE_RULE_MARK_UNSURE : 0));
     }
-    switch (atom_kind(coder, goal)) {
-    case ATOM_STORED:
+    switch (rune_dl_join_atom(&coder->join, goal)) {
+    case RUNE_DL_ATOM_STORED:
         put_stored(coder, number);
         break;
-    case ATOM_CALL:
+    case RUNE_DL_ATOM_CALL:
         put_call(coder, goal);
         break;
-    case ATOM_REQUEST:
-    case ATOM_CONTEXT:
+    case RUNE_DL_ATOM_REQUEST:
+    case RUNE_DL_ATOM_CONTEXT:
         put_request(coder, goal);
         break;
-    case ATOM_ENTITY:
+    case RUNE_DL_ATOM_ENTITY:
         put(coder, RUNE_RULE_ENTITY_EXISTS);
         put(coder, coder->reg[goal->vars[0]]);
         put(coder, target_of_level(coder, max_level(coder, goal->vars, 1)));
         break;
-    case ATOM_ATTR:
+    case RUNE_DL_ATOM_ATTR:
         put_attr(coder, goal, false);
         break;
-    case ATOM_ELEMENT:
+    case RUNE_DL_ATOM_ELEMENT:
         put_attr(coder, goal, true);
         break;
-    case ATOM_PARTS:
+    case RUNE_DL_ATOM_PARTS:
         put_parts(coder, goal, false);
         break;
-    case ATOM_MAKE:
+    case RUNE_DL_ATOM_MAKE:
         put_parts(coder, goal, true);
         break;
     }
@@ -804,7 +464,7 @@ static void put_computed(struct coder *coder, const struct rune_dl_goal *goal)
 {
     uint32_t level = max_level(coder, goal->vars + 1, goal->count - 1);
     uint32_t target = target_of_level(coder, level);
-    uint32_t result = result_register(coder, goal->vars[0]);
+    uint32_t result = new_register(coder);
     switch (goal->kind) {
     case RUNE_DL_GOAL_ARITH:
         put(coder, RUNE_RULE_ARITH);
@@ -838,17 +498,24 @@ static void put_computed(struct coder *coder, const struct rune_dl_goal *goal)
     put_result(coder, goal->vars[0], result, level);
 }
 
+/* The leading columns of an aggregate's relation. */
+static uint32_t group_columns(const struct rune_dl_goal *goal)
+{
+    uint32_t group = goal->count - 1;
+    return group == 32 ? UINT32_MAX : (1u << group) - 1;
+}
+
 static void put_aggregate(struct coder *coder, const struct rune_dl_goal *goal)
 {
     uint32_t group = goal->count - 1, first = 0, count = 0;
-    uint32_t bound = group == 32 ? UINT32_MAX : (1u << group) - 1;
-    enum rune_err err = rune_dl_demand_plans(coder->ctx, goal->relation, bound, &first, &count);
+    enum rune_err err =
+        rune_dl_demand_plans(coder->ctx, goal->relation, group_columns(goal), &first, &count);
     if (err != RUNE_OK) {
         coder->err = err;
         return;
     }
     uint32_t level = max_level(coder, goal->vars + 1, group);
-    uint32_t result = result_register(coder, goal->vars[0]);
+    uint32_t result = new_register(coder);
     put(coder, RUNE_RULE_AGGREGATE);
     put(coder, goal->op);
     put(coder, result);
@@ -906,7 +573,7 @@ static void put_goal(struct coder *coder, uint32_t number)
 {
     const struct rune_dl_goal *goal = &coder->rule->goals[number];
     put_span(coder, goal->span);
-    if (is_member_loop(coder, goal)) {
+    if (rune_dl_join_is_member(&coder->join, goal)) {
         put_member(coder, goal->vars[1], coder->reg[goal->vars[0]],
                    max_level(coder, goal->vars, 1));
         return;
@@ -936,27 +603,7 @@ static void put_goal(struct coder *coder, uint32_t number)
 
 /* ---- programs ---- */
 
-static void put_head(struct coder *coder)
-{
-    const struct rune_dl_plan_rule *rule = coder->rule;
-    put(coder, RUNE_RULE_RETURN);
-    coder->registers = (uint32_t)__builtin_popcount(coder->bound);
-    for (uint32_t i = 0; i < rule->var_count; i++) {
-        if (rule->vars[i].is_constant && coder->uses[i] > 0) {
-            coder->reg[i] = new_register(coder);
-            put(coder, RUNE_RULE_CONST);
-            put(coder, coder->reg[i]);
-            put(coder, rule->vars[i].term);
-        }
-    }
-    for (uint32_t i = 0, argument = 0; i < rule->arity && i < 32; i++) {
-        if ((coder->bound >> i & 1) != 0) {
-            put_result(coder, rule->head_vars[i], argument++, 0);
-        }
-    }
-}
-
-static enum rune_err stuck(struct coder *coder)
+static enum rune_err stuck(const struct coder *coder)
 {
     const struct rune_dl_rule *source = coder->rule->source;
     rune_diag_report(coder->ctx->diag, RUNE_ERROR, "RUNE-R0302",
@@ -966,83 +613,180 @@ static enum rune_err stuck(struct coder *coder)
     return RUNE_E_BUNDLE;
 }
 
-static enum rune_err put_body(struct coder *coder)
+static enum rune_err coder_init(struct coder *coder, struct rune_dl_ctx *ctx,
+                                const struct rune_dl_plan_rule *rule, uint32_t bound,
+                                uint32_t delta)
 {
-    if (coder->delta != UINT32_MAX) {
-        put_goal(coder, coder->delta);
-        take_goal(coder, coder->delta);
+    struct rune_arena *arena = &ctx->scratch;
+    *coder = (struct coder){
+        .ctx = ctx, .rule = rule, .delta = delta, .rows = 1, .begin = ctx->code.count};
+    enum rune_err err = rune_dl_join_init(&coder->join, ctx, rule, bound);
+    if (err == RUNE_OK) {
+        err = rune_dl_join_find(&coder->join, delta);
     }
-    uint32_t left = coder->rule->goal_count - (coder->delta != UINT32_MAX ? 1 : 0);
-    for (; left > 0 && coder->err == RUNE_OK; left--) {
-        double cost;
-        uint32_t next = choose_goal(coder, &cost);
-        if (next == UINT32_MAX) {
-            return stuck(coder);
-        }
-        coder->rows *= cost < 0.5 ? 1 : cost < 1 ? 0.9 : cost;
-        put_goal(coder, next);
-        take_goal(coder, next);
+    if (err != RUNE_OK) {
+        return err;
     }
-    return coder->err;
-}
-
-/* Appends the finished program to the others. */
-static enum rune_err append_program(struct coder *coder, struct rune_image_plan *plan)
-{
-    struct rune_dl_ctx *ctx = coder->ctx;
-    size_t at = ctx->code.count;
-    if (at + coder->code.count > UINT32_MAX) {
-        return RUNE_E_LIMIT;
+    if (!coder->join.is_whole) {
+        return stuck(coder);
     }
-    if (!RUNE_VEC_RESERVE(&ctx->code, at + coder->code.count) ||
-        !RUNE_VEC_RESERVE(&ctx->spans, ctx->spans.count + coder->spans.count)) {
+    coder->reg = rune_arena_alloc(arena, ((size_t)rule->var_count + 1) * sizeof(uint32_t));
+    coder->level = rune_arena_alloc(arena, ((size_t)rule->var_count + 1) * sizeof(uint32_t));
+    coder->loop_at = rune_arena_alloc(arena, ((size_t)rule->goal_count + 1) * sizeof(uint32_t));
+    if (rune_arena_failed(arena)) {
         return RUNE_E_NOMEM;
     }
-    memcpy(ctx->code.items + at, coder->code.items, coder->code.count * sizeof(uint32_t));
-    ctx->code.count += coder->code.count;
-    for (size_t i = 0; i < coder->spans.count; i++) {
-        coder->spans.items[i].code += (uint32_t)at;
-        ctx->spans.items[ctx->spans.count++] = coder->spans.items[i];
+    for (uint32_t i = 0; i < rule->var_count; i++) {
+        coder->reg[i] = NO_REGISTER;
+        coder->level[i] = 0;
     }
-    plan->code = (uint32_t)at;
-    plan->code_length = (uint32_t)coder->code.count;
     return RUNE_OK;
 }
 
-enum rune_err rune_dl_code_rule(struct rune_dl_ctx *ctx, uint32_t number, uint32_t bound,
-                                uint32_t delta, struct rune_image_plan *ret_plan)
+static void put_head(struct coder *coder)
+{
+    const struct rune_dl_plan_rule *rule = coder->rule;
+    uint32_t bound = coder->join.bound;
+    put(coder, RUNE_RULE_RETURN);
+    coder->registers = (uint32_t)__builtin_popcount(bound);
+    for (uint32_t i = 0; i < rule->var_count; i++) {
+        if (rule->vars[i].is_constant && coder->join.uses[i] > 0) {
+            coder->reg[i] = new_register(coder);
+            put(coder, RUNE_RULE_CONST);
+            put(coder, coder->reg[i]);
+            put(coder, rule->vars[i].term);
+        }
+    }
+    for (uint32_t i = 0, argument = 0; i < rule->arity && i < 32; i++) {
+        if ((bound >> i & 1) != 0) {
+            put_result(coder, rule->head_vars[i], argument++, 0);
+        }
+    }
+}
+
+static void put_body(struct coder *coder)
+{
+    for (uint32_t i = 0; i < coder->join.count && coder->err == RUNE_OK; i++) {
+        uint32_t goal = coder->join.order[i];
+        double cost = coder->join.costs[i];
+        coder->rows *= cost < 0.5 ? 1 : cost < 1 ? 0.9 : cost;
+        put_goal(coder, goal);
+        rune_dl_join_take(&coder->join, goal);
+    }
+}
+
+/* One rule; the programs that it demands are left on the list. */
+static enum rune_err code_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t bound,
+                              uint32_t delta, struct rune_image_plan *ret_plan)
 {
     struct coder coder;
     const struct rune_dl_plan_rule *rule = &ctx->rules.items[number];
     struct rune_arena_mark mark = rune_arena_mark(&ctx->scratch);
     enum rune_err err = coder_init(&coder, ctx, rule, bound, delta);
-    if (err != RUNE_OK) {
-        goto out;
-    }
-    put_head(&coder);
-    err = put_body(&coder);
-    if (err != RUNE_OK) {
-        goto out;
-    }
-    if (ctx->pass != RUNE_DL_PASS_COLLECT) {
+    if (err == RUNE_OK) {
+        put_head(&coder);
+        put_body(&coder);
         put(&coder, RUNE_RULE_EMIT);
         put(&coder, target_of_level(&coder, max_level(&coder, rule->head_vars, rule->arity)));
         put_registers(&coder, rule->head_vars, rule->arity);
+        put(&coder, RUNE_RULE_RETURN);
+        err = coder.err != RUNE_OK || ctx->code.count <= UINT32_MAX ? coder.err : RUNE_E_LIMIT;
+        *ret_plan = (struct rune_image_plan){
+            .relation = rule->head,
+            .bound = bound,
+            .rule = rule->number,
+            .code = (uint32_t)coder.begin,
+            .code_length = here(&coder),
+            .registers = coder.registers,
+            .flags = coder.loops,
+            .rows = coder.rows < UINT32_MAX ? (uint32_t)(coder.rows + 0.5) : UINT32_MAX};
     }
-    put(&coder, RUNE_RULE_RETURN);
-    *ret_plan = (struct rune_image_plan){
-        .relation = rule->head,
-        .bound = bound,
-        .rule = rule->number,
-        .registers = coder.registers,
-        .flags = coder.loops,
-        .rows = coder.rows < UINT32_MAX ? (uint32_t)(coder.rows + 0.5) : UINT32_MAX};
-    err = coder.err == RUNE_OK ? append_program(&coder, ret_plan) : coder.err;
-out:
-    RUNE_VEC_FINI(&coder.code);
-    RUNE_VEC_FINI(&coder.spans);
     rune_arena_rewind(&ctx->scratch, mark);
     return err;
+}
+
+/* ---- what a program reads, for the orders ---- */
+
+static enum rune_err collect_goal(struct coder *coder, uint32_t number)
+{
+    struct rune_dl_ctx *ctx = coder->ctx;
+    const struct rune_dl_goal *goal = &coder->rule->goals[number];
+    uint32_t first, count;
+    if (goal->kind == RUNE_DL_GOAL_AGGREGATE) {
+        return rune_dl_demand_plans(ctx, goal->relation, group_columns(goal), &first, &count);
+    }
+    if (goal->kind != RUNE_DL_GOAL_ATOM) {
+        return RUNE_OK;
+    }
+    switch (rune_dl_join_atom(&coder->join, goal)) {
+    case RUNE_DL_ATOM_STORED:
+        return rune_dl_order_for(ctx, goal->relation, search_of(coder, goal), &first);
+    case RUNE_DL_ATOM_CALL:
+        return rune_dl_demand_plans(ctx, goal->relation, rune_dl_join_columns(&coder->join, goal),
+                                    &first, &count);
+    default:
+        return RUNE_OK;
+    }
+}
+
+/* Notes the searches of one rule, and what it demands. */
+static enum rune_err collect_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t bound)
+{
+    struct coder coder = {.ctx = ctx, .rule = &ctx->rules.items[number], .delta = UINT32_MAX};
+    struct rune_arena_mark mark = rune_arena_mark(&ctx->scratch);
+    enum rune_err err = rune_dl_join_init(&coder.join, ctx, coder.rule, bound);
+    if (err == RUNE_OK) {
+        err = rune_dl_join_find(&coder.join, UINT32_MAX);
+    }
+    if (err == RUNE_OK && !coder.join.is_whole) {
+        err = stuck(&coder);
+    }
+    for (uint32_t i = 0; err == RUNE_OK && i < coder.join.count; i++) {
+        err = collect_goal(&coder, coder.join.order[i]);
+        rune_dl_join_take(&coder.join, coder.join.order[i]);
+    }
+    rune_arena_rewind(&ctx->scratch, mark);
+    return err;
+}
+
+/* ---- demands ---- */
+
+static enum rune_err code_demand(struct rune_dl_ctx *ctx, const struct rune_dl_todo *todo)
+{
+    for (uint32_t i = 0; i < todo->count; i++) {
+        uint32_t rule = ctx->rels.items[todo->relation].first_rule + i;
+        struct rune_image_plan plan = {0};
+        enum rune_err err = ctx->pass == RUNE_DL_PASS_COLLECT
+                                ? collect_one(ctx, rule, todo->bound)
+                                : code_one(ctx, rule, todo->bound, UINT32_MAX, &plan);
+        if (err != RUNE_OK) {
+            return err;
+        }
+        ctx->plans.items[todo->first + i] = plan;
+    }
+    return RUNE_OK;
+}
+
+/* Everything that was demanded on the way. */
+static enum rune_err run_todo(struct rune_dl_ctx *ctx)
+{
+    enum rune_err err = RUNE_OK;
+    ctx->is_coding = true;
+    while (ctx->todo.count > 0 && err == RUNE_OK) {
+        struct rune_dl_todo todo = ctx->todo.items[--ctx->todo.count];
+        err = code_demand(ctx, &todo);
+    }
+    ctx->is_coding = false;
+    ctx->todo.count = 0;
+    return err;
+}
+
+enum rune_err rune_dl_code_rule(struct rune_dl_ctx *ctx, uint32_t number, uint32_t bound,
+                                uint32_t delta, struct rune_image_plan *ret_plan)
+{
+    ctx->is_coding = true;
+    enum rune_err err = code_one(ctx, number, bound, delta, ret_plan);
+    return err == RUNE_OK ? run_todo(ctx) : err;
 }
 
 enum rune_err rune_dl_demand_plans(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t bound,
@@ -1057,22 +801,15 @@ enum rune_err rune_dl_demand_plans(struct rune_dl_ctx *ctx, uint32_t relation, u
         }
     }
     struct rune_dl_demand demand = {bound, (uint32_t)ctx->plans.count, rel->rule_count};
+    struct rune_dl_todo todo = {relation, bound, demand.first, demand.count};
     if (!RUNE_VEC_PUSH(&rel->demands, demand) ||
-        !RUNE_VEC_RESERVE(&ctx->plans, ctx->plans.count + demand.count)) {
+        !RUNE_VEC_RESERVE(&ctx->plans, ctx->plans.count + demand.count) ||
+        !RUNE_VEC_PUSH(&ctx->todo, todo)) {
         return RUNE_E_NOMEM;
     }
     memset(ctx->plans.items + demand.first, 0, demand.count * sizeof(ctx->plans.items[0]));
     ctx->plans.count += demand.count;
-    for (uint32_t i = 0; i < demand.count; i++) {
-        struct rune_image_plan plan;
-        enum rune_err err = rune_dl_code_rule(ctx, ctx->rels.items[relation].first_rule + i, bound,
-                                              UINT32_MAX, &plan);
-        if (err != RUNE_OK) {
-            return err;
-        }
-        ctx->plans.items[demand.first + i] = plan;
-    }
     *ret_first = demand.first;
     *ret_count = demand.count;
-    return RUNE_OK;
+    return ctx->is_coding ? RUNE_OK : run_todo(ctx);
 }

@@ -140,8 +140,8 @@ static bool equal_values(const struct value *left, const struct value *right)
     case RUNE_DL_BOOL:
         return left->expr->as.boolean == right->expr->as.boolean;
     case RUNE_DL_ENTITY:
-        return rune_str_equal(left->expr->as.uid.type, right->expr->as.uid.type) &&
-               rune_str_equal(left->expr->as.uid.id, right->expr->as.uid.id);
+        return rune_str_equal(left->expr->as.uid->type, right->expr->as.uid->type) &&
+               rune_str_equal(left->expr->as.uid->id, right->expr->as.uid->id);
     default:
         return rune_str_equal(left->expr->as.string, right->expr->as.string);
     }
@@ -340,7 +340,7 @@ enum rune_err rune_dl_constant_term(const struct rune_dl_expr *expr, struct rune
     case RUNE_DL_STRING:
         return rune_dict_string(dict, expr->as.string, ret_term);
     case RUNE_DL_ENTITY:
-        return entity_term(&expr->as.uid, dict, ret_term);
+        return entity_term(expr->as.uid, dict, ret_term);
     case RUNE_DL_BOOL:
         *ret_term = rune_term_bool(expr->as.boolean);
         return RUNE_OK;

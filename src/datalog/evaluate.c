@@ -829,6 +829,7 @@ static void tear_down(struct rune_dl_ctx *ctx)
     RUNE_VEC_FINI(&ctx->plans);
     RUNE_VEC_FINI(&ctx->code);
     RUNE_VEC_FINI(&ctx->spans);
+    RUNE_VEC_FINI(&ctx->todo);
     rune_arena_fini(&ctx->arena);
     rune_arena_fini(&ctx->scratch);
 }

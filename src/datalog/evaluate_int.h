@@ -3,7 +3,8 @@
  * datalog.
  *
  *   goals.c     rules as trees -> rules as goals over numbered variables (struct rune_dl_plan_rule)
- *   code.c      one such rule and a binding pattern -> order of goals -> a program
+ *   join.c      one such rule and a binding pattern -> an order of its goals
+ *   code.c      that order -> a program
  *   orders.c    tuples -> sorted orders; which orders serve which searches
  *   fixpoint.c  components of relations -> stored tuples
  *   closure.c   the same for binary recursions that fall into rows
@@ -98,6 +99,13 @@ struct rune_dl_demand {
 };
 RUNE_VEC(rune_dl_vec_demand, struct rune_dl_demand);
 
+/* A demand whose programs are still to be made. */
+struct rune_dl_todo {
+    uint32_t relation, bound;
+    uint32_t first, count; /* in ctx->plans */
+};
+RUNE_VEC(rune_dl_vec_todo, struct rune_dl_todo);
+
 /* Rows that a demand is expected to give. */
 struct rune_dl_estimate {
     uint32_t bound;
@@ -130,7 +138,7 @@ struct rune_dl_rel {
     struct rune_dl_vec_demand demands;
     /* column sets that stored orders must serve, while plans are collected */
     struct rune_vec_u32 searches;
-    struct rune_dl_vec_estimate estimates; /* cache of code.c */
+    struct rune_dl_vec_estimate estimates; /* cache of join.c */
     struct rune_dl_growing *growing;
     uint32_t image_relation; /* its number in the image */
 };
@@ -180,6 +188,8 @@ struct rune_dl_ctx {
     struct rune_vec_u32 code;
     struct rune_vec_rule_span spans;
     enum rune_dl_pass pass;
+    bool is_coding; /* a program is being made: what it demands waits in `todo` */
+    struct rune_dl_vec_todo todo;
     uint32_t estimate_depth;
     /* plans that no decision needs: they get no order of a large recursion of their own */
     bool for_queries;
@@ -232,6 +242,16 @@ bool rune_dl_order_serves(const struct rune_dl_rel *rel, uint32_t search);
 double rune_dl_distinct(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t column);
 void rune_dl_orders_free(struct rune_dl_rel *rel);
 
+/* ---- join.c ---- */
+
+/* Whether the goals alone, with nothing bound, can be put into an order and bind the head. */
+bool rune_dl_join_is_safe(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule);
+/* Rows that a relation is expected to give for a binding pattern. */
+double rune_dl_estimate(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t bound);
+/* Whether that is at most `limit` with nothing bound, whatever the joins: by the relations' sizes
+ * alone, which is cheaper to say. False: perhaps. */
+bool rune_dl_is_surely_below(const struct rune_dl_ctx *ctx, uint32_t relation, double limit);
+
 /* ---- code.c ---- */
 
 /* Program of one rule for a binding pattern, appended to ctx->code; the plan is filled in. With
@@ -241,11 +261,8 @@ void rune_dl_orders_free(struct rune_dl_rel *rel);
 RUNE_MUST_USE enum rune_err rune_dl_code_rule(struct rune_dl_ctx *ctx, uint32_t rule,
                                               uint32_t bound, uint32_t delta,
                                               struct rune_image_plan *ret_plan);
-/* Whether the goals alone, with nothing bound, can be put into an order and bind the head. */
-bool rune_dl_code_is_safe(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule);
-/* Rows that a relation is expected to give for a binding pattern. */
-double rune_dl_estimate(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t bound);
-/* The plans of a demanded relation for a binding pattern, compiled on first use. */
+/* The plans of a demanded relation for a binding pattern, compiled on first use: at
+ * once, or, if it is another program that demands them, when that is done. */
 RUNE_MUST_USE enum rune_err rune_dl_demand_plans(struct rune_dl_ctx *ctx, uint32_t relation,
                                                  uint32_t bound, uint32_t *ret_first,
                                                  uint32_t *ret_count);

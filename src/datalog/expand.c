@@ -373,7 +373,7 @@ static void fill_absent(struct expander *expander, struct rune_dl_rule *rule,
     for (uint32_t i = 0; i < rule->arg_count && rule->args != NULL; i++) {
         if (expander->map[clause->args[i]->as.variable] == NOT_MAPPED) {
             rule->args[i]->kind = RUNE_DL_ENTITY;
-            rule->args[i]->as.uid = absent;
+            rule->args[i]->as.uid = &absent;
         }
     }
 }
@@ -430,8 +430,11 @@ static void emit(struct expander *expander)
     rule.variables =
         rune_arena_memdup(checker->arena, expander->variables.items,
                           expander->variables.count * sizeof(expander->variables.items[0]));
-    checker->nomem =
-        checker->nomem || !ok || rule.variables == NULL || !RUNE_VEC_PUSH(&checker->rules, rule);
+    if (ok && rule.variables != NULL) {
+        rune_dl_check_add(checker, &checker->rules, &rule);
+    } else {
+        checker->nomem = true;
+    }
 }
 
 /* All ways to go on from here. Recurses at disjunctions and at the ends of their branches only:
@@ -474,7 +477,7 @@ void rune_dl_expand(struct rune_dl_checker *checker, const struct rune_dl_rule *
 {
     if (!has_kind(&clause->body, RUNE_DL_DISJUNCTION) &&
         !has_kind(&clause->body, RUNE_DL_AGGREGATE) && !is_any(clause)) {
-        checker->nomem = checker->nomem || !RUNE_VEC_PUSH(&checker->rules, *clause);
+        rune_dl_check_add(checker, &checker->rules, clause);
         return;
     }
     uint64_t written = written_size(&clause->body);

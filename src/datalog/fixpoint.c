@@ -663,7 +663,8 @@ enum rune_err rune_dl_fixpoint(struct rune_dl_ctx *ctx, const uint32_t *relation
     /* Stored where it is cheap: not many more tuples than a small part of the facts, found in about
      * as many steps. */
     uint64_t budget = ctx->base_facts / 16 > 4096 ? ctx->base_facts / 16 : 4096;
-    if (rune_dl_estimate(ctx, relations[0], 0) > 4.0 * (double)budget) {
+    if (!rune_dl_is_surely_below(ctx, relations[0], 4.0 * (double)budget) &&
+        rune_dl_estimate(ctx, relations[0], 0) > 4.0 * (double)budget) {
         rel->access = RUNE_DL_DEMANDED; /* not even tried: trying may sort what is read */
         return RUNE_OK;
     }

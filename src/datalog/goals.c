@@ -161,9 +161,9 @@ enum rune_err rune_dl_constant(struct rune_dl_ctx *ctx, const struct rune_dl_exp
         *ret_term = rune_term_bool(expr->as.boolean);
         return RUNE_OK;
     case RUNE_DL_ENTITY:
-        err = rune_dict_string(ctx->dict, expr->as.uid.type, &type);
+        err = rune_dict_string(ctx->dict, expr->as.uid->type, &type);
         if (err == RUNE_OK) {
-            err = rune_dict_string(ctx->dict, expr->as.uid.id, &id);
+            err = rune_dict_string(ctx->dict, expr->as.uid->id, &id);
         }
         return err != RUNE_OK ? err : rune_dict_entity(ctx->dict, type, id, ret_term);
     case RUNE_DL_LIST:

@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lexer: one pass over the bytes, then one over the tokens that pairs brackets. A bracket pairs
- * within its clause only: a missing `)` must not swallow the clauses behind it. */
+/* lexer: one pass over the bytes of a clause, then one over its tokens that pairs brackets. A
+ * bracket pairs within its clause only: a missing `)` must not swallow the clauses behind it. */
 #include "datalog/lexer.h"
 
 #include "base/utf8.h"
-
-struct lexer {
-    const struct rune_source *source;
-    enum rune_dl_dialect dialect;
-    struct rune_diag *diag;
-    uint32_t at;
-    uint32_t invalid;
-};
 
 const char *rune_dl_token_text(enum rune_dl_token_kind kind)
 {
@@ -23,51 +15,71 @@ const char *rune_dl_token_text(enum rune_dl_token_kind kind)
     return texts[kind];
 }
 
-static char peek(const struct lexer *lexer, uint32_t ahead)
+static char peek(const struct rune_dl_lexer *lexer, uint32_t ahead)
 {
-    uint64_t at = (uint64_t)lexer->at + ahead;
-    return at < lexer->source->length ? lexer->source->text[at] : '\0';
+    const struct rune_source *source = lexer->source;
+    return ahead < source->length - lexer->at ? source->text[lexer->at + ahead] : '\0';
 }
+
+enum { IS_LOWER = 1, IS_DIGIT = 2, IS_WORD = 4, IS_BLANK = 8 };
+
+static const uint8_t classes[256] = {
+    ['a' ... 'z'] = IS_LOWER | IS_WORD,
+    ['A' ... 'Z'] = IS_WORD,
+    ['0' ... '9'] = IS_DIGIT | IS_WORD,
+    ['_'] = IS_WORD,
+    [' '] = IS_BLANK,
+    ['\t'] = IS_BLANK,
+    ['\n'] = IS_BLANK,
+    ['\r'] = IS_BLANK,
+    ['\v'] = IS_BLANK,
+    ['\f'] = IS_BLANK,
+};
 
 static bool is_digit(char c)
 {
-    return c >= '0' && c <= '9';
+    return (classes[(unsigned char)c] & IS_DIGIT) != 0;
 }
 
 static bool is_lower(char c)
 {
-    return c >= 'a' && c <= 'z';
+    return (classes[(unsigned char)c] & IS_LOWER) != 0;
 }
 
 static bool is_word(char c)
 {
-    return is_lower(c) || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_';
+    return (classes[(unsigned char)c] & IS_WORD) != 0;
 }
 
 static bool is_blank(char c)
 {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f';
+    return (classes[(unsigned char)c] & IS_BLANK) != 0;
 }
 
-static struct rune_span span_at(const struct lexer *lexer, uint32_t offset, uint32_t length)
+static struct rune_span span_at(const struct rune_dl_lexer *lexer, uint32_t offset, uint32_t length)
 {
     return (struct rune_span){lexer->source, offset, length};
 }
 
-static void skip_line(struct lexer *lexer)
+static void skip_line(struct rune_dl_lexer *lexer)
 {
     while (lexer->at < lexer->source->length && lexer->source->text[lexer->at] != '\n') {
         lexer->at++;
     }
 }
 
-static void skip_blanks(struct lexer *lexer)
+static void skip_blanks(struct rune_dl_lexer *lexer)
 {
-    while (lexer->at < lexer->source->length) {
-        char c = lexer->source->text[lexer->at];
-        if (is_blank(c)) {
-            lexer->at++;
-        } else if (c == '%' || c == '#' || (c == '/' && peek(lexer, 1) == '/')) {
+    const char *text = lexer->source->text;
+    const uint32_t length = lexer->source->length;
+    for (;;) {
+        uint32_t at = lexer->at;
+        while (at < length && is_blank(text[at])) {
+            at++;
+        }
+        lexer->at = at;
+        char c = at < length ? text[at] : '\0';
+        if (c == '%' || c == '#' || (c == '/' && peek(lexer, 1) == '/')) {
             skip_line(lexer);
         } else {
             return;
@@ -75,14 +87,35 @@ static void skip_blanks(struct lexer *lexer)
     }
 }
 
-static void skip_word(struct lexer *lexer)
+static void skip_word(struct rune_dl_lexer *lexer)
 {
-    while (is_word(peek(lexer, 0))) {
-        lexer->at++;
+    const char *text = lexer->source->text;
+    uint32_t at = lexer->at;
+    while (at < lexer->source->length && is_word(text[at])) {
+        at++;
     }
+    lexer->at = at;
 }
 
-static enum rune_dl_token_kind lex_name(struct lexer *lexer)
+static enum rune_dl_word word_of(struct rune_str name)
+{
+    static const struct {
+        struct rune_str name;
+        enum rune_dl_word word;
+    } words[] = {
+        {{"not", 3}, RUNE_DL_WORD_NOT},   {{"mod", 3}, RUNE_DL_WORD_MOD},
+        {{"in", 2}, RUNE_DL_WORD_IN},     {{"is", 2}, RUNE_DL_WORD_IS},
+        {{"true", 4}, RUNE_DL_WORD_TRUE}, {{"false", 5}, RUNE_DL_WORD_FALSE},
+    };
+    for (size_t i = 0; name.length <= 5 && i < sizeof(words) / sizeof(words[0]); i++) {
+        if (name.data[0] == words[i].name.data[0] && rune_str_equal(name, words[i].name)) {
+            return words[i].word;
+        }
+    }
+    return RUNE_DL_WORD_OTHER;
+}
+
+static enum rune_dl_token_kind lex_name(struct rune_dl_lexer *lexer)
 {
     skip_word(lexer);
     while (lexer->dialect == RUNE_DL_BUNDLE && peek(lexer, 0) == '.' && is_lower(peek(lexer, 1))) {
@@ -92,7 +125,7 @@ static enum rune_dl_token_kind lex_name(struct lexer *lexer)
     return RUNE_DL_TOKEN_NAME;
 }
 
-static enum rune_dl_token_kind lex_number(struct lexer *lexer)
+static enum rune_dl_token_kind lex_number(struct rune_dl_lexer *lexer)
 {
     enum rune_dl_token_kind kind = RUNE_DL_TOKEN_INTEGER;
     uint32_t start = lexer->at;
@@ -127,10 +160,17 @@ static enum rune_dl_token_kind lex_number(struct lexer *lexer)
 
 /* Escapes are checked by the parser, which knows what each string is for; here `\` only hides a
  * quote. */
-static enum rune_dl_token_kind lex_string(struct lexer *lexer)
+static enum rune_dl_token_kind lex_string(struct rune_dl_lexer *lexer)
 {
     uint32_t start = lexer->at++;
+    const char *text = lexer->source->text;
     for (;;) {
+        uint32_t at = lexer->at;
+        while (at < lexer->source->length && text[at] != '"' && text[at] != '\\' &&
+               text[at] != '\n') {
+            at++;
+        }
+        lexer->at = at;
         char c = peek(lexer, 0);
         if (lexer->at >= lexer->source->length || c == '\n') {
             rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0101",
@@ -173,7 +213,7 @@ static const char *advice_for(const char *text, uint32_t length)
     return NULL;
 }
 
-static enum rune_dl_token_kind lex_wrong(struct lexer *lexer)
+static enum rune_dl_token_kind lex_wrong(struct rune_dl_lexer *lexer)
 {
     const char *text = lexer->source->text + lexer->at;
     uint32_t rest = lexer->source->length - lexer->at;
@@ -199,20 +239,20 @@ static enum rune_dl_token_kind lex_wrong(struct lexer *lexer)
     return RUNE_DL_TOKEN_INVALID;
 }
 
-static enum rune_dl_token_kind take(struct lexer *lexer, uint32_t length,
+static enum rune_dl_token_kind take(struct rune_dl_lexer *lexer, uint32_t length,
                                     enum rune_dl_token_kind kind)
 {
     lexer->at += length;
     return kind;
 }
 
-static enum rune_dl_token_kind lex_double(struct lexer *lexer, char wanted,
+static enum rune_dl_token_kind lex_double(struct rune_dl_lexer *lexer, char wanted,
                                           enum rune_dl_token_kind both, enum rune_dl_token_kind one)
 {
     return peek(lexer, 1) == wanted ? take(lexer, 2, both) : take(lexer, 1, one);
 }
 
-static enum rune_dl_token_kind lex_equal(struct lexer *lexer)
+static enum rune_dl_token_kind lex_equal(struct rune_dl_lexer *lexer)
 {
     if (peek(lexer, 1) != '=') {
         return take(lexer, 1, RUNE_DL_TOKEN_EQ);
@@ -223,7 +263,7 @@ static enum rune_dl_token_kind lex_equal(struct lexer *lexer)
     return take(lexer, 2, RUNE_DL_TOKEN_INVALID);
 }
 
-static enum rune_dl_token_kind lex_symbol(struct lexer *lexer)
+static enum rune_dl_token_kind lex_symbol(struct rune_dl_lexer *lexer)
 {
     switch (peek(lexer, 0)) {
     case '(':
@@ -276,7 +316,7 @@ static enum rune_dl_token_kind lex_symbol(struct lexer *lexer)
     }
 }
 
-static enum rune_dl_token_kind lex_token(struct lexer *lexer)
+static enum rune_dl_token_kind lex_token(struct rune_dl_lexer *lexer)
 {
     char c = peek(lexer, 0);
     if (lexer->at >= lexer->source->length) {
@@ -307,52 +347,72 @@ static bool is_closing(enum rune_dl_token_kind kind)
            kind == RUNE_DL_TOKEN_RBRACE;
 }
 
-static enum rune_err pair_brackets(const struct lexer *lexer, struct rune_vec_dl_token *tokens)
+/* The brackets of tokens [begin, count). */
+static enum rune_err pair_brackets(struct rune_dl_lexer *lexer, struct rune_vec_dl_token *tokens,
+                                   size_t begin)
 {
-    struct rune_vec_u32 open = {0};
-    enum rune_err err = RUNE_OK;
-    for (uint32_t i = 0; i < tokens->count; i++) {
+    struct rune_vec_u32 *open = &lexer->open;
+    open->count = 0;
+    for (uint32_t i = (uint32_t)begin; i < tokens->count; i++) {
         struct rune_dl_token *token = &tokens->items[i];
         if (is_opening(token->kind)) {
-            if (!RUNE_VEC_PUSH(&open, i)) {
-                err = RUNE_E_NOMEM;
-                break;
+            if (!RUNE_VEC_PUSH(open, i)) {
+                return RUNE_E_NOMEM;
             }
-        } else if (is_closing(token->kind) && open.count > 0 &&
+        } else if (is_closing(token->kind) && open->count > 0 &&
                    /* ORDER: pairs in the table */
-                   tokens->items[open.items[open.count - 1]].kind + 1 == token->kind) {
-            tokens->items[open.items[--open.count]].match = i;
-        } else if (token->kind == RUNE_DL_TOKEN_DOT) {
-            uint32_t after = token->offset + 1;
-            token->match = after < lexer->source->length && is_lower(lexer->source->text[after]);
-            open.count = token->match == 1 ? open.count : 0;
+                   tokens->items[open->items[open->count - 1]].kind + 1 == token->kind) {
+            tokens->items[open->items[--open->count]].match = i;
         }
     }
-    RUNE_VEC_FINI(&open);
-    return err;
+    return RUNE_OK;
 }
 
-enum rune_err rune_dl_lex(const struct rune_source *source, enum rune_dl_dialect dialect,
-                          struct rune_vec_dl_token *tokens, uint32_t *ret_invalid,
-                          struct rune_diag *diag)
+/* Whether a lower-case letter follows the dot directly. */
+static bool is_joined(const struct rune_dl_lexer *lexer)
 {
-    struct lexer lexer = {.source = source, .dialect = dialect, .diag = diag};
+    return is_lower(peek(lexer, 0));
+}
+
+void rune_dl_lexer_init(struct rune_dl_lexer *lexer, const struct rune_source *source,
+                        enum rune_dl_dialect dialect, struct rune_diag *diag)
+{
+    *lexer = (struct rune_dl_lexer){.source = source, .dialect = dialect, .diag = diag};
     size_t valid = rune_utf8_valid_prefix(source->text, source->length);
     if (valid != source->length) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-D0104", span_at(&lexer, (uint32_t)valid, 1),
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-D0104", span_at(lexer, (uint32_t)valid, 1),
                          "save the file as UTF-8", "the text is not valid UTF-8 here");
-        lexer.invalid++;
+        lexer->invalid++;
     }
-    enum rune_dl_token_kind kind;
-    do {
-        skip_blanks(&lexer);
-        uint32_t start = lexer.at;
-        kind = lex_token(&lexer);
-        struct rune_dl_token token = {kind, start, lexer.at - start, UINT32_MAX};
+}
+
+void rune_dl_lexer_fini(struct rune_dl_lexer *lexer)
+{
+    RUNE_VEC_FINI(&lexer->open);
+}
+
+enum rune_err rune_dl_lex_clause(struct rune_dl_lexer *lexer, struct rune_vec_dl_token *tokens)
+{
+    size_t begin = tokens->count;
+    bool has_brackets = false;
+    for (bool ended = false; !ended;) {
+        skip_blanks(lexer);
+        uint32_t start = lexer->at;
+        struct rune_dl_token token = {.offset = start, .match = UINT32_MAX};
+        token.kind = lex_token(lexer);
+        token.length = lexer->at - start;
+        if (token.kind == RUNE_DL_TOKEN_NAME) {
+            token.word = word_of((struct rune_str){lexer->source->text + start, token.length});
+        } else if (token.kind == RUNE_DL_TOKEN_DOT) {
+            token.match = is_joined(lexer);
+            ended = token.match == 0;
+        } else {
+            has_brackets = has_brackets || is_opening(token.kind);
+            ended = token.kind == RUNE_DL_TOKEN_END;
+        }
         if (!RUNE_VEC_PUSH(tokens, token)) {
             return RUNE_E_NOMEM;
         }
-    } while (kind != RUNE_DL_TOKEN_END);
-    *ret_invalid = lexer.invalid;
-    return pair_brackets(&lexer, tokens);
+    }
+    return has_brackets ? pair_brackets(lexer, tokens, begin) : RUNE_OK;
 }

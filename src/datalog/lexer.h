@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lexer: rule text -> tokens, all at once, so that the parser may look ahead and jump over brackets
- * for nothing.
+/* lexer: rule text -> tokens, a clause at a time, so that the parser may look ahead and jump over
+ * brackets for nothing, and a long text needs no more memory than its longest clause.
  *
- * Owns: the tokens (heap). Does not know: grammar. Both dialects share the tokens; names take dots
- * and numbers take fractions in bundles only. Used by: datalog/parser. */
+ * Owns: scratch for pairing brackets; the tokens (heap) are the caller's. Does not know: grammar,
+ * but for this: a dot that no lower-case letter follows ends a clause. Both dialects share the
+ * tokens; names take dots and numbers take fractions in bundles only. Used by: datalog/parser. */
 #pragma once
 
 #include <stdint.h>
 
 #include "base/diag.h"
 #include "base/vec.h"
+#include "datalog/ast.h"
 #include "datalog/parser.h"
 #include "rune/err.h"
 
@@ -48,14 +50,26 @@
     X(AT, "`@`")                   \
     X(QUERY, "`?-`")
 
-enum rune_dl_token_kind {
+enum RUNE_DL_SMALL rune_dl_token_kind {
 #define RUNE_DL_TOKEN(name, text) RUNE_DL_TOKEN_##name,
     RUNE_DL_TOKENS(RUNE_DL_TOKEN)
 #undef RUNE_DL_TOKEN
 };
 
+/* NAMEs that may mean something else than a name. */
+enum RUNE_DL_SMALL rune_dl_word {
+    RUNE_DL_WORD_OTHER,
+    RUNE_DL_WORD_NOT,
+    RUNE_DL_WORD_MOD,
+    RUNE_DL_WORD_IN,
+    RUNE_DL_WORD_IS,
+    RUNE_DL_WORD_TRUE,
+    RUNE_DL_WORD_FALSE,
+};
+
 struct rune_dl_token {
     enum rune_dl_token_kind kind;
+    enum rune_dl_word word;
     uint32_t offset;
     uint32_t length;
     uint32_t match; /* of an opening bracket: index of its closing one, or UINT32_MAX. DOT: 1 if a
@@ -64,11 +78,23 @@ struct rune_dl_token {
 
 RUNE_VEC(rune_vec_dl_token, struct rune_dl_token);
 
-/* Adds the tokens of the source, an END last. Wrong characters and strings without end are reported
- * and stand as INVALID; *ret_invalid counts them. RUNE_E_NOMEM. Cost: linear. */
-RUNE_MUST_USE enum rune_err rune_dl_lex(const struct rune_source *source,
-                                        enum rune_dl_dialect dialect,
-                                        struct rune_vec_dl_token *tokens, uint32_t *ret_invalid,
-                                        struct rune_diag *diag);
+struct rune_dl_lexer {
+    const struct rune_source *source;
+    enum rune_dl_dialect dialect;
+    struct rune_diag *diag;
+    uint32_t at;
+    uint32_t invalid;         /* tokens and places reported so far */
+    struct rune_vec_u32 open; /* brackets, while they are paired */
+};
+
+/* Ready to lex from the beginning; text that is no UTF-8 is reported. */
+void rune_dl_lexer_init(struct rune_dl_lexer *lexer, const struct rune_source *source,
+                        enum rune_dl_dialect dialect, struct rune_diag *diag);
+void rune_dl_lexer_fini(struct rune_dl_lexer *lexer);
+
+/* Adds the tokens up to and with the next dot that ends a clause, or to the END. Wrong characters
+ * and strings without end are reported and stand as INVALID. RUNE_E_NOMEM. Cost: linear. */
+RUNE_MUST_USE enum rune_err rune_dl_lex_clause(struct rune_dl_lexer *lexer,
+                                               struct rune_vec_dl_token *tokens);
 
 const char *rune_dl_token_text(enum rune_dl_token_kind kind);

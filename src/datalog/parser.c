@@ -195,7 +195,7 @@ static bool parse_is(struct rune_dl_parser *parser, uint32_t first, struct rune_
     if (!rune_dl_parse_type(parser, &literal->name) || !set_args(parser, literal, left, NULL)) {
         return false;
     }
-    if (!rune_dl_token_is_word(parser, rune_dl_peek(parser, 0), "in")) {
+    if (rune_dl_peek(parser, 0)->word != RUNE_DL_WORD_IN) {
         return true;
     }
     if (literal->is_negated) {
@@ -226,10 +226,10 @@ static bool parse_test(struct rune_dl_parser *parser, uint32_t first,
         return literal->is_negated ? fail_negated(parser, first, literal->compare)
                                    : parse_compare(parser, left, literal);
     }
-    if (parser->dialect == RUNE_DL_BUNDLE && rune_dl_token_is_word(parser, token, "in")) {
+    if (parser->dialect == RUNE_DL_BUNDLE && token->word == RUNE_DL_WORD_IN) {
         return parse_in(parser, left, literal);
     }
-    if (parser->dialect == RUNE_DL_BUNDLE && rune_dl_token_is_word(parser, token, "is")) {
+    if (parser->dialect == RUNE_DL_BUNDLE && token->word == RUNE_DL_WORD_IS) {
         return parse_is(parser, first, left, literal);
     }
     if (!rune_dl_is_test(left)) {
@@ -300,7 +300,7 @@ static enum starts classify(struct rune_dl_parser *parser)
 static bool at_not(const struct rune_dl_parser *parser)
 {
     return rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_BANG ||
-           rune_dl_token_is_word(parser, rune_dl_peek(parser, 0), "not");
+           rune_dl_peek(parser, 0)->word == RUNE_DL_WORD_NOT;
 }
 
 static bool ends_literal(enum rune_dl_token_kind kind)
@@ -458,7 +458,7 @@ static bool parse_head(struct rune_dl_parser *parser, struct rune_dl_rule *rule)
         rune_dl_fail_expected(parser, what, "names of relations begin with a lower-case letter");
         return false;
     }
-    if (token->kind == RUNE_DL_TOKEN_BANG || rune_dl_token_is_word(parser, token, "not")) {
+    if (token->kind == RUNE_DL_TOKEN_BANG || token->word == RUNE_DL_WORD_NOT) {
         rune_dl_fail_expected(parser, what,
                               "a rule derives what is true; negation stands in bodies only");
         return false;
@@ -516,6 +516,24 @@ static uint32_t line_of(struct rune_dl_parser *parser, uint32_t offset)
     return parser->line;
 }
 
+#define MAX_DIGITS 10 /* of 32 bits */
+
+/* `:` and the number; returns what is behind it. */
+static char *put_number(char *at, uint32_t number)
+{
+    char digits[MAX_DIGITS];
+    uint32_t count = 0;
+    do {
+        digits[count++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    *at++ = ':';
+    while (count > 0) {
+        *at++ = digits[--count];
+    }
+    return at;
+}
+
 /* @id, else FILE:LINE; a second rule on a line is FILE:LINE:COLUMN. */
 static void set_id(struct rune_dl_parser *parser, struct rune_dl_rule *rule)
 {
@@ -527,16 +545,19 @@ static void set_id(struct rune_dl_parser *parser, struct rune_dl_rule *rule)
     }
     uint32_t line = line_of(parser, rule->head_span.offset);
     uint32_t column = rule->head_span.offset - parser->line_offset + 1;
-    const char *path = parser->source->path != NULL ? parser->source->path : "";
-    char *id = line == parser->last_rule_line
-                   ? rune_arena_printf(parser->arena, "%s:%u:%u", path, line, column)
-                   : rune_arena_printf(parser->arena, "%s:%u", path, line);
-    parser->last_rule_line = line;
+    struct rune_str path = rune_str_from(parser->source->path != NULL ? parser->source->path : "");
+    char *id = rune_arena_alloc(parser->arena, path.length + 2 * (1 + MAX_DIGITS));
     if (id == NULL) {
         parser->nomem = true;
         return;
     }
-    rule->id = rune_str_from(id);
+    memcpy(id, path.data, path.length);
+    char *end = put_number(id + path.length, line);
+    if (line == parser->last_rule_line) {
+        end = put_number(end, column);
+    }
+    parser->last_rule_line = line;
+    rule->id = (struct rune_str){id, (size_t)(end - id)};
 }
 
 /* Facts need no id: there may be millions. Except those that are decisions. */
@@ -618,7 +639,7 @@ static void recover(struct rune_dl_parser *parser, uint32_t first)
     if (parser->at > first && at_line_start(parser)) {
         return;
     }
-    for (;; parser->at++) {
+    for (; parser->at < parser->tokens.count; parser->at++) {
         const struct rune_dl_token *token = rune_dl_peek(parser, 0);
         if (token->kind == RUNE_DL_TOKEN_END) {
             return;
@@ -636,9 +657,25 @@ static void recover(struct rune_dl_parser *parser, uint32_t first)
     }
 }
 
+/* Tokens for the next clause. What one lexing gives may be more clauses than one: where a dot was
+ * forgotten, or where a lower-case letter follows one. */
+static enum rune_err read_tokens(struct rune_dl_parser *parser)
+{
+    if (parser->at < parser->tokens.count) {
+        return RUNE_OK;
+    }
+    parser->at = 0;
+    parser->tokens.count = 0;
+    return rune_dl_lex_clause(&parser->lexer, &parser->tokens);
+}
+
 static enum rune_err parse_clauses(struct rune_dl_parser *parser, struct rune_vec_dl_rule *clauses)
 {
-    while (rune_dl_peek(parser, 0)->kind != RUNE_DL_TOKEN_END) {
+    for (;;) {
+        enum rune_err err = read_tokens(parser);
+        if (err != RUNE_OK || rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_END) {
+            return err;
+        }
         uint32_t first = parser->at;
         struct rune_dl_rule rule = {0};
         begin_clause(parser);
@@ -657,11 +694,11 @@ static enum rune_err parse_clauses(struct rune_dl_parser *parser, struct rune_ve
             parser->at++;
         }
     }
-    return RUNE_OK;
 }
 
 static void parser_fini(struct rune_dl_parser *parser)
 {
+    rune_dl_lexer_fini(&parser->lexer);
     RUNE_VEC_FINI(&parser->tokens);
     RUNE_VEC_FINI(&parser->slots);
     RUNE_VEC_FINI(&parser->variables);
@@ -672,8 +709,7 @@ static void parser_fini(struct rune_dl_parser *parser)
     rune_map_fini(&parser->names);
 }
 
-static enum rune_err verdict(const struct rune_dl_parser *parser, enum rune_err err,
-                             uint32_t invalid)
+static enum rune_err verdict(const struct rune_dl_parser *parser, enum rune_err err)
 {
     if (err != RUNE_OK) {
         return err;
@@ -681,7 +717,7 @@ static enum rune_err verdict(const struct rune_dl_parser *parser, enum rune_err 
     if (parser->limit) {
         return RUNE_E_LIMIT;
     }
-    return parser->errors + invalid > 0 ? RUNE_E_SYNTAX : RUNE_OK;
+    return parser->errors + parser->lexer.invalid > 0 ? RUNE_E_SYNTAX : RUNE_OK;
 }
 
 enum rune_err rune_dl_parse(const struct rune_source *source, enum rune_dl_dialect dialect,
@@ -690,13 +726,10 @@ enum rune_err rune_dl_parse(const struct rune_source *source, enum rune_dl_diale
 {
     struct rune_dl_parser parser = {
         .source = source, .dialect = dialect, .arena = arena, .diag = diag, .line = 1};
-    uint32_t invalid = 0;
-    enum rune_err err = rune_dl_lex(source, dialect, &parser.tokens, &invalid, diag);
-    if (err == RUNE_OK) {
-        err = parse_clauses(&parser, clauses);
-    }
+    rune_dl_lexer_init(&parser.lexer, source, dialect, diag);
+    enum rune_err err = verdict(&parser, parse_clauses(&parser, clauses));
     parser_fini(&parser);
-    return verdict(&parser, err, invalid);
+    return err;
 }
 
 enum rune_err rune_dl_parse_query(const struct rune_source *source, enum rune_dl_dialect dialect,
@@ -706,8 +739,12 @@ enum rune_err rune_dl_parse_query(const struct rune_source *source, enum rune_dl
     struct rune_dl_parser parser = {
         .source = source, .dialect = dialect, .arena = arena, .diag = diag, .line = 1};
     struct rune_dl_rule query = {0};
-    uint32_t invalid = 0;
-    enum rune_err err = rune_dl_lex(source, dialect, &parser.tokens, &invalid, diag);
+    rune_dl_lexer_init(&parser.lexer, source, dialect, diag);
+    enum rune_err err;
+    do {
+        err = rune_dl_lex_clause(&parser.lexer, &parser.tokens);
+    } while (err == RUNE_OK &&
+             parser.tokens.items[parser.tokens.count - 1].kind != RUNE_DL_TOKEN_END);
     if (err == RUNE_OK) {
         begin_clause(&parser);
         bool ok = parse_head(&parser, &query);
@@ -721,8 +758,8 @@ enum rune_err rune_dl_parse_query(const struct rune_source *source, enum rune_dl
         parser.errors += ok ? 0 : 1;
         err = parser.nomem ? RUNE_E_NOMEM : RUNE_OK;
     }
+    err = verdict(&parser, err);
     parser_fini(&parser);
-    err = verdict(&parser, err, invalid);
     if (err == RUNE_OK) {
         *ret_query = query;
     }

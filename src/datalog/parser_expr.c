@@ -53,9 +53,9 @@ bool rune_dl_is_operator(const struct rune_dl_parser *parser, const struct rune_
     case RUNE_DL_TOKEN_LBRACKET:
         return true;
     case RUNE_DL_TOKEN_NAME:
-        return rune_dl_token_is_word(parser, token, "mod") ||
-               (parser->dialect == RUNE_DL_BUNDLE && (rune_dl_token_is_word(parser, token, "in") ||
-                                                      rune_dl_token_is_word(parser, token, "is")));
+        return token->word == RUNE_DL_WORD_MOD ||
+               (parser->dialect == RUNE_DL_BUNDLE &&
+                (token->word == RUNE_DL_WORD_IN || token->word == RUNE_DL_WORD_IS));
     default:
         return false;
     }
@@ -81,7 +81,7 @@ static struct rune_dl_expr *set_depth(struct rune_dl_parser *parser, struct rune
 {
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         if (expr->args[i]->depth >= expr->depth) {
-            expr->depth = expr->args[i]->depth + 1;
+            expr->depth = (uint16_t)(expr->args[i]->depth + 1);
         }
     }
     if (expr->depth > RUNE_DL_MAX_DEPTH) {
@@ -273,9 +273,10 @@ static struct rune_dl_expr *parse_entity(struct rune_dl_parser *parser)
     parser->at++;
     struct rune_dl_expr *expr = new_expr(parser, RUNE_DL_ENTITY, first);
     if (expr != NULL) {
-        expr->as.uid = uid;
+        expr->as.uid = rune_arena_memdup(parser->arena, &uid, sizeof(uid));
+        parser->nomem = parser->nomem || expr->as.uid == NULL;
     }
-    return expr;
+    return parser->nomem ? NULL : expr;
 }
 
 static struct rune_dl_expr *parse_variable(struct rune_dl_parser *parser)
@@ -447,7 +448,7 @@ static struct rune_dl_expr *parse_name(struct rune_dl_parser *parser)
     default:
         break;
     }
-    if (rune_dl_token_is_word(parser, token, "not") || rune_dl_is_operator(parser, token)) {
+    if (token->word == RUNE_DL_WORD_NOT || rune_dl_is_operator(parser, token)) {
         rune_dl_fail_expected(parser, "a value", "a constant of that name is written in quotes");
         return NULL;
     }
@@ -652,7 +653,7 @@ static bool product_operator(const struct rune_dl_parser *parser, enum rune_dl_e
                 : token->kind == RUNE_DL_TOKEN_SLASH ? RUNE_DL_DIV
                                                      : RUNE_DL_MOD;
     return token->kind == RUNE_DL_TOKEN_STAR || token->kind == RUNE_DL_TOKEN_SLASH ||
-           rune_dl_token_is_word(parser, token, "mod");
+           token->word == RUNE_DL_WORD_MOD;
 }
 
 static struct rune_dl_expr *parse_product(struct rune_dl_parser *parser)
@@ -667,8 +668,22 @@ static struct rune_dl_expr *parse_product(struct rune_dl_parser *parser)
     return left;
 }
 
+/* Most arguments are one token. */
+static bool is_alone(const struct rune_dl_parser *parser)
+{
+    enum rune_dl_token_kind kind = rune_dl_peek(parser, 0)->kind;
+    enum rune_dl_token_kind next = rune_dl_peek(parser, 1)->kind;
+    return (kind == RUNE_DL_TOKEN_VARIABLE || kind == RUNE_DL_TOKEN_INTEGER ||
+            kind == RUNE_DL_TOKEN_STRING) &&
+           (next == RUNE_DL_TOKEN_COMMA || next == RUNE_DL_TOKEN_RPAREN);
+}
+
 struct rune_dl_expr *rune_dl_parse_expr(struct rune_dl_parser *parser)
 {
+    if (is_alone(parser)) {
+        parser->allow &= RUNE_DL_ALLOW_FUNCTION;
+        return parse_primary(parser);
+    }
     uint32_t first = parser->at;
     struct rune_dl_expr *left = parse_product(parser);
     while (left != NULL) {

@@ -33,12 +33,13 @@ struct rune_dl_parser {
     enum rune_dl_dialect dialect;
     struct rune_arena *arena;
     struct rune_diag *diag;
-    struct rune_vec_dl_token tokens;
-    uint32_t at;     /* current token */
-    uint32_t depth;  /* nesting of brackets and operators we are in */
-    uint32_t clause; /* number of the current clause, from 1 */
-    unsigned allow;  /* LIST and TEST: for the next operand only */
-    bool in_glob;    /* the next string is a glob: it may have `\*` */
+    struct rune_dl_lexer lexer;
+    struct rune_vec_dl_token tokens; /* of the current clause, and what was joined to it */
+    uint32_t at;                     /* current token */
+    uint32_t depth;                  /* nesting of brackets and operators we are in */
+    uint32_t clause;                 /* number of the current clause, from 1 */
+    unsigned allow;                  /* LIST and TEST: for the next operand only */
+    bool in_glob;                    /* the next string is a glob: it may have `\*` */
     bool nomem;
     bool limit;
     bool reported;         /* the current clause has its message */
@@ -58,11 +59,19 @@ struct rune_dl_parser {
 
 /* ---- parser_text.c ---- */
 
-const struct rune_dl_token *rune_dl_peek(const struct rune_dl_parser *parser, uint32_t ahead);
-struct rune_str rune_dl_token_str(const struct rune_dl_parser *parser,
-                                  const struct rune_dl_token *token);
-bool rune_dl_token_is_word(const struct rune_dl_parser *parser, const struct rune_dl_token *token,
-                           const char *word);
+static inline const struct rune_dl_token *rune_dl_peek(const struct rune_dl_parser *parser,
+                                                       uint32_t ahead)
+{
+    uint64_t at = (uint64_t)parser->at + ahead;
+    return &parser->tokens.items[at < parser->tokens.count ? at : parser->tokens.count - 1];
+}
+
+static inline struct rune_str rune_dl_token_str(const struct rune_dl_parser *parser,
+                                                const struct rune_dl_token *token)
+{
+    return (struct rune_str){parser->source->text + token->offset, token->length};
+}
+
 /* From the first token's beginning to the end of the token before the current one. */
 struct rune_span rune_dl_span_since(const struct rune_dl_parser *parser, uint32_t first_token);
 struct rune_span rune_dl_token_span(const struct rune_dl_parser *parser,

@@ -6,25 +6,6 @@
 #include "base/utf8.h"
 #include "datalog/parser_int.h"
 
-const struct rune_dl_token *rune_dl_peek(const struct rune_dl_parser *parser, uint32_t ahead)
-{
-    uint64_t at = (uint64_t)parser->at + ahead;
-    return &parser->tokens.items[at < parser->tokens.count ? at : parser->tokens.count - 1];
-}
-
-struct rune_str rune_dl_token_str(const struct rune_dl_parser *parser,
-                                  const struct rune_dl_token *token)
-{
-    return (struct rune_str){parser->source->text + token->offset, token->length};
-}
-
-bool rune_dl_token_is_word(const struct rune_dl_parser *parser, const struct rune_dl_token *token,
-                           const char *word)
-{
-    return token->kind == RUNE_DL_TOKEN_NAME &&
-           rune_str_equal(rune_dl_token_str(parser, token), rune_str_from(word));
-}
-
 struct rune_span rune_dl_token_span(const struct rune_dl_parser *parser,
                                     const struct rune_dl_token *token)
 {
@@ -231,6 +212,34 @@ bool rune_dl_decode_string(struct rune_dl_parser *parser, const struct rune_dl_t
 
 /* ---- variables and lists ---- */
 
+/* The slot of a variable's name; NULL when memory is out. */
+static struct rune_dl_slot *slot_of(struct rune_dl_parser *parser, struct rune_str name)
+{
+    uint32_t slot;
+    bool added;
+    if (rune_map_intern(&parser->names, name, (uint32_t)parser->slots.count, &slot, &added) !=
+            RUNE_OK ||
+        (added && !RUNE_VEC_PUSH(&parser->slots, (struct rune_dl_slot){0}))) {
+        parser->nomem = true;
+        return NULL;
+    }
+    return &parser->slots.items[slot];
+}
+
+#define FEW_VARIABLES 16u /* looked for one by one; more get a table */
+
+/* The clause has more than a few variables: from here on they are found by the table. */
+static void tabulate(struct rune_dl_parser *parser)
+{
+    for (uint32_t i = 0; i < parser->variables.count; i++) {
+        struct rune_dl_slot *slot = slot_of(parser, parser->variables.items[i].name);
+        if (slot == NULL) {
+            return;
+        }
+        *slot = (struct rune_dl_slot){parser->clause, i};
+    }
+}
+
 static uint32_t add_variable(struct rune_dl_parser *parser, const struct rune_dl_token *token)
 {
     struct rune_dl_variable variable = {rune_dl_token_str(parser, token),
@@ -239,7 +248,30 @@ static uint32_t add_variable(struct rune_dl_parser *parser, const struct rune_dl
         parser->nomem = true;
         return UINT32_MAX;
     }
-    return (uint32_t)parser->variables.count - 1;
+    uint32_t index = (uint32_t)parser->variables.count - 1;
+    if (index == FEW_VARIABLES) {
+        tabulate(parser);
+    } else if (index > FEW_VARIABLES && !rune_str_equal(variable.name, RUNE_STR("_"))) {
+        struct rune_dl_slot *slot = slot_of(parser, variable.name);
+        if (slot != NULL) {
+            *slot = (struct rune_dl_slot){parser->clause, index};
+        }
+    }
+    return parser->nomem ? UINT32_MAX : index;
+}
+
+static uint32_t find_variable(struct rune_dl_parser *parser, struct rune_str name)
+{
+    if (parser->variables.count > FEW_VARIABLES) {
+        const struct rune_dl_slot *slot = slot_of(parser, name);
+        return slot != NULL && slot->clause == parser->clause ? slot->index : UINT32_MAX;
+    }
+    for (uint32_t i = 0; i < parser->variables.count; i++) {
+        if (rune_str_equal(parser->variables.items[i].name, name)) {
+            return i;
+        }
+    }
+    return UINT32_MAX;
 }
 
 uint32_t rune_dl_variable(struct rune_dl_parser *parser, const struct rune_dl_token *token)
@@ -248,24 +280,12 @@ uint32_t rune_dl_variable(struct rune_dl_parser *parser, const struct rune_dl_to
     if (name.length == 1 && name.data[0] == '_') {
         return add_variable(parser, token);
     }
-    uint32_t slot;
-    bool added;
-    if (rune_map_intern(&parser->names, name, (uint32_t)parser->slots.count, &slot, &added) !=
-            RUNE_OK ||
-        (added && !RUNE_VEC_PUSH(&parser->slots, (struct rune_dl_slot){0}))) {
-        parser->nomem = true;
-        return UINT32_MAX;
-    }
-    struct rune_dl_slot *seen = &parser->slots.items[slot];
-    if (seen->clause == parser->clause) {
-        parser->variables.items[seen->index].uses++;
-        return seen->index;
-    }
-    uint32_t index = add_variable(parser, token);
+    uint32_t index = find_variable(parser, name);
     if (index != UINT32_MAX) {
-        *seen = (struct rune_dl_slot){parser->clause, index};
+        parser->variables.items[index].uses++;
+        return index;
     }
-    return index;
+    return add_variable(parser, token);
 }
 
 struct rune_dl_expr **rune_dl_take_exprs(struct rune_dl_parser *parser, size_t begin,

@@ -9,25 +9,25 @@
 /* Built-in relations of bundles. `name_column`: the argument that makes a relation of its own when
  * it is a literal. */
 static const struct builtin {
-    const char *name;
+    struct rune_str name;
     enum rune_dl_builtin builtin;
     uint32_t arity;
     int name_column;
     bool is_derivable;
     const char *form;
 } builtins[] = {
-    {"principal", RUNE_DL_PRINCIPAL, 1, -1, false, "principal(P)"},
-    {"action", RUNE_DL_ACTION, 1, -1, false, "action(A)"},
-    {"resource", RUNE_DL_RESOURCE, 1, -1, false, "resource(R)"},
-    {"context", RUNE_DL_CONTEXT, 2, 0, true, "context(\"key\", V)"},
-    {"entity", RUNE_DL_ENTITY_EXISTS, 1, -1, false, "entity(E)"},
-    {"entity.parent", RUNE_DL_ENTITY_PARENT, 2, -1, true, "entity.parent(E, F)"},
-    {"entity.attr", RUNE_DL_ENTITY_ATTR, 3, 1, true, "entity.attr(E, \"name\", V)"},
-    {"entity.tag", RUNE_DL_ENTITY_TAG, 3, 1, false, "entity.tag(E, \"name\", V)"},
-    {"entity.element", RUNE_DL_ENTITY_ELEMENT, 3, 1, true, "entity.element(E, \"name\", V)"},
-    {"entity.id", RUNE_DL_ENTITY_ID, 3, -1, false, "entity.id(E, T, I)"},
-    {"permit", RUNE_DL_PERMIT, 3, -1, true, "permit(P, A, R)"},
-    {"forbid", RUNE_DL_FORBID, 3, -1, true, "forbid(P, A, R)"},
+    {{"principal", 9}, RUNE_DL_PRINCIPAL, 1, -1, false, "principal(P)"},
+    {{"action", 6}, RUNE_DL_ACTION, 1, -1, false, "action(A)"},
+    {{"resource", 8}, RUNE_DL_RESOURCE, 1, -1, false, "resource(R)"},
+    {{"context", 7}, RUNE_DL_CONTEXT, 2, 0, true, "context(\"key\", V)"},
+    {{"entity", 6}, RUNE_DL_ENTITY_EXISTS, 1, -1, false, "entity(E)"},
+    {{"entity.parent", 13}, RUNE_DL_ENTITY_PARENT, 2, -1, true, "entity.parent(E, F)"},
+    {{"entity.attr", 11}, RUNE_DL_ENTITY_ATTR, 3, 1, true, "entity.attr(E, \"name\", V)"},
+    {{"entity.tag", 10}, RUNE_DL_ENTITY_TAG, 3, 1, false, "entity.tag(E, \"name\", V)"},
+    {{"entity.element", 14}, RUNE_DL_ENTITY_ELEMENT, 3, 1, true, "entity.element(E, \"name\", V)"},
+    {{"entity.id", 9}, RUNE_DL_ENTITY_ID, 3, -1, false, "entity.id(E, T, I)"},
+    {{"permit", 6}, RUNE_DL_PERMIT, 3, -1, true, "permit(P, A, R)"},
+    {{"forbid", 6}, RUNE_DL_FORBID, 3, -1, true, "forbid(P, A, R)"},
 };
 
 #define BUILTIN_COUNT (sizeof(builtins) / sizeof(builtins[0]))
@@ -36,7 +36,7 @@ static const struct builtin *find_builtin(const struct rune_dl_checker *checker,
                                           struct rune_str name)
 {
     for (size_t i = 0; checker->dialect == RUNE_DL_BUNDLE && i < BUILTIN_COUNT; i++) {
-        if (rune_str_equal(name, rune_str_from(builtins[i].name))) {
+        if (rune_str_equal(name, builtins[i].name)) {
             return &builtins[i];
         }
     }
@@ -60,7 +60,7 @@ static bool check_reserved(struct rune_dl_checker *checker, struct rune_str name
     }
     struct rune_str names[BUILTIN_COUNT];
     for (size_t i = 0; i < BUILTIN_COUNT; i++) {
-        names[i] = rune_str_from(builtins[i].name);
+        names[i] = builtins[i].name;
     }
     struct rune_str nearest = rune_str_nearest(name, names, BUILTIN_COUNT);
     char help[128] = "choose another name; `entity.`, `rune.` and `now` are kept for RUNE itself";
@@ -136,8 +136,9 @@ static bool check_builtin_arity(struct rune_dl_checker *checker, const struct bu
     char help[80];
     snprintf(help, sizeof(help), "its form is `%s`", builtin->form);
     rune_dl_check_fail(checker, span, decides ? "RUNE-D0804" : "RUNE-D0201", help,
-                       "`%s` has %u column%s, but %u %s given here", builtin->name, builtin->arity,
-                       builtin->arity == 1 ? "" : "s", arity, arity == 1 ? "is" : "are");
+                       "`%.*s` has %u column%s, but %u %s given here", RUNE_STR_ARG(builtin->name),
+                       builtin->arity, builtin->arity == 1 ? "" : "s", arity,
+                       arity == 1 ? "is" : "are");
     return false;
 }
 
@@ -218,8 +219,8 @@ static void resolve_literal(struct rune_dl_checker *checker, struct rune_dl_lite
         (builtin->builtin == RUNE_DL_PERMIT || builtin->builtin == RUNE_DL_FORBID)) {
         rune_dl_check_fail(checker, literal->span, "RUNE-D0802",
                            "give the condition a relation of its own and use that in both places",
-                           "rules cannot read `%s`: decisions are asked for, not stored",
-                           builtin->name);
+                           "rules cannot read `%.*s`: decisions are asked for, not stored",
+                           RUNE_STR_ARG(builtin->name));
         checker->is_broken = true;
         return;
     }
@@ -253,9 +254,9 @@ static void check_entity_args(struct rune_dl_checker *checker, const struct buil
                                                                  : clause->arg_count;
     for (uint32_t i = 0; i < count; i++) {
         if (!may_be_entity(clause->args[i])) {
-            rune_dl_check_fail(checker, clause->args[i]->span, "RUNE-D0805",
-                               "entities are written `Type::\"id\"`",
-                               "this argument of `%s` can never be an entity", builtin->name);
+            rune_dl_check_fail(
+                checker, clause->args[i]->span, "RUNE-D0805", "entities are written `Type::\"id\"`",
+                "this argument of `%.*s` can never be an entity", RUNE_STR_ARG(builtin->name));
         }
     }
 }
@@ -270,7 +271,7 @@ static bool check_head(struct rune_dl_checker *checker, const struct rune_dl_rul
         rune_dl_check_fail(checker, clause->head_span, "RUNE-D0803",
                            "rules can derive permit, forbid, context, entity.parent, entity.attr "
                            "and entity.element",
-                           "`%s` cannot be derived", builtin->name);
+                           "`%.*s` cannot be derived", RUNE_STR_ARG(builtin->name));
         return false;
     }
     if (clause->arg_count == builtin->arity) {
@@ -370,7 +371,7 @@ void rune_dl_resolve_finish(struct rune_dl_checker *checker)
                 }
             }
             for (size_t k = 0; checker->dialect == RUNE_DL_BUNDLE && k < BUILTIN_COUNT; k++) {
-                names[count++] = rune_str_from(builtins[k].name);
+                names[count++] = builtins[k].name;
             }
         }
         report_undefined(checker, relation, names, count);

@@ -59,7 +59,7 @@ static enum rune_err resolve_constant(struct resolver *resolver, const struct ru
         *ret_term = rune_term_bool(expr->as.boolean);
         return RUNE_OK;
     case RUNE_DL_ENTITY:
-        return intern_uid(resolver->dict, &expr->as.uid, ret_term);
+        return intern_uid(resolver->dict, expr->as.uid, ret_term);
     case RUNE_DL_NEG:
         if (expr->args[0]->kind == RUNE_DL_LONG && expr->args[0]->as.integer != INT64_MIN) {
             return rune_dict_long(resolver->dict, -expr->args[0]->as.integer, ret_term);

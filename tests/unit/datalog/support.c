@@ -110,8 +110,8 @@ static void print_expr(const struct rune_dl_rule *rule, const struct rune_dl_exp
         rune_buf_append_cstr(out, expr->as.boolean ? "true" : "false");
         break;
     case RUNE_DL_ENTITY:
-        rune_buf_printf(out, "%.*s::", RUNE_STR_ARG(expr->as.uid.type));
-        rune_buf_append_json(out, expr->as.uid.id);
+        rune_buf_printf(out, "%.*s::", RUNE_STR_ARG(expr->as.uid->type));
+        rune_buf_append_json(out, expr->as.uid->id);
         break;
     case RUNE_DL_LIST:
         rune_buf_append_char(out, '[');

@@ -440,9 +440,60 @@ static void test_dense_recursion__goes_on_with_values_far_off(void **state)
     }
 }
 
+/* Every relation of a long chain has plans, made without a stack as deep as the chain. */
+static void test_chain__of_twenty_thousand_relations(void **state)
+{
+    (void)state;
+    const uint32_t length = 20000;
+    struct rune_buf text = RUNE_BUF_INIT;
+    rune_buf_append_cstr(&text, "r0(X, Y) :- edge(X, Y).\nedge(1, 2). edge(2, 3).\n");
+    for (uint32_t i = 1; i < length; i++) {
+        rune_buf_printf(&text, "r%u(X, Y) :- r%u(X, Y), edge(X, _).\n", i, i - 1);
+    }
+    struct datalog_run run;
+    assert_int_equal(
+        datalog_run_open(&run, (struct rune_str){text.data, text.length}, RUNE_DL_BARE, NULL, 0),
+        RUNE_OK);
+    assert_int_equal(datalog_run_evaluate(&run, RUNE_DL_STORE_BASE), RUNE_OK);
+    assert_int_equal(run.result.plans.count, 4 * length);
+    datalog_run_close(&run);
+    rune_buf_fini(&text);
+}
+
+/* A path written as one rule of many goals, in an order that no one would take: as for few. */
+static void test_many_goals__are_ordered_like_few(void **state)
+{
+    (void)state;
+    static const uint32_t lengths[] = {3, 15, 16, 17, 50, 300};
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        uint32_t length = lengths[i];
+        struct rune_buf text = RUNE_BUF_INIT;
+        rune_buf_printf(&text, "path(X0, X%u) :- not gone(X%u), X0 < X%u", length, length, length);
+        for (uint32_t n = 0; n < length; n++) {
+            uint32_t at = n * 7919 % length; /* a permutation: 7919 is prime to all of them */
+            rune_buf_printf(&text, ", edge(X%u, X%u)", at, at + 1);
+        }
+        rune_buf_append_cstr(&text, ", start(X0).\nstart(0). start(3). gone(1).\n");
+        for (uint32_t n = 0; n < length + 3; n++) {
+            rune_buf_printf(&text, "edge(%u, %u).\n", n, n + 1);
+        }
+        struct datalog_run run;
+        assert_int_equal(datalog_run_open(&run, (struct rune_str){text.data, text.length},
+                                          RUNE_DL_BARE, NULL, 0),
+                         RUNE_OK);
+        assert_int_equal(datalog_run_evaluate(&run, RUNE_DL_STORE_ALL), RUNE_OK);
+        uint32_t relation = rune_rules_find_relation(&run.store, RUNE_STR("path"));
+        assert_int_equal(run.store.relations[relation].tuple_count, 2);
+        datalog_run_close(&run);
+        rune_buf_fini(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_chain__of_twenty_thousand_relations),
+        cmocka_unit_test(test_many_goals__are_ordered_like_few),
         cmocka_unit_test(test_random_programs__optimised_equals_naive),
         cmocka_unit_test(test_product__is_refused_by_the_limit_with_the_rule),
         cmocka_unit_test(test_failed_derivation__marks_what_rests_on_it),
