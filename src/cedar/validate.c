@@ -19,7 +19,7 @@ static bool would_in_help(struct rune_validator *v, const struct rune_cedar_poli
         const struct rune_cedar_action *action = &v->schema->actions[i];
         const struct rune_schema_indexes *takes =
             is_principal ? &action->principals : &action->resources;
-        bool is_meant = rune_v_action_verdict(v, &policy->action, i) == RUNE_SCOPE_YES;
+        bool is_meant = rune_v_names_action(v, &policy->action, i);
         for (uint32_t k = 0; is_meant && k < takes->count; k++) {
             if (takes->items[k] == type->entities[0]) {
                 return false;
@@ -84,7 +84,7 @@ static bool link_applies(struct rune_validator *v, const struct rune_cedar_polic
     rune_v_resolve_actions(v, &policy->action);
     for (uint32_t i = 0; i < v->schema->action_count; i++) {
         const struct rune_cedar_action *action = &v->schema->actions[i];
-        if (rune_v_action_verdict(v, &policy->action, i) == RUNE_SCOPE_YES &&
+        if (rune_v_names_action(v, &policy->action, i) &&
             takes_one(v, &principal, &action->principals) &&
             takes_one(v, &resource, &action->resources)) {
             return true;

@@ -104,7 +104,7 @@ bool rune_v_classify_actions(struct rune_validator *v)
 struct walk {
     const struct rune_cedar_policy *policy;
     struct rune_vscope principal, resource;
-    bool has_scope_findings;
+    bool has_scope_findings; /* the scope is looked at where it excludes a type, too */
 };
 
 static bool reads_action(const struct rune_validator *v)
@@ -129,6 +129,33 @@ static void enter(struct rune_validator *v, uint32_t action, uint32_t principal,
                                            : rune_vtypes_of(&v->types, v->action->context);
 }
 
+/* Level 0 forbids even the scope's `in`, but for one behind an `is` that is not met. */
+static void check_scope_level(struct rune_validator *v, const struct rune_cedar_scope *scope,
+                              bool is_met)
+{
+    bool has_in = scope->op == RUNE_SCOPE_IN || (scope->op == RUNE_SCOPE_IS_IN && is_met);
+    if (v->max_level == 0 && has_in && rune_v_find(v, RUNE_FINDING_LEVEL, scope->span)) {
+        rune_v_tell(v, RUNE_FINDING_LEVEL, scope->span, "use `==` or `is`, or allow more levels",
+                    "`in` goes through 1 entity, 0 allowed");
+    }
+}
+
+/* The parts of a scope that are looked at: up to the one that is false. */
+enum scope_part { SCOPE_PRINCIPAL, SCOPE_ACTION, SCOPE_RESOURCE };
+
+static void check_scope_levels(struct rune_validator *v, const struct walk *walk,
+                               enum scope_part last)
+{
+    check_scope_level(v, &walk->policy->principal, walk->principal.type == v->principal);
+    if (last >= SCOPE_ACTION) {
+        check_scope_level(v, &walk->policy->action, true);
+    }
+    if (last >= SCOPE_RESOURCE) {
+        check_scope_level(v, &walk->policy->resource, walk->resource.type == v->resource);
+    }
+}
+
+/* Levels are counted where there is no other error, or where the policy cannot apply. */
 static void check_environment(struct rune_validator *v, const struct walk *walk, bool is_wrong,
                               struct rune_voutcome *outcome)
 {
@@ -137,26 +164,12 @@ static void check_environment(struct rune_validator *v, const struct walk *walk,
     outcome->is_possible = outcome->is_possible || !is_no;
     if (v->max_level != UINT32_MAX) {
         if (is_no || (ok && !is_wrong)) {
+            check_scope_levels(v, walk, SCOPE_RESOURCE);
             check_levels(v, walk->policy);
         }
         rune_v_forget_visits(v);
     }
     rune_arena_reset(&v->capabilities.ropes);
-}
-
-/* Level 0 forbids even the scope's `in`. */
-static void check_scope_level(struct rune_validator *v, const struct rune_cedar_scope *scope)
-{
-    if (v->max_level == 0 && (scope->op == RUNE_SCOPE_IN || scope->op == RUNE_SCOPE_IS_IN) &&
-        rune_v_find(v, RUNE_FINDING_LEVEL, scope->span)) {
-        rune_v_tell(v, RUNE_FINDING_LEVEL, scope->span, "use `==` or `is`, or allow more levels",
-                    "`in` goes through 1 entity, 0 allowed");
-    }
-}
-
-static bool is_typed_out(const struct rune_vscope *scope, uint32_t entity)
-{
-    return scope->op == RUNE_SCOPE_IS_IN && scope->type != entity;
 }
 
 /* Do the conditions see here what they saw in an environment before? */
@@ -173,34 +186,31 @@ static bool is_new(struct rune_validator *v, uint32_t action, const struct rune_
     return rune_vreads_is_new(&v->reads, views);
 }
 
+static bool is_met(enum rune_scope_verdict verdict)
+{
+    return verdict == RUNE_SCOPE_YES || verdict == RUNE_SCOPE_MAYBE;
+}
+
 static void check_pair(struct rune_validator *v, const struct walk *walk, uint32_t action,
                        enum rune_scope_verdict of_action, const struct rune_vchoice *principal,
                        const struct rune_vchoice *resource, struct rune_voutcome *outcome)
 {
     const struct rune_cedar_policy *policy = walk->policy;
     enter(v, action, principal->entity, resource->entity);
-    if (!is_typed_out(&walk->principal, principal->entity)) {
-        check_scope_level(v, &policy->principal);
-    }
     if (principal->verdict == RUNE_SCOPE_NO) {
+        check_scope_levels(v, walk, SCOPE_PRINCIPAL);
         return;
     }
     rune_v_check_action_list(v, &policy->action);
-    check_scope_level(v, &policy->action);
-    if (of_action == RUNE_SCOPE_NO) {
+    if (of_action == RUNE_SCOPE_NO || resource->verdict == RUNE_SCOPE_NO) {
+        check_scope_levels(v, walk, of_action == RUNE_SCOPE_NO ? SCOPE_ACTION : SCOPE_RESOURCE);
         return;
     }
-    if (!is_typed_out(&walk->resource, resource->entity)) {
-        check_scope_level(v, &policy->resource);
-    }
-    if (resource->verdict == RUNE_SCOPE_NO) {
-        return;
-    }
-    bool is_wrong = principal->verdict == RUNE_SCOPE_WRONG || of_action == RUNE_SCOPE_WRONG ||
-                    resource->verdict == RUNE_SCOPE_WRONG;
-    outcome->applies = outcome->applies || !is_wrong;
+    bool is_typed = is_met(principal->verdict) && is_met(resource->verdict);
+    outcome->applies =
+        outcome->applies || (is_typed && rune_v_names_action(v, &policy->action, action));
     if (is_new(v, action, principal, resource)) {
-        check_environment(v, walk, is_wrong, outcome);
+        check_environment(v, walk, !is_typed || !is_met(of_action), outcome);
     }
 }
 
@@ -239,14 +249,7 @@ static void choose(struct rune_validator *v, const struct walk *walk, enum rune_
     }
 }
 
-/* Must the scope be looked at where it excludes an action or a type, too? */
-static bool has_scope_findings(const struct rune_validator *v,
-                               const struct rune_cedar_policy *policy)
-{
-    return v->max_level == 0 || rune_v_is_wrong_action_list(v, &policy->action);
-}
-
-/* Was an action of this class, and with this verdict, looked at? */
+/* Was an action of this class looked at, named by the scope or not as this one? */
 static bool is_repeated(struct rune_validator *v, uint32_t action, bool is_excluded)
 {
     struct rune_vclass *class = &v->action_classes[v->action_classes[action].first];
@@ -260,8 +263,8 @@ static void check_action(struct rune_validator *v, const struct walk *walk, uint
 {
     const struct rune_cedar_action *action = &v->schema->actions[index];
     enum rune_scope_verdict verdict = rune_v_action_verdict(v, &walk->policy->action, index);
-    if ((verdict == RUNE_SCOPE_NO && !walk->has_scope_findings) ||
-        is_repeated(v, index, verdict == RUNE_SCOPE_NO)) {
+    if ((verdict == RUNE_SCOPE_NO && v->max_level != 0) ||
+        is_repeated(v, index, !rune_v_names_action(v, &walk->policy->action, index))) {
         return;
     }
     choose(v, walk, RUNE_CEDAR_PRINCIPAL, &action->principals);
@@ -278,13 +281,13 @@ struct rune_voutcome rune_v_check_environments(struct rune_validator *v,
                                                const struct rune_cedar_policy *policy)
 {
     struct rune_voutcome outcome = {false, false};
-    const struct walk walk = {policy, rune_v_resolve(v, &policy->principal, NULL),
-                              rune_v_resolve(v, &policy->resource, NULL),
-                              has_scope_findings(v, policy)};
-    uint32_t first = 0;
-    uint32_t end = v->schema->action_count;
     rune_vreads_begin(&v->reads, policy);
     rune_v_resolve_actions(v, &policy->action);
+    const struct walk walk = {policy, rune_v_resolve(v, &policy->principal, NULL),
+                              rune_v_resolve(v, &policy->resource, NULL),
+                              v->max_level == 0 || v->has_untyped_actions};
+    uint32_t first = 0;
+    uint32_t end = v->schema->action_count;
     if (policy->action.op == RUNE_SCOPE_EQ && v->max_level != 0) { /* the one action */
         first = v->scope_actions.count == 0 ? end : v->scope_actions.items[0];
         end = first == end ? end : first + 1;

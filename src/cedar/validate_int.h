@@ -55,9 +55,10 @@ struct rune_validator {
     struct rune_vclass *action_classes; /* by action */
     struct rune_vchoices chosen[2];     /* principals and resources */
     struct rune_vec_u32 scope_actions;  /* that the scope names */
-    bool names_wrong_action;
-    struct rune_arena scratch; /* of the expression at hand; texts of messages */
-    bool failed;               /* out of memory here */
+    bool names_wrong_action;            /* one that the schema does not have */
+    bool has_untyped_actions;           /* in a list without a type */
+    struct rune_arena scratch;          /* of the expression at hand; texts of messages */
+    bool failed;                        /* out of memory here */
 
     /* The policy, and the environment it is in. */
     const struct rune_cedar_policy *policy;
@@ -156,9 +157,9 @@ void rune_v_resolve_actions(struct rune_validator *v, const struct rune_cedar_sc
 enum rune_scope_verdict rune_v_action_verdict(const struct rune_validator *v,
                                               const struct rune_cedar_scope *scope,
                                               uint32_t action);
-/* Are there findings in `action in [..]`? */
-bool rune_v_is_wrong_action_list(const struct rune_validator *v,
-                                 const struct rune_cedar_scope *scope);
+/* Is the scope meant for the action, typed or not? */
+bool rune_v_names_action(const struct rune_validator *v, const struct rune_cedar_scope *scope,
+                         uint32_t action);
 /* The types of `action in [..]` go together: reports if not. Once in each environment that asks. */
 void rune_v_check_action_list(struct rune_validator *v, const struct rune_cedar_scope *scope);
 /* Entity types, entities of enumerations and actions that the policy names, and its texts. */

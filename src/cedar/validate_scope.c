@@ -56,6 +56,17 @@ static bool has_ancestor(const struct rune_cedar_action *action, uint32_t ancest
     return false;
 }
 
+/* In strict mode a set literal has one type: neither an empty list of actions nor one of several
+ * namespaces has any. */
+static bool is_untyped_list(const struct rune_validator *v, const struct rune_cedar_scope *scope)
+{
+    bool is_untyped = scope->uid_count == 0;
+    for (uint32_t i = 1; i < scope->uid_count; i++) {
+        is_untyped = is_untyped || !rune_str_equal(scope->uids[0].type, scope->uids[i].type);
+    }
+    return is_untyped && v->is_strict && scope->op == RUNE_SCOPE_IN && scope->is_list;
+}
+
 void rune_v_resolve_actions(struct rune_validator *v, const struct rune_cedar_scope *scope)
 {
     v->scope_actions.count = 0;
@@ -70,40 +81,38 @@ void rune_v_resolve_actions(struct rune_validator *v, const struct rune_cedar_sc
             v->failed = true;
         }
     }
+    /* Types are not compared where one is not known. */
+    v->has_untyped_actions = !v->names_wrong_action && is_untyped_list(v, scope);
+}
+
+bool rune_v_names_action(const struct rune_validator *v, const struct rune_cedar_scope *scope,
+                         uint32_t action)
+{
+    if (scope->op == RUNE_SCOPE_ANY) {
+        return true;
+    }
+    for (size_t i = 0; i < v->scope_actions.count && !v->names_wrong_action; i++) {
+        uint32_t named = v->scope_actions.items[i];
+        if (named == action ||
+            (scope->op != RUNE_SCOPE_EQ && has_ancestor(&v->schema->actions[action], named))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 enum rune_scope_verdict rune_v_action_verdict(const struct rune_validator *v,
                                               const struct rune_cedar_scope *scope, uint32_t action)
 {
-    if (scope->op == RUNE_SCOPE_ANY) {
-        return RUNE_SCOPE_YES;
-    }
-    if (scope->op != RUNE_SCOPE_EQ && v->names_wrong_action) {
+    if (scope->op == RUNE_SCOPE_IN && (v->names_wrong_action || v->has_untyped_actions)) {
         return RUNE_SCOPE_WRONG;
     }
-    for (size_t i = 0; i < v->scope_actions.count; i++) {
-        uint32_t named = v->scope_actions.items[i];
-        if (named == action ||
-            (scope->op != RUNE_SCOPE_EQ && has_ancestor(&v->schema->actions[action], named))) {
-            return RUNE_SCOPE_YES;
-        }
-    }
-    return RUNE_SCOPE_NO;
-}
-
-bool rune_v_is_wrong_action_list(const struct rune_validator *v,
-                                 const struct rune_cedar_scope *scope)
-{
-    bool is_wrong = scope->uid_count == 0;
-    for (uint32_t i = 1; i < scope->uid_count; i++) {
-        is_wrong = is_wrong || !rune_str_equal(scope->uids[0].type, scope->uids[i].type);
-    }
-    return is_wrong && v->is_strict && scope->op == RUNE_SCOPE_IN && scope->is_list;
+    return rune_v_names_action(v, scope, action) ? RUNE_SCOPE_YES : RUNE_SCOPE_NO;
 }
 
 void rune_v_check_action_list(struct rune_validator *v, const struct rune_cedar_scope *scope)
 {
-    if (!rune_v_is_wrong_action_list(v, scope)) {
+    if (!v->has_untyped_actions) {
         return;
     }
     if (scope->uid_count == 0 && rune_v_find(v, RUNE_FINDING_EMPTY_SET, scope->span)) {

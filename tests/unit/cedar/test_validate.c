@@ -20,7 +20,9 @@ static const char schema_text[] =
     "entity Color enum [\"red\", \"green\"];\n"
     "action read;\n"
     "action view, edit in [read] appliesTo {principal: User, resource: Photo,"
-    " context: {ip: ipaddr, mfa?: Bool}};\n";
+    " context: {ip: ipaddr, mfa?: Bool}};\n"
+    "namespace N { action run appliesTo {principal: User, resource: Photo,"
+    " context: {ip: ipaddr, mfa?: Bool}}; }\n";
 
 /* `strict`, `permissive`: kinds that are found, in order; NULL as in strict mode. */
 static const struct {
@@ -64,6 +66,17 @@ static const struct {
     {SCOPE " when { ip(\"1.2.3\") == context.ip };", "FunctionArgumentValidation ", NULL, 9},
     {SCOPE " when { ip(principal.name) == context.ip };", "NonLitExtConstructor ", "", 9},
     {SCOPE " when { resource.names.containsAll([]) };", "EmptySetForbidden ", "", 9},
+    {"permit(principal, action in [], resource) when { principal.age > 3 };",
+     "EmptySetForbidden UnsafeOptionalAttributeAccess InvalidActionApplication ",
+     "InvalidActionApplication ImpossiblePolicy ", 9},
+    {"permit(principal, action in [Action::\"view\", N::Action::\"run\"], resource)"
+     " when { principal.age > 3 };",
+     "IncompatibleTypes UnsafeOptionalAttributeAccess ", "UnsafeOptionalAttributeAccess ", 9},
+    {"permit(principal, action in [Action::\"view\", N::Action::\"fly\"], resource);",
+     "UnrecognizedActionId InvalidActionApplication ", NULL, 9},
+    {"permit(principal in Group::\"g\", action, resource);", "EntityDerefLevelViolation ", NULL, 0},
+    {"permit(principal in Group::\"g\", action, resource) when { context.mfa };",
+     "UnsafeOptionalAttributeAccess ", NULL, 0},
     {SCOPE " when { resource.owner.name == \"a\" };", "EntityDerefLevelViolation ", NULL, 1},
     {SCOPE " when { User::\"a\".name == \"a\" };", "EntityDerefLevelViolation ", NULL, 1},
     {SCOPE " when { resource.owner == principal };", "", NULL, 1},
