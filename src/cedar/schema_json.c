@@ -186,6 +186,8 @@ static bool read_annotations(struct reader *reader, const struct rune_json_node 
 
 static struct rune_schema_ast_type *read_type(struct reader *reader,
                                               const struct rune_json_node *node, bool is_attr);
+static struct rune_schema_ast_type *read_plain_type(struct reader *reader,
+                                                    const struct rune_json_node *node);
 
 static int compare_attrs(const void *a, const void *b)
 {
@@ -308,7 +310,7 @@ static bool read_type_body(struct reader *reader, const struct rune_json_node *n
     if (rune_str_equal(kind, RUNE_STR("Set"))) {
         type->kind = RUNE_SCHEMA_AST_SET;
         const struct rune_json_node *inner = require(reader, node, "element");
-        type->element = inner != NULL ? read_type(reader, inner, false) : NULL;
+        type->element = inner != NULL ? read_plain_type(reader, inner) : NULL;
         return check_type_members(reader, node, element, is_attr) && type->element != NULL;
     }
     if (rune_str_equal(kind, RUNE_STR("Record"))) {

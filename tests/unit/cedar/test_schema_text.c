@@ -145,12 +145,50 @@ static void test_schema__knows_external_declarations(void **state)
     rune_arena_fini(&arena);
 }
 
+struct json_case {
+    const char *text;
+    bool ok;
+};
+
+static void check_json_cases(const struct json_case *cases, size_t count)
+{
+    struct rune_arena arena;
+    rune_arena_init(&arena, 0);
+    for (size_t i = 0; i < count; i++) {
+        struct rune_source source = {"t", cases[i].text, (uint32_t)strlen(cases[i].text)};
+        struct rune_schema_fragment fragment;
+        bool ok = rune_schema_parse_json(&source, &arena, &fragment, NULL) == RUNE_OK;
+        if (ok != cases[i].ok) {
+            print_error("%s\n", cases[i].text);
+            fail();
+        }
+    }
+    rune_arena_fini(&arena);
+}
+
+/* Attributes and common types have annotations, other types have none. */
+static void test_schema_json__knows_where_annotations_stand(void **state)
+{
+#define NOTES       "\"annotations\":{\"doc\":\"x\"}"
+#define SHAPE(attr) "\"A\":{\"shape\":{\"type\":\"Record\",\"attributes\":{\"a\":" attr "}}}"
+    static const struct json_case cases[] = {
+        {SCHEMA("\"T\":{\"type\":\"Long\"," NOTES "}", "", ""), true},
+        {SCHEMA("\"T\":{\"type\":\"Set\",\"element\":{\"type\":\"Long\"," NOTES "}}", "", ""),
+         false},
+        {SCHEMA("", SHAPE("{\"type\":\"Long\"," NOTES "}"), ""), true},
+        {SCHEMA("", SHAPE("{\"type\":\"Set\",\"element\":{\"type\":\"Long\"}," NOTES "}"), ""),
+         true},
+        {SCHEMA("", SHAPE("{\"type\":\"Set\",\"element\":{\"type\":\"Long\"," NOTES "}}"), ""),
+         false},
+        {SCHEMA("", "\"A\":{\"tags\":{\"type\":\"Long\"," NOTES "}}", ""), false},
+    };
+    (void)state;
+    check_json_cases(cases, sizeof cases / sizeof cases[0]);
+}
+
 static void test_schema_json__knows_external_declarations(void **state)
 {
-    static const struct {
-        const char *text;
-        bool ok;
-    } cases[] = {
+    static const struct json_case cases[] = {
         {SCHEMA("", "\"A\":{\"external\":true}", ""), true},
         {SCHEMA("", "\"A\":{\"external\":true,\"memberOfTypes\":[\"B\"],\"annotations\":{}}", ""),
          true},
@@ -171,19 +209,8 @@ static void test_schema_json__knows_external_declarations(void **state)
                 "}}"),
          false},
     };
-    struct rune_arena arena;
     (void)state;
-    rune_arena_init(&arena, 0);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct rune_source source = {"t", cases[i].text, (uint32_t)strlen(cases[i].text)};
-        struct rune_schema_fragment fragment;
-        bool ok = rune_schema_parse_json(&source, &arena, &fragment, NULL) == RUNE_OK;
-        if (ok != cases[i].ok) {
-            print_error("%s\n", cases[i].text);
-            fail();
-        }
-    }
-    rune_arena_fini(&arena);
+    check_json_cases(cases, sizeof cases / sizeof cases[0]);
 }
 
 static void test_schema_resolve__checks_what_external_types_are_below(void **state)
@@ -222,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_schema_text__is_read_back_the_same),
         cmocka_unit_test(test_schema_text__refuses_what_only_json_can_say),
         cmocka_unit_test(test_schema__knows_external_declarations),
+        cmocka_unit_test(test_schema_json__knows_where_annotations_stand),
         cmocka_unit_test(test_schema_json__knows_external_declarations),
         cmocka_unit_test(test_schema_resolve__checks_what_external_types_are_below),
     };
