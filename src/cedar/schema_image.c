@@ -282,6 +282,7 @@ static enum rune_err write_types(struct writer *writer, struct rune_schema_entit
     enum rune_err err = RUNE_OK;
     for (uint32_t i = 0; err == RUNE_OK && i < schema->entity_type_count; i++) {
         types[i].name = writer->type_names[i];
+        types[i].flags = schema->entity_types[i].is_external ? RUNE_SCHEMA_TYPE_EXTERNAL : 0;
         err = write_type(writer, schema->entity_types[i].attrs, &types[i].attrs);
         if (err == RUNE_OK && schema->entity_types[i].tags != NULL) {
             err = write_type(writer, schema->entity_types[i].tags, &types[i].tags);

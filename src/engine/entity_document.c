@@ -164,6 +164,12 @@ static enum rune_err check_uid(struct document *document, const struct entity *e
         return report_uid(document, "RUNE-C0802", offset, entity->uid, "declare it in the schema",
                           "the schema has no such entity type");
     }
+    if (entity->info->type != NULL &&
+        (entity->info->type->flags & RUNE_SCHEMA_TYPE_EXTERNAL) != 0) {
+        return report_uid(document, "RUNE-C0802", offset, entity->uid,
+                          "add the schema that defines it",
+                          "its type is external: nothing says what such an entity has");
+    }
     enum rune_err err =
         entity->info->lists_ids ? find_id(document, entity->uid, &fits, &term) : RUNE_OK;
     if (err != RUNE_OK || fits) {

@@ -41,9 +41,15 @@ static enum rune_err find_type(struct rune_request_decoder *decoder, const char 
         return RUNE_OK;
     }
     *ret_type = rune_schema_find_type(decoder->schema, type_of(decoder, uid));
-    return *ret_type != NULL ? RUNE_OK
-                             : rune_request_refuse(decoder, RUNE_REQUEST_SCHEMA, at,
-                                                   "the schema declares no such entity type");
+    if (*ret_type == NULL) {
+        return rune_request_refuse(decoder, RUNE_REQUEST_SCHEMA, at,
+                                   "the schema declares no such entity type");
+    }
+    if (((*ret_type)->flags & RUNE_SCHEMA_TYPE_EXTERNAL) != 0) {
+        return rune_request_refuse(decoder, RUNE_REQUEST_SCHEMA, at,
+                                   "the schema does not define this entity type, it is external");
+    }
+    return RUNE_OK;
 }
 
 /* ---- reading ---- */

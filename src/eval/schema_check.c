@@ -431,7 +431,8 @@ static bool verify_entity_types(const struct verifier *verifier, const struct ru
                   is_type(verifier, depths, row->attrs, RUNE_SCHEMA_RECORD) &&
                   (row->tags == 0 || is_type(verifier, depths, row->tags, 0)) &&
                   verify_run(verifier, row->ancestors, is_string) &&
-                  verify_run(verifier, row->ids, is_string);
+                  verify_run(verifier, row->ids, is_string) &&
+                  row->flags <= RUNE_SCHEMA_TYPE_EXTERNAL;
         if (!ok) {
             return false;
         }

@@ -35,7 +35,7 @@
 
 struct rune_diag;
 
-#define RUNE_SCHEMA_VERSION   1u
+#define RUNE_SCHEMA_VERSION   2u
 #define RUNE_SCHEMA_MAX_DEPTH 128u /* LIMIT: types within types */
 
 typedef uint32_t rune_schema_type; /* offset of a type; 0: none, which fits every value */
@@ -50,12 +50,18 @@ enum rune_schema_type_kind {
     RUNE_SCHEMA_RECORD = 7,
 };
 
+/* Bits of an entity type. */
+enum rune_schema_type_flags {
+    RUNE_SCHEMA_TYPE_EXTERNAL = 1, /* RFC 116: not defined, so there can be no entities of it */
+};
+
 struct rune_schema_entity_type {
     uint32_t name;      /* string term; the table ascends by it */
     uint32_t attrs;     /* a RECORD type */
     uint32_t tags;      /* type of its tags, 0: it has none */
     uint32_t ancestors; /* run of string terms: types that its ancestors may have, closed */
     uint32_t ids;       /* run of string terms: the ids of an enumeration, 0: any id */
+    uint32_t flags;     /* enum rune_schema_type_flags */
 };
 
 struct rune_schema_action {
@@ -67,7 +73,7 @@ struct rune_schema_action {
     uint32_t ancestors; /* run of entity terms: proper ancestors, closed */
 };
 
-_Static_assert(sizeof(struct rune_schema_entity_type) == 20 &&
+_Static_assert(sizeof(struct rune_schema_entity_type) == 24 &&
                    sizeof(struct rune_schema_action) == 24,
                "FORMAT");
 

@@ -97,6 +97,11 @@ static void test_entities__forms(void **state)
         {"[" ENTITY("if", "a", "", "") "]", false, 0},
         {"[" ENTITY("A", "a", "\"x\":null", "") "]", false, 0},
         {"[" ENTITY("A", "a", "\"x\":1.0", "") "]", false, 0},
+        {"[" ENTITY("A", "a", "\"x\":0", "") "]", true, 1},
+        {"[" ENTITY("A", "a", "\"x\":-0", "") "]", false, 0},
+        {"[" ENTITY("A", "a", "\"x\":{\"__entity\":{\"type\":\"A\",\"id\":\"b\",\"c\":-0}}",
+                    "") "]",
+         false, 0},
         {"[" ENTITY("A", "a", "\"x\":9223372036854775808", "") "]", false, 0},
         {"[" ENTITY("A", "a", "\"x\":1,\"x\":1", "") "]", false, 0},
         {"[" ENTITY("A", "a", "\"x\":{\"y\":1,\"y\":1}", "") "]", false, 0},
@@ -149,7 +154,7 @@ static void test_entities__forms(void **state)
 
 static const char schema_text[] =
     "entity Group; entity User in Group { name: String, ip?: ipaddr, boss?: User } tags Long;"
-    "entity Color enum [\"red\"]; action all; action view in all;";
+    "entity Color enum [\"red\"]; external entity Guest; action all; action view in all;";
 
 static void test_entities__follow_the_schema(void **state)
 {
@@ -170,6 +175,7 @@ static void test_entities__follow_the_schema(void **state)
         {"[" ENTITY("User", "a", "\"name\":\"x\",\"zip\":1", "") "]", false, 0},
         {"[" ENTITY("User", "a", "\"name\":\"x\"", UID("Color", "red")) "]", false, 0},
         {"[" ENTITY("Other", "a", "", "") "]", false, 0},
+        {"[" ENTITY("Guest", "a", "", "") "]", false, 0},
         {"[" ENTITY("Color", "red", "", "") "]", true, 3},
         {"[" ENTITY("Color", "blue", "", "") "]", false, 0},
         {"[" ENTITY("Action", "view", "", UID("Action", "all")) "]", true, 2},
