@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define RUNE_IMAGE_MAGIC        "RUNEIMG\n"
-#define RUNE_IMAGE_VERSION      1u
+#define RUNE_IMAGE_VERSION      2u
 #define RUNE_IMAGE_ALIGN        64u
 #define RUNE_IMAGE_MAX_SECTIONS 64u
 #define RUNE_IMAGE_ENGINE_MAJOR 0u /* of the builder that writes images today */
@@ -188,15 +188,17 @@ _Static_assert(sizeof(struct rune_image_relation) == 40, "FORMAT");
 
 struct rune_image_order {
     uint32_t relation;
-    uint32_t form;      /* enum rune_order_form of eval/relation.h */
-    uint8_t columns[8]; /* columns[i] is the relation's column at sort position i (the first 8) */
-    uint32_t key_min;   /* by form */
-    uint32_t key_count; /* by form */
-    uint64_t offset;    /* bytes into TUPLES, 8-aligned */
-    uint64_t size;      /* bytes */
+    uint32_t form;        /* enum rune_order_form of eval/relation.h */
+    uint8_t columns[8];   /* columns[i] is the relation's column at sort position i (the first 8) */
+    uint32_t key_min;     /* by form */
+    uint32_t key_count;   /* by form */
+    uint64_t offset;      /* bytes into TUPLES, 8-aligned */
+    uint64_t size;        /* bytes */
+    uint32_t block_count; /* SPARSE: of its directory, else 0 */
+    uint32_t shift;       /* SPARSE: each of 32 bits of a block stands for 2^shift terms */
 };
 
-_Static_assert(sizeof(struct rune_image_order) == 40, "FORMAT");
+_Static_assert(sizeof(struct rune_image_order) == 48, "FORMAT");
 
 /* ---- RULE: one entry a rule ---- */
 

@@ -230,6 +230,8 @@ struct rows {
     const uint32_t *keys; /* SPARSE, else NULL */
     const uint32_t *starts;
     const uint32_t *values;
+    const uint32_t *directory;
+    uint32_t block_count, shift; /* of it */
     uint32_t key_min, key_count;
 };
 
@@ -242,14 +244,15 @@ static enum rune_err find_rows(struct rune_dl_ctx *ctx, uint32_t relation, uint3
         return err;
     }
     const struct rune_image_order *order = &ctx->orders.items[id];
-    const uint32_t *words = (const uint32_t *)(uintptr_t)order->offset;
-    *ret = (struct rows){.key_min = order->key_min, .key_count = order->key_count};
-    if (order->form == RUNE_ORDER_SPARSE) {
-        ret->keys = words;
-        words += order->key_count;
-    }
-    ret->starts = words;
-    ret->values = words + order->key_count + 1;
+    struct rune_order_arrays arrays = rune_order_arrays(order, 0);
+    *ret = (struct rows){.keys = arrays.keys,
+                         .starts = arrays.starts,
+                         .values = arrays.columns,
+                         .directory = arrays.directory,
+                         .block_count = order->block_count,
+                         .shift = order->shift,
+                         .key_min = order->key_min,
+                         .key_count = order->key_count};
     return RUNE_OK;
 }
 
@@ -395,17 +398,19 @@ static enum rune_err run_keys(struct search *search, struct rune_dl_order *order
     const struct rune_dl_options *options = search->ctx->options;
     uint32_t keys = search->exits.key_count;
     bool is_sparse = search->exits.keys != NULL;
-    search->head = (uint64_t)keys + 1 + (is_sparse ? keys : 0);
+    /* The keys are the exits': so is what finds them. */
+    uint64_t lead = is_sparse ? 2 * (uint64_t)search->exits.block_count + keys : 0;
+    search->head = lead + keys + 1;
     search->capacity = search->head + 1024;
     search->words = rune_realloc(NULL, search->capacity, sizeof(uint32_t));
     if (search->words == NULL) {
         return RUNE_E_NOMEM;
     }
     if (is_sparse) {
-        memcpy(search->words, search->exits.keys, keys * sizeof(uint32_t));
+        memcpy(search->words, search->exits.directory, lead * sizeof(uint32_t));
     }
     for (uint32_t k = 0; k < keys; k++) {
-        search->words[(is_sparse ? keys : 0) + k] = (uint32_t)search->count;
+        search->words[lead + k] = (uint32_t)search->count;
         enum rune_err err = run_key(search, k);
         if (err == RUNE_OK &&
             ((options->max_tuples != 0 &&
@@ -418,11 +423,13 @@ static enum rune_err run_keys(struct search *search, struct rune_dl_order *order
             return err;
         }
     }
-    search->words[(is_sparse ? keys : 0) + keys] = (uint32_t)search->count;
+    search->words[lead + keys] = (uint32_t)search->count;
     *order = (struct rune_dl_order){
         .form = is_sparse ? RUNE_ORDER_SPARSE : RUNE_ORDER_DENSE,
         .key_min = search->exits.key_min,
         .key_count = keys,
+        .block_count = is_sparse ? search->exits.block_count : 0,
+        .shift = is_sparse ? search->exits.shift : 0,
         .words = search->words,
         .bytes = 4 * (search->head + search->count),
     };

@@ -666,7 +666,9 @@ static enum rune_err write_orders(struct output *out)
                                                .key_min = order->key_min,
                                                .key_count = order->key_count,
                                                .offset = result->tuple_bytes,
-                                               .size = order->bytes};
+                                               .size = order->bytes,
+                                               .block_count = order->block_count,
+                                               .shift = order->shift};
             memcpy(written.columns, order->columns, 8);
             uint64_t padded = (order->bytes + 63) & ~(uint64_t)63;
             if (order->bytes > 0) {

@@ -85,7 +85,8 @@ struct rune_dl_order {
     uint8_t columns[8];
     enum rune_order_form form;
     uint32_t key_min, key_count;
-    uint32_t *words; /* NULL: UNIT */
+    uint32_t block_count, shift; /* of a directory */
+    uint32_t *words;             /* NULL: UNIT */
     uint64_t bytes;
     uint32_t id;    /* in ctx->orders: the order as the machine sees it */
     bool is_chosen; /* for the image */

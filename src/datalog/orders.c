@@ -141,7 +141,56 @@ static void expand_columns(const uint8_t *columns, uint32_t arity, uint8_t *ret_
     }
 }
 
-/* Keys, starts and columns of sorted rows. */
+/* The form of an order of these rows; with a directory, how large that is. */
+static void choose_form(const rune_term *rows, uint64_t count, uint32_t arity, uint32_t key_column,
+                        struct rune_dl_order *order)
+{
+    uint64_t distinct = count > 0;
+    for (uint64_t i = 1; i < count; i++) {
+        distinct += rows[i * arity + key_column] != rows[(i - 1) * arity + key_column];
+    }
+    order->key_min = count > 0 ? rows[key_column] : 0;
+    uint64_t range =
+        count > 0 ? (uint64_t)rows[(count - 1) * arity + key_column] - order->key_min + 1 : 0;
+    /* A direct offset costs 4 bytes a possible key, a listed key 8 and its directory up to 4. */
+    order->form = range <= 2 * distinct + 64 ? RUNE_ORDER_DENSE : RUNE_ORDER_SPARSE;
+    order->key_count = (uint32_t)(order->form == RUNE_ORDER_DENSE ? range : distinct);
+    if (order->form == RUNE_ORDER_SPARSE) {
+        rune_directory_plan(range, order->key_count, &order->shift, &order->block_count);
+    }
+    struct rune_image_order shape = {
+        .form = order->form, .key_count = order->key_count, .block_count = order->block_count};
+    order->bytes = rune_order_size(&shape, arity, count);
+}
+
+/* Where each key's tuples begin; of a SPARSE order the keys, too, and what finds them. */
+static uint32_t *write_keys(const struct rune_dl_order *order, const rune_term *rows,
+                            uint64_t count, uint32_t arity, uint32_t key_column)
+{
+    uint32_t *keys = order->words + 2 * (size_t)order->block_count;
+    uint32_t *starts = order->form == RUNE_ORDER_SPARSE ? keys + order->key_count : keys;
+    uint32_t key = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        rune_term term = rows[i * arity + key_column];
+        if (order->form == RUNE_ORDER_DENSE) {
+            while (key <= term - order->key_min) {
+                starts[key++] = (uint32_t)i;
+            }
+        } else if (i == 0 || term != rows[(i - 1) * arity + key_column]) {
+            keys[key] = term;
+            starts[key++] = (uint32_t)i;
+        }
+    }
+    starts[order->key_count] = (uint32_t)count;
+    for (uint32_t i = 0, from = 0; i < order->block_count; i++) {
+        struct rune_directory_block block =
+            rune_directory_block(keys, order->key_count, order->shift, i, &from);
+        memcpy(order->words + 2 * (size_t)i, &block, sizeof(block));
+    }
+    return starts + order->key_count + 1;
+}
+
+/* An order of sorted rows. */
 static enum rune_err make_order(struct rune_dl_ctx *ctx, uint32_t relation, const rune_term *rows,
                                 uint64_t count, const uint8_t *columns, struct rune_dl_order *order)
 {
@@ -153,41 +202,12 @@ static enum rune_err make_order(struct rune_dl_ctx *ctx, uint32_t relation, cons
     }
     uint8_t all[RUNE_DL_MAX_ARITY];
     expand_columns(columns, arity, all);
-    uint64_t distinct = count > 0;
-    for (uint64_t i = 1; i < count; i++) {
-        distinct += rows[i * arity + all[0]] != rows[(i - 1) * arity + all[0]];
-    }
-    order->key_min = count > 0 ? rows[all[0]] : 0;
-    uint64_t range =
-        count > 0 ? (uint64_t)rows[(count - 1) * arity + all[0]] - order->key_min + 1 : 0;
-    /* A direct offset costs 4 bytes a possible key, a listed key 8 and a search. */
-    order->form = range <= 4 * distinct + 64 ? RUNE_ORDER_DENSE : RUNE_ORDER_SPARSE;
-    order->key_count = (uint32_t)(order->form == RUNE_ORDER_DENSE ? range : distinct);
-    order->bytes = rune_order_size(order->form, arity, order->key_count, count);
-    uint32_t *words = rune_alloc(order->bytes + 8);
-    if (words == NULL) {
+    choose_form(rows, count, arity, all[0], order);
+    order->words = rune_alloc(order->bytes + 8);
+    if (order->words == NULL) {
         return RUNE_E_NOMEM;
     }
-    order->words = words;
-    uint32_t *keys = words;
-    if (order->form == RUNE_ORDER_SPARSE) {
-        words += order->key_count;
-    }
-    uint32_t *starts = words;
-    uint32_t *column = words + order->key_count + 1;
-    uint32_t key = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        rune_term term = rows[i * arity + all[0]];
-        if (order->form == RUNE_ORDER_DENSE) {
-            while (key <= term - order->key_min) {
-                starts[key++] = (uint32_t)i;
-            }
-        } else if (i == 0 || term != rows[(i - 1) * arity + all[0]]) {
-            keys[key] = term;
-            starts[key++] = (uint32_t)i;
-        }
-    }
-    starts[order->key_count] = (uint32_t)count;
+    uint32_t *column = write_keys(order, rows, count, arity, all[0]);
     for (uint32_t c = 1; c < arity; c++) {
         for (uint64_t i = 0; i < count; i++) {
             column[i] = rows[i * arity + all[c]];
@@ -208,6 +228,8 @@ enum rune_err rune_dl_order_add(struct rune_dl_ctx *ctx, uint32_t relation,
         .key_count = order->key_count,
         .offset = (uint64_t)(uintptr_t)order->words,
         .size = order->bytes,
+        .block_count = order->block_count,
+        .shift = order->shift,
     };
     memcpy(seen.columns, order->columns, 8);
     if (!RUNE_VEC_PUSH(&ctx->orders, seen) ||

@@ -32,30 +32,41 @@ static uint32_t gallop(const uint32_t *column, uint32_t low, uint32_t high, rune
     return lower_bound(column, low, from, term);
 }
 
-static void find_arrays(const struct rune_relations *in, const struct rune_image_order *order,
-                        struct rune_cursor *c)
+/* Bits set; without the instruction, which not every x86-64 has. */
+static inline uint32_t count_bits(uint32_t bits)
 {
-    const uint32_t *words = (const uint32_t *)(in->base + (uintptr_t)order->offset);
-    c->order = order;
-    c->key_min = order->key_min;
-    c->keys = NULL;
-    if (order->form == RUNE_ORDER_SPARSE) {
-        c->keys = words;
-        words += order->key_count;
-    }
-    c->starts = words;
-    c->columns = words + order->key_count + 1;
-    c->stride = (uint32_t)in->relations[order->relation].tuple_count;
+    bits -= bits >> 1 & 0x55555555u;
+    bits = (bits & 0x33333333u) + (bits >> 2 & 0x33333333u);
+    bits = (bits + (bits >> 4)) & 0x0f0f0f0fu;
+    return bits * 0x01010101u >> 24;
 }
 
-static bool find_key(const struct rune_image_order *order, struct rune_cursor *c, rune_term term)
+/* Number of the term's key; false: it has none. Cost: O(1) where keys lie evenly. */
+static inline bool find_key(const struct rune_image_order *order,
+                            const struct rune_order_arrays *arrays, rune_term term,
+                            uint32_t *ret_key)
 {
-    if (c->keys == NULL) {
-        c->key = term - order->key_min;
-        return c->key < order->key_count;
+    uint32_t distance = term - order->key_min;
+    if (order->form == RUNE_ORDER_DENSE) {
+        *ret_key = distance;
+        return distance < order->key_count;
     }
-    c->key = lower_bound(c->keys, 0, order->key_count, term);
-    return c->key < order->key_count && c->keys[c->key] == term;
+    uint32_t bucket = distance >> order->shift, block = bucket / 32;
+    if (block >= order->block_count) {
+        return false;
+    }
+    uint32_t bits = arrays->directory[2 * block], bit = 1u << bucket % 32;
+    if ((bits & bit) == 0) {
+        return false;
+    }
+    uint32_t key = arrays->directory[2 * block + 1] + count_bits(bits & (bit - 1));
+    if (order->shift != 0) {
+        while (key < order->key_count && arrays->keys[key] < term) {
+            key++;
+        }
+    }
+    *ret_key = key;
+    return order->shift == 0 || (key < order->key_count && arrays->keys[key] == term);
 }
 
 static uint64_t hash_prefix(const struct rune_growing_view *view, const rune_term *prefix,
@@ -74,6 +85,8 @@ static bool open_growing(const struct rune_image_order *order, const rune_term *
     const struct rune_growing_view *view =
         (const struct rune_growing_view *)(uintptr_t)order->offset;
     c->order = order;
+    c->is_row = false;
+    c->is_whole = false;
     c->prefix = prefix;
     c->prefix_count = count;
     c->end = *view->high;
@@ -116,47 +129,73 @@ static bool next_growing(struct rune_cursor *c)
     return false;
 }
 
+/* All tuples of an order, or the one of a relation without columns. */
+static bool open_whole(const struct rune_relations *in, const struct rune_image_order *order,
+                       struct rune_cursor *c)
+{
+    c->order = order;
+    c->is_row = false;
+    c->is_whole = order->form != RUNE_ORDER_UNIT;
+    c->next = 0;
+    c->end = c->stride = (uint32_t)in->relations[order->relation].tuple_count;
+    if (c->is_whole) {
+        struct rune_order_arrays arrays = rune_order_arrays(order, in->base);
+        c->keys = arrays.keys;
+        c->starts = arrays.starts;
+        c->columns = arrays.columns;
+        c->key = 0;
+    }
+    return c->end != 0;
+}
+
+/* Narrows [*next, *end) of a row to the tuples that agree in the further sort positions. */
+static bool narrow(const uint32_t *column, size_t stride, const rune_term *prefix, uint32_t count,
+                   uint32_t *next, uint32_t *end)
+{
+    for (uint32_t i = 0; i < count; i++, column += stride) {
+        *next = lower_bound(column, *next, *end, prefix[i]);
+        if (*next == *end || column[*next] != prefix[i]) {
+            return false;
+        }
+        if (i + 1 < count || *next + 1 < *end) {
+            *end = gallop(column, *next, *end, prefix[i] + 1);
+        }
+    }
+    return true;
+}
+
 bool rune_cursor_open(const struct rune_relations *in, uint32_t order_id, const rune_term *prefix,
                       uint32_t count, struct rune_cursor *c)
 {
     const struct rune_image_order *order = &in->orders[order_id];
-    if (order->form >= RUNE_ORDER_UNIT) {
-        if (order->form == RUNE_ORDER_GROWING) {
-            return open_growing(order, prefix, count, c);
-        }
-        c->order = order;
-        c->next = 0;
-        c->end = (uint32_t)in->relations[order->relation].tuple_count;
-        c->is_whole = false;
-        return c->end != 0;
+    if (count == 0 || order->form >= RUNE_ORDER_UNIT) {
+        return order->form == RUNE_ORDER_GROWING ? open_growing(order, prefix, count, c)
+                                                 : open_whole(in, order, c);
     }
-    find_arrays(in, order, c);
-    c->is_whole = count == 0;
-    if (count == 0) {
-        c->next = 0;
-        c->end = c->stride;
-        c->key = 0;
-        return c->end != 0;
-    }
-    if (!find_key(order, c, prefix[0])) {
+    struct rune_order_arrays arrays = rune_order_arrays(order, in->base);
+    uint32_t key, next, end;
+    if (!find_key(order, &arrays, prefix[0], &key)) {
         return false;
     }
-    c->next = c->starts[c->key];
-    c->end = c->starts[c->key + 1];
-    for (uint32_t i = 1; i < count && c->next < c->end; i++) {
-        const uint32_t *column = c->columns + (size_t)(i - 1) * c->stride;
-        c->next = lower_bound(column, c->next, c->end, prefix[i]);
-        if (c->next == c->end || column[c->next] != prefix[i]) {
-            return false;
-        }
-        if (i + 1 < count || c->next + 1 < c->end) {
-            c->end = gallop(column, c->next, c->end, prefix[i] + 1);
-        }
+    next = arrays.starts[key];
+    end = arrays.starts[key + 1];
+    if (next == end) {
+        return false;
     }
-    return c->next < c->end;
+    c->stride = (uint32_t)in->relations[order->relation].tuple_count;
+    if (count > 1 && !narrow(arrays.columns, c->stride, prefix + 1, count - 1, &next, &end)) {
+        return false;
+    }
+    c->next = next;
+    c->end = end;
+    c->is_row = true;
+    c->is_whole = false;
+    c->columns = arrays.columns;
+    c->order = order;
+    return true;
 }
 
-bool rune_cursor_next(struct rune_cursor *c)
+bool rune_cursor_next_slowly(struct rune_cursor *c)
 {
     if (c->order->form == RUNE_ORDER_GROWING) {
         return next_growing(c);
@@ -189,7 +228,7 @@ void rune_cursor_skip(struct rune_cursor *c, uint32_t positions)
     c->next = end;
 }
 
-rune_term rune_cursor_get(const struct rune_cursor *c, uint32_t position)
+rune_term rune_cursor_get_slowly(const struct rune_cursor *c, uint32_t position)
 {
     if (c->order->form == RUNE_ORDER_GROWING) {
         const struct rune_growing_view *view =
@@ -199,7 +238,7 @@ rune_term rune_cursor_get(const struct rune_cursor *c, uint32_t position)
                               rune_order_column(c->order, relation->arity, position)];
     }
     if (position == 0) {
-        return c->keys != NULL ? c->keys[c->key] : c->key_min + c->key;
+        return c->keys != NULL ? c->keys[c->key] : c->order->key_min + c->key;
     }
     return c->columns[(size_t)(position - 1) * c->stride + c->at];
 }
@@ -212,6 +251,49 @@ bool rune_relation_exists(const struct rune_relations *in, uint32_t order, const
         return false;
     }
     return in->orders[order].form != RUNE_ORDER_GROWING || next_growing(&cursor);
+}
+
+void rune_relation_fetch_key(const struct rune_relations *in, uint32_t order_id, rune_term term)
+{
+    const struct rune_image_order *order = &in->orders[order_id];
+    struct rune_order_arrays arrays = rune_order_arrays(order, in->base);
+    uint32_t distance = term - order->key_min;
+    if (order->form == RUNE_ORDER_DENSE) {
+        __builtin_prefetch(arrays.starts + (distance < order->key_count ? distance : 0));
+    } else {
+        uint32_t block = distance >> order->shift >> 5;
+        __builtin_prefetch(arrays.directory + 2 * (block < order->block_count ? block : 0));
+    }
+}
+
+void rune_relation_fetch_row(const struct rune_relations *in, uint32_t order_id, rune_term term)
+{
+    const struct rune_image_order *order = &in->orders[order_id];
+    struct rune_order_arrays arrays = rune_order_arrays(order, in->base);
+    uint32_t key;
+    if (!find_key(order, &arrays, term, &key)) {
+        return;
+    }
+    /* Without a branch on what is loaded: that would wait for it. */
+    __builtin_prefetch(arrays.columns + arrays.starts[key]);
+    __builtin_prefetch(arrays.columns + arrays.starts[key + 1] - 1);
+}
+
+uint32_t rune_cursor_filter(const struct rune_relations *in, struct rune_cursor *c,
+                            uint32_t position, uint32_t filter, uint32_t most)
+{
+    const struct rune_image_order *order = &in->orders[filter];
+    struct rune_order_arrays arrays = rune_order_arrays(order, in->base);
+    const uint32_t *values = c->columns + (size_t)(position - 1) * c->stride;
+    uint32_t begin = c->next, at = begin;
+    uint32_t end = c->end - begin > most ? begin + most : c->end;
+    uint32_t key;
+    while (at < end && (!find_key(order, &arrays, values[at], &key) ||
+                        arrays.starts[key] == arrays.starts[key + 1])) {
+        at++;
+    }
+    c->next = at;
+    return at - begin;
 }
 
 uint32_t rune_order_column(const struct rune_image_order *order, uint32_t arity, uint32_t position)
@@ -232,12 +314,39 @@ uint32_t rune_order_column(const struct rune_image_order *order, uint32_t arity,
     return 0;
 }
 
-uint64_t rune_order_size(enum rune_order_form form, uint32_t arity, uint64_t key_count,
-                         uint64_t tuples)
+uint64_t rune_order_size(const struct rune_image_order *order, uint32_t arity, uint64_t tuples)
 {
-    if (form == RUNE_ORDER_UNIT) {
+    if (order->form == RUNE_ORDER_UNIT) {
         return 0;
     }
-    uint64_t words = key_count + 1 + (form == RUNE_ORDER_SPARSE ? key_count : 0);
-    return 4 * (words + (uint64_t)(arity - 1) * tuples);
+    uint64_t words = (uint64_t)order->key_count + 1 + (uint64_t)(arity - 1) * tuples;
+    if (order->form == RUNE_ORDER_SPARSE) {
+        words += 2 * (uint64_t)order->block_count + order->key_count;
+    }
+    return 4 * words;
+}
+
+void rune_directory_plan(uint64_t range, uint32_t key_count, uint32_t *ret_shift,
+                         uint32_t *ret_block_count)
+{
+    uint32_t shift = 0;
+    while (((range - 1) >> shift) / 32 > key_count / 2 + 8) {
+        shift++;
+    }
+    *ret_shift = shift;
+    *ret_block_count = (uint32_t)((range - 1) >> shift) / 32 + 1;
+}
+
+struct rune_directory_block rune_directory_block(const uint32_t *keys, uint32_t key_count,
+                                                 uint32_t shift, uint32_t number, uint32_t *from)
+{
+    struct rune_directory_block block = {0, *from};
+    for (; *from < key_count; (*from)++) {
+        uint32_t bucket = (keys[*from] - keys[0]) >> shift;
+        if (bucket / 32 != number) {
+            break;
+        }
+        block.bits |= 1u << bucket % 32;
+    }
+    return block;
 }

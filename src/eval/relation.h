@@ -12,7 +12,10 @@
  *
  *   DENSE   u32 starts[key_count + 1]   tuples of key key_min + k are [starts[k], starts[k + 1])
  *           u32 column[tuples]          for each sort position from 1 on
- *   SPARSE  u32 keys[key_count] ascending, starts and columns as above
+ *   SPARSE  a directory, u32 keys[key_count] ascending, starts and columns as above. The directory
+ *           finds a key in one step: the terms from key_min on fall into buckets of 2^shift, 32
+ *           buckets to a block { u32 bits: buckets that have a key; u32 before: keys in earlier
+ *           blocks }. Most terms asked for have no key: one bit says so.
  *   UNIT    nothing: a relation of arity 0, present when tuple_count is 1
  *   GROWING only in the builder's memory: rows in order of arrival, with hash chains, while a
  *   fixpoint runs
@@ -21,6 +24,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "model/term.h"
@@ -80,20 +84,41 @@ struct rune_relations {
     uintptr_t base;
 };
 
+/* The arrays of an order in the image. */
+struct rune_order_arrays {
+    const uint32_t *directory; /* SPARSE: two words a block */
+    const uint32_t *keys;      /* SPARSE, else NULL */
+    const uint32_t *starts;    /* of all keys */
+    const uint32_t *columns;   /* sort position 1 */
+};
+
+/* DENSE and SPARSE. */
+static inline struct rune_order_arrays rune_order_arrays(const struct rune_image_order *order,
+                                                         uintptr_t base)
+{
+    const uint32_t *words = (const uint32_t *)(base + (uintptr_t)order->offset);
+    struct rune_order_arrays arrays = {.directory = words, .starts = words};
+    if (order->form == RUNE_ORDER_SPARSE) {
+        arrays.keys = words + 2 * (size_t)order->block_count;
+        arrays.starts = arrays.keys + order->key_count;
+    }
+    arrays.columns = arrays.starts + order->key_count + 1;
+    return arrays;
+}
+
 struct rune_cursor {
     uint32_t next, end; /* positions still to read */
     uint32_t at;        /* position of the current tuple */
-    /* key of the current tuple, if the cursor is not within one key: its number */
-    uint32_t key;
-    uint32_t stride;         /* tuples of the order: distance of columns */
-    bool is_whole;           /* runs over many keys */
-    const uint32_t *starts;  /* of all keys */
-    const uint32_t *keys;    /* SPARSE, else NULL */
+    uint32_t stride;    /* tuples of the order: distance of columns */
+    bool is_row;        /* within one key of an order of the image; else what follows is used */
+    bool is_whole;      /* runs over many keys */
+    uint32_t key;       /* of the current tuple, if is_whole: its number */
     const uint32_t *columns; /* sort position 1 */
-    uint32_t key_min;
-    uint32_t prefix_count;
     const struct rune_image_order *order;
+    const uint32_t *starts;  /* is_whole: of all keys */
+    const uint32_t *keys;    /* is_whole: of a SPARSE order, else NULL */
     const rune_term *prefix; /* GROWING: borrowed from the caller until the next open */
+    uint32_t prefix_count;
 };
 
 /* Sets the cursor before the tuples whose first `count` (<= RUNE_ORDER_MAX_PREFIX) sort positions
@@ -102,15 +127,34 @@ struct rune_cursor {
 bool rune_cursor_open(const struct rune_relations *in, uint32_t order, const rune_term *prefix,
                       uint32_t count, struct rune_cursor *ret_cursor);
 
+/* What rune_cursor_next does where a cursor is not within one row. */
+bool rune_cursor_next_slowly(struct rune_cursor *cursor);
+
 /* Goes to the next tuple; false at the end. */
-bool rune_cursor_next(struct rune_cursor *cursor);
+static inline bool rune_cursor_next(struct rune_cursor *cursor)
+{
+    if (!cursor->is_row) {
+        return rune_cursor_next_slowly(cursor);
+    }
+    cursor->at = cursor->next;
+    return cursor->next < cursor->end && cursor->next++ < cursor->end;
+}
 
 /* Skips what follows with the same first `positions` sort positions as the current tuple. Cost:
  * O(log skipped). */
 void rune_cursor_skip(struct rune_cursor *cursor, uint32_t positions);
 
+/* What rune_cursor_get does where a cursor is not within one row. */
+rune_term rune_cursor_get_slowly(const struct rune_cursor *cursor, uint32_t position);
+
 /* The current tuple's value at a sort position beyond the prefix. */
-rune_term rune_cursor_get(const struct rune_cursor *cursor, uint32_t position);
+static inline rune_term rune_cursor_get(const struct rune_cursor *cursor, uint32_t position)
+{
+    if (!cursor->is_row) {
+        return rune_cursor_get_slowly(cursor, position);
+    }
+    return cursor->columns[(size_t)(position - 1) * cursor->stride + cursor->at];
+}
 
 /* Tuples that rune_cursor_next would still give. Not for GROWING. Cost: O(1). */
 static inline uint32_t rune_cursor_left(const struct rune_cursor *cursor)
@@ -122,12 +166,34 @@ static inline uint32_t rune_cursor_left(const struct rune_cursor *cursor)
 bool rune_relation_exists(const struct rune_relations *in, uint32_t order, const rune_term *prefix,
                           uint32_t count);
 
+/* Has the processor fetch where the tuples that begin with `term` are (first), then the tuples
+ * themselves: by the time they are read they are there. Not for GROWING. Changes nothing. */
+void rune_relation_fetch_key(const struct rune_relations *in, uint32_t order, rune_term term);
+void rune_relation_fetch_row(const struct rune_relations *in, uint32_t order, rune_term term);
+
+/* Moves a cursor on to the first tuple whose value at `position` is a key of `filter` (an order of
+ * the image), looking at no more than `most`, or to the end. Returns how many it passed over. */
+uint32_t rune_cursor_filter(const struct rune_relations *in, struct rune_cursor *cursor,
+                            uint32_t position, uint32_t filter, uint32_t most);
+
 /* ---- sizes, shared by writer, reader and verifier ---- */
 
 /* The relation's column at sort position `position`: named in the order for the first eight, the
  * columns not named there follow ascending. */
 uint32_t rune_order_column(const struct rune_image_order *order, uint32_t arity, uint32_t position);
 
-/* Bytes of an order of `tuples` tuples. */
-uint64_t rune_order_size(enum rune_order_form form, uint32_t arity, uint64_t key_count,
-                         uint64_t tuples);
+/* Bytes of an order of `tuples` tuples; form, key_count and block_count are set. */
+uint64_t rune_order_size(const struct rune_image_order *order, uint32_t arity, uint64_t tuples);
+
+/* The directory of so many keys from a range of that many terms (>= 1): 2 bits a term, but at most
+ * 4 bytes a key. */
+void rune_directory_plan(uint64_t range, uint32_t key_count, uint32_t *ret_shift,
+                         uint32_t *ret_block_count);
+
+/* The block of that number; `*from` is the first key not in an earlier one, and moves on. The
+ * builder writes what this gives and the verifier compares with it. */
+struct rune_directory_block {
+    uint32_t bits, before;
+};
+struct rune_directory_block rune_directory_block(const uint32_t *keys, uint32_t key_count,
+                                                 uint32_t shift, uint32_t number, uint32_t *from);

@@ -349,7 +349,7 @@ static void visit_values(const struct rune_store *store, struct keys *keys, bool
                 if (cursor.starts[k] == cursor.starts[k + 1]) {
                     continue;
                 }
-                term = cursor.keys != NULL ? cursor.keys[k] : cursor.key_min + k;
+                term = cursor.keys != NULL ? cursor.keys[k] : cursor.order->key_min + k;
             }
             if (mark) {
                 keys->bits[(term - keys->least) / 64] |= UINT64_C(1) << ((term - keys->least) % 64);

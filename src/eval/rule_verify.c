@@ -68,13 +68,8 @@ static const char *check_tuples(const struct rune_store *store,
                                 const struct rune_image_order *order, uint32_t arity,
                                 uint32_t count)
 {
-    const uint32_t *words = (const uint32_t *)(const void *)(store->tuples + order->offset);
-    const uint32_t *keys = NULL;
-    if (order->form == RUNE_ORDER_SPARSE) {
-        keys = words;
-        words += order->key_count;
-    }
-    const uint32_t *starts = words, *columns = words + order->key_count + 1;
+    struct rune_order_arrays arrays = rune_order_arrays(order, (uintptr_t)store->tuples);
+    const uint32_t *keys = arrays.keys, *starts = arrays.starts, *columns = arrays.columns;
     if (starts[0] != 0 || starts[order->key_count] != count) {
         return "rows of an order do not cover its tuples";
     }
@@ -105,6 +100,25 @@ static const char *check_tuples(const struct rune_store *store,
     return NULL;
 }
 
+/* What finds keys must be what their places make it. */
+static const char *check_directory(const struct rune_store *store,
+                                   const struct rune_image_order *order)
+{
+    struct rune_order_arrays arrays = rune_order_arrays(order, (uintptr_t)store->tuples);
+    uint32_t from = 0;
+    if (order->key_count > 0 && arrays.keys[0] != order->key_min) {
+        return "an order's first key is another";
+    }
+    for (uint32_t i = 0; i < order->block_count; i++) {
+        struct rune_directory_block block =
+            rune_directory_block(arrays.keys, order->key_count, order->shift, i, &from);
+        if (arrays.directory[2 * i] != block.bits || arrays.directory[2 * i + 1] != block.before) {
+            return "a directory does not lead to the keys";
+        }
+    }
+    return from == order->key_count ? NULL : "a directory leaves out keys";
+}
+
 static const char *check_order(const struct rune_store *store, const struct rune_image_order *order)
 {
     if (order->relation >= store->relation_count) {
@@ -122,13 +136,16 @@ static const char *check_order(const struct rune_store *store, const struct rune
     }
     if (order->offset % 8 != 0 || order->offset > store->tuple_bytes ||
         order->size > store->tuple_bytes - order->offset ||
-        order->size != rune_order_size((enum rune_order_form)order->form, arity, order->key_count,
-                                       relation->tuple_count) ||
-        order->key_count > UINT32_MAX - order->key_min) {
+        order->size != rune_order_size(order, arity, relation->tuple_count) ||
+        order->key_count > UINT32_MAX - order->key_min || order->shift > 31 ||
+        (order->form == RUNE_ORDER_DENSE && order->block_count != 0)) {
         return "an order is out of bounds";
     }
     const char *what = check_columns(order, arity);
-    return what != NULL ? what : check_tuples(store, order, arity, (uint32_t)relation->tuple_count);
+    if (what == NULL) {
+        what = check_tuples(store, order, arity, (uint32_t)relation->tuple_count);
+    }
+    return what != NULL || order->form == RUNE_ORDER_DENSE ? what : check_directory(store, order);
 }
 
 static enum rune_err check_orders(const struct checker *checker)
@@ -220,6 +237,7 @@ struct reader {
     uint32_t loop_at[RUNE_RULE_MAX_LOOPS];
     uint32_t arity; /* of what the instruction reads */
     uint32_t args;  /* how many registers its R list must have; UINT32_MAX: at most `arity` */
+    uint32_t least; /* that its W list may read */
     uint32_t numbers[4], number_count;
     /* registers that the instruction writes once it has read its operands */
     uint32_t results[2], result_count;
@@ -291,8 +309,8 @@ static bool check_list(struct reader *reader, char kind)
             (word >= reader->plan->registers || !is_written(reader->checker, word))) {
             return false;
         }
-        if (kind == 'W' &&
-            (word >= reader->arity || !write_register(reader, reader->code[reader->at++]))) {
+        if (kind == 'W' && (word < reader->least || word >= reader->arity ||
+                            !write_register(reader, reader->code[reader->at++]))) {
             return false;
         }
     }
@@ -390,6 +408,7 @@ static bool check_instruction(struct reader *reader, enum rune_rule_op op)
     reader->numbers[0] = 0;
     reader->arity = 4096; /* lists of no relation: IN */
     reader->args = UINT32_MAX;
+    reader->least = 0;
     if (op == RUNE_RULE_EMIT) {
         reader->args = reader->checker->store->relations[reader->plan->relation].arity;
     }
@@ -405,6 +424,7 @@ static bool check_instruction(struct reader *reader, enum rune_rule_op op)
         }
         if (*operands == 'R') {
             list_count = reader->code[reader->at];
+            reader->least = op == RUNE_RULE_SCAN ? list_count : 0; /* the row has no key */
         }
         if (!check_operand(reader, *operands, own_loops)) {
             return false;

@@ -9,6 +9,7 @@
 #define WORDS_A_STEP    512u /* of a program: one turn of a loop may run all of it */
 #define TABLES_A_STEP   8u   /* that one pass over a component looks at */
 #define ENTITIES_A_STEP 8u   /* of the request, that `in` looks at */
+#define NO_FILTER       UINT32_MAX
 
 struct rune_rule_component {
     struct rune_rule_component *outer;
@@ -18,7 +19,11 @@ struct rune_rule_component {
 
 /* One loop of a frame. */
 struct loop {
-    struct rune_cursor cursor;           /* SCAN */
+    struct rune_cursor cursor; /* SCAN */
+    const uint32_t *columns;   /* SCAN: its list of what is read */
+    const uint32_t *body;      /* SCAN: what follows it */
+    uint32_t filter;           /* SCAN: order in which the value read must be a key; NO_FILTER */
+    uint32_t filter_position;
     const struct rune_rule_table *table; /* CALL_SCAN */
     const uint32_t *run;                 /* MEMBER: the set's run in its heap */
     uint32_t next;                       /* CALL_SCAN, MEMBER */
@@ -769,18 +774,55 @@ static bool test_function(struct rune_rule_vm *vm, const uint32_t *word, const r
            (result == RUNE_TERM_TRUE) != (word[2] != 0);
 }
 
-/* First tuple of a scan. 0: there is none; 1: at one; the registers of its columns are set. */
-static bool scan_step(struct rune_rule_vm *vm, struct loop *loop, const uint32_t *word,
-                      rune_term *registers)
+/* A scan of one row whose value only serves to search another relation: its turns whose search
+ * would find no key are passed over here, in one tight loop. */
+static void find_filter(const struct rune_rule_vm *vm, struct loop *loop)
+{
+    const uint32_t *columns = loop->columns, *next = loop->body;
+    loop->filter = NO_FILTER;
+    if (!loop->cursor.is_row || columns[0] == 0) {
+        return;
+    }
+    const uint32_t *prefix = next[0] == RUNE_RULE_SCAN                     ? next + 6
+                             : next[0] == RUNE_RULE_EXISTS && next[2] == 0 ? next + 4
+                                                                           : NULL;
+    if (prefix == NULL || prefix[0] == 0) {
+        return;
+    }
+    uint32_t order = next[next[0] == RUNE_RULE_SCAN ? 2 : 1];
+    for (uint32_t i = 0; i < columns[0] && vm->in.orders[order].form < RUNE_ORDER_UNIT; i++) {
+        if (columns[2 + 2 * i] == prefix[1]) {
+            loop->filter = order;
+            loop->filter_position = columns[1 + 2 * i];
+        }
+    }
+}
+
+/* Passes over turns that the filter ends; they count as steps, too. */
+static bool filter_scan(struct rune_rule_vm *vm, struct loop *loop)
+{
+    uint64_t most = vm->steps_left / vm->step_cost;
+    uint32_t passed =
+        rune_cursor_filter(&vm->in, &loop->cursor, loop->filter_position, loop->filter,
+                           most < UINT32_MAX ? (uint32_t)most : UINT32_MAX);
+    return take_steps(vm, passed * vm->step_cost);
+}
+
+/* Next tuple of a scan: the registers of its columns are set. False: there is none. */
+static inline bool scan_step(struct rune_rule_vm *vm, struct loop *loop, uint32_t distinct,
+                             rune_term *registers)
 {
     struct rune_cursor *cursor = &loop->cursor;
+    if (loop->filter != NO_FILTER && !filter_scan(vm, loop)) {
+        return false;
+    }
     if (!take_steps(vm, vm->step_cost) || !rune_cursor_next(cursor)) {
         return false;
     }
-    if (word[3] != 0) {
-        rune_cursor_skip(cursor, word[3]);
+    if (distinct != 0) {
+        rune_cursor_skip(cursor, distinct);
     }
-    const uint32_t *columns = skip_list(word + 6, 1);
+    const uint32_t *columns = loop->columns;
     for (uint32_t i = 0; i < columns[0]; i++) {
         registers[columns[2 + 2 * i]] = rune_cursor_get(cursor, columns[1 + 2 * i]);
     }
@@ -932,17 +974,25 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
              * registers' copy kept behind the frame's loops. */
             rune_term *prefix = registers - RUNE_ORDER_MAX_PREFIX * (word[1] + 1);
             uint32_t count = gather(word + 6, registers, prefix);
-            bool is_open = rune_cursor_open(&vm->in, word[2], prefix, count, &loop->cursor);
-            if (is_open && emit != NULL && emit == vm->row_of && is_row(word)) {
+            if (!rune_cursor_open(&vm->in, word[2], prefix, count, &loop->cursor)) {
+                if (!take_steps(vm, vm->step_cost)) {
+                    return false;
+                }
+                FAIL_TO(word[4]);
+            }
+            if (emit != NULL && emit == vm->row_of && is_row(word)) {
                 if (!emit_row(vm, word, &loop->cursor, registers, context)) {
                     return true;
                 }
                 FAIL_TO(word[5]);
             }
-            if (!is_open || !scan_step(vm, loop, word, registers)) {
+            loop->columns = skip_list(word + 6, 1);
+            loop->body = skip_list(loop->columns, 2);
+            find_filter(vm, loop);
+            if (!scan_step(vm, loop, word[3], registers)) {
                 FAIL_TO(word[4]);
             }
-            word = skip_list(skip_list(word + 6, 1), 2);
+            word = loop->body;
             break;
         }
         case RUNE_RULE_CALL: {
@@ -1088,8 +1138,9 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
             word = code + target;
             const uint32_t *list;
             if (word[0] == RUNE_RULE_SCAN) {
-                if (scan_step(vm, &loops[word[1]], word, registers)) {
-                    word = skip_list(skip_list(word + 6, 1), 2);
+                struct loop *loop = &loops[word[1]];
+                if (scan_step(vm, loop, word[3], registers)) {
+                    word = loop->body;
                     break;
                 }
                 target = word[5];
