@@ -224,5 +224,12 @@ struct rune_image_plan {
     uint32_t rows;      /* expected, for people (`rune plan`); saturated */
 };
 
+/* ---- AHEAD: rows that permit and forbid will read, found by a part of the request ---- */
+
+struct rune_image_ahead {
+    uint32_t order; /* ORDER index; its key is the part */
+    uint32_t part;  /* 0 principal, 1 action, 2 resource */
+};
+
 _Static_assert(sizeof(struct rune_image_rule) == 24 && sizeof(struct rune_image_plan) == 32,
                "FORMAT");

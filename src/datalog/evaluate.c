@@ -807,6 +807,10 @@ static enum rune_err write_image(struct rune_dl_ctx *ctx, struct rune_dl_result 
     ctx->code = (struct rune_vec_u32){0};
     result->spans = ctx->spans;
     ctx->spans = (struct rune_vec_rule_span){0};
+    err = rune_dl_find_ahead(result);
+    if (err != RUNE_OK) {
+        return err;
+    }
     result->base_facts = ctx->base_facts;
     result->derived_facts = ctx->derived;
     return RUNE_OK;
@@ -932,5 +936,6 @@ void rune_dl_result_fini(struct rune_dl_result *result)
     RUNE_VEC_FINI(&result->plans);
     RUNE_VEC_FINI(&result->code);
     RUNE_VEC_FINI(&result->spans);
+    RUNE_VEC_FINI(&result->ahead);
     *result = (struct rune_dl_result){0};
 }

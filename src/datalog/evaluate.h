@@ -46,12 +46,13 @@ struct rune_dl_options {
 
 RUNE_VEC(rune_vec_relation, struct rune_image_relation);
 RUNE_VEC(rune_vec_order, struct rune_image_order);
+RUNE_VEC(rune_vec_ahead, struct rune_image_ahead);
 RUNE_VEC(rune_vec_rule, struct rune_image_rule);
 RUNE_VEC(rune_vec_plan, struct rune_image_plan);
 RUNE_VEC(rune_vec_rule_span, struct rune_image_code_span);
 
-/* What becomes the sections RELATION, ORDER, TUPLES, RULE, PLAN, RULE_CODE, RULE_SPAN. `tuples` is
- * 64-aligned. */
+/* What becomes the sections RELATION, ORDER, TUPLES, RULE, PLAN, RULE_CODE, RULE_SPAN, AHEAD.
+ * `tuples` is 64-aligned. */
 struct rune_dl_result {
     struct rune_vec_relation relations; /* sorted by name */
     struct rune_vec_order orders;
@@ -62,6 +63,7 @@ struct rune_dl_result {
     struct rune_vec_plan plans;
     struct rune_vec_u32 code;
     struct rune_vec_rule_span spans;
+    struct rune_vec_ahead ahead;
     uint64_t base_facts, derived_facts;
 };
 

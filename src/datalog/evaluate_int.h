@@ -283,6 +283,11 @@ RUNE_MUST_USE enum rune_err rune_dl_fixpoint(struct rune_dl_ctx *ctx, const uint
 /* One relation that does not recurse, in full. */
 RUNE_MUST_USE enum rune_err rune_dl_compute(struct rune_dl_ctx *ctx, uint32_t relation);
 
+/* ---- ahead.c ---- */
+
+/* Fills result->ahead, from the finished plans, programs and orders. */
+RUNE_MUST_USE enum rune_err rune_dl_find_ahead(struct rune_dl_result *result);
+
 /* ---- closure.c ---- */
 
 /* A relation that recurses alone, by rows, if it is of that kind; *ret_done says whether. */

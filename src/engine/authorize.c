@@ -261,6 +261,7 @@ static uint64_t now_ns(void)
 
 static enum rune_err ask(struct authorization *auth)
 {
+    rune_rules_fetch(auth->eval);
     enum rune_err err = rune_policies_decide(auth->eval, &auth->policies);
     return err == RUNE_OK ? rune_rules_decide(auth->eval, &auth->rules) : err;
 }

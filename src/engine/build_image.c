@@ -162,6 +162,7 @@ static void add_rules(struct parts *parts, const struct rune_dl_result *derived)
     add(parts, RUNE_SECTION_PLAN, derived->plans.items, derived->plans.count);
     add(parts, RUNE_SECTION_RULE_CODE, derived->code.items, derived->code.count);
     add(parts, RUNE_SECTION_RULE_SPAN, derived->spans.items, derived->spans.count);
+    add(parts, RUNE_SECTION_AHEAD, derived->ahead.items, derived->ahead.count);
 }
 
 enum rune_err rune_build_write(struct rune_build *build, int fd)

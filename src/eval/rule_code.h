@@ -32,6 +32,7 @@ extern const struct rune_rule_op_info rune_rule_ops[RUNE_RULE_OP_COUNT];
 
 #define RUNE_RULE_MAX_REGISTERS 4096u /* LIMIT: of one plan */
 #define RUNE_RULE_MAX_LOOPS     1024u /* LIMIT: of one plan */
+#define RUNE_RULE_MAX_AHEAD     16u   /* LIMIT: entries of AHEAD */
 
 enum rune_rule_compare { RUNE_RULE_LT, RUNE_RULE_LE, RUNE_RULE_GT, RUNE_RULE_GE };
 enum rune_rule_arith { RUNE_RULE_ADD, RUNE_RULE_SUB, RUNE_RULE_MUL, RUNE_RULE_DIV, RUNE_RULE_MOD };

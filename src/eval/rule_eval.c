@@ -129,6 +129,20 @@ static enum rune_err decide_effect(struct decision *decision, uint32_t *at,
     return RUNE_OK;
 }
 
+void rune_rules_fetch(const struct rune_eval *eval)
+{
+    const struct rune_store *store = eval->store;
+    const struct rune_request *request = eval->request;
+    const struct rune_relations in = {store->relations, store->orders, (uintptr_t)store->tuples};
+    const rune_term parts[3] = {request->principal, request->action, request->resource};
+    for (uint32_t i = 0; i < store->ahead_count; i++) {
+        rune_relation_fetch_key(&in, store->ahead[i].order, parts[store->ahead[i].part]);
+    }
+    for (uint32_t i = 0; i < store->ahead_count; i++) {
+        rune_relation_fetch_row(&in, store->ahead[i].order, parts[store->ahead[i].part]);
+    }
+}
+
 enum rune_err rune_rules_decide(struct rune_eval *eval, struct rune_rule_outcome *ret_outcome)
 {
     const struct rune_store *store = eval->store;

@@ -31,6 +31,10 @@ struct rune_rule_outcome {
     uint32_t error_count;
 };
 
+/* Has the rows fetched that rune_rules_decide will read for this request (AHEAD). Worth doing as
+ * early as the request is known; changes no answer. */
+void rune_rules_fetch(const struct rune_eval *eval);
+
 /* RUNE_E_LIMIT: steps, memory or depth: the caller answers DENY. No other error. Cost: 0 when the
  * image has no permit or forbid rules. */
 RUNE_MUST_USE enum rune_err rune_rules_decide(struct rune_eval *eval,

@@ -506,6 +506,18 @@ static enum rune_err check_plans(struct checker *checker)
     return err;
 }
 
+static enum rune_err check_ahead(const struct checker *checker)
+{
+    const struct rune_store *store = checker->store;
+    bool is_right = store->ahead_count <= RUNE_RULE_MAX_AHEAD;
+    for (uint32_t i = 0; is_right && i < store->ahead_count; i++) {
+        const struct rune_image_ahead *ahead = &store->ahead[i];
+        is_right = ahead->part <= 2 && ahead->order < store->order_count &&
+                   store->orders[ahead->order].form < RUNE_ORDER_UNIT;
+    }
+    return is_right ? RUNE_OK : rune_verify_fail(checker->diag, "AHEAD", "it names no order");
+}
+
 enum rune_err rune_rules_verify(const struct rune_store *store, struct rune_diag *diag)
 {
     struct checker checker = {.store = store, .diag = diag};
@@ -515,6 +527,9 @@ enum rune_err rune_rules_verify(const struct rune_store *store, struct rune_diag
     }
     if (err == RUNE_OK) {
         err = check_plans(&checker);
+    }
+    if (err == RUNE_OK) {
+        err = check_ahead(&checker);
     }
     for (uint32_t i = 0; i < store->rule_span_count && err == RUNE_OK; i++) {
         if (store->rule_spans[i].code >= store->rule_code_count) {

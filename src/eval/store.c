@@ -99,6 +99,7 @@ static bool open_rules(const struct rune_image_map *map, struct rune_store *stor
     store->plans = section(map, RUNE_SECTION_PLAN, &store->plan_count, &ok);
     store->rule_code = section(map, RUNE_SECTION_RULE_CODE, &store->rule_code_count, &ok);
     store->rule_spans = section(map, RUNE_SECTION_RULE_SPAN, &store->rule_span_count, &ok);
+    store->ahead = section(map, RUNE_SECTION_AHEAD, &store->ahead_count, &ok);
     return ok;
 }
 

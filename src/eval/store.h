@@ -59,6 +59,8 @@ struct rune_store {
     uint32_t rule_code_count;
     const struct rune_image_code_span *rule_spans;
     uint32_t rule_span_count;
+    const struct rune_image_ahead *ahead;
+    uint32_t ahead_count;
 
     const uint32_t *schema;
     uint32_t schema_count;

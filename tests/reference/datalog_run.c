@@ -72,6 +72,8 @@ static void open_store(struct datalog_run *run)
         .rule_code_count = (uint32_t)result->code.count,
         .rule_spans = result->spans.items,
         .rule_span_count = (uint32_t)result->spans.count,
+        .ahead = result->ahead.items,
+        .ahead_count = (uint32_t)result->ahead.count,
     };
 }
 

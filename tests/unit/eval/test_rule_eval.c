@@ -376,9 +376,46 @@ static void test_count__is_what_a_query_visits(void **state)
     datalog_run_close(&world.run);
 }
 
+/* ---- what is fetched before a decision ---- */
+
+static void test_ahead__names_the_rows_that_the_request_finds(void **state)
+{
+    (void)state;
+    enum { FACTS = 3000 };
+    char *text = malloc(64 * (FACTS + 10));
+    assert_non_null(text);
+    size_t length = 0;
+    for (int i = 0; i < FACTS; i++) {
+        length += (size_t)sprintf(text + length, "big(%d, %d).\n", i, 7 * i % FACTS);
+    }
+    (void)sprintf(text + length,
+                  "link(U, R) :- action(_), big(U, X), big(R, X), small(U, _). small(1, 2).\n"
+                  "permit(U, A, R) :- principal(U), action(A), resource(R), link(U, R).\n"
+                  "forbid(U, A, R) :- principal(U), action(A), resource(R), not big(R, R).\n");
+    struct world world;
+    open_world(&world, text);
+    free(text);
+    const struct rune_store *store = &world.run.store;
+    uint32_t big = rune_rules_find_relation(store, (struct rune_str){"big", 3});
+    assert_int_equal(store->ahead_count, 2); /* each once; `small` is small */
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(store->orders[store->ahead[i].order].relation, big);
+        assert_int_equal(store->orders[store->ahead[i].order].columns[0], 0);
+        assert_int_equal(store->ahead[i].part, 2 * i);
+    }
+    struct rune_image_ahead *ahead = world.run.result.ahead.items;
+    ahead[1].part = 3;
+    assert_int_not_equal(rune_rules_verify(store, NULL), RUNE_OK);
+    ahead[1].part = 2;
+    ahead[0].order = store->order_count;
+    assert_int_not_equal(rune_rules_verify(store, NULL), RUNE_OK);
+    datalog_run_close(&world.run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ahead__names_the_rows_that_the_request_finds),
         cmocka_unit_test(test_decide__permits_forbids_and_their_errors),
         cmocka_unit_test(test_decide__steps_are_limited),
         cmocka_unit_test(test_decide__matching_is_limited),
