@@ -5,9 +5,11 @@
 
 #include "base/buf.h"
 #include "engine/entity_close.h"
+#include "engine/sort.h"
 #include "model/uid.h"
 
 #define NO_ANCESTORS 0u /* the empty set's run */
+#define FEW          16u
 
 void rune_entity_table_init(struct rune_entity_table *table, struct rune_dict *dict,
                             const struct rune_schema *schema)
@@ -75,9 +77,93 @@ enum rune_err rune_entity_table_add_parent(struct rune_entity_table *table, rune
     if (err != RUNE_OK) {
         return err;
     }
-    return RUNE_VEC_PUSH(&table->parents, ((struct rune_entity_edge){child, parent}))
-               ? RUNE_OK
-               : RUNE_E_NOMEM;
+    if (!RUNE_VEC_PUSH(&table->parents, ((struct rune_entity_edge){child, parent}))) {
+        return RUNE_E_NOMEM;
+    }
+    table->loose_parents++;
+    return RUNE_OK;
+}
+
+/* ---- parents ---- */
+
+static int compare_parents(const void *a, const void *b)
+{
+    rune_term x = ((const struct rune_entity_edge *)a)->parent;
+    rune_term y = ((const struct rune_entity_edge *)b)->parent;
+    return (x > y) - (x < y);
+}
+
+static void sort_few_parents(struct rune_entity_edge *parents, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct rune_entity_edge edge = parents[i];
+        size_t at = i;
+        for (; at > 0 && parents[at - 1].parent > edge.parent; at--) {
+            parents[at] = parents[at - 1];
+        }
+        parents[at] = edge;
+    }
+}
+
+size_t rune_entity_order_parents(struct rune_entity_edge *parents, size_t count)
+{
+    if (count <= FEW) {
+        sort_few_parents(parents, count);
+    } else {
+        rune_sort_items(parents, count, sizeof *parents, compare_parents);
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || parents[kept - 1].parent != parents[i].parent) {
+            parents[kept++] = parents[i];
+        }
+    }
+    return kept;
+}
+
+/* Brings the loose parents to those of their children: a counting sort. */
+static enum rune_err gather_parents(struct rune_entity_table *table)
+{
+    size_t count = table->parents.count;
+    if (table->loose_parents == 0) {
+        return RUNE_OK;
+    }
+    if (count > UINT32_MAX) {
+        return RUNE_E_LIMIT;
+    }
+    struct rune_entity_edge *sorted = rune_calloc(count, sizeof *sorted);
+    if (sorted == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    uint32_t *first = table->first_parent.items;
+    uint32_t *degree = table->parent_count.items;
+    memset(degree, 0, table->parent_count.count * sizeof *degree);
+    for (size_t i = 0; i < count; i++) {
+        degree[rune_term_index(table->parents.items[i].child)]++;
+    }
+    uint32_t next = 0;
+    for (size_t i = 0; i < table->flags.count; i++) {
+        first[i] = next;
+        next += degree[i];
+        degree[i] = 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint32_t child = rune_term_index(table->parents.items[i].child);
+        sorted[first[child] + degree[child]++] = table->parents.items[i];
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < table->flags.count; i++) {
+        size_t own = rune_entity_order_parents(sorted + first[i], degree[i]);
+        memmove(sorted + kept, sorted + first[i], own * sizeof *sorted);
+        first[i] = (uint32_t)kept;
+        degree[i] = (uint32_t)own;
+        kept += own;
+    }
+    memcpy(table->parents.items, sorted, kept * sizeof *sorted);
+    table->parents.count = kept;
+    table->loose_parents = 0;
+    rune_free(sorted);
+    return RUNE_OK;
 }
 
 /* ---- closing ---- */
@@ -132,6 +218,9 @@ static enum rune_err add_action(struct rune_entity_table *table,
 enum rune_err rune_entity_table_close(struct rune_entity_table *table, struct rune_diag *diag)
 {
     enum rune_err err = rune_entity_table_extend(table);
+    if (err == RUNE_OK) {
+        err = gather_parents(table);
+    }
     if (err == RUNE_OK) {
         err = rune_entity_close(table, diag);
     }

@@ -35,9 +35,10 @@ struct rune_entity_table {
     struct rune_vec_u32 tags;         /* likewise */
     struct rune_vec_u32 ancestors;    /* heap offset of a set run of proper ancestors; 0: none */
     struct rune_vec_u8 flags;         /* 1: has data */
-    struct rune_vec_edge parents;     /* direct parents as given, then derived; may repeat */
+    struct rune_vec_edge parents;     /* direct parents; derived ones may repeat others */
     struct rune_vec_u32 first_parent; /* where the parents given for an entity begin */
     struct rune_vec_u32 parent_count; /* and how many they are: ascending, each once */
+    size_t loose_parents;             /* that stand elsewhere: derived */
     uint32_t entity_count;            /* entities with data */
     uint32_t error_count;
     bool has_tags;
@@ -62,6 +63,9 @@ RUNE_MUST_USE enum rune_err rune_entity_table_add(struct rune_entity_table *tabl
 /* One parent more; repetitions are fine. The child gets data. */
 RUNE_MUST_USE enum rune_err rune_entity_table_add_parent(struct rune_entity_table *table,
                                                          rune_term child, rune_term parent);
+
+/* Puts the parents of one entity in order, each once; returns how many they are then. */
+size_t rune_entity_order_parents(struct rune_entity_edge *parents, size_t count);
 
 /* Closes the hierarchy: computes `ancestors`; equal sets share one run. With a schema, given
  * actions must be as declared, and all declared ones are added. RUNE_E_BUNDLE (a cycle, with its

@@ -1,288 +1,353 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ancestors are computed parents first, by a depth-first walk with a stack of its own: an entity's
- * set is the union of its parents and of their sets. Two tables keep the work and the result small:
- * one from sets of parents to the entity that had them first (its ancestors are everybody's who has
- * the same parents), one from ancestor sets to their run in the heap. */
+ * set is the union of its parents and of their sets. Few ancestors are simply put in order. Of many
+ * the largest set of a parent is the start, since it often holds the other parents and so, being
+ * closed, their sets; and who has the same parents as someone before takes over the result. */
 #include "engine/entity_close.h"
 
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/hash.h"
+#include "base/sort.h"
+#include "engine/entity_sets.h"
 #include "model/uid.h"
 
-enum state { STATE_NEW, STATE_OPEN, STATE_DONE };
+#define FEW 64u /* ancestors, repetitions included */
+
+/* LIMITS: words of all ancestor sets, and items looked at for them: both grow with the entities and
+ * their parents, so that closing costs no more than a constant for each, but for a part that even
+ * tangled hierarchies may use. */
+#define MAX_WORDS        (UINT64_C(1) << 26)
+#define MAX_WORK         (UINT64_C(1) << 30)
+#define MAX_WORDS_A_PART 64u
+
+enum state {
+    STATE_NEW,
+    STATE_OPEN,    /* on the stack */
+    STATE_WAITING, /* in `sets` */
+    STATE_DONE,
+};
 
 struct frame {
     uint32_t entity; /* index */
-    uint32_t next;   /* in parents */
+    uint32_t next;   /* among its parents */
 };
 
 RUNE_VEC(vec_frame, struct frame);
 
-/* Open addressing: 0 is empty, else what the slot holds, plus one. */
-struct table {
-    uint32_t *slots;
-    uint32_t *hashes;
-    size_t size; /* a power of two, or 0 */
-    size_t used;
-};
-
 struct closer {
-    struct rune_entity_table *entities;
-    uint32_t count;    /* entities */
-    uint32_t *first;   /* count + 1: where an entity's parents begin in `parents` */
-    uint32_t *parents; /* entity indexes, ascending for each child, without repetition */
-    uint32_t *degree;  /* how many */
+    struct rune_entity_table *table;
+    uint32_t count; /* entities */
     uint8_t *states;
+    struct vec_frame stack;
+    struct rune_entity_sets sets;
+    uint64_t work_left;
+    uint32_t culprit; /* after RUNE_E_LIMIT */
+    /* For unions of many: */
     uint32_t *seen; /* by entity: the epoch that saw it */
     uint32_t epoch;
-    struct table by_parents;
-    struct table by_ancestors;
-    struct rune_vec_u32 set; /* the set being made */
-    struct vec_frame stack;
+    struct rune_vec_u32 extra;   /* what the largest set lacks */
+    struct rune_vec_u32 parents; /* open addressing: entities + 1 by their parents, 0: empty */
+    uint32_t parents_used;
 };
+
+static uint64_t limit_of(const struct rune_entity_table *table, uint64_t base)
+{
+    return base + MAX_WORDS_A_PART * ((uint64_t)table->flags.count + table->parents.count);
+}
+
+static enum rune_err closer_init(struct closer *closer, struct rune_entity_table *table)
+{
+    *closer = (struct closer){.table = table, .count = (uint32_t)table->flags.count};
+    closer->work_left = limit_of(table, MAX_WORK);
+    closer->states = rune_calloc((size_t)closer->count + 1, 1);
+    enum rune_err err = rune_entity_sets_init(&closer->sets, table, limit_of(table, MAX_WORDS));
+    return closer->states == NULL ? RUNE_E_NOMEM : err;
+}
 
 static void closer_fini(struct closer *closer)
 {
-    rune_free(closer->first);
-    rune_free(closer->parents);
-    rune_free(closer->degree);
     rune_free(closer->states);
     rune_free(closer->seen);
-    rune_free(closer->by_parents.slots);
-    rune_free(closer->by_parents.hashes);
-    rune_free(closer->by_ancestors.slots);
-    rune_free(closer->by_ancestors.hashes);
-    RUNE_VEC_FINI(&closer->set);
+    rune_entity_sets_fini(&closer->sets);
     RUNE_VEC_FINI(&closer->stack);
+    RUNE_VEC_FINI(&closer->extra);
+    RUNE_VEC_FINI(&closer->parents);
 }
 
-/* ---- sorting ---- */
+/* ---- parents ---- */
 
-static void sift_down(uint32_t *items, size_t at, size_t count)
+static uint32_t degree_of(const struct closer *closer, uint32_t entity)
 {
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child >= count) {
-            return;
-        }
-        child += child + 1 < count && items[child + 1] > items[child];
-        if (items[at] >= items[child]) {
-            return;
-        }
-        uint32_t swap = items[at];
-        items[at] = items[child];
-        items[child] = swap;
-        at = child;
-    }
+    return closer->table->parent_count.items[entity];
 }
 
-static void sort_u32(uint32_t *items, size_t count)
+static const struct rune_entity_edge *parents_of(const struct closer *closer, uint32_t entity)
 {
-    if (count <= 24) {
-        for (size_t i = 1; i < count; i++) {
-            uint32_t item = items[i];
-            size_t at = i;
-            for (; at > 0 && items[at - 1] > item; at--) {
-                items[at] = items[at - 1];
-            }
-            items[at] = item;
-        }
-        return;
-    }
-    for (size_t i = count / 2; i-- > 0;) {
-        sift_down(items, i, count);
-    }
-    for (size_t end = count; end-- > 1;) {
-        uint32_t swap = items[0];
-        items[0] = items[end];
-        items[end] = swap;
-        sift_down(items, 0, end);
-    }
+    return closer->table->parents.items + closer->table->first_parent.items[entity];
 }
 
-/* ---- tables ---- */
-
-static bool table_grow(struct table *table)
+static const uint32_t *ancestors_of(const struct closer *closer, rune_term entity)
 {
-    size_t size = table->size == 0 ? 1024 : table->size * 2;
-    uint32_t *slots = rune_calloc(size, sizeof *slots);
-    uint32_t *hashes = rune_calloc(size, sizeof *hashes);
-    if (slots == NULL || hashes == NULL) {
-        rune_free(slots);
-        rune_free(hashes);
+    return rune_dict_terms(closer->table->dict)->heap +
+           closer->table->ancestors.items[rune_term_index(entity)];
+}
+
+/* ---- the same parents ---- */
+
+static bool same_parents(const struct closer *closer, uint32_t a, uint32_t b)
+{
+    const struct rune_entity_edge *x = parents_of(closer, a);
+    const struct rune_entity_edge *y = parents_of(closer, b);
+    uint32_t degree = degree_of(closer, a);
+    bool same = degree == degree_of(closer, b);
+    for (uint32_t i = 0; same && i < degree; i++) {
+        same = x[i].parent == y[i].parent;
+    }
+    return same;
+}
+
+static uint64_t hash_parents(const struct closer *closer, uint32_t entity)
+{
+    const struct rune_entity_edge *parents = parents_of(closer, entity);
+    uint64_t hash = degree_of(closer, entity);
+    for (uint32_t i = 0; i < degree_of(closer, entity); i++) {
+        hash = rune_hash64(&parents[i].parent, sizeof parents[i].parent, hash);
+    }
+    return hash;
+}
+
+/* The slot of an entity with the same parents, or the empty one for it. */
+static uint32_t *find_slot(const struct closer *closer, uint32_t entity)
+{
+    size_t mask = closer->parents.count - 1;
+    size_t at = (size_t)hash_parents(closer, entity) & mask;
+    while (closer->parents.items[at] != 0 &&
+           !same_parents(closer, closer->parents.items[at] - 1, entity)) {
+        at = (at + 1) & mask;
+    }
+    return &closer->parents.items[at];
+}
+
+static bool grow_parents(struct closer *closer)
+{
+    struct rune_vec_u32 old = closer->parents;
+    size_t size = old.count == 0 ? 256 : old.count * 2;
+    uint32_t *items = rune_calloc(size, sizeof *items);
+    if (items == NULL) {
         return false;
     }
-    for (size_t i = 0; i < table->size; i++) {
-        if (table->slots[i] != 0) {
-            size_t at = table->hashes[i] & (size - 1);
-            while (slots[at] != 0) {
-                at = (at + 1) & (size - 1);
-            }
-            slots[at] = table->slots[i];
-            hashes[at] = table->hashes[i];
+    closer->parents = (struct rune_vec_u32){items, size, size};
+    for (size_t i = 0; i < old.count; i++) {
+        if (old.items[i] != 0) {
+            *find_slot(closer, old.items[i] - 1) = old.items[i];
         }
     }
-    rune_free(table->slots);
-    rune_free(table->hashes);
-    table->slots = slots;
-    table->hashes = hashes;
-    table->size = size;
+    RUNE_VEC_FINI(&old);
     return true;
 }
 
-static bool table_add(struct table *table, size_t at, uint32_t hash, uint32_t value)
+/* Takes the set over from an entity with the same parents, or remembers this one. */
+static enum rune_err take_over(struct closer *closer, uint32_t entity, bool *ret_done)
 {
-    table->slots[at] = value + 1;
-    table->hashes[at] = hash;
-    table->used++;
-    return table->used * 4 < table->size * 3 || table_grow(table);
-}
-
-/* ---- parents by child ---- */
-
-static enum rune_err closer_init(struct closer *closer)
-{
-    const struct rune_vec_edge *edges = &closer->entities->parents;
-    closer->count = (uint32_t)closer->entities->flags.count;
-    size_t count = closer->count;
-    if (edges->count > UINT32_MAX - 1) {
-        return RUNE_E_LIMIT;
-    }
-    closer->first = rune_calloc(count + 1, sizeof *closer->first);
-    closer->parents = rune_alloc((edges->count + 1) * sizeof *closer->parents);
-    closer->degree = rune_calloc(count + 1, sizeof *closer->degree);
-    closer->states = rune_calloc(count + 1, 1);
-    closer->seen = rune_calloc(count + 1, sizeof *closer->seen);
-    if (closer->first == NULL || closer->parents == NULL || closer->degree == NULL ||
-        closer->states == NULL || closer->seen == NULL || !table_grow(&closer->by_parents) ||
-        !table_grow(&closer->by_ancestors)) {
+    if (closer->parents_used >= closer->parents.count / 2 && !grow_parents(closer)) {
         return RUNE_E_NOMEM;
     }
-    for (size_t i = 0; i < edges->count; i++) {
-        closer->first[rune_term_index(edges->items[i].child) + 1]++;
-    }
-    for (size_t i = 0; i < count; i++) {
-        closer->first[i + 1] += closer->first[i];
-    }
-    for (size_t i = 0; i < edges->count; i++) {
-        uint32_t child = rune_term_index(edges->items[i].child);
-        closer->parents[closer->first[child] + closer->degree[child]++] =
-            rune_term_index(edges->items[i].parent);
-    }
-    for (size_t i = 0; i < count; i++) {
-        uint32_t *parents = closer->parents + closer->first[i];
-        uint32_t kept = 0;
-        sort_u32(parents, closer->degree[i]);
-        for (uint32_t k = 0; k < closer->degree[i]; k++) {
-            if (kept == 0 || parents[kept - 1] != parents[k]) {
-                parents[kept++] = parents[k];
-            }
-        }
-        closer->degree[i] = kept;
+    uint32_t *slot = find_slot(closer, entity);
+    *ret_done = *slot != 0;
+    if (*ret_done) {
+        uint32_t *ancestors = closer->table->ancestors.items;
+        ancestors[entity] = ancestors[*slot - 1];
+        closer->states[entity] = STATE_DONE;
+    } else {
+        *slot = entity + 1;
+        closer->parents_used++;
     }
     return RUNE_OK;
 }
 
-/* ---- one entity ---- */
+/* ---- unions ---- */
 
-static uint32_t run_hash(const uint32_t *items, size_t count)
+/* Everyone in `sets` gets its ancestors. */
+static enum rune_err flush(struct closer *closer)
 {
-    return (uint32_t)(rune_hash64(items, count * sizeof *items, 0) >> 32);
-}
-
-/* An entity with the same parents that is done; closer->count if there is none: then `entity` is
- * remembered. */
-static enum rune_err find_like(struct closer *closer, uint32_t entity, uint32_t *ret_like)
-{
-    const uint32_t *parents = closer->parents + closer->first[entity];
-    uint32_t degree = closer->degree[entity];
-    struct table *table = &closer->by_parents;
-    uint32_t hash = run_hash(parents, degree);
-    size_t at = hash & (table->size - 1);
-    for (; table->slots[at] != 0; at = (at + 1) & (table->size - 1)) {
-        uint32_t other = table->slots[at] - 1;
-        if (table->hashes[at] == hash && closer->degree[other] == degree &&
-            memcmp(closer->parents + closer->first[other], parents, degree * sizeof *parents) ==
-                0) {
-            *ret_like = other;
-            return RUNE_OK;
-        }
+    const struct rune_entity_set *waiting = closer->sets.waiting;
+    for (size_t i = 0; i < closer->sets.waiting_count; i++) {
+        closer->states[waiting[i].entity] = STATE_DONE;
     }
-    *ret_like = closer->count;
-    return table_add(table, at, hash, entity) ? RUNE_OK : RUNE_E_NOMEM;
-}
-
-static bool gather(struct closer *closer, uint32_t entity)
-{
-    if (closer->seen[entity] == closer->epoch) {
-        return true;
-    }
-    closer->seen[entity] = closer->epoch;
-    rune_term term = rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY, entity);
-    return RUNE_VEC_PUSH(&closer->set, term);
-}
-
-/* The run that equals closer->set, found or made. */
-static enum rune_err intern_set(struct closer *closer, uint32_t *ret_offset)
-{
-    struct table *table = &closer->by_ancestors;
-    size_t count = closer->set.count;
-    const uint32_t *items = closer->set.items;
-    uint32_t hash = run_hash(items, count);
-    size_t at = hash & (table->size - 1);
-    const uint32_t *heap = rune_dict_terms(closer->entities->dict)->heap;
-    for (; table->slots[at] != 0; at = (at + 1) & (table->size - 1)) {
-        uint32_t offset = table->slots[at] - 1;
-        if (table->hashes[at] == hash && heap[offset] == count &&
-            memcmp(heap + offset + 1, items, count * sizeof *items) == 0) {
-            *ret_offset = offset;
-            return RUNE_OK;
-        }
-    }
-    enum rune_err err = rune_dict_set_run(closer->entities->dict, items, count, ret_offset);
-    if (err == RUNE_OK && !table_add(table, at, hash, *ret_offset)) {
-        err = RUNE_E_NOMEM;
+    enum rune_err err = rune_entity_sets_flush(&closer->sets);
+    if (err == RUNE_E_LIMIT) {
+        closer->culprit = waiting[0].entity;
     }
     return err;
 }
 
-/* All parents are done. */
-static enum rune_err finish_entity(struct closer *closer, uint32_t entity)
+/* Adds what is not there to a short sorted list. */
+static uint32_t insert(uint32_t *items, uint32_t count, uint32_t item)
 {
-    struct rune_vec_u32 *ancestors = &closer->entities->ancestors;
-    uint32_t like;
-    closer->states[entity] = STATE_DONE;
-    if (closer->degree[entity] == 0) {
-        return RUNE_OK;
+    uint32_t at = count;
+    while (at > 0 && items[at - 1] > item) {
+        at--;
     }
-    enum rune_err err = find_like(closer, entity, &like);
-    if (err != RUNE_OK || like != closer->count) {
-        ancestors->items[entity] = err == RUNE_OK ? ancestors->items[like] : 0;
-        return err;
+    if (at > 0 && items[at - 1] == item) {
+        return count;
     }
-    const uint32_t *heap = rune_dict_terms(closer->entities->dict)->heap;
-    closer->set.count = 0;
-    closer->epoch++;
-    bool ok = true;
-    for (uint32_t i = 0; ok && i < closer->degree[entity]; i++) {
-        uint32_t parent = closer->parents[closer->first[entity] + i];
-        const uint32_t *run = heap + ancestors->items[parent];
-        ok = gather(closer, parent);
-        for (uint32_t k = 0; ok && k < run[0]; k++) {
-            ok = gather(closer, rune_term_index(run[1 + k]));
-        }
-    }
-    if (!ok) {
+    memmove(items + at + 1, items + at, (count - at) * sizeof *items);
+    items[at] = item;
+    return count + 1;
+}
+
+static enum rune_err unite_few(struct closer *closer, uint32_t entity)
+{
+    const struct rune_entity_edge *parents = parents_of(closer, entity);
+    uint32_t *items = rune_entity_sets_room(&closer->sets, FEW);
+    uint32_t count = 0;
+    if (items == NULL) {
         return RUNE_E_NOMEM;
     }
-    sort_u32(closer->set.items, closer->set.count);
-    return intern_set(closer, &ancestors->items[entity]);
+    for (uint32_t i = 0; i < degree_of(closer, entity); i++) {
+        const uint32_t *run = ancestors_of(closer, parents[i].parent);
+        for (uint32_t k = 1; k <= run[0]; k++) {
+            count = insert(items, count, run[k]);
+        }
+        count = insert(items, count, parents[i].parent);
+    }
+    rune_entity_sets_add(&closer->sets, entity, count);
+    return RUNE_OK;
 }
+
+static bool see(struct closer *closer, rune_term entity)
+{
+    uint32_t *epoch = &closer->seen[rune_term_index(entity)];
+    bool is_new = *epoch != closer->epoch;
+    *epoch = closer->epoch;
+    return is_new;
+}
+
+static bool gather(struct closer *closer, rune_term entity)
+{
+    return !see(closer, entity) || RUNE_VEC_PUSH(&closer->extra, entity);
+}
+
+/* Into `extra`: the parents and their ancestors that are not in `largest`. */
+static enum rune_err gather_extra(struct closer *closer, uint32_t entity, const uint32_t *largest)
+{
+    const struct rune_entity_edge *parents = parents_of(closer, entity);
+    bool ok = true;
+    closer->epoch++;
+    closer->extra.count = 0;
+    for (uint32_t k = 1; k <= largest[0]; k++) {
+        (void)see(closer, largest[k]);
+    }
+    for (uint32_t i = 0; ok && i < degree_of(closer, entity); i++) {
+        const uint32_t *run = ancestors_of(closer, parents[i].parent);
+        if (run != largest && closer->seen[rune_term_index(parents[i].parent)] == closer->epoch) {
+            continue; /* closed: its ancestors are there, too */
+        }
+        ok = gather(closer, parents[i].parent);
+        if (run == largest) {
+            continue;
+        }
+        if (run[0] > closer->work_left) {
+            return RUNE_E_LIMIT;
+        }
+        closer->work_left -= run[0];
+        for (uint32_t k = 1; ok && k <= run[0]; k++) {
+            ok = gather(closer, run[k]);
+        }
+    }
+    return ok ? RUNE_OK : RUNE_E_NOMEM;
+}
+
+/* `largest` and `extra`, both sorted, into one. */
+static enum rune_err merge(struct closer *closer, uint32_t entity, const uint32_t *largest)
+{
+    const uint32_t *extra = closer->extra.items;
+    size_t left = closer->extra.count;
+    uint32_t *items = rune_entity_sets_room(&closer->sets, largest[0] + left);
+    if (items == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    size_t count = 0;
+    for (uint32_t k = 1; k <= largest[0]; k++) {
+        while (left > 0 && *extra < largest[k]) {
+            items[count++] = *extra++;
+            left--;
+        }
+        items[count++] = largest[k];
+    }
+    memcpy(items + count, extra, left * sizeof *extra);
+    rune_entity_sets_add(&closer->sets, entity, (uint32_t)(count + left));
+    return RUNE_OK;
+}
+
+static enum rune_err unite_many(struct closer *closer, uint32_t entity, rune_term largest_parent)
+{
+    bool is_done;
+    enum rune_err err = take_over(closer, entity, &is_done);
+    if (err != RUNE_OK || is_done) {
+        return err;
+    }
+    closer->culprit = entity;
+    if (closer->seen == NULL) {
+        closer->seen = rune_calloc(closer->count, sizeof *closer->seen);
+        if (closer->seen == NULL) {
+            return RUNE_E_NOMEM;
+        }
+    }
+    const uint32_t *largest = ancestors_of(closer, largest_parent);
+    uint64_t work = (uint64_t)largest[0] + degree_of(closer, entity);
+    if (work > closer->work_left) {
+        return RUNE_E_LIMIT;
+    }
+    closer->work_left -= work;
+    err = gather_extra(closer, entity, largest);
+    if (err == RUNE_OK) {
+        rune_sort_u32(closer->extra.items, NULL, closer->extra.count);
+        err = merge(closer, entity, largest);
+    }
+    return err == RUNE_OK ? flush(closer) : err;
+}
+
+/* All parents are done or waiting. */
+static enum rune_err finish_entity(struct closer *closer, uint32_t entity)
+{
+    const struct rune_entity_edge *parents = parents_of(closer, entity);
+    uint32_t degree = degree_of(closer, entity);
+    uint64_t total = degree;
+    rune_term largest = RUNE_TERM_NONE;
+    enum rune_err err = RUNE_OK;
+    closer->states[entity] = STATE_DONE;
+    for (uint32_t i = 0; err == RUNE_OK && i < degree; i++) {
+        rune_term parent = parents[i].parent;
+        if (closer->states[rune_term_index(parent)] == STATE_WAITING) {
+            err = flush(closer);
+        }
+        uint32_t size = ancestors_of(closer, parent)[0];
+        total += size;
+        if (largest == RUNE_TERM_NONE || size > ancestors_of(closer, largest)[0]) {
+            largest = parent;
+        }
+    }
+    if (err != RUNE_OK || degree == 0) {
+        return err;
+    }
+    if (closer->sets.waiting_count == RUNE_ENTITY_SETS_WAITING || total > FEW) {
+        err = flush(closer);
+    }
+    if (err != RUNE_OK || total > FEW) {
+        return err == RUNE_OK ? unite_many(closer, entity, largest) : err;
+    }
+    closer->states[entity] = STATE_WAITING;
+    return unite_few(closer, entity);
+}
+
+/* ---- messages ---- */
 
 static void append_uid(const struct closer *closer, uint32_t entity, struct rune_buf *out)
 {
-    const struct rune_terms *terms = rune_dict_terms(closer->entities->dict);
+    const struct rune_terms *terms = rune_dict_terms(closer->table->dict);
     rune_uid_format(rune_terms_string(terms, terms->entity_type[entity]),
                     rune_terms_string(terms, terms->entity_id[entity]), out);
 }
@@ -312,6 +377,8 @@ static enum rune_err report_cycle(const struct closer *closer, uint32_t entity,
     return RUNE_E_BUNDLE;
 }
 
+/* ---- the walk ---- */
+
 static enum rune_err walk(struct closer *closer, uint32_t root, struct rune_diag *diag)
 {
     closer->stack.count = 0;
@@ -321,7 +388,7 @@ static enum rune_err walk(struct closer *closer, uint32_t root, struct rune_diag
     closer->states[root] = STATE_OPEN;
     while (closer->stack.count > 0) {
         struct frame *top = &closer->stack.items[closer->stack.count - 1];
-        if (top->next == closer->degree[top->entity]) {
+        if (top->next == degree_of(closer, top->entity)) {
             enum rune_err err = finish_entity(closer, top->entity);
             if (err != RUNE_OK) {
                 return err;
@@ -329,7 +396,7 @@ static enum rune_err walk(struct closer *closer, uint32_t root, struct rune_diag
             closer->stack.count--;
             continue;
         }
-        uint32_t parent = closer->parents[closer->first[top->entity] + top->next++];
+        uint32_t parent = rune_term_index(parents_of(closer, top->entity)[top->next++].parent);
         if (closer->states[parent] == STATE_OPEN) {
             return report_cycle(closer, parent, diag);
         }
@@ -345,12 +412,15 @@ static enum rune_err walk(struct closer *closer, uint32_t root, struct rune_diag
 
 enum rune_err rune_entity_close(struct rune_entity_table *table, struct rune_diag *diag)
 {
-    struct closer closer = {.entities = table};
-    enum rune_err err = closer_init(&closer);
+    struct closer closer;
+    enum rune_err err = closer_init(&closer, table);
     for (uint32_t i = 0; err == RUNE_OK && i < closer.count; i++) {
         if (closer.states[i] == STATE_NEW) {
             err = walk(&closer, i, diag);
         }
+    }
+    if (err == RUNE_OK) {
+        err = flush(&closer);
     }
     closer_fini(&closer);
     if (err == RUNE_E_LIMIT) {

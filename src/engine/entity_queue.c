@@ -3,10 +3,6 @@
 
 #include <string.h>
 
-#include "engine/sort.h"
-
-#define FEW 16u
-
 void rune_entity_queue_init(struct rune_entity_queue *queue, struct rune_entity_table *table)
 {
     queue->table = table;
@@ -136,30 +132,6 @@ static bool is_stored(const struct rune_entity_table *table, const struct rune_e
 
 /* ---- storing ---- */
 
-static int compare_parents(const void *a, const void *b)
-{
-    rune_term x = ((const struct rune_entity_edge *)a)->parent;
-    rune_term y = ((const struct rune_entity_edge *)b)->parent;
-    return (x > y) - (x < y);
-}
-
-/* Few are the rule. */
-static void sort_parents(struct rune_entity_edge *parents, size_t count)
-{
-    if (count > FEW) {
-        rune_sort_items(parents, count, sizeof *parents, compare_parents);
-        return;
-    }
-    for (size_t i = 1; i < count; i++) {
-        struct rune_entity_edge edge = parents[i];
-        size_t at = i;
-        for (; at > 0 && parents[at - 1].parent > edge.parent; at--) {
-            parents[at] = parents[at - 1];
-        }
-        parents[at] = edge;
-    }
-}
-
 /* Puts the item's parents in order, each once, and moves them down to `first`, over those of
  * entities that were passed over. */
 static void settle_parents(struct rune_entity_table *table, struct rune_entity_item *item,
@@ -167,15 +139,12 @@ static void settle_parents(struct rune_entity_table *table, struct rune_entity_i
 {
     struct rune_entity_edge *from = table->parents.items + item->first_parent;
     struct rune_entity_edge *to = table->parents.items + first;
-    size_t kept = 0;
-    sort_parents(from, item->parent_count);
-    for (size_t i = 0; i < item->parent_count; i++) {
-        if (kept == 0 || to[kept - 1].parent != from[i].parent) {
-            to[kept++] = (struct rune_entity_edge){item->uid, from[i].parent};
-        }
+    size_t count = rune_entity_order_parents(from, item->parent_count);
+    for (size_t i = 0; i < count; i++) {
+        to[i] = (struct rune_entity_edge){item->uid, from[i].parent};
     }
+    item->parent_count = count;
     item->first_parent = first;
-    item->parent_count = kept;
 }
 
 static void store(struct rune_entity_table *table, const struct rune_entity_item *item,

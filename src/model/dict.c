@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "base/sort.h"
 
 enum column {
     COLUMN_STRING_OFFSETS,
@@ -934,76 +935,6 @@ enum rune_err rune_dict_ext(struct rune_dict *dict, const struct rune_ext *value
 
 /* ---- containers ---- */
 
-static void sift_down(rune_term *keys, rune_term *beside, size_t at, size_t count)
-{
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child >= count) {
-            return;
-        }
-        if (child + 1 < count && keys[child + 1] > keys[child]) {
-            child++;
-        }
-        if (keys[at] >= keys[child]) {
-            return;
-        }
-        rune_term key = keys[at];
-        keys[at] = keys[child];
-        keys[child] = key;
-        if (beside != NULL) {
-            rune_term item = beside[at];
-            beside[at] = beside[child];
-            beside[child] = item;
-        }
-        at = child;
-    }
-}
-
-/* Sorts `keys` ascending and moves what stands beside along. Insertion for what is short or nearly
- * sorted, heapsort else: no memory, no bad case. */
-static void sort_terms(rune_term *keys, rune_term *beside, size_t count)
-{
-    size_t sorted = 1;
-    while (sorted < count && keys[sorted - 1] <= keys[sorted]) {
-        sorted++;
-    }
-    if (sorted >= count) {
-        return;
-    }
-    if (count > 24) {
-        for (size_t i = count / 2; i-- > 0;) {
-            sift_down(keys, beside, i, count);
-        }
-        for (size_t end = count - 1; end > 0; end--) {
-            rune_term key = keys[0];
-            keys[0] = keys[end];
-            keys[end] = key;
-            if (beside != NULL) {
-                rune_term item = beside[0];
-                beside[0] = beside[end];
-                beside[end] = item;
-            }
-            sift_down(keys, beside, 0, end);
-        }
-        return;
-    }
-    for (size_t i = sorted; i < count; i++) {
-        rune_term key = keys[i];
-        rune_term item = beside != NULL ? beside[i] : 0;
-        size_t at = i;
-        for (; at > 0 && keys[at - 1] > key; at--) {
-            keys[at] = keys[at - 1];
-            if (beside != NULL) {
-                beside[at] = beside[at - 1];
-            }
-        }
-        keys[at] = key;
-        if (beside != NULL) {
-            beside[at] = item;
-        }
-    }
-}
-
 static size_t drop_repetitions(rune_term *sorted, size_t count)
 {
     size_t kept = count > 0;
@@ -1032,7 +963,7 @@ static uint32_t append_run(struct rune_dict *dict, uint32_t first, const uint32_
 enum rune_err rune_dict_set(struct rune_dict *dict, rune_term *elements, size_t count,
                             rune_term *ret_term)
 {
-    sort_terms(elements, NULL, count);
+    rune_sort_u32(elements, NULL, count);
     count = drop_repetitions(elements, count);
     uint32_t hash = hash_set(elements, count);
     const struct key key = {.values = elements, .count = count};
@@ -1125,14 +1056,14 @@ static enum rune_err add_record_run(struct rune_dict *dict, const rune_term *nam
 enum rune_err rune_dict_record_run(struct rune_dict *dict, rune_term *names, rune_term *values,
                                    size_t count, uint32_t *ret_offset)
 {
-    sort_terms(names, values, count);
+    rune_sort_u32(names, values, count);
     return add_record_run(dict, names, values, count, ret_offset);
 }
 
 enum rune_err rune_dict_record(struct rune_dict *dict, rune_term *names, rune_term *values,
                                size_t count, rune_term *ret_term)
 {
-    sort_terms(names, values, count);
+    rune_sort_u32(names, values, count);
     uint32_t hash = hash_record(names, values, count);
     const struct key key = {.names = names, .values = values, .count = count};
     rune_term term = RUNE_TERM_NONE;
