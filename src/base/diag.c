@@ -31,8 +31,17 @@ struct entry {
     uint32_t file_rank; /* order in which files were first named */
 };
 
+struct place {
+    uint32_t offset;
+    uint32_t line, column; /* from 1 */
+};
+
+#define PLACE_START ((struct place){0, 1, 1})
+
 struct rune_diag {
     struct rune_arena arena;
+    const struct rune_source *watched; /* NULL: none */
+    struct place place;                /* the one found last in it */
     struct entry *entries[RUNE_DIAG_MAX];
     size_t kept;
     size_t counts[RUNE_ERROR + 1];
@@ -67,6 +76,7 @@ void rune_diag_reset(struct rune_diag *diag)
     diag->dropped = 0;
     memset(diag->counts, 0, sizeof(diag->counts));
     diag->is_sorted = false;
+    diag->watched = NULL;
 }
 
 /* ---- places ---- */
@@ -87,12 +97,14 @@ static uint32_t count_columns(const char *text, size_t length)
     return columns;
 }
 
-void rune_source_locate(const struct rune_source *source, uint32_t offset, uint32_t *ret_line,
-                        uint32_t *ret_column)
+/* Goes on from a place before. */
+static void advance(const struct rune_source *source, uint32_t offset, struct place *place)
 {
     uint32_t end = offset < source->length ? offset : source->length;
-    uint32_t line = 1;
-    const char *begin = source->text;
+    if (end == place->offset) {
+        return;
+    }
+    const char *begin = source->text + place->offset;
     const char *stop = source->text + end;
     while (begin < stop) {
         const char *newline = memchr(begin, '\n', (size_t)(stop - begin));
@@ -100,10 +112,40 @@ void rune_source_locate(const struct rune_source *source, uint32_t offset, uint3
             break;
         }
         begin = newline + 1;
-        line++;
+        place->line++;
+        place->column = 1;
     }
-    *ret_line = line;
-    *ret_column = 1 + (begin == NULL ? 0 : count_columns(begin, (size_t)(stop - begin)));
+    place->column += count_columns(begin, (size_t)(stop - begin));
+    place->offset = end;
+}
+
+void rune_source_locate(const struct rune_source *source, uint32_t offset, uint32_t *ret_line,
+                        uint32_t *ret_column)
+{
+    struct place place = PLACE_START;
+    advance(source, offset, &place);
+    *ret_line = place.line;
+    *ret_column = place.column;
+}
+
+void rune_diag_watch(struct rune_diag *diag, const struct rune_source *source)
+{
+    if (diag != NULL) {
+        diag->watched = source;
+        diag->place = PLACE_START;
+    }
+}
+
+static void locate(struct rune_diag *diag, struct rune_span span, uint32_t *ret_line,
+                   uint32_t *ret_column)
+{
+    if (span.source != diag->watched || span.offset < diag->place.offset) {
+        rune_source_locate(span.source, span.offset, ret_line, ret_column);
+        return;
+    }
+    advance(span.source, span.offset, &diag->place);
+    *ret_line = diag->place.line;
+    *ret_column = diag->place.column;
 }
 
 /* Makes text safe for a terminal without moving anything: control characters and bidirectional
@@ -234,8 +276,7 @@ void rune_diag_report(struct rune_diag *diag, enum rune_severity severity, const
     entry->first.message.text = format_text(&diag->arena, fmt, args);
     va_end(args);
     if (span.source != NULL) {
-        rune_source_locate(span.source, span.offset, &entry->first.message.line,
-                           &entry->first.message.column);
+        locate(diag, span, &entry->first.message.line, &entry->first.message.column);
         copy_line(&diag->arena, &entry->first, span);
     }
     keep_entry(diag, entry, code, span.source == NULL ? NULL : span.source->path, help);

@@ -28,6 +28,7 @@ void rune_entity_table_fini(struct rune_entity_table *table)
     RUNE_VEC_FINI(&table->parents);
     RUNE_VEC_FINI(&table->first_parent);
     RUNE_VEC_FINI(&table->parent_count);
+    RUNE_VEC_FINI(&table->sources);
 }
 
 /* ---- arrays ---- */

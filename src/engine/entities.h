@@ -26,6 +26,8 @@ struct rune_entity_edge {
 RUNE_VEC(rune_vec_edge, struct rune_entity_edge);
 RUNE_VEC(rune_vec_u8, uint8_t);
 
+RUNE_VEC(rune_vec_entity_source, struct rune_source);
+
 /* By entity index; after rune_entity_table_extend all four arrays have an item for every entity of
  * the dictionary. */
 struct rune_entity_table {
@@ -39,7 +41,8 @@ struct rune_entity_table {
     struct rune_vec_u32 first_parent; /* where the parents given for an entity begin */
     struct rune_vec_u32 parent_count; /* and how many they are: ascending, each once */
     size_t loose_parents;             /* that stand elsewhere: derived */
-    uint32_t entity_count;            /* entities with data */
+    struct rune_vec_entity_source sources; /* the documents: for messages */
+    uint32_t entity_count;                 /* entities with data */
     uint32_t error_count;
     bool has_tags;
 };
@@ -51,7 +54,8 @@ void rune_entity_table_fini(struct rune_entity_table *table);
 
 /* Reads one document: an array of entities. With a schema, implicit forms are understood and every
  * entity is checked against it. All mistakes that leave the JSON readable are reported, each at its
- * place. RUNE_E_BUNDLE (diag has the errors), RUNE_E_LIMIT, RUNE_E_NOMEM. Cost: linear. */
+ * place. The texts stay until the table is closed. RUNE_E_BUNDLE (diag has the errors),
+ * RUNE_E_LIMIT, RUNE_E_NOMEM. Cost: linear. */
 RUNE_MUST_USE enum rune_err rune_entity_table_read(struct rune_entity_table *table,
                                                    const struct rune_source *source,
                                                    struct rune_diag *diag);
@@ -69,10 +73,15 @@ size_t rune_entity_order_parents(struct rune_entity_edge *parents, size_t count)
 
 /* Closes the hierarchy: computes `ancestors`; equal sets share one run. With a schema, given
  * actions must be as declared, and all declared ones are added. RUNE_E_BUNDLE (a cycle, with its
- * path; an action that differs), RUNE_E_LIMIT (the closure is too large), RUNE_E_NOMEM. Cost: sum
- * of the sizes of distinct ancestor sets, times a logarithm. */
+ * path; an action that differs), RUNE_E_LIMIT (the closure is too large: reported), RUNE_E_NOMEM.
+ * Cost: sum of the sizes of distinct ancestor sets; at most a constant for each entity and parent,
+ * past a part that small bundles may use. */
 RUNE_MUST_USE enum rune_err rune_entity_table_close(struct rune_entity_table *table,
                                                     struct rune_diag *diag);
+
+/* Where the documents define an entity; RUNE_SPAN_NONE where they do not. Cost: reads them again.
+ */
+struct rune_span rune_entity_table_place(const struct rune_entity_table *table, rune_term entity);
 
 /* Items for entities that the dictionary has got since: they are only named. RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_entity_table_extend(struct rune_entity_table *table);

@@ -352,6 +352,23 @@ static void append_uid(const struct closer *closer, uint32_t entity, struct rune
                     rune_terms_string(terms, terms->entity_id[entity]), out);
 }
 
+static struct rune_span place_of(const struct closer *closer, uint32_t entity)
+{
+    return rune_entity_table_place(closer->table,
+                                   rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY, entity));
+}
+
+static void report_limit(const struct closer *closer, struct rune_diag *diag)
+{
+    struct rune_buf text = RUNE_BUF_INIT;
+    append_uid(closer, closer->culprit, &text);
+    rune_diag_report(diag, RUNE_ERROR, "RUNE-C0804", place_of(closer, closer->culprit),
+                     "make the hierarchy flatter: each entity keeps all of its ancestors",
+                     "%s: at this entity, the ancestors of all entities become too many",
+                     rune_buf_cstr(&text));
+    rune_buf_fini(&text);
+}
+
 /* The stack, from where `entity` opened it to its top, is a cycle. */
 static enum rune_err report_cycle(const struct closer *closer, uint32_t entity,
                                   struct rune_diag *diag)
@@ -371,8 +388,9 @@ static enum rune_err report_cycle(const struct closer *closer, uint32_t entity,
         rune_buf_append_cstr(&text, " in ");
     }
     append_uid(closer, entity, &text);
-    rune_diag_report(diag, RUNE_ERROR, "RUNE-C0803", RUNE_SPAN_NONE, "remove one of these parents",
-                     "the entity hierarchy has a cycle: %s", rune_buf_cstr(&text));
+    rune_diag_report(diag, RUNE_ERROR, "RUNE-C0803", place_of(closer, entity),
+                     "remove one of these parents", "the entity hierarchy has a cycle: %s",
+                     rune_buf_cstr(&text));
     rune_buf_fini(&text);
     return RUNE_E_BUNDLE;
 }
@@ -422,11 +440,9 @@ enum rune_err rune_entity_close(struct rune_entity_table *table, struct rune_dia
     if (err == RUNE_OK) {
         err = flush(&closer);
     }
-    closer_fini(&closer);
     if (err == RUNE_E_LIMIT) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0804", RUNE_SPAN_NONE,
-                         "make the hierarchy flatter",
-                         "the entities have more ancestors than an image can hold");
+        report_limit(&closer, diag);
     }
+    closer_fini(&closer);
     return err;
 }

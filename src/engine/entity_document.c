@@ -547,7 +547,10 @@ enum rune_err rune_entity_table_read(struct rune_entity_table *table,
                            rune_dict_terms(table->dict));
     rune_value_reader_reset(&document.reader, &document.json);
     rune_entity_queue_init(&document.queue, table);
-    enum rune_err err = read_document(&document);
+    rune_diag_watch(diag, source);
+    enum rune_err err =
+        RUNE_VEC_PUSH(&table->sources, *source) ? read_document(&document) : RUNE_E_NOMEM;
+    rune_diag_watch(diag, NULL);
     rune_value_reader_fini(&document.reader);
     rune_arena_fini(&document.arena);
     if (err == RUNE_E_SYNTAX || (err == RUNE_OK && table->error_count > errors)) {

@@ -36,6 +36,63 @@ static void test_diag__locates_lines_and_columns(void **state)
     }
 }
 
+/* The same places, forwards and backwards, as without watching. */
+static void test_diag__watches_a_source(void **state)
+{
+    const char *text = "one\ntwo \xc3\xa9 three\n\nfour";
+    const uint32_t offsets[] = {0, 2, 4, 4, 10, 12, 3, 17, 18, 19, 20, 22, 90, 1};
+    struct rune_source source = {"s", text, (uint32_t)strlen(text)};
+    struct rune_source other = {"o", "a\nb", 3};
+    struct rune_diag *diag = rune_diag_create();
+    (void)state;
+    rune_diag_watch(diag, &source);
+    for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
+        struct rune_diag_message message;
+        uint32_t line, column;
+        rune_source_locate(&source, offsets[i], &line, &column);
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-X1", (struct rune_span){&source, offsets[i], 1},
+                         NULL, "m");
+        rune_diag_get(diag, 0, &message);
+        assert_int_equal(message.line, line);
+        assert_int_equal(message.column, column);
+        rune_diag_reset(diag);
+        rune_diag_watch(diag, i % 5 == 4 ? NULL : &source);
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-X1", (struct rune_span){&source, offsets[i], 1},
+                         NULL, "m");
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-X1", (struct rune_span){&other, 2, 1}, NULL, "m");
+        for (size_t k = 0; k < 2; k++) {
+            rune_diag_get(diag, k, &message);
+            assert_int_equal(message.line, message.path[0] == 'o' ? 2 : line);
+        }
+        rune_diag_reset(diag);
+        rune_diag_watch(diag, &source);
+    }
+    rune_diag_destroy(diag);
+}
+
+static void test_diag__keeps_watching(void **state)
+{
+    static char text[2000];
+    struct rune_source source = {"s", text, sizeof text};
+    struct rune_diag *diag = rune_diag_create();
+    (void)state;
+    for (size_t i = 0; i < sizeof text; i++) {
+        text[i] = i % 20 == 19 ? '\n' : 'x';
+    }
+    rune_diag_watch(diag, &source);
+    for (uint32_t i = 0; i < 100; i++) {
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-X1", (struct rune_span){&source, i * 19, 1}, NULL,
+                         "m");
+    }
+    for (uint32_t i = 0; i < 100; i++) {
+        struct rune_diag_message message;
+        rune_diag_get(diag, i, &message);
+        assert_int_equal(message.line, i * 19 / 20 + 1);
+        assert_int_equal(message.column, i * 19 % 20 + 1);
+    }
+    rune_diag_destroy(diag);
+}
+
 static void test_diag__text_has_source_line_and_caret(void **state)
 {
     (void)state;
@@ -213,6 +270,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_diag__locates_lines_and_columns),
+        cmocka_unit_test(test_diag__watches_a_source),
+        cmocka_unit_test(test_diag__keeps_watching),
         cmocka_unit_test(test_diag__text_has_source_line_and_caret),
         cmocka_unit_test(test_diag__json_is_json),
         cmocka_unit_test(test_diag__order_is_by_place_within_a_file),

@@ -329,6 +329,259 @@ static void test_close__goes_deep_without_recursion(void **state)
     world_fini(&world);
 }
 
+static void test_close__shows_where_a_cycle_stands(void **state)
+{
+    struct world world;
+    struct rune_diag_message message;
+    (void)state;
+    assert_int_equal(world_init(&world, NULL), RUNE_OK);
+    assert_int_equal(read_text(&world, "[[" UID("A", "0") ",{},[]]]"), RUNE_OK);
+    assert_int_equal(
+        read_and_close(
+            &world,
+            "[" ENTITY("A", "x", "",
+                       UID("A", "\\u0031")) ",\n"
+                                            "{\"attrs\":{},\"uid\":" UID(
+                                                "A", "\\u0031") ",\"parents\":[" UID("A",
+                                                                                     "1") "]}]"),
+        RUNE_E_BUNDLE);
+    rune_diag_get(world.diag, 0, &message);
+    assert_string_equal(message.text, "the entity hierarchy has a cycle: A::\"1\" in A::\"1\"");
+    assert_string_equal(message.path, "e.json");
+    assert_int_equal(message.line, 2);
+    assert_int_equal(message.column, 1);
+    world_fini(&world);
+}
+
+/* Ancestors of ancestors: a chain of n has n^2/2. It must end at the limit, soon. */
+static void test_close__refuses_what_is_too_deep(void **state)
+{
+    enum { DEPTH = 12000 };
+    struct rune_buf text = RUNE_BUF_INIT;
+    struct world world;
+    struct rune_diag_message message;
+    (void)state;
+    assert_int_equal(world_init(&world, NULL), RUNE_OK);
+    for (int i = 0; i < DEPTH; i++) {
+        rune_buf_printf(&text, "%c[{\"type\":\"A\",\"id\":\"%d\"},{},[[\"A\",\"%d\"]]]\n",
+                        i > 0 ? ',' : '[', i, i + 1);
+    }
+    rune_buf_append_cstr(&text, "]");
+    assert_int_equal(read_and_close(&world, rune_buf_cstr(&text)), RUNE_E_LIMIT);
+    assert_int_equal(rune_diag_count(world.diag, RUNE_ERROR), 1);
+    rune_diag_get(world.diag, 0, &message);
+    assert_string_equal(message.code, "RUNE-C0804");
+    assert_true(message.line > 1 && message.line < DEPTH);
+    rune_buf_fini(&text);
+    world_fini(&world);
+}
+
+/* ---- against one at a time ---- */
+
+static uint32_t draw(uint64_t *random, uint32_t below)
+{
+    *random = *random * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)((*random >> 33) % below);
+}
+
+/* One entity in one of several spellings; its parents have smaller numbers, so nothing is a cycle.
+ */
+static void append_uid(struct rune_buf *out, uint64_t *random, uint32_t number)
+{
+    uint32_t type = number % 3;
+    switch (draw(random, 12)) {
+    case 0:
+        rune_buf_printf(out, "{ \"id\" : \"e%u\" , \"type\":\"T%u\"}", number, type);
+        break;
+    case 1:
+        rune_buf_printf(out, "{\"type\":\"T%u\",\"id\":\"\\u0065%u\"}", type, number);
+        break;
+    case 2:
+        rune_buf_printf(out, "[\"T%u\",\"e%u\"]", type, number);
+        break;
+    case 3:
+        rune_buf_printf(out, "{\"__entity\":{\"type\":\"T%u\",\"id\":\"e%u\"},\"z\":[]}", type,
+                        number);
+        break;
+    case 4:
+        rune_buf_printf(out, "{\"type\":\"T%u\",\"id\":\"e%u\",\"more\":{\"id\":\"x\"}}", type,
+                        number);
+        break;
+    default:
+        rune_buf_printf(out, "{\"type\":\"T%u\",\"id\":\"e%u\"}", type, number);
+    }
+}
+
+static void append_entity(struct rune_buf *out, uint64_t *random, uint32_t number, uint32_t most)
+{
+    uint32_t degree = number == 0 ? 0 : draw(random, most);
+    bool is_late = draw(random, 4) == 0;
+    rune_buf_append_cstr(out, "{");
+    if (!is_late) {
+        rune_buf_append_cstr(out, "\"uid\":");
+        append_uid(out, random, number);
+        rune_buf_append_cstr(out, ",");
+    }
+    rune_buf_printf(out, "\"attrs\":{\"n\":%u,\"s\":\"e%u\"},\"parents\":[", number % 7,
+                    draw(random, 50));
+    for (uint32_t i = 0; i < degree; i++) {
+        rune_buf_append_cstr(out, i > 0 ? ", " : "");
+        append_uid(out, random, draw(random, number));
+    }
+    rune_buf_append_cstr(out, "]");
+    if (is_late) {
+        rune_buf_append_cstr(out, ",\"uid\": ");
+        append_uid(out, random, number);
+    }
+    rune_buf_append_cstr(out, "}");
+}
+
+enum { MANY = 400 };
+
+static rune_term numbered(struct world *world, uint32_t number)
+{
+    char type[16], id[16];
+    snprintf(type, sizeof type, "T%u", number % 3);
+    snprintf(id, sizeof id, "e%u", number);
+    return find(world, type, id);
+}
+
+/* Who is above whom, the obvious way: [child][parent]. */
+static void naive_close(const struct world *world, bool (*above)[MANY], const rune_term *terms)
+{
+    const struct rune_vec_edge *parents = &world->table.parents;
+    memset(above, 0, MANY * sizeof *above);
+    for (uint32_t child = 0; child < MANY; child++) { /* parents have smaller numbers */
+        for (size_t i = 0; i < parents->count; i++) {
+            for (uint32_t parent = 0; parents->items[i].child == terms[child] && parent < child;
+                 parent++) {
+                if (parents->items[i].parent == terms[parent]) {
+                    above[child][parent] = true;
+                    for (uint32_t k = 0; k < parent; k++) {
+                        above[child][k] |= above[parent][k];
+                    }
+                }
+            }
+        }
+    }
+}
+
+static void check_equal(struct world *many, struct world *one)
+{
+    static bool above[MANY][MANY];
+    static rune_term terms[MANY];
+    for (uint32_t i = 0; i < MANY; i++) {
+        terms[i] = numbered(many, i);
+        uint32_t at = rune_term_index(terms[i]);
+        uint32_t slow = rune_term_index(numbered(one, i));
+        assert_int_equal(many->table.parent_count.items[at], one->table.parent_count.items[slow]);
+        const uint32_t *attrs = rune_dict_terms(many->dict)->heap + many->table.attrs.items[at];
+        const uint32_t *slow_attrs =
+            rune_dict_terms(one->dict)->heap + one->table.attrs.items[slow];
+        for (uint32_t k = 1; k <= 2; k++) { /* n, an integer; s, a string */
+            if (rune_term_is_inline(attrs[k])) {
+                assert_int_equal(attrs[k], slow_attrs[k]);
+            } else {
+                assert_true(
+                    rune_str_equal(rune_terms_string(rune_dict_terms(many->dict), attrs[k]),
+                                   rune_terms_string(rune_dict_terms(one->dict), slow_attrs[k])));
+            }
+        }
+    }
+    naive_close(many, above, terms);
+    for (uint32_t i = 0; i < MANY; i++) {
+        uint32_t count = 0;
+        for (uint32_t k = 0; k < MANY; k++) {
+            assert_int_equal(above[i][k], has_ancestor(many, terms[i], terms[k]));
+            assert_int_equal(above[i][k], has_ancestor(one, numbered(one, i), numbered(one, k)));
+            count += above[i][k];
+        }
+        const uint32_t *run = rune_dict_terms(many->dict)->heap +
+                              many->table.ancestors.items[rune_term_index(terms[i])];
+        assert_int_equal(run[0], count);
+        for (uint32_t k = 2; k <= count; k++) {
+            assert_true(run[k - 1] < run[k]);
+        }
+    }
+}
+
+/* All in one document, some of them again later on, and each in one of its own: the same. */
+static void read_both_ways(uint64_t random, uint32_t most)
+{
+    static const char *const names[] = {"n", "s"};
+    struct world many, one;
+    struct rune_buf all = RUNE_BUF_INIT;
+    struct rune_buf single = RUNE_BUF_INIT;
+    rune_term term;
+    assert_int_equal(world_init(&many, NULL), RUNE_OK);
+    assert_int_equal(world_init(&one, NULL), RUNE_OK);
+    for (size_t i = 0; i < 2; i++) { /* so that records have one order */
+        assert_int_equal(rune_dict_string(many.dict, rune_str_from(names[i]), &term), RUNE_OK);
+        assert_int_equal(rune_dict_string(one.dict, rune_str_from(names[i]), &term), RUNE_OK);
+    }
+    for (uint32_t i = 0; i < MANY; i++) {
+        rune_buf_reset(&single);
+        append_entity(&single, &random, i, most);
+        for (uint32_t again = draw(&random, 8) == 0; again <= 1; again++) {
+            rune_buf_append_cstr(&all, all.length == 0 ? "[" : ",\n");
+            rune_buf_append_str(&all, (struct rune_str){single.data, single.length});
+        }
+        char *text = strndup(single.data, single.length);
+        rune_buf_reset(&single);
+        rune_buf_printf(&single, "[%s]", text);
+        free(text);
+        /* the table keeps the source for messages, which this test does not look at */
+        assert_int_equal(read_text(&one, rune_buf_cstr(&single)), RUNE_OK);
+    }
+    rune_buf_append_cstr(&all, "]");
+    if (read_text(&many, rune_buf_cstr(&all)) != RUNE_OK) {
+        fail_msg("%s", rune_diag_text(many.diag));
+    }
+    assert_int_equal(many.table.entity_count, MANY);
+    assert_int_equal(rune_entity_table_close(&many.table, many.diag), RUNE_OK);
+    assert_int_equal(rune_entity_table_close(&one.table, one.diag), RUNE_OK);
+    check_equal(&many, &one);
+    rune_buf_fini(&all);
+    rune_buf_fini(&single);
+    world_fini(&many);
+    world_fini(&one);
+}
+
+static void test_entities__are_the_same_together_and_alone(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        read_both_ways(seed, 3);
+        read_both_ways(seed + 100, 40); /* more uids than wait at a time; large unions */
+    }
+}
+
+static void test_entities__find_each_duplicate(void **state)
+{
+    struct rune_buf text = RUNE_BUF_INIT;
+    struct world world;
+    struct rune_diag_message message;
+    (void)state;
+    assert_int_equal(world_init(&world, NULL), RUNE_OK);
+    for (int i = 0; i < 300; i++) { /* of ten entities; the 17th and the 207th entry differ */
+        rune_buf_printf(&text,
+                        "%c{\"uid\":{\"type\":\"A\",\"id\":\"%d\"},\"attrs\":{\"x\":%d},"
+                        "\"parents\":[[\"B\",\"%d\"],[\"B\",\"%d\"],[\"B\",\"1\"]]}\n",
+                        i > 0 ? ',' : '[', i % 10, i == 206 ? 1 : 0, i % 2, 1 - i % 2 + (i == 16));
+    }
+    rune_buf_append_cstr(&text, "]");
+    assert_int_equal(read_text(&world, rune_buf_cstr(&text)), RUNE_E_BUNDLE);
+    assert_int_equal(rune_diag_count(world.diag, RUNE_ERROR), 2);
+    rune_diag_get(world.diag, 0, &message);
+    assert_int_equal(message.line, 17);
+    rune_diag_get(world.diag, 1, &message);
+    assert_int_equal(message.line, 207);
+    assert_int_equal(world.table.entity_count, 10);
+    assert_int_equal(world.table.parents.count, 20);
+    rune_buf_fini(&text);
+    world_fini(&world);
+}
+
 static bool read_without_memory(void *context)
 {
     struct world world;
@@ -365,6 +618,10 @@ int main(void)
         cmocka_unit_test(test_close__is_transitive_and_shares_runs),
         cmocka_unit_test(test_close__shows_the_cycle),
         cmocka_unit_test(test_close__goes_deep_without_recursion),
+        cmocka_unit_test(test_close__shows_where_a_cycle_stands),
+        cmocka_unit_test(test_close__refuses_what_is_too_deep),
+        cmocka_unit_test(test_entities__are_the_same_together_and_alone),
+        cmocka_unit_test(test_entities__find_each_duplicate),
         cmocka_unit_test(test_entities__survive_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
