@@ -315,8 +315,9 @@ static void report_character(const struct rune_cedar_lexer *lexer, struct rune_s
         rune_diag_report(diag, RUNE_ERROR, "RUNE-C0101", span,
                          "write strings in straight quotes: \"", "a typographic quote is no token");
     } else if (c >= 0x20 && c < 0x7f) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0101", span, NULL, "`%c` is no token of Cedar",
-                         (char)c);
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0101", span,
+                         c == '#' ? "a comment begins with `//`" : NULL,
+                         "`%c` is no token of Cedar", (char)c);
     } else {
         rune_diag_report(
             diag, RUNE_ERROR, "RUNE-C0101", span,

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cedar/foreign.h"
 #include "cedar/parser_int.h"
 #include "cedar/unescape.h"
 
@@ -291,6 +292,11 @@ static const char *suggest(struct rune_cedar_parser *parser, struct rune_str nam
 {
     struct rune_str candidates[FUNCTION_COUNT + METHOD_COUNT];
     size_t count = 0;
+    const char *help =
+        rune_foreign_help(style == CALL_METHOD ? RUNE_FOREIGN_METHOD : RUNE_FOREIGN_FUNCTION, name);
+    if (help != NULL) {
+        return help;
+    }
     for (int i = 0; i < FUNCTION_COUNT; i++) {
         if (functions[i].is_method == (style == CALL_METHOD)) {
             candidates[count++] = functions[i].name;
@@ -415,24 +421,40 @@ static struct rune_cedar_expr *read_string_literal(struct rune_cedar_parser *par
     return expr;
 }
 
-static struct rune_cedar_expr *report_unknown_name(struct rune_cedar_parser *parser,
-                                                   const struct rune_cedar_name *name)
+/* What to do about a name that is no variable. */
+static const char *advise_name(struct rune_cedar_parser *parser, struct rune_str name,
+                               bool is_qualified)
 {
     static const struct rune_str variables[] = {
         {"principal", 9}, {"action", 6}, {"resource", 8}, {"context", 7}};
-    struct rune_str nearest = rune_str_nearest(name->uid.type, variables, 4);
-    const char *help =
-        "the variables are principal, action, resource and context; strings stand in quotes";
-    if (nearest.length > 0) {
-        help = rune_arena_printf(parser->arena, "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
-    } else if (name->is_qualified) {
-        help = rune_arena_printf(
-            parser->arena, "an entity needs its id: %.*s::\"...\"; a type is tested with `is`",
-            RUNE_STR_ARG(name->uid.type));
+    const char *help = is_qualified ? NULL : rune_foreign_help(RUNE_FOREIGN_EXPR, name);
+    if (help != NULL) {
+        return help;
     }
-    rune_cedar_error(parser, "RUNE-C0401", name->span, help, "`%.*s` is no variable",
-                     RUNE_STR_ARG(name->uid.type));
-    return stand_in(parser, name->span.offset);
+    struct rune_str nearest = rune_str_nearest(name, variables, 4);
+    if (nearest.length > 0) {
+        return rune_arena_printf(parser->arena, "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
+    }
+    if (is_qualified || (name.data[0] >= 'A' && name.data[0] <= 'Z')) { /* so types are named */
+        return rune_arena_printf(
+            parser->arena, "an entity needs its id: %.*s::\"...\"; a type is tested with `is`",
+            RUNE_STR_ARG(name));
+    }
+    return "the variables are principal, action, resource and context; strings stand in quotes";
+}
+
+static struct rune_cedar_expr *report_unknown_name(struct rune_cedar_parser *parser,
+                                                   const struct rune_cedar_name *name)
+{
+    rune_cedar_error(parser, "RUNE-C0401", name->span,
+                     advise_name(parser, name->uid.type, name->is_qualified),
+                     "`%.*s` is no variable", RUNE_STR_ARG(name->uid.type));
+    /* where another operand follows, the name was meant as an operator: one message is enough */
+    bool is_operator = rune_cedar_at(parser, RUNE_TOKEN_NUMBER) ||
+                       rune_cedar_at(parser, RUNE_TOKEN_STRING) ||
+                       (rune_cedar_at(parser, RUNE_TOKEN_IDENT) &&
+                        !rune_cedar_word_is_reserved((enum rune_cedar_word)parser->token.word));
+    return is_operator ? NULL : stand_in(parser, name->span.offset);
 }
 
 static struct rune_cedar_expr *read_name_primary(struct rune_cedar_parser *parser)
@@ -588,6 +610,32 @@ static struct rune_cedar_expr *make_attr(struct rune_cedar_parser *parser,
     return expr;
 }
 
+/* An expression where only a literal can stand: its mistakes are not what is wrong. */
+static void skip_expr(struct rune_cedar_parser *parser)
+{
+    struct rune_diag *diag = parser->diag;
+    parser->diag = NULL;
+    rune_cedar_read_expr(parser);
+    parser->diag = diag;
+}
+
+static void report_index(struct rune_cedar_parser *parser)
+{
+    uint32_t from = parser->token.offset;
+    bool is_name = rune_cedar_at(parser, RUNE_TOKEN_IDENT);
+    struct rune_str text = rune_cedar_text(parser, parser->token);
+    skip_expr(parser);
+    const char *help =
+        "write the name as a string: x[\"name\"]; tags with computed keys: x.getTag(key)";
+    if (is_name && parser->last_end - from == text.length) {
+        help = rune_arena_printf(
+            parser->arena, "write [\"%.*s\"] or .%.*s; tags with computed keys: x.getTag(key)",
+            RUNE_STR_ARG(text), RUNE_STR_ARG(text));
+    }
+    rune_cedar_error(parser, "RUNE-C0411", rune_cedar_span_from(parser, from), help,
+                     "only a string literal can stand in [ ]");
+}
+
 static struct rune_cedar_expr *read_index(struct rune_cedar_parser *parser,
                                           struct rune_cedar_expr *object, uint32_t start)
 {
@@ -599,15 +647,7 @@ static struct rune_cedar_expr *read_index(struct rune_cedar_parser *parser,
             return NULL;
         }
     } else {
-        uint32_t from = parser->token.offset;
-        struct rune_cedar_expr *index = rune_cedar_read_expr(parser);
-        if (index == NULL) {
-            return NULL;
-        }
-        rune_cedar_error(
-            parser, "RUNE-C0411", rune_cedar_span_from(parser, from),
-            "write the name as a string: x[\"name\"]; tags with computed keys: x.getTag(key)",
-            "only a string literal can stand in [ ]");
+        report_index(parser);
     }
     if (!rune_cedar_expect_close(parser, RUNE_TOKEN_RBRACKET, open)) {
         return NULL;
@@ -623,6 +663,11 @@ static struct rune_cedar_expr *read_member(struct rune_cedar_parser *parser)
         if (rune_cedar_accept(parser, RUNE_TOKEN_DOT)) {
             struct rune_span span = rune_cedar_token_span(parser);
             struct rune_str name;
+            if (rune_cedar_at(parser, RUNE_TOKEN_NUMBER) && expr->kind == RUNE_EXPR_LONG) {
+                rune_cedar_expected(parser, "an attribute name",
+                                    "a number with a fraction is a decimal: decimal(\"1.5\")");
+                return NULL;
+            }
             if (!rune_cedar_read_ident(parser, "an attribute name", &name)) {
                 return NULL;
             }
@@ -777,6 +822,12 @@ static bool read_has_path(struct rune_cedar_parser *parser, struct rune_cedar_pa
         }
         more = !is_string && rune_cedar_accept(parser, RUNE_TOKEN_DOT);
     }
+    if (is_string && rune_cedar_at(parser, RUNE_TOKEN_DOT)) {
+        parser->names.count = first;
+        rune_cedar_expected(parser, "one attribute after `has` in quotes",
+                            "names that `.` joins stand without quotes: has a.b");
+        return false;
+    }
     ret_path->count = (uint32_t)(parser->names.count - first);
     ret_path->names = rune_arena_memdup(parser->arena, parser->names.items + first,
                                         ret_path->count * sizeof name);
@@ -815,9 +866,10 @@ static struct rune_cedar_expr *read_like(struct rune_cedar_parser *parser,
         rune_cedar_advance(parser);
     } else {
         uint32_t from = parser->token.offset;
-        if (read_add(parser) == NULL) {
-            return NULL;
-        }
+        struct rune_diag *diag = parser->diag;
+        parser->diag = NULL; /* its mistakes are not what is wrong */
+        read_add(parser);
+        parser->diag = diag;
         rune_cedar_error(parser, "RUNE-C0409", rune_cedar_span_from(parser, from),
                          "a pattern is a string literal with `*` for any text: \"*.txt\"",
                          "`like` wants a pattern, not an expression");
@@ -853,15 +905,42 @@ static struct rune_cedar_expr *read_is(struct rune_cedar_parser *parser,
     return expr;
 }
 
+/* The operator at the current token is read; `=`, and the operators of other languages that begin
+ * like one of Cedar's, are reported. */
+static void read_operator(struct rune_cedar_parser *parser)
+{
+    static const struct {
+        uint8_t first, second;
+        const char *text, *help;
+    } others[] = {
+        {RUNE_TOKEN_EQ, RUNE_TOKEN_ASSIGN, "===", "compare with `==`"},
+        {RUNE_TOKEN_NE, RUNE_TOKEN_ASSIGN, "!==", "compare with `!=`"},
+        {RUNE_TOKEN_ASSIGN, RUNE_TOKEN_GT, "=>", "write `>=`"},
+        {RUNE_TOKEN_ASSIGN, RUNE_TOKEN_LT, "=<", "write `<=`"},
+        {RUNE_TOKEN_LT, RUNE_TOKEN_GT, "<>", "write `!=`"},
+    };
+    struct rune_cedar_token token = parser->token;
+    rune_cedar_advance(parser);
+    bool is_glued = parser->token.offset == token.offset + token.length;
+    for (size_t i = 0; is_glued && i < sizeof others / sizeof others[0]; i++) {
+        if (others[i].first == token.kind && others[i].second == parser->token.kind) {
+            rune_cedar_advance(parser);
+            rune_cedar_error(parser, "RUNE-C0204", rune_cedar_span_from(parser, token.offset),
+                             others[i].help, "`%s` is no operator", others[i].text);
+            return;
+        }
+    }
+    if (token.kind == RUNE_TOKEN_ASSIGN) {
+        rune_cedar_error(parser, "RUNE-C0204", rune_cedar_span_from(parser, token.offset),
+                         "compare with `==`", "`=` is no operator");
+    }
+}
+
 static struct rune_cedar_expr *read_comparison(struct rune_cedar_parser *parser,
                                                enum rune_cedar_expr_kind kind,
                                                struct rune_cedar_expr *left, uint32_t start)
 {
-    if (rune_cedar_at(parser, RUNE_TOKEN_ASSIGN)) {
-        rune_cedar_error(parser, "RUNE-C0204", rune_cedar_token_span(parser), "compare with `==`",
-                         "`=` is no operator");
-    }
-    rune_cedar_advance(parser);
+    read_operator(parser);
     struct rune_cedar_expr *right = read_add(parser);
     return right == NULL ? NULL : make_binary(parser, kind, start, left, right);
 }

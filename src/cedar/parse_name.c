@@ -147,7 +147,9 @@ bool rune_cedar_read_type(struct rune_cedar_parser *parser, struct rune_str *ret
     static const char help[] = "write a type's name, like `User` or `Namespace::User`";
     struct rune_cedar_name name;
     if (!rune_cedar_at(parser, RUNE_TOKEN_IDENT)) {
-        rune_cedar_expected(parser, "an entity type", help);
+        bool is_string = rune_cedar_at(parser, RUNE_TOKEN_STRING);
+        rune_cedar_expected(parser, "an entity type",
+                            is_string ? "write the type without quotes: is User" : help);
         return false;
     }
     if (!rune_cedar_read_name(parser, &name)) {

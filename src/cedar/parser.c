@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "cedar/foreign.h"
 #include "cedar/parser_int.h"
 
 RUNE_VEC(rune_vec_annotation, struct rune_cedar_annotation);
@@ -69,6 +70,9 @@ void rune_cedar_expected(struct rune_cedar_parser *parser, const char *what, con
         return;
     }
     struct rune_str text = rune_cedar_text(parser, token);
+    if (help == NULL && token.kind == RUNE_TOKEN_IDENT && parser->lexer.mode == RUNE_LEX_POLICY) {
+        help = rune_foreign_help(RUNE_FOREIGN_EXPR, text);
+    }
     if (token.kind == RUNE_TOKEN_END) {
         rune_cedar_error(parser, "RUNE-C0201", rune_cedar_token_span(parser), help,
                          "expected %s, but the text ends here", what);
@@ -219,8 +223,9 @@ static void report_operand(struct rune_cedar_parser *parser, enum operand operan
     } else if (rune_cedar_at(parser, RUNE_TOKEN_LBRACKET)) {
         help = "`==` compares with one action; a list goes with `in`";
     } else if (rune_cedar_at(parser, RUNE_TOKEN_STRING)) {
-        help = var == RUNE_CEDAR_ACTION ? "an action's type is missing: Action::\"...\""
-                                        : "its type is missing: User::\"...\"";
+        help = rune_arena_printf(parser->arena, "its type is missing: %s::%.*s",
+                                 var == RUNE_CEDAR_ACTION ? "Action" : "User",
+                                 RUNE_STR_ARG(rune_cedar_text(parser, parser->token)));
     } else if (rune_cedar_at(parser, RUNE_TOKEN_SLOT)) {
         help = var == RUNE_CEDAR_ACTION
                    ? "there are no slots for actions"
@@ -404,12 +409,20 @@ static bool read_scope_var(struct rune_cedar_parser *parser, enum rune_cedar_var
         rune_cedar_expected(parser, var_names[var], scope_help);
         return false;
     }
-    if (parser->token.word != RUNE_WORD_PRINCIPAL + var) {
-        struct rune_str text = rune_cedar_text(parser, parser->token);
-        rune_cedar_error(parser, "RUNE-C0303", rune_cedar_token_span(parser), scope_help,
-                         "expected `%s` here, found `%.*s`", var_names[var], RUNE_STR_ARG(text));
-    }
+    struct rune_cedar_token word = parser->token;
     rune_cedar_advance(parser);
+    if (word.word != RUNE_WORD_PRINCIPAL + var) {
+        bool is_entity = rune_cedar_at(parser, RUNE_TOKEN_PATH);
+        rune_cedar_error(parser, "RUNE-C0303",
+                         (struct rune_span){parser->lexer.source, word.offset, word.length},
+                         is_entity ? "several actions stand in brackets: action in [.., ..]"
+                                   : scope_help,
+                         "expected `%s` here, found `%.*s`", var_names[var],
+                         RUNE_STR_ARG(rune_cedar_text(parser, word)));
+        if (is_entity) {
+            return false;
+        }
+    }
     if (rune_cedar_at(parser, RUNE_TOKEN_COLON)) {
         rune_cedar_error(parser, "RUNE-C0310", rune_cedar_token_span(parser),
                          "test for a type with `is`", "types are not declared with `:`");
@@ -559,7 +572,10 @@ static bool read_policy(struct rune_cedar_parser *parser, struct rune_cedar_poli
         static const struct rune_str effects[] = {{"permit", 6}, {"forbid", 6}};
         struct rune_str text = rune_cedar_text(parser, parser->token);
         struct rune_str nearest = rune_str_nearest(text, effects, 2);
-        const char *help = "a policy begins: permit(principal, action, resource)";
+        const char *help = rune_foreign_help(RUNE_FOREIGN_EFFECT, text);
+        if (help == NULL) {
+            help = "a policy begins: permit(principal, action, resource)";
+        }
         if (nearest.length > 0) {
             help = nearest.data[0] == 'p' ? "did you mean `permit`?" : "did you mean `forbid`?";
         }
@@ -576,7 +592,10 @@ static bool read_policy(struct rune_cedar_parser *parser, struct rune_cedar_poli
             rune_cedar_expected(parser, "`;`", NULL);
             return false;
         }
-        rune_cedar_error(parser, "RUNE-C0203", span, "every policy ends with `;`",
+        bool is_surplus = rune_cedar_at(parser, RUNE_TOKEN_RBRACE);
+        rune_cedar_error(parser, "RUNE-C0203", span,
+                         is_surplus ? "the `}` that follows closes nothing"
+                                    : "every policy ends with `;`",
                          "expected `;` behind this policy");
         return false;
     }

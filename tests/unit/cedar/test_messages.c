@@ -60,6 +60,21 @@ static const char *const policies[] = {
     SCOPE " when { principal.name like context.pattern };",
     SCOPE " when { principal has 1 };",
     SCOPE " when { if true then 1 };",
+    SCOPE " when { principal.a and not principal.b };",
+    SCOPE " when { not principal.a };",
+    SCOPE " when { NULL == context.a };",
+    SCOPE " when { principal.level => 3 || principal.name === \"a\" || principal <> resource };",
+    SCOPE " when { principal.size > 1.5 };",
+    SCOPE " when { principal has \"a\".b };",
+    SCOPE " when { principal in Group };",
+    SCOPE " when { principal is \"User\" };",
+    SCOPE " when { principal[name] == 1 };",
+    SCOPE " when { principal.name.startsWith(\"a\") };",
+    SCOPE " when { ipaddr(\"1.1.1.1\") == now() };",
+    SCOPE " when { true } };",
+    SCOPE " when { true }; # no",
+    "deny(principal, action, resource);",
+    "permit(principal, action in Action::\"a\", Action::\"b\", resource);",
 };
 
 static const char *const schemas[] = {
