@@ -32,8 +32,11 @@ static void report_reserved(struct rune_cedar_parser *parser, struct rune_cedar_
         rune_cedar_error(parser, "RUNE-C0202", span, "choose another name",
                          "`__cedar` is reserved for Cedar itself");
     } else {
+        bool is_schema = parser->lexer.mode == RUNE_LEX_SCHEMA;
         rune_cedar_error(parser, "RUNE-C0202", span,
-                         "a reserved word in quotes is fine: x[\"if\"], {\"if\": 1}, x has \"if\"",
+                         is_schema ? "choose another name; an attribute's stands in quotes"
+                                   : "a reserved word in quotes is fine: x[\"if\"], {\"if\": 1}, "
+                                     "x has \"if\"",
                          "`%.*s` is a reserved word and cannot be %s", RUNE_STR_ARG(text), what);
     }
 }

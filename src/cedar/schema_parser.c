@@ -272,6 +272,22 @@ static bool read_attr(struct rune_cedar_parser *parser, struct rune_schema_ast_a
     return attr->type != NULL;
 }
 
+/* What cannot follow an attribute, and is written there by who comes from another language. */
+static const char *advise_attr(const struct rune_cedar_parser *parser)
+{
+    switch ((enum rune_cedar_token_kind)parser->token.kind) {
+    case RUNE_TOKEN_SEMICOLON:
+        return "attributes are separated by `,`";
+    case RUNE_TOKEN_QUESTION:
+        return "an optional attribute is written name?: Type";
+    case RUNE_TOKEN_LT:
+    case RUNE_TOKEN_LPAREN:
+        return "only a set is made of another type: Set<Type>";
+    default:
+        return NULL;
+    }
+}
+
 /* `{ attrs }`, whose brace is the current token. */
 static struct rune_schema_ast_type *read_record(struct rune_cedar_parser *parser)
 {
@@ -288,6 +304,11 @@ static struct rune_schema_ast_type *read_record(struct rune_cedar_parser *parser
         if (!rune_cedar_accept(parser, RUNE_TOKEN_COMMA)) {
             break;
         }
+    }
+    const char *advice = advise_attr(parser);
+    if (advice != NULL) {
+        rune_cedar_expected(parser, "`,` or `}`", advice);
+        goto out;
     }
     if (!rune_cedar_expect_close(parser, RUNE_TOKEN_RBRACE, open)) {
         goto out;
@@ -331,7 +352,10 @@ static struct rune_schema_ast_type *read_named_type(struct rune_cedar_parser *pa
     bool may_be_set = at_keyword(parser, RUNE_STR("Set"));
     struct rune_schema_ast_ref ref;
     if (!rune_cedar_at(parser, RUNE_TOKEN_IDENT)) {
-        rune_cedar_expected(parser, "a type", "a type is a name, Set<Type>, or {name: Type}");
+        rune_cedar_expected(parser, "a type",
+                            rune_cedar_at(parser, RUNE_TOKEN_LBRACKET)
+                                ? "a set is written Set<Type>"
+                                : "a type is a name, Set<Type>, or {name: Type}");
         return NULL;
     }
     if (!read_type_ref(parser, &ref)) {
@@ -635,6 +659,10 @@ static bool read_action_body(struct rune_cedar_parser *parser,
         return false;
     }
     action->has_applies_to = true; /* in JSON an action without it is written with empty lists */
+    if (at_keyword(parser, RUNE_STR("applies")) || at_keyword(parser, RUNE_STR("appliesto"))) {
+        rune_cedar_expected(parser, "`;`", "did you mean `appliesTo`?");
+        return false;
+    }
     if (accept_keyword(parser, RUNE_STR("attributes"))) {
         uint32_t open = parser->token.offset;
         return rune_cedar_expect(parser, RUNE_TOKEN_LBRACE, NULL) &&
@@ -708,6 +736,11 @@ static bool read_common(struct rune_cedar_parser *parser, struct scope *scope,
     return rune_cedar_expect(parser, RUNE_TOKEN_SEMICOLON, "a declaration ends with `;`");
 }
 
+static const struct rune_str keywords[] = {
+    {"entity", 6}, {"action", 6}, {"type", 4}, {"namespace", 9}, {"external", 8}};
+
+enum { KEYWORD_COUNT = sizeof keywords / sizeof keywords[0] };
+
 static bool read_declaration(struct rune_cedar_parser *parser, struct scope *scope,
                              struct rune_schema_ast_annotations annotations)
 {
@@ -721,29 +754,62 @@ static bool read_declaration(struct rune_cedar_parser *parser, struct scope *sco
     if (!is_external && accept_keyword(parser, RUNE_STR("type"))) {
         return read_common(parser, scope, annotations);
     }
+    struct rune_str nearest =
+        rune_str_nearest(rune_cedar_text(parser, parser->token), keywords, KEYWORD_COUNT);
+    const char *help = NULL;
+    if (nearest.length > 0 && rune_cedar_at(parser, RUNE_TOKEN_IDENT)) {
+        help = rune_arena_printf(parser->arena, "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
+    }
     rune_cedar_expected(
         parser, is_external ? "`entity` or `action`" : "`entity`, `action`, `type` or `namespace`",
-        NULL);
+        help);
     return false;
 }
 
-/* To behind the next `;`, or to a `}` that no `{` on the way opened. */
+static bool at_declaration(const struct rune_cedar_parser *parser)
+{
+    for (size_t i = 0; i < KEYWORD_COUNT; i++) {
+        if (at_keyword(parser, keywords[i])) {
+            return true;
+        }
+    }
+    return rune_cedar_at(parser, RUNE_TOKEN_AT);
+}
+
+/* Whether the `}` here ends a part of a declaration: a `;` follows, or what may follow such a part.
+ * Else it ends a namespace. */
+static bool closes_part(const struct rune_cedar_parser *parser)
+{
+    struct rune_cedar_lexer ahead = parser->lexer;
+    struct rune_cedar_token next;
+    do {
+        next = rune_cedar_lexer_next(&ahead);
+    } while (next.kind == RUNE_TOKEN_RBRACE);
+    return next.kind == RUNE_TOKEN_SEMICOLON || next.kind == RUNE_TOKEN_COMMA ||
+           (next.kind == RUNE_TOKEN_IDENT &&
+            rune_str_equal(rune_cedar_text(parser, next), RUNE_STR("tags")));
+}
+
+/* To where the next declaration may begin, or to the `}` of the namespace. A `;` that nothing
+ * follows with which a declaration begins was a slip itself. */
 static void skip_declaration(struct rune_cedar_parser *parser)
 {
     uint32_t depth = 0;
     while (!rune_cedar_at(parser, RUNE_TOKEN_END)) {
         if (rune_cedar_at(parser, RUNE_TOKEN_LBRACE)) {
             depth++;
-        } else if (rune_cedar_at(parser, RUNE_TOKEN_RBRACE)) {
-            if (depth == 0) {
-                return;
-            }
+        } else if (rune_cedar_at(parser, RUNE_TOKEN_RBRACE) && depth > 0) {
             depth--;
-        } else if (rune_cedar_at(parser, RUNE_TOKEN_SEMICOLON)) {
-            rune_cedar_advance(parser);
+        } else if (rune_cedar_at(parser, RUNE_TOKEN_RBRACE) && !closes_part(parser)) {
             return;
         }
-        rune_cedar_advance(parser);
+        bool is_end = rune_cedar_accept(parser, RUNE_TOKEN_SEMICOLON);
+        if (is_end && (at_declaration(parser) || rune_cedar_at(parser, RUNE_TOKEN_RBRACE))) {
+            return;
+        }
+        if (!is_end) {
+            rune_cedar_advance(parser);
+        }
     }
 }
 
@@ -831,11 +897,14 @@ static void check_twice(struct rune_cedar_parser *parser, struct rune_map *seen,
                         struct rune_str name, struct rune_span span, const char *what)
 {
     bool added;
-    if (rune_map_intern(seen, name, 0, &(uint32_t){0}, &added) != RUNE_OK) {
+    uint32_t first;
+    if (rune_map_intern(seen, name, span.offset, &first, &added) != RUNE_OK) {
         rune_cedar_nomem(parser);
     } else if (!added) {
         rune_cedar_error(parser, "RUNE-C0504", span, "keep one of them",
                          "%s `%.*s` is declared twice", what, RUNE_STR_ARG(name));
+        rune_diag_note(parser->diag, (struct rune_span){span.source, first, span.length},
+                       "the first is here");
     }
 }
 

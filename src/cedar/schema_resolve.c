@@ -12,6 +12,7 @@
 
 #include "base/map.h"
 #include "base/vec.h"
+#include "cedar/foreign.h"
 #include "cedar/schema.h"
 #include "eval/schema_check.h"
 #include "model/ext.h"
@@ -390,8 +391,11 @@ static const char *suggest(struct resolver *resolver, struct rune_str name, unsi
     }
     struct rune_str nearest = rune_str_nearest(name, names, count);
     if (nearest.length == 0) {
-        return (may_be & MAY_BE_ENTITY) != 0 ? "declare it: entity Name;"
-                                             : "declare it: type Name = { .. };";
+        bool is_any = (may_be & MAY_BE_ENTITY) != 0 && (may_be & MAY_BE_COMMON) != 0;
+        const char *help = is_any ? rune_foreign_help(RUNE_FOREIGN_TYPE, name) : NULL;
+        return help != NULL                    ? help
+               : (may_be & MAY_BE_ENTITY) != 0 ? "declare it: entity Name;"
+                                               : "declare it: type Name = { .. };";
     }
     return rune_arena_printf(resolver->arena, "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
 }

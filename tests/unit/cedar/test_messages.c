@@ -90,6 +90,12 @@ static const char *const schemas[] = {
     "type S = Long; entity E = { a: S }; action x appliesTo { principal: E, resource: E, context: "
     "S };",
     "entity E { a Long };",
+    "entity E { a: Long; b: Strng };\nentity F { c: Long };",
+    "namespace N {\n  entity E { a: Long? };\n  entity F { b: [Long] };\n  entity G { c: "
+    "List<Long> };\n}\n"
+    "entity H { d: Int, e: Set };",
+    "action a appliesTo { principal: E resource: E };\nentities E;",
+    "entity E; action a applies to { principal: E, resource: E };",
     "action a in c;",
     "{\"\": {\"entityTypes\": {\"A\": {\"memberOfType\": []}}, \"actions\": {}}}",
     "{\"\": {\"entityTypes\": {\"A\": {\"shape\": {\"type\": \"Record\"}}}, \"actions\": {}}}",
