@@ -107,6 +107,11 @@ static const char *expected_help(uint32_t expected, const struct rune_vtype *fou
     if (expected == RUNE_EXPECT_LONG && is_set) {
         return "sets have no union, intersection or difference";
     }
+    for (uint32_t ext = RUNE_EXT_DECIMAL; ext <= RUNE_EXT_DURATION && is_string; ext++) {
+        if (expected == (unsigned)RUNE_EXPECT_EXT << (ext - 1)) {
+            return rune_v_ext_help(ext);
+        }
+    }
     return NULL;
 }
 

@@ -196,6 +196,11 @@ const char *rune_v_uid_text(struct rune_validator *v, const struct rune_cedar_ui
 /* "did you mean `x`?", or NULL. */
 const char *rune_v_suggest(struct rune_validator *v, struct rune_str name,
                            const struct rune_str *candidates, size_t count);
+/* An enumeration's id that is near, else the first of its ids. */
+const char *rune_v_suggest_id(struct rune_validator *v, const struct rune_cedar_entity_type *type,
+                              struct rune_str id);
+/* How a string becomes a value of that extension type (enum rune_ext_kind). */
+const char *rune_v_ext_help(uint32_t ext);
 const char *rune_v_suggest_type(struct rune_validator *v, struct rune_str name);
 const char *rune_v_suggest_action(struct rune_validator *v, const struct rune_cedar_uid *uid);
 const char *rune_v_suggest_attr(struct rune_validator *v, const struct rune_vtype *type,

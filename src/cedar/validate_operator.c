@@ -85,6 +85,29 @@ static const struct rune_vtype *equality_type(struct rune_validator *v,
     return v->types.boolean;
 }
 
+/* What to do about a string beside a value of another type; NULL: it is about something else. */
+static const char *string_help(const struct rune_vtype *a, const struct rune_vtype *b)
+{
+    const struct rune_vtype *other = a->kind == RUNE_VTYPE_STRING ? b : a;
+    if (a->kind != RUNE_VTYPE_STRING && b->kind != RUNE_VTYPE_STRING) {
+        return NULL;
+    }
+    switch (other->kind) {
+    case RUNE_VTYPE_FALSE:
+    case RUNE_VTYPE_TRUE:
+    case RUNE_VTYPE_BOOL:
+    case RUNE_VTYPE_LONG:
+        return "they can never be equal: a Bool or a Long is written without quotes";
+    case RUNE_VTYPE_ANY_ENTITY:
+    case RUNE_VTYPE_ENTITY:
+        return "they can never be equal: an entity is written with its type, User::\"alice\"";
+    case RUNE_VTYPE_EXT:
+        return rune_v_ext_help(other->ext);
+    default:
+        return NULL;
+    }
+}
+
 /* Strict: values that are compared must be of types that go together. Unknown types are an error
  * already. */
 static bool check_together(struct rune_validator *v, const struct rune_cedar_expr *expr,
@@ -103,9 +126,10 @@ static bool check_together(struct rune_validator *v, const struct rune_cedar_exp
         [RUNE_LUB_ENTITY_RECORD] = "an entity is no record, even if their attributes are alike",
     };
     if (rune_v_find(v, RUNE_FINDING_INCOMPATIBLE_TYPES, expr->span)) {
-        rune_v_tell(v, RUNE_FINDING_INCOMPATIBLE_TYPES, expr->span, helps[hint],
-                    "%s are of different types: %s and %s", what, rune_v_type_text(v, a),
-                    rune_v_type_text(v, b));
+        const char *help = string_help(a, b);
+        rune_v_tell(v, RUNE_FINDING_INCOMPATIBLE_TYPES, expr->span,
+                    help != NULL ? help : helps[hint], "%s are of different types: %s and %s", what,
+                    rune_v_type_text(v, a), rune_v_type_text(v, b));
     }
     return false;
 }

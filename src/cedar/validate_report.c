@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "cedar/validate_int.h"
+#include "model/ext.h"
 
 static const struct {
     const char *kind, *code;
@@ -90,6 +91,36 @@ const char *rune_v_suggest(struct rune_validator *v, struct rune_str name,
     return nearest.length == 0
                ? NULL
                : rune_arena_printf(&v->scratch, "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
+}
+
+const char *rune_v_suggest_id(struct rune_validator *v, const struct rune_cedar_entity_type *type,
+                              struct rune_str id)
+{
+    enum { SHOWN = 8 };
+    const char *help = rune_v_suggest(v, id, type->ids, type->id_count);
+    if (help != NULL) {
+        return help;
+    }
+    struct rune_buf text = RUNE_BUF_INIT;
+    for (uint32_t i = 0; i < type->id_count && i < SHOWN; i++) {
+        rune_buf_append_cstr(&text, i == 0 ? "its ids are " : ", ");
+        rune_buf_append_json(&text, type->ids[i]);
+    }
+    rune_buf_append_cstr(&text, type->id_count > SHOWN ? ", .." : "");
+    help = rune_arena_printf(&v->scratch, "%s", rune_buf_cstr(&text));
+    rune_buf_fini(&text);
+    return help;
+}
+
+const char *rune_v_ext_help(uint32_t ext)
+{
+    static const char *const helps[] = {
+        [RUNE_EXT_DECIMAL] = "make a decimal of the string: decimal(\"1.5\")",
+        [RUNE_EXT_IPADDR] = "make an address of the string: ip(\"10.0.0.0/8\")",
+        [RUNE_EXT_DATETIME] = "make a time of the string: datetime(\"2024-10-15\")",
+        [RUNE_EXT_DURATION] = "make a duration of the string: duration(\"1h30m\")",
+    };
+    return helps[ext];
 }
 
 const char *rune_v_suggest_type(struct rune_validator *v, struct rune_str name)

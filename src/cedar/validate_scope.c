@@ -161,9 +161,7 @@ static void check_enum(struct rune_validator *v, struct rune_span span,
         }
     }
     if (type != NULL && type->is_enum && rune_v_find(v, RUNE_FINDING_ENUM_ENTITY, span)) {
-        const char *help = rune_v_suggest(v, uid->id, type->ids, type->id_count);
-        rune_v_tell(v, RUNE_FINDING_ENUM_ENTITY, span,
-                    help != NULL ? help : "use one of the ids in the schema",
+        rune_v_tell(v, RUNE_FINDING_ENUM_ENTITY, span, rune_v_suggest_id(v, type, uid->id),
                     "`%.*s` has no entity \"%.*s\"", RUNE_STR_ARG(uid->type),
                     RUNE_STR_ARG(uid->id));
     }
