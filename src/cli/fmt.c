@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rune fmt: policies laid out as Cedar's own formatter does. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/fs.h"
 #include "cli/command.h"
+#include "cli/files.h"
 #include "cli/subject.h"
 #include "rune/format.h"
 
-enum { MAX_FILE_BYTES = 256 << 20, MAX_FILES = 1 << 20 }; /* LIMIT */
+enum { MAX_FILES = 1 << 20 }; /* LIMIT */
 
 struct arguments {
     bool check;
@@ -43,31 +42,6 @@ static bool is_policy_file(const char *path)
     return length > 6 && strcmp(path + length - 6, ".cedar") == 0;
 }
 
-/* The file under its name is the old one or the new one, never a part of one. */
-static bool replace(const char *path, struct rune_str text)
-{
-    char beside[4096];
-    struct stat status;
-    int length = snprintf(beside, sizeof beside, "%s.rune-%ld", path, (long)getpid());
-    if (length < 0 || (size_t)length >= sizeof beside || stat(path, &status) != 0) {
-        return false;
-    }
-    int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, status.st_mode & 0777);
-    if (fd < 0) {
-        return false;
-    }
-    bool ok = fchmod(fd, status.st_mode & 0777) == 0 &&
-              rune_fs_write_all(fd, text.data, text.length) == RUNE_OK;
-    ok = close(fd) == 0 && ok;
-    if (!ok || rename(beside, path) != 0) {
-        int reason = errno;
-        unlink(beside);
-        errno = reason;
-        return false;
-    }
-    return true;
-}
-
 /* One file, between being read and being delivered. */
 struct job {
     struct work *work;
@@ -88,7 +62,7 @@ static void deliver(void *context, struct rune_str after)
     if (arguments->check && !is_same) {
         note_exit(job->work, CLI_NO);
     }
-    if (arguments->write && !is_same && !replace(job->path, after)) {
+    if (arguments->write && !is_same && !cli_replace_file(job->path, after)) {
         fprintf(stderr, "rune: %s: %s\n", job->path, strerror(errno));
         note_exit(job->work, CLI_ENVIRONMENT);
     }
@@ -98,15 +72,15 @@ static void format_file(struct work *work, const char *path)
 {
     struct rune_arena_mark mark = rune_arena_mark(&work->arena);
     struct rune_diag *diag = rune_diag_create();
-    struct job job = {.work = work, .path = path};
+    struct job job = {.work = work, .path = cli_text_name(path)};
     enum rune_err err = RUNE_E_NOMEM;
     if (diag != NULL) {
-        err = rune_fs_read(path, MAX_FILE_BYTES, &work->arena, &job.before, diag);
+        err = cli_read_text(path, &work->arena, &job.before, diag);
     }
     if (err == RUNE_OK) {
-        err = rune_format_policies(path, job.before, deliver, &job, diag);
+        err = rune_format_policies(job.path, job.before, deliver, &job, diag);
     }
-    cli_print_diag(diag, err, path);
+    cli_print_diag(diag, err, job.path);
     note_exit(work, cli_exit_for(err));
     rune_diag_destroy(diag);
     rune_arena_rewind(&work->arena, mark);
@@ -145,6 +119,10 @@ static enum cli_exit run(const struct cli_call *call)
     for (int i = 0; i < call->operand_count; i++) {
         struct stat status;
         const char *path = call->operands[i];
+        if (work.arguments->write && strcmp(path, "-") == 0) {
+            fputs("rune: fmt: --write replaces files, and standard input is none\n", stderr);
+            return CLI_USAGE;
+        }
         rune_arena_init(&work.arena, 0);
         if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
             format_directory(&work, path);
@@ -163,9 +141,12 @@ const struct cli_command cli_command_fmt = {
     .details =
         "Prints the text of each FILE, and of each *.cedar below a DIR; comments are kept, and "
         "the\n"
-        "policies mean the same. A file that cannot be parsed is reported and left alone.\n\n"
+        "policies mean the same. A file that cannot be parsed is reported and left alone. `-` is "
+        "standard\n"
+        "input.\n\n"
         "  rune fmt --check policies    exit code 1 if a file is laid out otherwise\n"
-        "  rune fmt --write policies    replace those files\n",
+        "  rune fmt --write policies    replace those files\n"
+        "  rune fmt -                   for an editor: standard input, laid out\n",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .arguments_size = sizeof(struct arguments),

@@ -6,11 +6,9 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/fs.h"
 #include "cli/command.h"
+#include "cli/files.h"
 #include "cli/subject.h"
-
-#define MAX_BYTES ((size_t)256 << 20) /* LIMIT */
 
 struct arguments {
     const char *principal;
@@ -82,28 +80,6 @@ static bool put_array(struct rune_buf *out, struct rune_str old, struct rune_str
     return true;
 }
 
-/* The file under its name is the old one or the new one, never a part of one. */
-static enum cli_exit replace(const char *path, struct rune_str text)
-{
-    struct rune_buf beside = RUNE_BUF_INIT;
-    rune_buf_printf(&beside, "%s.rune-%ld", path, (long)getpid());
-    const char *name = rune_buf_cstr(&beside);
-    FILE *file = beside.failed ? NULL : fopen(name, "wxe");
-    bool ok = file != NULL && fwrite(text.data, 1, text.length, file) == text.length;
-    if (file != NULL) {
-        ok = fclose(file) == 0 && ok;
-        ok = ok && rename(name, path) == 0;
-    }
-    if (!ok) {
-        fprintf(stderr, "rune link: cannot write %s: %s\n", path, strerror(errno));
-        if (file != NULL) {
-            unlink(name);
-        }
-    }
-    rune_buf_fini(&beside);
-    return ok ? CLI_OK : CLI_ENVIRONMENT;
-}
-
 static enum cli_exit add(const char *path, struct rune_str entry)
 {
     struct rune_buf out = RUNE_BUF_INIT;
@@ -112,19 +88,19 @@ static enum cli_exit add(const char *path, struct rune_str entry)
     enum cli_exit status = CLI_OK;
     struct rune_diag *diag = rune_diag_create();
     rune_arena_init(&arena, 0);
-    enum rune_err err = diag == NULL ? RUNE_E_NOMEM
-                        : access(path, F_OK) == 0
-                            ? rune_fs_read(path, MAX_BYTES, &arena, &old, diag)
-                            : RUNE_OK; /* a new file */
+    enum rune_err err = diag == NULL              ? RUNE_E_NOMEM
+                        : access(path, F_OK) == 0 ? cli_read_text(path, &arena, &old, diag)
+                                                  : RUNE_OK; /* a new file */
     if (err != RUNE_OK) {
         cli_print_diag(diag, err, path);
         status = cli_exit_for(err);
     } else if (!put_array(&out, old, entry)) {
         fprintf(stderr, "rune link: %s is not an array of links\n", path);
         status = CLI_INVALID;
-    } else {
-        status =
-            out.failed ? CLI_ENVIRONMENT : replace(path, (struct rune_str){out.data, out.length});
+    } else if (out.failed || !cli_replace_file(path, (struct rune_str){out.data, out.length})) {
+        fprintf(stderr, "rune link: cannot write %s: %s\n", path,
+                strerror(out.failed ? ENOMEM : errno));
+        status = CLI_ENVIRONMENT;
     }
     rune_diag_destroy(diag);
     rune_arena_fini(&arena);
@@ -152,9 +128,23 @@ static enum rune_err check(const struct cli_call *call, struct rune_str entry)
     return err;
 }
 
+static bool is_links_file(const char *path)
+{
+    static const char end[] = ".links.json";
+    size_t length = strlen(path);
+    return length >= sizeof end - 1 && strcmp(path + length - (sizeof end - 1), end) == 0;
+}
+
 static enum cli_exit run(const struct cli_call *call)
 {
     const struct arguments *arguments = call->arguments;
+    if (arguments->write != NULL && !is_links_file(arguments->write)) {
+        fprintf(
+            stderr,
+            "rune link: name the file *.links.json, not %s: else no bundle takes it for links\n",
+            arguments->write);
+        return CLI_USAGE;
+    }
     struct rune_buf entry = RUNE_BUF_INIT;
     put_entry(&entry, call);
     struct rune_str text = {rune_buf_cstr(&entry), entry.length};

@@ -6,12 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
-#include "base/fs.h"
 #include "cli/command.h"
+#include "cli/files.h"
 #include "cli/subject.h"
-
-#define MAX_BYTES ((size_t)256 << 20) /* LIMIT */
 
 struct arguments {
     const char *kind;
@@ -49,27 +46,6 @@ static void deliver(void *context, struct rune_str text)
     }
 }
 
-static enum rune_err read_input(const char *path, struct rune_arena *arena, struct rune_buf *buf,
-                                struct rune_str *text, struct rune_diag *diag)
-{
-    if (strcmp(path, "-") != 0) {
-        return rune_fs_read(path, MAX_BYTES, arena, text, diag);
-    }
-    while (buf->length <= MAX_BYTES) {
-        char *room = rune_buf_reserve(buf, 65536);
-        size_t got = room != NULL ? fread(room, 1, 65536, stdin) : 0;
-        if (room == NULL || got == 0) {
-            break;
-        }
-        buf->length += got;
-    }
-    *text = (struct rune_str){buf->data, buf->length};
-    return buf->failed               ? RUNE_E_NOMEM
-           : ferror(stdin)           ? RUNE_E_IO
-           : buf->length > MAX_BYTES ? RUNE_E_LIMIT
-                                     : RUNE_OK;
-}
-
 /* False: a message was printed. */
 static bool choose(const char *option, const char *text, const char *a, const char *b,
                    bool *ret_is_b)
@@ -85,20 +61,18 @@ static bool choose(const char *option, const char *text, const char *a, const ch
 static enum cli_exit translate(struct work *work, const char *path, enum rune_translate_kind kind,
                                enum rune_translate_form to)
 {
-    const char *name = strcmp(path, "-") == 0 ? "(standard input)" : path;
-    struct rune_buf buf = RUNE_BUF_INIT;
+    const char *name = cli_text_name(path);
     struct rune_str text = {0};
     struct rune_arena arena;
     struct rune_diag *diag = rune_diag_create();
     rune_arena_init(&arena, 0);
-    enum rune_err err = diag != NULL ? read_input(path, &arena, &buf, &text, diag) : RUNE_E_NOMEM;
+    enum rune_err err = diag != NULL ? cli_read_text(path, &arena, &text, diag) : RUNE_E_NOMEM;
     if (err == RUNE_OK) {
         err = rune_translate(name, text, kind, to, deliver, work, diag);
     }
     cli_print_diag(diag, err, name);
     rune_diag_destroy(diag);
     rune_arena_fini(&arena);
-    rune_buf_fini(&buf);
     return err != RUNE_OK ? cli_exit_for(err) : work->exit;
 }
 

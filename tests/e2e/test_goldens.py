@@ -61,6 +61,11 @@ TEMPLATES = {"team/" + name: text for name, text in TEAM.items()}
 TEMPLATES.update({"app.cedarschema": SCHEMA, "wrong.cedar": "permit(principal, action);\npermit(principal);\n",
                   "named.cedarschema.json": '{"": {"commonTypes": {"T": {"type": "Record", "attributes": {}}},\n'
                   '"entityTypes": {"A": {"shape": {"type": "T"}}}, "actions": {}}}\n',
+                  "bare.json": '{"templates": {"t": {"effect": "permit", "principal": {"op": "All"}, "action": {"op": "All"},\n'
+                  '"resource": {"op": "All"}, "conditions": []}}, "staticPolicies": {}, "templateLinks": []}\n',
+                  "unknown.json": '{"effect": "permit", "principal": {"op": "All"}, "action": {"op": "All"},\n'
+                  '"resource": {"op": "All"}, "conditions": [{"kind": "when", "body":\n'
+                  '{"Value": {"__extn": {"fn": "foo", "arg": "x"}}}}]}\n',
                   "linked.json": '{"templates": {"t": {"effect": "permit", "principal": {"op": "==", "slot": '
                   '"?principal"}, "action": {"op": "All"}, "resource": {"op": "All"}, "conditions": []}},\n'
                   '"staticPolicies": {}, "templateLinks": [{"templateId": "t", "newId": "l", "values": '
@@ -86,6 +91,8 @@ CASES = [
     ("fmt-check", ["fmt", "--check", "ugly.cedar", "broken", "nowhere.cedar"]),
     ("fmt-both", ["fmt", "--check", "--write", "ugly.cedar"]),
     ("fmt-write", ["fmt", "--write", "ugly.cedar"]),
+    ("fmt-stdin", ["fmt", "-"], UGLY),
+    ("fmt-stdin-write", ["fmt", "--write", "-"], UGLY),
     ("fmt-written", ["fmt", "--check", "ugly.cedar"]),
     ("check", ["check", "docshare"]),
     ("check-file", ["check", "team/policies.cedar"]),
@@ -100,6 +107,8 @@ CASES = [
     ("translate-schema", ["translate", "app.cedarschema"]),
     ("translate-schema-text", ["translate", "app.cedarschema", "--to", "text"]),
     ("translate-schema-named", ["translate", "named.cedarschema.json"]),
+    ("translate-bare", ["translate", "bare.json"]),
+    ("translate-unknown", ["translate", "unknown.json"]),
     ("translate-wrong", ["translate", "wrong.cedar"]),
     ("translate-nothing", ["translate"]),
     ("translate-kind", ["translate", "linked.json", "--kind", "policy"]),
@@ -107,6 +116,8 @@ CASES = [
     ("link", ["link", "team", "can_view", "bob_plans", "-p", 'User::"bob"', "-r", 'Folder::"plans"']),
     ("link-write", ["link", "team", "can_view", "bob_plans", "-p", 'User::"bob"', "-r", 'Folder::"plans"',
                     "--write", "team/team.links.json"]),
+    ("link-name", ["link", "team", "can_view", "eve_plans", "-p", 'User::"eve"', "-r", 'Folder::"plans"', "--write",
+                   "team/links.json"]),
     ("link-taken", ["link", "team", "can_view", "bob_plans", "-p", 'User::"bob"', "-r", 'Folder::"plans"']),
     ("link-slot", ["link", "team", "can_view", "eve_plans", "-p", 'User::"eve"']),
     ("link-template", ["link", "team", "can_vew", "eve_plans", "-p", 'User::"eve"']),
@@ -195,8 +206,8 @@ def damage(folder):
         file.write(image)
 
 
-def run(folder, arguments):
-    done = subprocess.run([RUNE] + arguments, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
+def run(folder, arguments, text=""):
+    done = subprocess.run([RUNE] + arguments, cwd=folder, input=text.encode(), capture_output=True, timeout=120,
                           check=False)
     out = done.stdout.decode("utf-8", "replace")
     err = done.stderr.decode("utf-8", "replace")
@@ -220,8 +231,8 @@ def main():
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         prepare(folder)
-        for name, arguments in CASES:
-            failed += not compare(name, run(folder, arguments))
+        for name, *call in CASES:
+            failed += not compare(name, run(folder, *call))
             if name == "build-json":
                 damage(folder)
     print(f"{len(CASES) - failed} passed, {failed} failed")
