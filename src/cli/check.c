@@ -20,12 +20,15 @@ static void print_result(struct rune_diag *diag, enum rune_err err,
     size_t errors = rune_diag_count(diag, RUNE_ERROR);
     size_t warnings = rune_diag_count(diag, RUNE_WARNING) - errors;
     if (err == RUNE_OK) {
-        printf("fine: %u policies, %u templates, %u rules, %u entities; %zu warning%s\n",
-               result->policies, result->templates, result->rules, result->entities, warnings,
-               warnings == 1 ? "" : "s");
+        fputs("fine: ", stdout);
+        cli_print_count(result->policies, "policy", "policies", ", ");
+        cli_print_count(result->templates, "template", "templates", ", ");
+        cli_print_count(result->rules, "rule", "rules", ", ");
+        cli_print_count(result->entities, "entity", "entities", "; ");
+        cli_print_count(warnings, "warning", "warnings", "\n");
     } else if (cli_exit_for(err) == CLI_INVALID) {
-        printf("%zu error%s, %zu warning%s\n", errors, errors == 1 ? "" : "s", warnings,
-               warnings == 1 ? "" : "s");
+        cli_print_count(errors, "error", "errors", ", ");
+        cli_print_count(warnings, "warning", "warnings", "\n");
     }
 }
 

@@ -33,6 +33,11 @@ void cli_print_diag(struct rune_diag *diag, enum rune_err err, const char *what)
     }
 }
 
+void cli_print_count(uint64_t count, const char *one, const char *many, const char *behind)
+{
+    printf("%" PRIu64 " %s%s", count, count == 1 ? one : many, behind);
+}
+
 static void show_progress(void *context, const char *what, uint64_t done, uint64_t total)
 {
     (void)context;

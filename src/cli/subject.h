@@ -23,6 +23,9 @@ enum cli_exit cli_exit_for(enum rune_err err);
 /* Prints all messages of the diag; where there is none, `what` failed with the code's text. */
 void cli_print_diag(struct rune_diag *diag, enum rune_err err, const char *what);
 
+/* `1 policy`, `2 policies`, and what stands behind it. */
+void cli_print_count(uint64_t count, const char *one, const char *many, const char *behind);
+
 /* Build options whose progress shows on standard error if that is a terminal. cli_progress_end
  * clears the line. */
 struct rune_build_options cli_build_options(void);

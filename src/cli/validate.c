@@ -28,11 +28,15 @@ static void print_text(struct rune_diag *diag, enum rune_err err,
     size_t errors = rune_diag_count(diag, RUNE_ERROR);
     size_t warnings = rune_diag_count(diag, RUNE_WARNING) - errors;
     if (err == RUNE_OK) {
-        printf("valid: %u policies, %u rules, %u entities; %zu warning%s\n", result->policies,
-               result->rules, result->entities, warnings, warnings == 1 ? "" : "s");
+        fputs("valid: ", stdout);
+        cli_print_count(result->policies, "policy", "policies", ", ");
+        cli_print_count(result->rules, "rule", "rules", ", ");
+        cli_print_count(result->entities, "entity", "entities", "; ");
+        cli_print_count(warnings, "warning", "warnings", "\n");
     } else if (cli_exit_for(err) == CLI_INVALID && errors > 0) {
-        printf("not valid: %zu error%s, %zu warning%s\n", errors, errors == 1 ? "" : "s", warnings,
-               warnings == 1 ? "" : "s");
+        fputs("not valid: ", stdout);
+        cli_print_count(errors, "error", "errors", ", ");
+        cli_print_count(warnings, "warning", "warnings", "\n");
     }
 }
 
