@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Schemas in JSON. Strict as Cedar's: no unknown member, no null but where the format has it.
- * Members are looked at one by one against a table of what an object may have. */
+ * Members are looked at one by one against a table of what an object may have, in the order that an
+ * array in its place has them. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +92,39 @@ static bool is_type(struct reader *reader, const struct rune_json_node *node,
                     enum rune_json_type type, const char *what)
 {
     return node->type == type || expected(reader, node, what);
+}
+
+static void *array(struct reader *reader, size_t count, size_t size);
+
+/* An object; or an array, read as the object whose members it holds in the order of `names`: the
+ * Rust implementation reads structures from arrays, too. NULL: reported. */
+static const struct rune_json_node *as_object(struct reader *reader,
+                                              const struct rune_json_node *node,
+                                              const char *const *names, const char *what)
+{
+    if (node->type != RUNE_JSON_ARRAY) {
+        return is_type(reader, node, RUNE_JSON_OBJECT, what) ? node : NULL;
+    }
+    uint32_t count = node->as.array.count;
+    struct rune_json_node *object = array(reader, 1, sizeof(*object));
+    struct rune_json_member *members = array(reader, count, sizeof(*members));
+    if (object == NULL || members == NULL) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct rune_json_node *item = &node->as.array.items[i];
+        if (names[i] == NULL) {
+            expected(reader, item, "the end of the array");
+            return NULL;
+        }
+        members[i] = (struct rune_json_member){
+            .key = rune_str_from(names[i]), .key_offset = item->offset, .value = *item};
+    }
+    *object = *node;
+    object->type = RUNE_JSON_OBJECT;
+    object->as.object.members = members;
+    object->as.object.count = count;
+    return object;
 }
 
 static void *array(struct reader *reader, size_t count, size_t size)
@@ -417,8 +451,8 @@ static bool read_entity(struct reader *reader, const struct rune_json_member *me
                     "the namespace stands above, around the entity types",
                     "an entity type's name is one identifier");
     }
-    if (!is_type(reader, node, RUNE_JSON_OBJECT, "an entity type") ||
-        !check_members(reader, node, names) ||
+    node = as_object(reader, node, names, "an entity type");
+    if (node == NULL || !check_members(reader, node, names) ||
         !read_annotations(reader, node, &entity->annotations) ||
         !read_external(reader, node, false, &entity->is_external)) {
         return false;
@@ -449,8 +483,8 @@ static bool read_action_parent(struct reader *reader, const struct rune_json_nod
                                struct rune_schema_ast_action_ref *ref)
 {
     static const char *const names[] = {"id", "type", NULL};
-    if (!is_type(reader, node, RUNE_JSON_OBJECT, "an action, like {\"id\": \"view\"}") ||
-        !check_members(reader, node, names)) {
+    node = as_object(reader, node, names, "an action, like {\"id\": \"view\"}");
+    if (node == NULL || !check_members(reader, node, names)) {
         return false;
     }
     const struct rune_json_node *id = require(reader, node, "id");
@@ -475,9 +509,9 @@ static bool read_action_parent(struct reader *reader, const struct rune_json_nod
 static bool read_applies_to(struct reader *reader, const struct rune_json_node *node,
                             struct rune_schema_ast_action *action)
 {
-    static const char *const names[] = {"principalTypes", "resourceTypes", "context", NULL};
-    if (!is_type(reader, node, RUNE_JSON_OBJECT, "an object") ||
-        !check_members(reader, node, names)) {
+    static const char *const names[] = {"resourceTypes", "principalTypes", "context", NULL};
+    node = as_object(reader, node, names, "an object");
+    if (node == NULL || !check_members(reader, node, names)) {
         return false;
     }
     action->has_applies_to = true;
@@ -506,8 +540,8 @@ static bool read_action(struct reader *reader, const struct rune_json_member *me
     const struct rune_json_node *node = &member->value;
     action->id = member->key;
     action->span = key_span(reader, member);
-    if (!is_type(reader, node, RUNE_JSON_OBJECT, "an action") ||
-        !check_members(reader, node, names) ||
+    node = as_object(reader, node, names, "an action");
+    if (node == NULL || !check_members(reader, node, names) ||
         !read_annotations(reader, node, &action->annotations) ||
         !read_external(reader, node, true, &action->is_external)) {
         return false;
@@ -569,8 +603,8 @@ static bool read_namespace(struct reader *reader, const struct rune_json_member 
         return fail(reader, member->key_offset, (uint32_t)member->key.length + 2, NULL,
                     "this is no namespace's name");
     }
-    if (!is_type(reader, node, RUNE_JSON_OBJECT, "a namespace") ||
-        !check_members(reader, node, names) ||
+    node = as_object(reader, node, names, "a namespace");
+    if (node == NULL || !check_members(reader, node, names) ||
         !read_annotations(reader, node, &namespace->annotations)) {
         return false;
     }

@@ -186,6 +186,24 @@ static void test_schema_json__knows_where_annotations_stand(void **state)
     check_json_cases(cases, sizeof cases / sizeof cases[0]);
 }
 
+static void test_schema_json__reads_structures_from_arrays(void **state)
+{
+    static const struct json_case cases[] = {
+        {"{\"N\":[{},{\"A\":{}},{}]}", true},
+        {"{\"N\":[{},{},{},{}]}", true},
+        {"{\"N\":[{},{}]}", false},
+        {"{\"N\":[{},{},{},{},{}]}", false},
+        {SCHEMA("", "\"A\":[]", ""), true},
+        {SCHEMA("", "\"A\":[[\"A\"],{\"type\":\"Record\",\"attributes\":{}}]", ""), true},
+        {SCHEMA("", "\"A\":[[],{\"type\":\"Record\",\"attributes\":{}},null]", ""), false},
+        {SCHEMA("", "", "\"a\":[]"), true},
+        {SCHEMA("", "", "\"a\":[null,[[\"R\"],[\"P\"]],[[\"b\"],[\"c\",\"Action\"]]]"), true},
+        {SCHEMA("", "", "\"a\":[null,[[\"R\"]]]"), false},
+    };
+    (void)state;
+    check_json_cases(cases, sizeof cases / sizeof cases[0]);
+}
+
 static void test_schema_json__knows_external_declarations(void **state)
 {
     static const struct json_case cases[] = {
@@ -250,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_schema_text__refuses_what_only_json_can_say),
         cmocka_unit_test(test_schema__knows_external_declarations),
         cmocka_unit_test(test_schema_json__knows_where_annotations_stand),
+        cmocka_unit_test(test_schema_json__reads_structures_from_arrays),
         cmocka_unit_test(test_schema_json__knows_external_declarations),
         cmocka_unit_test(test_schema_resolve__checks_what_external_types_are_below),
     };
