@@ -299,19 +299,27 @@ static enum rune_err number_failed(struct rune_value_reader *reader,
                            token->text.data);
 }
 
-/* Ignored, but it must be something that Cedar can read: no fractions, no key twice. */
-static enum rune_err discard(struct rune_value_reader *reader)
+/* What Cedar asks of the parts of a value that it ignores. */
+enum ignored {
+    IGNORED_AS_JSON,  /* no key twice */
+    IGNORED_AS_VALUE, /* and no fractions */
+};
+
+static enum rune_err discard(struct rune_value_reader *reader, enum ignored ignored);
+
+/* The rest of a value, whose beginning was read. */
+static enum rune_err discard_rest(struct rune_value_reader *reader, enum ignored ignored,
+                                  const struct rune_json_token *token)
 {
-    struct rune_json_token token;
-    enum rune_err err = next_token(reader, &token);
-    if (err == RUNE_OK && token.type == RUNE_JSON_NUMBER) {
-        return number_failed(reader, &token);
-    }
     struct keys keys = {.count = 0};
-    bool more = token.type == RUNE_JSON_OBJECT || token.type == RUNE_JSON_ARRAY;
+    enum rune_err err = RUNE_OK;
+    bool more = token->type == RUNE_JSON_OBJECT || token->type == RUNE_JSON_ARRAY;
+    if (token->type == RUNE_JSON_NUMBER && ignored == IGNORED_AS_VALUE) {
+        return number_failed(reader, token);
+    }
     for (bool first = true; err == RUNE_OK && more; first = false) {
         struct rune_str key;
-        if (token.type == RUNE_JSON_ARRAY) {
+        if (token->type == RUNE_JSON_ARRAY) {
             err = next_element(reader, first, &more);
         } else {
             err = next_member(reader, first, &more, &key);
@@ -320,10 +328,22 @@ static enum rune_err discard(struct rune_value_reader *reader)
             }
         }
         if (err == RUNE_OK && more) {
-            err = discard(reader);
+            err = discard(reader, ignored);
         }
     }
     return err;
+}
+
+static enum rune_err discard(struct rune_value_reader *reader, enum ignored ignored)
+{
+    struct rune_json_token token;
+    enum rune_err err = next_token(reader, &token);
+    return err == RUNE_OK ? discard_rest(reader, ignored, &token) : err;
+}
+
+static enum rune_err expr_failed(struct rune_value_reader *reader, size_t offset)
+{
+    return rune_value_fail(reader, RUNE_E_INVALID, offset, "`__expr` is no longer part of Cedar");
 }
 
 /* ---- looking ahead ---- */
@@ -526,7 +546,7 @@ static enum rune_err read_call(struct rune_value_reader *reader, bool has_arg, e
         } else if (!has_arg && rune_str_equal(key, RUNE_STR("args"))) {
             err = read_args(reader, function, typing);
         } else {
-            err = discard(reader);
+            err = discard(reader, typing == TYPED ? IGNORED_AS_JSON : IGNORED_AS_VALUE);
         }
     }
     if (err == RUNE_OK) {
@@ -605,10 +625,29 @@ static enum rune_err read_uid_array(struct rune_value_reader *reader, struct uid
     }
 }
 
+/* A member of an entity reference that says nothing. `keys`: those of a value, or NULL. */
+static enum rune_err ignore_member(struct rune_value_reader *reader, struct keys *keys,
+                                   struct rune_str key, bool may_be_expr)
+{
+    struct rune_json_token token;
+    enum rune_err err = keys != NULL ? keys_add(reader, keys, key) : RUNE_OK;
+    if (err == RUNE_OK) {
+        err = next_token(reader, &token);
+    }
+    if (err != RUNE_OK) {
+        return err;
+    }
+    if (may_be_expr && token.type == RUNE_JSON_STRING && rune_str_equal(key, RUNE_STR("__expr"))) {
+        return expr_failed(reader, token.offset);
+    }
+    return keys != NULL ? discard_rest(reader, IGNORED_AS_JSON, &token)
+                        : skip_rest(reader, token.type);
+}
+
 /* {"type": .., "id": .., ..}, whose `{` was read; `escaped`, unless NULL, takes what `__entity`
- * holds. */
+ * holds. In a value no key may be there twice: `keys`; elsewhere it is NULL. */
 static enum rune_err read_uid_members(struct rune_value_reader *reader, struct uid_parts *parts,
-                                      struct uid_parts *escaped)
+                                      struct uid_parts *escaped, struct keys *keys)
 {
     unsigned seen = 0;
     bool more = true;
@@ -630,15 +669,14 @@ static enum rune_err read_uid_members(struct rune_value_reader *reader, struct u
             struct rune_json_token token;
             err = next_token(reader, &token);
             if (err == RUNE_OK) {
-                err = token.type == RUNE_JSON_OBJECT  ? read_uid_members(reader, escaped, NULL)
+                struct keys inner = {.count = 0};
+                err = token.type == RUNE_JSON_OBJECT
+                          ? read_uid_members(reader, escaped, NULL, keys != NULL ? &inner : NULL)
                       : token.type == RUNE_JSON_ARRAY ? read_uid_array(reader, escaped)
                                                       : RUNE_OK;
             }
-        } else if (escaped != NULL && rune_str_equal(key, RUNE_STR("__expr"))) {
-            err = rune_value_fail(reader, RUNE_E_INVALID, rune_json_offset(reader->json),
-                                  "`__expr` is no longer part of Cedar");
-        } else if (rune_json_skip(reader->json) != RUNE_OK) {
-            err = json_failed(reader);
+        } else {
+            err = ignore_member(reader, keys, key, escaped != NULL);
         }
         if (err == RUNE_OK && (seen & bit) != 0) {
             err = twice(reader);
@@ -653,14 +691,14 @@ static enum rune_err read_uid_members(struct rune_value_reader *reader, struct u
 
 /* The rest of an entity reference whose beginning is `token`: its type and id. */
 static enum rune_err read_uid_parts(struct rune_value_reader *reader,
-                                    const struct rune_json_token *token,
+                                    const struct rune_json_token *token, struct keys *keys,
                                     struct uid_parts *ret_parts)
 {
     struct uid_parts parts = {0};
     struct uid_parts escaped = {0};
     enum rune_err err = RUNE_OK;
     if (token->type == RUNE_JSON_OBJECT) {
-        err = read_uid_members(reader, &parts, &escaped);
+        err = read_uid_members(reader, &parts, &escaped, keys);
     } else if (token->type == RUNE_JSON_ARRAY) {
         err = read_uid_array(reader, &parts);
     }
@@ -679,10 +717,11 @@ static enum rune_err read_uid_parts(struct rune_value_reader *reader,
 }
 
 static enum rune_err read_uid_from(struct rune_value_reader *reader,
-                                   const struct rune_json_token *token, rune_term *ret_entity)
+                                   const struct rune_json_token *token, struct keys *keys,
+                                   rune_term *ret_entity)
 {
     struct uid_parts parts;
-    enum rune_err err = read_uid_parts(reader, token, &parts);
+    enum rune_err err = read_uid_parts(reader, token, keys, &parts);
     return err == RUNE_OK ? rune_value_make_uid(reader, parts.type, parts.id, ret_entity) : err;
 }
 
@@ -690,7 +729,7 @@ enum rune_err rune_value_read_uid(struct rune_value_reader *reader, rune_term *r
 {
     struct rune_json_token token;
     enum rune_err err = next_token(reader, &token);
-    return err == RUNE_OK ? read_uid_from(reader, &token, ret_entity) : err;
+    return err == RUNE_OK ? read_uid_from(reader, &token, NULL, ret_entity) : err;
 }
 
 /* ---- spellings ---- */
@@ -757,7 +796,7 @@ enum rune_err rune_value_read_uid_text(struct rune_value_reader *reader,
     rune_term type;
     enum rune_err err = next_token(reader, &token);
     if (err == RUNE_OK) {
-        err = read_uid_parts(reader, &token, &parts);
+        err = read_uid_parts(reader, &token, NULL, &parts);
     }
     if (err == RUNE_OK) {
         err = type_term(reader, parts.type, &type);
@@ -792,7 +831,7 @@ static enum rune_err read_entity_escape(struct rune_value_reader *reader, rune_t
         } else if (rune_str_equal(key, RUNE_STR("id"))) {
             err = read_part(reader, &parts.id, &parts.has_id);
         } else {
-            err = discard(reader);
+            err = discard(reader, IGNORED_AS_VALUE);
         }
     }
     if (err == RUNE_OK) {
@@ -1153,73 +1192,65 @@ static bool is_ext(const struct rune_value_reader *reader, rune_term value, uint
            terms_of(reader, value)->exts[rune_term_index(value)].kind == ext_kind;
 }
 
-/* An object where an extension value is expected: {"__extn": {call}} or the call itself, unknown
- * keys beside. */
+/* {"__extn": {call}}, with unknown keys beside: *ret_found. Not found: the object was passed over.
+ */
+static enum rune_err read_ext_escape(struct rune_value_reader *reader, bool *ret_found,
+                                     rune_term *ret_value)
+{
+    struct keys keys = {.count = 0};
+    bool more = true;
+    *ret_found = false;
+    for (bool first = true; more; first = false) {
+        struct rune_str key;
+        struct rune_json_token token;
+        struct members members;
+        enum rune_err err = next_member(reader, first, &more, &key);
+        if (err != RUNE_OK || !more) {
+            return err;
+        }
+        err = keys_add(reader, &keys, key);
+        if (err == RUNE_OK) {
+            err = next_token(reader, &token);
+        }
+        if (err != RUNE_OK) {
+            return err;
+        }
+        struct rune_json ahead = *reader->json;
+        if (token.type == RUNE_JSON_STRING && rune_str_equal(key, RUNE_STR("__expr"))) {
+            err = expr_failed(reader, token.offset);
+        } else if (rune_str_equal(key, RUNE_STR("__extn")) && token.type == RUNE_JSON_OBJECT &&
+                   look_at_members(&ahead, &members) && members.has_fn &&
+                   (members.has_arg || members.has_args)) {
+            *ret_found = true;
+            err = read_call(reader, members.has_arg, TYPED, ret_value);
+        } else {
+            err = discard_rest(reader, IGNORED_AS_JSON, &token);
+        }
+        if (err != RUNE_OK) {
+            return err;
+        }
+    }
+    return RUNE_OK;
+}
+
+/* An object where an extension value is expected: {"__extn": {call}}, which goes before the call
+ * itself. */
 static enum rune_err read_ext_object(struct rune_value_reader *reader, size_t offset,
                                      rune_term *ret_value)
 {
     struct members members;
-    struct rune_json ahead = *reader->json;
-    bool more = true;
-    if (!look_at_members(&ahead, &members)) {
-        return skip_rest(reader, RUNE_JSON_OBJECT); /* finds the error again */
-    }
-    bool is_call = members.has_fn && (members.has_arg || members.has_args);
-    bool found = false;
     struct rune_json start = *reader->json;
-    /* `__extn` goes before the call itself */
-    for (bool first = true; more && !found; first = false) {
-        struct rune_str key;
-        struct rune_json_token token;
-        enum rune_err err = next_member(reader, first, &more, &key);
-        if (err != RUNE_OK || !more) {
-            if (err != RUNE_OK) {
-                return err;
-            }
-            break;
-        }
-        if (rune_str_equal(key, RUNE_STR("__expr"))) {
-            return rune_value_fail(reader, RUNE_E_INVALID, offset,
-                                   "`__expr` is no longer part of Cedar");
-        }
-        err = next_token(reader, &token);
-        if (err != RUNE_OK) {
-            return err;
-        }
-        ahead = *reader->json;
-        if (rune_str_equal(key, RUNE_STR("__extn")) && token.type == RUNE_JSON_OBJECT &&
-            look_at_members(&ahead, &members) && members.has_fn &&
-            (members.has_arg || members.has_args)) {
-            found = true;
-            err = read_call(reader, members.has_arg, TYPED, ret_value);
-        } else {
-            err = skip_rest(reader, token.type);
-        }
-        if (err != RUNE_OK) {
-            return err;
-        }
+    struct rune_json ahead = start;
+    bool found;
+    enum rune_err err = read_ext_escape(reader, &found, ret_value);
+    if (err != RUNE_OK || found) {
+        return err;
     }
-    if (found) { /* what stands behind it */
-        while (more) {
-            struct rune_str key;
-            enum rune_err err = next_member(reader, false, &more, &key);
-            if (err == RUNE_OK && more && rune_json_skip(reader->json) != RUNE_OK) {
-                err = json_failed(reader);
-            }
-            if (err != RUNE_OK) {
-                return err;
-            }
-        }
-        return RUNE_OK;
-    }
-    if (!is_call) {
+    if (!look_at_members(&ahead, &members) || !members.has_fn ||
+        (!members.has_arg && !members.has_args)) {
         return mismatch(reader, offset, "an extension value");
     }
     *reader->json = start;
-    ahead = start;
-    if (!look_at_members(&ahead, &members)) {
-        return json_failed(reader);
-    }
     return read_call(reader, members.has_arg, TYPED, ret_value);
 }
 
@@ -1275,7 +1306,8 @@ static enum rune_err read_typed_entity(struct rune_value_reader *reader, rune_te
     struct rune_json_token token;
     enum rune_err err = next_token(reader, &token);
     if (err == RUNE_OK) {
-        err = read_uid_from(reader, &token, ret_value);
+        struct keys keys = {.count = 0};
+        err = read_uid_from(reader, &token, &keys, ret_value);
     }
     if (err != RUNE_OK) {
         return err;
