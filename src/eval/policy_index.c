@@ -8,6 +8,15 @@
 #include <string.h>
 
 #define FIRST_RUNS 24u
+#define FIRST_KEYS 16u
+#define FEW_PAIRS  16u /* that many are tried without counting what else there is */
+
+/* The request's principal or resource with those of its ancestors that are keys. */
+struct side {
+    rune_term few[FIRST_KEYS];
+    rune_term *keys;
+    uint32_t count, capacity;
+};
 
 struct finder {
     const struct rune_store *store;
@@ -20,9 +29,12 @@ struct finder {
     rune_term action;
     rune_term principal_type;
     rune_term resource_type;
-    uint64_t *seen;           /* by policy; only where the request brings parents */
-    enum rune_scope_key kind; /* of the keys that a visit of ancestors looks for */
+    uint64_t *seen;                    /* by policy; only where the request brings parents */
+    enum rune_scope_key kind;          /* of the keys that a visit of ancestors looks for */
+    struct side principals, resources; /* only where there are pairs */
 };
+
+#define HAS_PAIRS (RUNE_POLICY_INDEX_PAIR_ANY | RUNE_POLICY_INDEX_PAIR_ACTION)
 
 /* Which policies of an entity's key are candidates: all where it is the request's own, those with
  * `in` else. */
@@ -72,29 +84,28 @@ static bool add(struct finder *finder, uint32_t first, uint32_t count)
                                 : add_unseen(finder, policies, count);
 }
 
-/* The slot of a key; `c` is no part of the key of an entity. NULL where there is none. */
+/* The slot of a key; c is 0 where it is no part of it. NULL where there is none. */
 static const struct rune_image_index_slot *find_slot(const struct rune_store *store, uint32_t kind,
                                                      uint32_t a, uint32_t b, uint32_t c)
 {
     uint32_t mask = store->policy_index_slots - 1;
-    bool is_scope = kind == RUNE_SCOPE_KEY_SCOPE;
+    bool has_c = rune_policy_index_has_c(kind);
     uint32_t at = rune_policy_index_home(kind, a, b, c, store->policy_index_slots);
     for (;; at = (at + 1) & mask) {
         const struct rune_image_index_slot *slot = &store->policy_index[at];
         if (slot->kind == 0) {
             return NULL;
         }
-        if (slot->kind == kind && slot->a == a && slot->b == b && (!is_scope || slot->c == c)) {
+        if (slot->kind == kind && slot->a == a && slot->b == b && (!has_c || slot->c == c)) {
             return slot;
         }
     }
 }
 
-static bool add_scope(struct finder *finder, uint32_t action, uint32_t principal_type,
-                      uint32_t resource_type)
+static bool add_slot(struct finder *finder, enum rune_scope_key kind, uint32_t a, uint32_t b,
+                     uint32_t c)
 {
-    const struct rune_image_index_slot *slot =
-        find_slot(finder->store, RUNE_SCOPE_KEY_SCOPE, action, principal_type, resource_type);
+    const struct rune_image_index_slot *slot = find_slot(finder->store, (uint32_t)kind, a, b, c);
     return slot == NULL || add(finder, slot->first, slot->count);
 }
 
@@ -103,9 +114,9 @@ static bool add_scopes(struct finder *finder, rune_term action)
 {
     for (uint32_t forms = finder->flags & 0xff; forms != 0; forms &= forms - 1) {
         uint32_t form = (uint32_t)__builtin_ctz(forms);
-        if (!add_scope(finder, (form & 1) != 0 ? action : RUNE_TERM_NONE,
-                       (form & 2) != 0 ? finder->principal_type : RUNE_TERM_NONE,
-                       (form & 4) != 0 ? finder->resource_type : RUNE_TERM_NONE)) {
+        if (!add_slot(finder, RUNE_SCOPE_KEY_SCOPE, (form & 1) != 0 ? action : RUNE_TERM_NONE,
+                      (form & 2) != 0 ? finder->principal_type : RUNE_TERM_NONE,
+                      (form & 4) != 0 ? finder->resource_type : RUNE_TERM_NONE)) {
             return false;
         }
     }
@@ -150,6 +161,78 @@ static bool add_for_groups(struct finder *finder, enum rune_scope_key kind, rune
     return rune_entities_visit_added(finder->entities, finder->action, visit_group, &visit);
 }
 
+/* ---- pairs ---- */
+
+static bool keep_key(struct finder *finder, struct side *side, rune_term uid)
+{
+    if (side->count == side->capacity) {
+        rune_term *larger =
+            rune_arena_alloc(finder->arena, (size_t)side->capacity * 2 * sizeof *larger);
+        if (larger == NULL) {
+            return false;
+        }
+        memcpy(larger, side->keys, side->count * sizeof *larger);
+        side->keys = larger;
+        side->capacity *= 2;
+    }
+    side->keys[side->count++] = uid;
+    return true;
+}
+
+/* An entity of a pair: kept until both sides are known. Where the request brings parents, its keys
+ * may repeat: then all pairs of its principals are taken, and none twice. */
+static bool note_pair(struct finder *finder, enum rune_scope_key kind, rune_term uid)
+{
+    if (finder->seen == NULL) {
+        return keep_key(finder,
+                        kind == RUNE_SCOPE_KEY_RESOURCE ? &finder->resources : &finder->principals,
+                        uid);
+    }
+    return kind == RUNE_SCOPE_KEY_RESOURCE ||
+           add_slot(finder, RUNE_SCOPE_KEY_PAIRS, uid, RUNE_TERM_NONE, 0);
+}
+
+static uint64_t count_pairs(const struct finder *finder)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < finder->principals.count; i++) {
+        const struct rune_image_index_slot *slot =
+            find_slot(finder->store, RUNE_SCOPE_KEY_PAIRS, finder->principals.keys[i], 0, 0);
+        count += slot == NULL ? 0 : slot->count;
+    }
+    return count;
+}
+
+static bool add_pair(struct finder *finder, rune_term principal, rune_term resource)
+{
+    return ((finder->flags & RUNE_POLICY_INDEX_PAIR_ANY) == 0 ||
+            add_slot(finder, RUNE_SCOPE_KEY_PAIR, principal, resource, RUNE_TERM_NONE)) &&
+           ((finder->flags & RUNE_POLICY_INDEX_PAIR_ACTION) == 0 ||
+            add_slot(finder, RUNE_SCOPE_KEY_PAIR, principal, resource, finder->action));
+}
+
+static bool add_pairs(struct finder *finder)
+{
+    const struct side *principals = &finder->principals;
+    const struct side *resources = &finder->resources;
+    uint64_t pairs = (uint64_t)principals->count * resources->count;
+    bool takes_all = pairs > FEW_PAIRS && count_pairs(finder) < pairs;
+    for (uint32_t i = 0; i < principals->count; i++) {
+        if (takes_all &&
+            !add_slot(finder, RUNE_SCOPE_KEY_PAIRS, principals->keys[i], RUNE_TERM_NONE, 0)) {
+            return false;
+        }
+        for (uint32_t j = 0; !takes_all && j < resources->count; j++) {
+            if (!add_pair(finder, principals->keys[i], resources->keys[j])) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* ---- entities ---- */
+
 /* The keys of one entity, with the request's action and without. */
 static bool add_entity(struct finder *finder, enum rune_scope_key kind, rune_term uid,
                        enum closeness closeness)
@@ -159,7 +242,8 @@ static bool add_entity(struct finder *finder, enum rune_scope_key kind, rune_ter
             add_key(finder, kind, uid, finder->action, closeness)) &&
            ((flags & RUNE_POLICY_INDEX_PRINCIPAL_ANY) == 0 ||
             add_key(finder, kind, uid, RUNE_TERM_NONE, closeness)) &&
-           (finder->seen == NULL || add_for_groups(finder, kind, uid, closeness));
+           (finder->seen == NULL || add_for_groups(finder, kind, uid, closeness)) &&
+           ((finder->flags & HAS_PAIRS) == 0 || note_pair(finder, kind, uid));
 }
 
 static const uint32_t *bitmap_of(const struct rune_store *store, enum rune_scope_key kind)
@@ -242,7 +326,8 @@ static bool add_side(struct finder *finder, enum rune_scope_key kind, rune_term 
 {
     const uint32_t any = RUNE_POLICY_INDEX_PRINCIPAL_ANY | RUNE_POLICY_INDEX_PRINCIPAL_ACTION;
     uint32_t flags = flags_of(finder, kind);
-    return ((flags & any) == 0 || add_entity(finder, kind, uid, ITSELF)) &&
+    bool has_keys = (flags & any) != 0 || (finder->flags & HAS_PAIRS) != 0;
+    return (!has_keys || add_entity(finder, kind, uid, ITSELF)) &&
            ((flags & RUNE_POLICY_INDEX_PRINCIPAL_IN) == 0 || add_ancestors(finder, kind, uid));
 }
 
@@ -263,7 +348,28 @@ static bool find_all(struct finder *finder, const struct rune_eval *eval)
            (finder->seen == NULL ||
             add_for_groups(finder, RUNE_SCOPE_KEY_SCOPE, RUNE_TERM_NONE, ITSELF)) &&
            add_side(finder, RUNE_SCOPE_KEY_PRINCIPAL, request->principal) &&
-           add_side(finder, RUNE_SCOPE_KEY_RESOURCE, request->resource);
+           add_side(finder, RUNE_SCOPE_KEY_RESOURCE, request->resource) &&
+           ((finder->flags & HAS_PAIRS) == 0 || add_pairs(finder));
+}
+
+/* Not by an initializer, which would clear the keys of both sides each time. */
+static bool init(struct finder *finder, const struct rune_eval *eval,
+                 const struct rune_entities *entities)
+{
+    finder->store = eval->store;
+    finder->entities = entities;
+    finder->arena = eval->arena;
+    finder->runs = rune_arena_alloc(eval->arena, FIRST_RUNS * sizeof *finder->runs);
+    finder->count = 0;
+    finder->capacity = FIRST_RUNS;
+    finder->flags = eval->store->ancestor_scopes[0];
+    finder->principal_type = finder->resource_type = RUNE_TERM_NONE;
+    finder->seen = NULL;
+    finder->principals.keys = finder->principals.few;
+    finder->resources.keys = finder->resources.few;
+    finder->principals.count = finder->resources.count = 0;
+    finder->principals.capacity = finder->resources.capacity = FIRST_KEYS;
+    return finder->runs != NULL;
 }
 
 enum rune_err rune_policy_index_find(const struct rune_eval *eval,
@@ -271,15 +377,12 @@ enum rune_err rune_policy_index_find(const struct rune_eval *eval,
                                      struct rune_candidates **ret_runs, uint32_t *ret_count)
 {
     const struct rune_store *store = eval->store;
-    struct finder finder = {
-        .store = store, .entities = entities, .arena = eval->arena, .capacity = FIRST_RUNS};
+    struct finder finder;
     if (store->ancestor_scope_count == 0 || store->policy_index_slots == 0) {
         *ret_count = 0;
         return RUNE_OK;
     }
-    finder.flags = store->ancestor_scopes[0];
-    finder.runs = rune_arena_alloc(eval->arena, FIRST_RUNS * sizeof *finder.runs);
-    if (finder.runs == NULL) {
+    if (!init(&finder, eval, entities)) {
         return RUNE_E_LIMIT;
     }
     if (eval->request->has_parents) {

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* policy_index: from a request's scope to the policies that can match it.
  *
- * Each policy is filed under one kind of key, the one where it has the least company:
+ * Each policy is filed under one kind of key:
  *
  *     PRINCIPAL  a: the entity of `principal == E` or `principal in E`, b: an action or none
  *     RESOURCE   a: likewise, b: an action or none
  *     SCOPE      a: an action or none, b: the principal's type or none, c: the resource's type or
  *                none
+ *     PAIR       a: the principal's entity, b: the resource's, c: an action or none
  *
- * A policy whose scope allows several actions (a list, a group with its members) has an entry for
- * each of them; a request has one action, so no candidate comes twice. A policy whose program
- * begins with NO_MATCH is filed nowhere.
+ * A policy whose key names an action has an entry for each action that it allows; a request has one
+ * action, so no candidate comes twice. A policy whose program begins with NO_MATCH is filed
+ * nowhere.
  *
  * In a slot of POLICY_INDEX a, b and c are terms (NONE: any). For PRINCIPAL and RESOURCE, c is no
  * part of the key but a count: the first c policies of the run have `in`, they are candidates also
- * where the entity is an ancestor; the others have `==`.
+ * where the entity is an ancestor; the others have `==`. The runs of one principal's pairs stand
+ * together, and a slot PAIRS (a: the principal) spans them: where a request has so many ancestors
+ * that trying all pairs of them costs more, it takes all pairs of its principals. No policy is in
+ * two of those.
  *
  * FORMAT of ANCESTOR_SCOPE, u32 words; empty when there are no policies:
  *
@@ -22,8 +26,8 @@
  *     1  words of one bitmap; 0: no `in` keys
  *     2  slots of the map, a power of two or 0
  *     3  words of the lists
- *     4  bitmap over entity indexes: the entity is a PRINCIPAL key with `in`; then the same for
- *        RESOURCE
+ *     4  bitmap over entity indexes: the entity is the principal of a key with `in`; then
+ *        the same for resources
  *     .. map: slots of two words, heap offset of an ancestor set (0: empty slot) and where its list
  *     begins
  *     .. lists: [n, n entity terms that are keys for a principal, m, m entity terms for a resource]
@@ -46,19 +50,29 @@ enum rune_scope_key {
     RUNE_SCOPE_KEY_PRINCIPAL = 1,
     RUNE_SCOPE_KEY_RESOURCE = 2,
     RUNE_SCOPE_KEY_SCOPE = 3,
+    RUNE_SCOPE_KEY_PAIR = 4,
+    RUNE_SCOPE_KEY_PAIRS = 5,
 };
+
+/* Is c part of the key? */
+static inline bool rune_policy_index_has_c(uint32_t kind)
+{
+    return kind == RUNE_SCOPE_KEY_SCOPE || kind == RUNE_SCOPE_KEY_PAIR;
+}
 
 /* Bits 0 to 7: SCOPE keys of this form exist, the form being 1 if it names an action, + 2 for a
  * principal type, + 4 for a resource type. */
 enum rune_policy_index_flag {
     RUNE_POLICY_INDEX_PRINCIPAL_ANY = 1u << 8,    /* keys without an action */
     RUNE_POLICY_INDEX_PRINCIPAL_ACTION = 1u << 9, /* keys with one */
-    RUNE_POLICY_INDEX_PRINCIPAL_IN = 1u << 10,    /* keys with `in` */
+    RUNE_POLICY_INDEX_PRINCIPAL_IN = 1u << 10,    /* keys with `in`, PAIR keys too */
     /* ORDER: as those of the principal, three bits up */
     RUNE_POLICY_INDEX_RESOURCE_ANY = 1u << 11,
     RUNE_POLICY_INDEX_RESOURCE_ACTION = 1u << 12,
     RUNE_POLICY_INDEX_RESOURCE_IN = 1u << 13,
-    RUNE_POLICY_INDEX_ALL_FLAGS = 0x3fffu,
+    RUNE_POLICY_INDEX_PAIR_ANY = 1u << 14,
+    RUNE_POLICY_INDEX_PAIR_ACTION = 1u << 15,
+    RUNE_POLICY_INDEX_ALL_FLAGS = 0xffffu,
 };
 
 #define RUNE_POLICY_INDEX_HEADER 4u
@@ -88,8 +102,9 @@ struct rune_candidates {
 };
 
 /* All runs of candidates for a request, in the eval's arena. INVARIANT: no policy is in two of
- * them. RUNE_E_LIMIT: the arena is full. Cost: a probe for each form of key in use, and one or two
- * for each ancestor that is a key. */
+ * them. RUNE_E_LIMIT: the arena is full. Cost: a probe for each form of key in use, one or two
+ * for each ancestor that is a key and for each pair of them, but no more for pairs than the
+ * principals' pairs. */
 RUNE_MUST_USE enum rune_err rune_policy_index_find(const struct rune_eval *eval,
                                                    const struct rune_entities *entities,
                                                    struct rune_candidates **ret_runs,

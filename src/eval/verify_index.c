@@ -28,6 +28,13 @@ static bool is_key(const struct rune_terms *terms, const struct rune_image_index
         return is_term_or_none(terms, slot->a, RUNE_KIND_ENTITY) &&
                is_term_or_none(terms, slot->b, RUNE_KIND_STRING) &&
                is_term_or_none(terms, slot->c, RUNE_KIND_STRING);
+    case RUNE_SCOPE_KEY_PAIR:
+        return rune_verify_is_kind(terms, slot->a, RUNE_KIND_ENTITY) &&
+               rune_verify_is_kind(terms, slot->b, RUNE_KIND_ENTITY) &&
+               is_term_or_none(terms, slot->c, RUNE_KIND_ENTITY);
+    case RUNE_SCOPE_KEY_PAIRS:
+        return rune_verify_is_kind(terms, slot->a, RUNE_KIND_ENTITY) && slot->b == 0 &&
+               slot->c == 0;
     default:
         return false;
     }

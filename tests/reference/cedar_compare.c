@@ -3,8 +3,11 @@
 
 #include <stdio.h>
 
+#include "eval/policy_index.h"
+
 #define POLICIES 12u
 #define REQUESTS 10u
+#define CROWD    600u
 
 /* Each template gets a link; now and then two. */
 static void link_templates(struct cedar_world *world, struct random *random)
@@ -145,16 +148,21 @@ static bool check_request(struct cedar_world *world, struct random *random,
     return ok;
 }
 
-bool cedar_compare_world(struct random *random, struct cedar_compare_totals *totals)
+static uint32_t count_pairs(const struct rune_store *store)
 {
-    struct rune_buf text = RUNE_BUF_INIT;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < store->policy_index_slots; i++) {
+        count += store->policy_index[i].kind == RUNE_SCOPE_KEY_PAIR;
+    }
+    return count;
+}
+
+static bool compare_text(struct random *random, const char *text,
+                         struct cedar_compare_totals *totals)
+{
     struct cedar_world world;
     cedar_world_init(&world);
-    uint32_t policies = 1 + random_below(random, POLICIES);
-    for (uint32_t i = 0; i < policies; i++) {
-        random_policy(random, random_below(random, 3) == 1, &text);
-    }
-    const char *problem = cedar_world_parse(&world, rune_buf_cstr(&text));
+    const char *problem = cedar_world_parse(&world, text);
     bool ok = problem == NULL;
     if (ok) {
         link_templates(&world, random);
@@ -164,12 +172,33 @@ bool cedar_compare_world(struct random *random, struct cedar_compare_totals *tot
         problem = "the store cannot be built or verified";
     }
     if (!ok) {
-        fprintf(stderr, "%s\n%s\n", problem, rune_buf_cstr(&text));
+        fprintf(stderr, "%s\n%s\n", problem, text);
     }
+    totals->paired += ok && count_pairs(&world.store) > 0;
     for (uint32_t i = 0; ok && i < REQUESTS; i++) {
         ok = check_request(&world, random, totals);
     }
     cedar_world_fini(&world);
+    return ok;
+}
+
+bool cedar_compare_world(struct random *random, struct cedar_compare_totals *totals)
+{
+    struct rune_buf text = RUNE_BUF_INIT;
+    uint32_t policies = 1 + random_below(random, POLICIES);
+    for (uint32_t i = 0; i < policies; i++) {
+        random_policy(random, random_below(random, 3) == 1, &text);
+    }
+    bool ok = compare_text(random, rune_buf_cstr(&text), totals);
+    rune_buf_fini(&text);
+    return ok;
+}
+
+bool cedar_compare_crowd(struct random *random, struct cedar_compare_totals *totals)
+{
+    struct rune_buf text = RUNE_BUF_INIT;
+    random_crowd(random, 20 + random_below(random, CROWD), &text);
+    bool ok = compare_text(random, rune_buf_cstr(&text), totals);
     rune_buf_fini(&text);
     return ok;
 }

@@ -11,7 +11,11 @@
 
 struct cedar_compare_totals {
     uint64_t cases, matches, errors, brought;
+    uint64_t paired; /* worlds with policies filed under both entities */
 };
 
 /* False: they disagree, or something else is wrong; standard error says what. */
 bool cedar_compare_world(struct random *random, struct cedar_compare_totals *totals);
+
+/* The same with hundreds of policies about a few entities: what the index does with crowds. */
+bool cedar_compare_crowd(struct random *random, struct cedar_compare_totals *totals);

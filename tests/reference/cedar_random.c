@@ -440,6 +440,36 @@ void random_policy(struct random *random, bool slots, struct rune_buf *out)
     rune_buf_append_cstr(out, ";\n");
 }
 
+static void put_crowded(struct random *random, const char *name, struct rune_buf *out)
+{
+    uint32_t form = random_below(random, 8);
+    rune_buf_append_cstr(out, name);
+    if (form > 0) {
+        rune_buf_append_cstr(out, form == 1 ? " is G in " : form < 5 ? " == " : " in ");
+        rune_buf_printf(out, "%s::\"%u\"", types[random_below(random, 3)],
+                        random_below(random, PER_TYPE / 2));
+    }
+}
+
+void random_crowd(struct random *random, uint32_t count, struct rune_buf *out)
+{
+    uint32_t fixed = random_below(random, 3); /* how many in three name one action */
+    for (uint32_t i = 0; i < count; i++) {
+        rune_buf_append_cstr(out, chance(random, 90) ? "permit(" : "forbid(");
+        put_crowded(random, "principal", out);
+        rune_buf_append_cstr(out, ", ");
+        if (random_below(random, 3) < fixed) {
+            rune_buf_append_cstr(out, "action == ");
+            put_action(random, out);
+        } else {
+            put_action_scope(random, out);
+        }
+        rune_buf_append_cstr(out, ", ");
+        put_crowded(random, "resource", out);
+        rune_buf_append_cstr(out, ");\n");
+    }
+}
+
 /* ---- data ---- */
 
 static struct naive_value uid_of(uint32_t type, uint32_t id, struct rune_arena *arena)

@@ -22,6 +22,9 @@ uint32_t random_below(struct random *random, uint32_t n);
 /* One policy; a template if `slots` and chance wills: then with a slot in its scope. */
 void random_policy(struct random *random, bool slots, struct rune_buf *out);
 
+/* Policies without conditions, whose scopes name few entities over and over. */
+void random_crowd(struct random *random, uint32_t count, struct rune_buf *out);
+
 /* Entities with attributes, tags and a hierarchy without cycles. */
 void random_world(struct random *random, struct rune_arena *arena, struct naive_world *ret_world);
 void random_request(struct random *random, struct rune_arena *arena,

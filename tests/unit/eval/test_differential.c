@@ -31,10 +31,27 @@ static void test_evaluation__is_that_of_the_tree(void **state)
     assert_true(totals.errors * 50 > totals.cases);
 }
 
+static void test_index__finds_all_in_a_crowd(void **state)
+{
+    (void)state;
+    const char *rounds = getenv("RUNE_TEST_ROUNDS");
+    uint64_t worlds = rounds != NULL ? strtoull(rounds, NULL, 10) / 8 : 60;
+    struct cedar_compare_totals totals = {0};
+    for (uint64_t seed = 1; seed <= worlds; seed++) {
+        struct random random = {.state = seed * 0xd6e8feb86659fd93u + 1};
+        if (!cedar_compare_crowd(&random, &totals)) {
+            fail_msg("seed %llu: see above", (unsigned long long)seed);
+        }
+    }
+    assert_true(totals.matches * 500 > totals.cases);
+    assert_true(worlds == 0 || totals.paired * 2 > worlds);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_evaluation__is_that_of_the_tree),
+        cmocka_unit_test(test_index__finds_all_in_a_crowd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
