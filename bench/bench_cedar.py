@@ -166,21 +166,91 @@ def requests_of(count, spread):
                           decision=decision)
 
 
+def write_mixed(bundle, count):
+    """Each policy about its own entities. Returns the requests."""
+    spread = [n * count // 32 for n in range(32)] if count >= 32 else list(range(count))
+    write(bundle, "policies.cedar", policies(count))
+    write(bundle, "a.entities.json", json.dumps(list(entities(spread))))
+    return requests_of(count, spread)
+
+
+def side_of(count):
+    """As many principals and as many resources make about so many policies."""
+    return {10: 3, 1000: 32, 10000: 100, 100000: 316}[count]
+
+
+def crossed_effect(i, k, action):
+    """What the policy about principal i and resource k says."""
+    if ACTIONS[(i * 7 + k) % 4] != action:
+        return None
+    return "forbid" if (i + k) % 16 == 15 else "permit"
+
+
+def crossed_policies(side, head):
+    for i in range(side):
+        for k in range(side):
+            action = ACTIONS[(i * 7 + k) % 4]
+            yield f"{crossed_effect(i, k, action)}({head.format(i=i, k=k, action=action)});\n"
+
+
+def crossed_decision(principals, resources, action):
+    effects = {crossed_effect(i, k, action) for i in principals for k in resources}
+    return "FORBID" if "forbid" in effects else "PERMIT" if "permit" in effects else "DENY"
+
+
+def write_pairs(bundle, count):
+    """A policy for each user and document."""
+    side, draw = side_of(count), random.Random(6)
+    head = ('principal == User::"user-{i}", action == Action::"{action}", '
+            'resource == Document::"doc-{k}"')
+    write(bundle, "policies.cedar", crossed_policies(side, head))
+    for _ in range(256):
+        i, k, action = draw.randrange(side), draw.randrange(side), draw.choice(ACTIONS)
+        yield request(f"user-{i}", action, f"doc-{k}", context={"mfa": True},
+                      decision=crossed_decision([i], [k], action))
+
+
+def write_groups(bundle, count):
+    """A policy for each team and folder; users in two teams, documents in a folder below another."""
+    side, draw = side_of(count), random.Random(8)
+    head = ('principal in Team::"team-{i}", action == Action::"{action}", '
+            'resource in Folder::"folder-{k}"')
+    write(bundle, "policies.cedar", crossed_policies(side, head))
+    teams = [draw.sample(range(side), 2) for _ in range(64)]
+    folders = [draw.sample(range(side), 2) for _ in range(64)]
+    data = []
+    for n in range(64):
+        below = f"below-{n}"
+        data += [{"uid": uid("User", f"user-{n}"), "attrs": {"department": "sales", "level": 9},
+                  "parents": [uid("Team", f"team-{t}") for t in teams[n]]},
+                 {"uid": uid("Folder", below), "attrs": {},
+                  "parents": [uid("Folder", f"folder-{f}") for f in folders[n]]},
+                 {"uid": uid("Document", f"doc-{n}"), "parents": [uid("Folder", below)],
+                  "attrs": {"owner": {"__entity": uid("User", "user-0")}, "level": 1,
+                            "public": True}}]
+    write(bundle, "a.entities.json", json.dumps(data))
+    for _ in range(256):
+        i, k, action = draw.randrange(64), draw.randrange(64), draw.choice(ACTIONS)
+        yield request(f"user-{i}", action, f"doc-{k}", context={"mfa": True},
+                      decision=crossed_decision(teams[i], folders[k], action))
+
+
 def measure_decide(options, work):
-    """Half of the requests meet the one policy that is about them, half meet none."""
-    image, first = os.path.join(work, "image"), None
-    for count in (10, 1000) if options.smoke else (10, 1000, 10000, 100000):
-        bundle = os.path.join(work, f"decide-{count}")
-        spread = [n * count // 32 for n in range(32)] if count >= 32 else list(range(count))
-        write(bundle, "a.cedarschema", SCHEMA)
-        write(bundle, "policies.cedar", policies(count))
-        write(bundle, "a.entities.json", json.dumps(list(entities(spread))))
-        requests = write(work, "requests.jsonl", requests_of(count, spread))
-        rune("build", bundle, "-o", image)
-        fields = decisions(image, requests, options.seconds)
-        median = int(float(fields["median_ns"]))
-        first = first or median
-        report("decide", policies=count, **fields, ratio_to_10=f"{median / first:.2f}")
+    """Policies about entities of their own: half of the requests meet the one policy that is about
+    them, half meet none. Then policies that share principals and, crosswise, resources."""
+    image = os.path.join(work, "image")
+    for mix, write_mix in (("own", write_mixed), ("pairs", write_pairs), ("groups", write_groups)):
+        first = None
+        for count in (10, 1000) if options.smoke else (10, 1000, 10000, 100000):
+            bundle = os.path.join(work, f"decide-{mix}-{count}")
+            write(bundle, "a.cedarschema", SCHEMA)
+            requests = write(work, "requests.jsonl", list(write_mix(bundle, count)))
+            rune("build", bundle, "-o", image)
+            fields = decisions(image, requests, options.seconds)
+            median = int(float(fields["median_ns"]))
+            first = first or median
+            report("decide", mix=mix, policies=count, **fields,
+                   ratio_to_10=f"{median / first:.2f}")
 
 
 # A schema of the size that applications have: 20 actions in groups, four types of principals, five

@@ -130,7 +130,7 @@ struct rune_image_code_span {
 
 /* ---- POLICY_INDEX: scope -> candidate policies ----
  * A hash table from scope keys to runs of POLICY_LIST. eval/policy_index.h says which keys a
- * request asks for; the builder files each policy under exactly one key, so no candidate comes
+ * request asks for; the builder files each policy under exactly one kind of key, so no candidate comes
  * twice. Linear probing, a power of two slots. */
 
 struct rune_image_index_slot {

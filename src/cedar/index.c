@@ -219,10 +219,11 @@ static void mark_keys(const struct rune_index_builder *builder, uint32_t *bitmap
         const struct rune_index_entry *entry = &builder->entries.items[i];
         const struct rune_cedar_key *policy = &builder->program->keys.items[entry->policy];
         uint32_t kind = builder->keys.items[entry->key].kind;
-        if (is_filed_by_principal(kind) && policy->principal_in) {
+        bool is_pair = kind == RUNE_SCOPE_KEY_PAIR;
+        if (is_pair || (is_filed_by_principal(kind) && policy->principal_in)) {
             mark_entity(bitmaps, policy->principal);
         }
-        if (is_filed_by_resource(kind) && policy->resource_in) {
+        if (is_pair || (is_filed_by_resource(kind) && policy->resource_in)) {
             mark_entity(bitmaps + bitmap_words, policy->resource);
         }
     }
@@ -331,14 +332,14 @@ static enum rune_err write_scopes(struct rune_vec_u32 *words, uint32_t flags,
 static enum rune_err build_scopes(struct rune_index_builder *builder)
 {
     uint32_t flags = flags_of(builder);
-    bool has_in = (flags & (RUNE_POLICY_INDEX_PRINCIPAL_IN | RUNE_POLICY_INDEX_RESOURCE_IN)) != 0;
-    uint32_t bitmap_words = has_in ? builder->terms->entity_count / 32 + 1 : 0;
+    bool has_keys = (flags & RUNE_POLICY_INDEX_HAS_BITMAPS) != 0;
+    uint32_t bitmap_words = has_keys ? builder->terms->entity_count / 32 + 1 : 0;
     struct vec_long_set sets = {0};
     struct rune_vec_u32 lists = {0};
     uint32_t *bitmaps = rune_calloc(2 * (size_t)bitmap_words + 1, sizeof *bitmaps);
     builder->seen_sets = rune_index_make_bitmap(builder->terms->heap_count);
     enum rune_err err = bitmaps == NULL || builder->seen_sets == NULL ? RUNE_E_NOMEM : RUNE_OK;
-    if (err == RUNE_OK && has_in) {
+    if (err == RUNE_OK && has_keys) {
         mark_keys(builder, bitmaps, bitmap_words);
         err = list_long_sets(builder, bitmaps, bitmap_words, &sets, &lists);
     }

@@ -3,10 +3,10 @@
  * it is coarse: fewer entries to store, fewer forms of keys that a request must look for. So each
  * policy takes
  *
- *  1. its principal or its resource alone, if no more than FEW_LOOSE share that: what the key says
+ *  1. its principal or its resource alone, if no more than FEW share that: what the key says
  *     nothing of (the action) the policy's own tests say. A policy without entities: its actions;
  *  2. else the first of these that no more than FEW share, or the one that the fewest share:
- *     principal and action, resource and action, principal and resource, all three, types.
+ *     principal and action, resource and action, all three, principal and resource, types.
  *
  * The third is what keeps a decision flat where many policies share a principal and, crosswise,
  * many a resource. Groups that actions are tested against are expanded to their stored members. */
@@ -19,8 +19,7 @@
 /* LIMIT: a policy that allows more actions is filed under "any action". */
 #define MAX_ACTIONS 1024u
 
-#define FEW_LOOSE 2u
-#define FEW       8u
+#define FEW 2u
 
 /* ---- action groups ---- */
 
@@ -233,8 +232,8 @@ enum way {
     BY_ACTION, /* the coarse ones end here */
     BY_PRINCIPAL_ACTION,
     BY_RESOURCE_ACTION,
-    BY_PAIR,
     BY_PAIR_ACTION,
+    BY_PAIR,
     BY_SCOPE,
     WAYS,
 };
@@ -381,8 +380,8 @@ static enum rune_err choose_ways(struct rune_index_builder *builder, struct rune
     for (size_t i = 0; i < policies->count && err == RUNE_OK; i++) {
         if (!policies->items[i].never) {
             err = best_way(builder, keys, &policies->items[i], BY_PRINCIPAL, BY_PRINCIPAL_ACTION,
-                           FEW_LOOSE, &way, &company);
-            ways[i] = err == RUNE_OK && company <= FEW_LOOSE ? (uint8_t)way : WAYS;
+                           FEW, &way, &company);
+            ways[i] = err == RUNE_OK && company <= FEW ? (uint8_t)way : WAYS;
         }
     }
     for (size_t i = 0; i < keys->count; i++) {

@@ -34,8 +34,6 @@ struct finder {
     struct side principals, resources; /* only where there are pairs */
 };
 
-#define HAS_PAIRS (RUNE_POLICY_INDEX_PAIR_ANY | RUNE_POLICY_INDEX_PAIR_ACTION)
-
 /* Which policies of an entity's key are candidates: all where it is the request's own, those with
  * `in` else. */
 enum closeness { ITSELF, ANCESTOR };
@@ -163,6 +161,20 @@ static bool add_for_groups(struct finder *finder, enum rune_scope_key kind, rune
 
 /* ---- pairs ---- */
 
+static const uint32_t *bitmap_of(const struct rune_store *store, enum rune_scope_key kind)
+{
+    const uint32_t *words = store->ancestor_scopes;
+    return words + RUNE_POLICY_INDEX_HEADER + (kind == RUNE_SCOPE_KEY_RESOURCE ? words[1] : 0);
+}
+
+/* The bitmap knows the image's entities only, and so do keys. */
+static bool is_key(const struct finder *finder, enum rune_scope_key kind, rune_term uid)
+{
+    const uint32_t *bitmap = bitmap_of(finder->store, kind);
+    uint32_t index = rune_term_index(uid);
+    return rune_term_space(uid) == RUNE_SPACE_IMAGE && (bitmap[index / 32] >> index % 32 & 1) != 0;
+}
+
 static bool keep_key(struct finder *finder, struct side *side, rune_term uid)
 {
     if (side->count == side->capacity) {
@@ -183,6 +195,9 @@ static bool keep_key(struct finder *finder, struct side *side, rune_term uid)
  * may repeat: then all pairs of its principals are taken, and none twice. */
 static bool note_pair(struct finder *finder, enum rune_scope_key kind, rune_term uid)
 {
+    if (!is_key(finder, kind, uid)) {
+        return true;
+    }
     if (finder->seen == NULL) {
         return keep_key(finder,
                         kind == RUNE_SCOPE_KEY_RESOURCE ? &finder->resources : &finder->principals,
@@ -243,13 +258,7 @@ static bool add_entity(struct finder *finder, enum rune_scope_key kind, rune_ter
            ((flags & RUNE_POLICY_INDEX_PRINCIPAL_ANY) == 0 ||
             add_key(finder, kind, uid, RUNE_TERM_NONE, closeness)) &&
            (finder->seen == NULL || add_for_groups(finder, kind, uid, closeness)) &&
-           ((finder->flags & HAS_PAIRS) == 0 || note_pair(finder, kind, uid));
-}
-
-static const uint32_t *bitmap_of(const struct rune_store *store, enum rune_scope_key kind)
-{
-    const uint32_t *words = store->ancestor_scopes;
-    return words + RUNE_POLICY_INDEX_HEADER + (kind == RUNE_SCOPE_KEY_RESOURCE ? words[1] : 0);
+           ((finder->flags & RUNE_POLICY_INDEX_HAS_PAIRS) == 0 || note_pair(finder, kind, uid));
 }
 
 /* The keys among a long ancestor set were found by the builder. */
@@ -280,12 +289,6 @@ static bool add_long_set(struct finder *finder, enum rune_scope_key kind, uint32
     return true;
 }
 
-static bool is_key(const uint32_t *bitmap, rune_term uid)
-{
-    uint32_t index = rune_term_index(uid);
-    return (bitmap[index / 32] >> index % 32 & 1) != 0;
-}
-
 static bool add_stored_ancestors(struct finder *finder, enum rune_scope_key kind, rune_term uid)
 {
     const struct rune_store *store = finder->store;
@@ -293,9 +296,8 @@ static bool add_stored_ancestors(struct finder *finder, enum rune_scope_key kind
     if (run[0] > RUNE_POLICY_INDEX_SHORT) {
         return add_long_set(finder, kind, (uint32_t)(run - store->terms.heap));
     }
-    const uint32_t *bitmap = bitmap_of(store, kind);
     for (uint32_t i = 1; i <= run[0]; i++) {
-        if (is_key(bitmap, run[i]) && !add_entity(finder, kind, run[i], ANCESTOR)) {
+        if (is_key(finder, kind, run[i]) && !add_entity(finder, kind, run[i], ANCESTOR)) {
             return false;
         }
     }
@@ -305,9 +307,7 @@ static bool add_stored_ancestors(struct finder *finder, enum rune_scope_key kind
 static bool visit_added(void *context, rune_term ancestor)
 {
     struct finder *finder = context;
-    /* The bitmap knows the image's entities only, and so do keys. */
-    return rune_term_space(ancestor) != RUNE_SPACE_IMAGE ||
-           !is_key(bitmap_of(finder->store, finder->kind), ancestor) ||
+    return !is_key(finder, finder->kind, ancestor) ||
            add_entity(finder, finder->kind, ancestor, ANCESTOR);
 }
 
@@ -326,7 +326,7 @@ static bool add_side(struct finder *finder, enum rune_scope_key kind, rune_term 
 {
     const uint32_t any = RUNE_POLICY_INDEX_PRINCIPAL_ANY | RUNE_POLICY_INDEX_PRINCIPAL_ACTION;
     uint32_t flags = flags_of(finder, kind);
-    bool has_keys = (flags & any) != 0 || (finder->flags & HAS_PAIRS) != 0;
+    bool has_keys = (flags & any) != 0 || (finder->flags & RUNE_POLICY_INDEX_HAS_PAIRS) != 0;
     return (!has_keys || add_entity(finder, kind, uid, ITSELF)) &&
            ((flags & RUNE_POLICY_INDEX_PRINCIPAL_IN) == 0 || add_ancestors(finder, kind, uid));
 }
@@ -349,7 +349,7 @@ static bool find_all(struct finder *finder, const struct rune_eval *eval)
             add_for_groups(finder, RUNE_SCOPE_KEY_SCOPE, RUNE_TERM_NONE, ITSELF)) &&
            add_side(finder, RUNE_SCOPE_KEY_PRINCIPAL, request->principal) &&
            add_side(finder, RUNE_SCOPE_KEY_RESOURCE, request->resource) &&
-           ((finder->flags & HAS_PAIRS) == 0 || add_pairs(finder));
+           ((finder->flags & RUNE_POLICY_INDEX_HAS_PAIRS) == 0 || add_pairs(finder));
 }
 
 /* Not by an initializer, which would clear the keys of both sides each time. */

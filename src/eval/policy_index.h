@@ -23,11 +23,11 @@
  * FORMAT of ANCESTOR_SCOPE, u32 words; empty when there are no policies:
  *
  *     0  which keys there are, enum rune_policy_index_flag: what no policy uses is not probed
- *     1  words of one bitmap; 0: no `in` keys
+ *     1  words of one bitmap; 0: no such keys
  *     2  slots of the map, a power of two or 0
  *     3  words of the lists
- *     4  bitmap over entity indexes: the entity is the principal of a key with `in`; then
- *        the same for resources
+ *     4  bitmap over entity indexes: the entity is the principal of a key with `in` or of a PAIR;
+ *        then the same for resources
  *     .. map: slots of two words, heap offset of an ancestor set (0: empty slot) and where its list
  *     begins
  *     .. lists: [n, n entity terms that are keys for a principal, m, m entity terms for a resource]
@@ -72,6 +72,9 @@ enum rune_policy_index_flag {
     RUNE_POLICY_INDEX_RESOURCE_IN = 1u << 13,
     RUNE_POLICY_INDEX_PAIR_ANY = 1u << 14,
     RUNE_POLICY_INDEX_PAIR_ACTION = 1u << 15,
+    RUNE_POLICY_INDEX_HAS_PAIRS = RUNE_POLICY_INDEX_PAIR_ANY | RUNE_POLICY_INDEX_PAIR_ACTION,
+    RUNE_POLICY_INDEX_HAS_BITMAPS = RUNE_POLICY_INDEX_PRINCIPAL_IN | RUNE_POLICY_INDEX_RESOURCE_IN |
+                                    RUNE_POLICY_INDEX_HAS_PAIRS,
     RUNE_POLICY_INDEX_ALL_FLAGS = 0xffffu,
 };
 

@@ -141,10 +141,9 @@ static enum rune_err verify_scopes(const struct rune_verified *verified)
             RUNE_POLICY_INDEX_HEADER + 2 * (uint64_t)words[1] + 2 * (uint64_t)words[2] + words[3]) {
         return rune_verify_fail(verified->diag, SCOPES, "its parts do not fit");
     }
-    bool has_in =
-        (words[0] & (RUNE_POLICY_INDEX_PRINCIPAL_IN | RUNE_POLICY_INDEX_RESOURCE_IN)) != 0;
+    bool has_bitmaps = (words[0] & RUNE_POLICY_INDEX_HAS_BITMAPS) != 0;
     if ((words[0] != 0 && store->policy_index_slots == 0) ||
-        (has_in && (uint64_t)words[1] * 32 < store->terms.entity_count)) {
+        (has_bitmaps && (uint64_t)words[1] * 32 < store->terms.entity_count)) {
         return rune_verify_fail(verified->diag, SCOPES, "a flag is set for what is not there");
     }
     return verify_map(verified, words + RUNE_POLICY_INDEX_HEADER + 2 * (size_t)words[1], words[2],
