@@ -395,7 +395,11 @@ enum rune_err rune_cedar_compile(const struct rune_cedar_policies *policies, str
     struct rune_cedar_compiler compiler = {.program = program, .diag = diag};
     compiler.values.spaces[RUNE_SPACE_IMAGE] = rune_dict_terms(dict);
     compiler.values.dict = dict;
-    enum rune_err err = RUNE_OK;
+    size_t count = (size_t)policies->count + policies->link_count;
+    enum rune_err err =
+        RUNE_VEC_RESERVE(&program->policies, count) && RUNE_VEC_RESERVE(&program->keys, count)
+            ? RUNE_OK
+            : RUNE_E_NOMEM;
     for (uint32_t i = 0; err == RUNE_OK && i < policies->count; i++) {
         const struct rune_cedar_policy *policy = &policies->items[i];
         if (!rune_cedar_is_template(policy)) {

@@ -62,6 +62,7 @@ static enum rune_err build_init(struct rune_build *build, const struct rune_buil
     *build = (struct rune_build){.options = options, .diag = diag};
     build->began_ns = build->phase_ns = cpu_ns();
     rune_arena_init(&build->arena, options->max_memory_bytes);
+    rune_arena_init(&build->policy_arena, options->max_memory_bytes);
     build->dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, options->max_memory_bytes);
     if (build->dict == NULL) {
         return RUNE_E_NOMEM;
@@ -79,13 +80,13 @@ static void build_fini(struct rune_build *build)
     rune_entity_table_fini(&build->entities);
     rune_ids_fini(&build->ids);
     RUNE_VEC_FINI(&build->clauses);
-    RUNE_VEC_FINI(&build->policies);
     RUNE_VEC_FINI(&build->links);
     RUNE_VEC_FINI(&build->sources);
     RUNE_VEC_FINI(&build->source_files);
     RUNE_VEC_FINI(&build->source_of);
     RUNE_VEC_FINI(&build->schema_words);
     rune_dict_destroy(build->dict);
+    rune_arena_fini(&build->policy_arena);
     rune_arena_fini(&build->arena);
 }
 

@@ -30,13 +30,12 @@
 #include "shm/image_format.h"
 
 RUNE_VEC(rune_vec_source, struct rune_image_source);
-RUNE_VEC(rune_vec_cedar_policy, struct rune_cedar_policy);
 RUNE_VEC(rune_vec_cedar_link, struct rune_cedar_link);
 
 struct rune_build {
     const struct rune_build_options *options;
     struct rune_diag *diag;
-    struct rune_arena arena; /* everything that is parsed */
+    struct rune_arena arena; /* everything that is parsed, but policies */
     struct rune_dict *dict;
     bool has_mistakes;    /* the bundle's: reported */
     bool ids_by_position; /* policyN whatever @id says: conformance */
@@ -50,7 +49,8 @@ struct rune_build {
     struct rune_vec_u32 source_of;    /* by bundle file: source index + 1; 0: not in the image */
     uint64_t source_bytes;
 
-    struct rune_vec_cedar_policy policies; /* static policies and templates */
+    struct rune_arena policy_arena;      /* trees and ids of policies, until they are compiled */
+    struct rune_cedar_policies policies; /* static policies and templates, without links */
     struct rune_vec_cedar_link links;
     uint32_t template_count;
     bool policies_parsed; /* without mistakes: they may be compiled */

@@ -20,11 +20,11 @@ static struct rune_str annotated_id(const struct rune_cedar_policy *policy)
 }
 
 /* @id, else policyN, N counting all policies over the files in order. */
-static enum rune_err number(struct rune_build *build, struct rune_cedar_policy *policy)
+static enum rune_err number(struct rune_build *build, struct rune_cedar_policy *policy, uint32_t n)
 {
     policy->id = build->ids_by_position ? (struct rune_str){0} : annotated_id(policy);
     if (policy->id.data == NULL) {
-        char *text = rune_arena_printf(&build->arena, "policy%zu", build->policies.count);
+        char *text = rune_arena_printf(&build->policy_arena, "policy%u", n);
         if (text == NULL) {
             return RUNE_E_NOMEM;
         }
@@ -36,37 +36,63 @@ static enum rune_err number(struct rune_build *build, struct rune_cedar_policy *
 
 /* ---- stages ---- */
 
+RUNE_VEC(vec_parsed, struct rune_cedar_policies);
+
 /* Policies beside one with mistakes are numbered too, so that their ids are checked in the same
  * run. */
-static enum rune_err parse_file(struct rune_build *build, const struct rune_source *source)
+static enum rune_err parse_file(struct rune_build *build, const struct rune_source *source,
+                                struct vec_parsed *files)
 {
     struct rune_cedar_policies parsed = {0};
-    enum rune_err err = rune_cedar_parse(source, &build->arena, &parsed, build->diag);
+    enum rune_err err = rune_cedar_parse(source, &build->policy_arena, &parsed, build->diag);
     if (err != RUNE_OK) {
         build->policies_parsed = false;
         err = rune_build_stage(build, err);
     }
     for (uint32_t i = 0; err == RUNE_OK && i < parsed.count; i++) {
-        err = number(build, &parsed.items[i]);
-        if (err == RUNE_OK && !RUNE_VEC_PUSH(&build->policies, parsed.items[i])) {
-            err = RUNE_E_NOMEM;
+        err = number(build, &parsed.items[i], build->policies.count + i);
+    }
+    build->policies.count += parsed.count;
+    return err == RUNE_OK && !RUNE_VEC_PUSH(files, parsed) ? RUNE_E_NOMEM : err;
+}
+
+/* All policies in one array: that of the file, where there is only one with any. */
+static enum rune_err join_files(struct rune_build *build, const struct vec_parsed *files)
+{
+    struct rune_cedar_policies *policies = &build->policies;
+    uint32_t done = 0;
+    for (size_t i = 0; i < files->count; i++) {
+        if (files->items[i].count == policies->count) {
+            policies->items = files->items[i].items;
+            return RUNE_OK;
         }
     }
-    return err;
+    policies->items =
+        RUNE_ARENA_ARRAY(&build->policy_arena, struct rune_cedar_policy, policies->count);
+    for (size_t i = 0; policies->items != NULL && i < files->count; i++) {
+        if (files->items[i].count > 0) {
+            memcpy(policies->items + done, files->items[i].items,
+                   files->items[i].count * sizeof(*policies->items));
+            done += files->items[i].count;
+        }
+    }
+    return policies->items == NULL ? RUNE_E_NOMEM : RUNE_OK;
 }
 
 enum rune_err rune_build_parse_policies(struct rune_build *build)
 {
     const struct rune_bundle *bundle = &build->bundle;
+    struct vec_parsed files = {0};
+    enum rune_err err = RUNE_OK;
     build->policies_parsed = true;
-    for (uint32_t i = rune_bundle_next(bundle, RUNE_BUNDLE_POLICIES, 0); i < bundle->count;
+    for (uint32_t i = rune_bundle_next(bundle, RUNE_BUNDLE_POLICIES, 0);
+         err == RUNE_OK && i < bundle->count;
          i = rune_bundle_next(bundle, RUNE_BUNDLE_POLICIES, i + 1)) {
-        enum rune_err err = parse_file(build, &bundle->files[i].source);
-        if (err != RUNE_OK) {
-            return err;
-        }
+        err = parse_file(build, &bundle->files[i].source, &files);
     }
-    return RUNE_OK;
+    err = err == RUNE_OK ? join_files(build, &files) : err;
+    RUNE_VEC_FINI(&files);
+    return err;
 }
 
 /* Template links. Their ids share the namespace of policies and rules. */
@@ -100,7 +126,7 @@ static struct rune_cedar_policies all_policies(const struct rune_build *build)
 {
     return (struct rune_cedar_policies){
         .items = build->policies.items,
-        .count = (uint32_t)build->policies.count,
+        .count = build->policies.count,
         .links = build->links.items,
         .link_count = (uint32_t)build->links.count,
     };
@@ -118,7 +144,7 @@ enum rune_err rune_build_validate_policies(struct rune_build *build)
                                          ? RUNE_VALIDATE_PERMISSIVE
                                          : RUNE_VALIDATE_STRICT;
     enum rune_err err = rune_cedar_validate(&policies, &build->cedar_schema, mode, UINT32_MAX,
-                                            &build->arena, &validation, build->diag);
+                                            &build->policy_arena, &validation, build->diag);
     build->has_mistakes = build->has_mistakes || (err == RUNE_OK && validation.error_count > 0);
     return err;
 }
@@ -129,7 +155,12 @@ enum rune_err rune_build_compile_policies(struct rune_build *build)
         return RUNE_OK;
     }
     const struct rune_cedar_policies policies = all_policies(build);
-    return rune_build_stage(build,
-                            rune_cedar_compile(&policies, build->dict, rune_build_source_index,
-                                               build, &build->program, build->diag));
+    enum rune_err err =
+        rune_build_stage(build, rune_cedar_compile(&policies, build->dict, rune_build_source_index,
+                                                   build, &build->program, build->diag));
+    /* Nobody needs trees and ids from here on: what follows takes as much memory. */
+    rune_ids_fini(&build->ids);
+    build->policies.items = NULL;
+    rune_arena_fini(&build->policy_arena);
+    return err;
 }

@@ -8,6 +8,7 @@
 #include "eval/policy_vm.h"
 
 #define FEW_REGISTERS 48u
+#define FEW_MATCHES   32u /* candidates whose matches are kept on the stack first */
 
 /* What is found on the way. `matching` is filled by permits from its beginning and by forbids from
  * its end. */
@@ -80,19 +81,20 @@ static bool run_policy(struct walk *walk, uint32_t index)
     return true;
 }
 
-static enum rune_err run_all(struct walk *walk, const struct rune_candidates *runs,
-                             uint32_t run_count)
+static enum rune_err run_all(struct walk *walk, const struct rune_candidates *candidates,
+                             uint32_t *few)
 {
-    for (uint32_t i = 0; i < run_count; i++) {
-        walk->total += runs[i].count;
+    walk->total = candidates->total;
+    walk->matching = few;
+    if (walk->total > FEW_MATCHES) {
+        walk->matching = rune_arena_alloc(walk->eval->arena, walk->total * sizeof *walk->matching);
     }
-    walk->matching = rune_arena_alloc(walk->eval->arena, walk->total * sizeof *walk->matching);
     if (walk->matching == NULL) {
         return RUNE_E_LIMIT;
     }
-    for (uint32_t i = 0; i < run_count; i++) {
-        for (uint32_t j = 0; j < runs[i].count; j++) {
-            if (!run_policy(walk, runs[i].policies[j])) {
+    for (uint32_t i = 0; i < candidates->run_count; i++) {
+        for (uint32_t j = 0; j < candidates->runs[i].count; j++) {
+            if (!run_policy(walk, candidates->runs[i].policies[j])) {
                 return RUNE_E_LIMIT;
             }
         }
@@ -100,31 +102,68 @@ static enum rune_err run_all(struct walk *walk, const struct rune_candidates *ru
     return RUNE_OK;
 }
 
+/* What matched, where it outlives the walk. */
+static bool keep_matching(struct walk *walk, struct rune_policy_outcome *ret_outcome)
+{
+    uint32_t count = walk->permits + walk->forbids;
+    *ret_outcome = (struct rune_policy_outcome){
+        .permit_count = walk->permits,
+        .forbid_count = walk->forbids,
+        .errors = walk->errors,
+        .error_count = walk->error_count,
+    };
+    if (count == 0) {
+        return true;
+    }
+    const uint32_t *permits = walk->matching;
+    const uint32_t *forbids = walk->matching + walk->total - walk->forbids;
+    if (walk->total <= FEW_MATCHES) {
+        uint32_t *kept = rune_arena_alloc(walk->eval->arena, count * sizeof *kept);
+        if (kept == NULL) {
+            return false;
+        }
+        memcpy(kept, permits, walk->permits * sizeof *kept);
+        memcpy(kept + walk->permits, forbids, walk->forbids * sizeof *kept);
+        permits = kept;
+        forbids = kept + walk->permits;
+    }
+    ret_outcome->permits = permits;
+    ret_outcome->forbids = forbids;
+    return true;
+}
+
+/* Not by an initializer, which would clear all of the machine each time. */
+static void init(struct walk *walk, struct rune_eval *eval, rune_term *registers)
+{
+    walk->eval = eval;
+    walk->register_count = FEW_REGISTERS;
+    walk->permits = walk->forbids = walk->total = 0;
+    walk->errors = NULL;
+    walk->error_count = walk->error_capacity = 0;
+    rune_policy_vm_init(&walk->vm, eval, registers, FEW_REGISTERS);
+}
+
 enum rune_err rune_policies_decide(struct rune_eval *eval, struct rune_policy_outcome *ret_outcome)
 {
     rune_term registers[FEW_REGISTERS];
-    struct walk walk = {.eval = eval, .register_count = FEW_REGISTERS};
-    struct rune_candidates *runs = NULL;
-    uint32_t run_count;
-    rune_policy_vm_init(&walk.vm, eval, registers, FEW_REGISTERS);
-    enum rune_err err = rune_policy_index_find(eval, &walk.vm.entities, &runs, &run_count);
+    uint32_t few[FEW_MATCHES];
+    struct walk walk;
+    struct rune_candidates candidates;
+    init(&walk, eval, registers);
+    enum rune_err err = rune_policy_index_find(eval, &walk.vm.entities, &candidates);
     if (err == RUNE_OK) {
-        err = run_all(&walk, runs, run_count);
+        err = run_all(&walk, &candidates, few);
     }
     eval->steps_left = walk.vm.values.steps_left;
     eval->policies_evaluated += walk.total;
-    if (err != RUNE_OK) {
-        return err;
+    struct rune_policy_outcome outcome;
+    if (err == RUNE_OK && !keep_matching(&walk, &outcome)) {
+        err = RUNE_E_LIMIT;
     }
-    *ret_outcome = (struct rune_policy_outcome){
-        .permits = walk.matching,
-        .permit_count = walk.permits,
-        .forbids = walk.matching + walk.total - walk.forbids,
-        .forbid_count = walk.forbids,
-        .errors = walk.errors,
-        .error_count = walk.error_count,
-    };
-    return RUNE_OK;
+    if (err == RUNE_OK) {
+        *ret_outcome = outcome;
+    }
+    return err;
 }
 
 void rune_policy_error_format(const struct rune_eval *eval, const struct rune_policy_error *error,

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs are gathered in an array that starts on the caller's arena with room for what nearly all
- * requests find and grows there. Where a request brings parents, its hierarchy may lead to one key
+/* Runs are gathered in an array of the caller's with room for what nearly all requests find, and
+ * grow on the arena. Where a request brings parents, its hierarchy may lead to one key
  * twice, and its action to groups that the builder did not expand: that way remembers which
  * policies it has seen. */
 #include "eval/policy_index.h"
 
 #include <string.h>
 
-#define FIRST_RUNS 24u
 #define FIRST_KEYS 16u
 #define FEW_PAIRS  16u /* that many are tried without counting what else there is */
 
@@ -22,9 +21,10 @@ struct finder {
     const struct rune_store *store;
     const struct rune_entities *entities;
     struct rune_arena *arena;
-    struct rune_candidates *runs;
+    struct rune_candidate_run *runs;
     uint32_t count;
     uint32_t capacity;
+    uint32_t total; /* policies in all runs */
     uint32_t flags;
     rune_term action;
     rune_term principal_type;
@@ -38,27 +38,35 @@ struct finder {
  * `in` else. */
 enum closeness { ITSELF, ANCESTOR };
 
-static bool add_run(struct finder *finder, const uint32_t *policies, uint32_t count)
+static __attribute__((noinline)) bool grow_runs(struct finder *finder)
+{
+    struct rune_candidate_run *larger =
+        rune_arena_alloc(finder->arena, (size_t)finder->capacity * 2 * sizeof *larger);
+    if (larger == NULL) {
+        return false;
+    }
+    memcpy(larger, finder->runs, finder->count * sizeof *larger);
+    finder->runs = larger;
+    finder->capacity *= 2;
+    return true;
+}
+
+static inline bool add_run(struct finder *finder, const uint32_t *policies, uint32_t count)
 {
     if (count == 0) {
         return true;
     }
-    if (finder->count == finder->capacity) {
-        struct rune_candidates *larger =
-            rune_arena_alloc(finder->arena, (size_t)finder->capacity * 2 * sizeof *larger);
-        if (larger == NULL) {
-            return false;
-        }
-        memcpy(larger, finder->runs, finder->count * sizeof *larger);
-        finder->runs = larger;
-        finder->capacity *= 2;
+    if (finder->count == finder->capacity && !grow_runs(finder)) {
+        return false;
     }
-    finder->runs[finder->count++] = (struct rune_candidates){policies, count};
+    finder->runs[finder->count++] = (struct rune_candidate_run){policies, count};
+    finder->total += count;
     return true;
 }
 
 /* Adds those of a run that were not added before, in runs as long as possible. */
-static bool add_unseen(struct finder *finder, const uint32_t *policies, uint32_t count)
+static __attribute__((noinline)) bool add_unseen(struct finder *finder, const uint32_t *policies,
+                                                 uint32_t count)
 {
     uint32_t from = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -75,7 +83,7 @@ static bool add_unseen(struct finder *finder, const uint32_t *policies, uint32_t
     return add_run(finder, policies + from, count - from);
 }
 
-static bool add(struct finder *finder, uint32_t first, uint32_t count)
+static inline bool add(struct finder *finder, uint32_t first, uint32_t count)
 {
     const uint32_t *policies = finder->store->policy_list + first;
     return finder->seen == NULL ? add_run(finder, policies, count)
@@ -83,8 +91,8 @@ static bool add(struct finder *finder, uint32_t first, uint32_t count)
 }
 
 /* The slot of a key; c is 0 where it is no part of it. NULL where there is none. */
-static const struct rune_image_index_slot *find_slot(const struct rune_store *store, uint32_t kind,
-                                                     uint32_t a, uint32_t b, uint32_t c)
+static inline const struct rune_image_index_slot *
+find_slot(const struct rune_store *store, uint32_t kind, uint32_t a, uint32_t b, uint32_t c)
 {
     uint32_t mask = store->policy_index_slots - 1;
     bool has_c = rune_policy_index_has_c(kind);
@@ -100,8 +108,8 @@ static const struct rune_image_index_slot *find_slot(const struct rune_store *st
     }
 }
 
-static bool add_slot(struct finder *finder, enum rune_scope_key kind, uint32_t a, uint32_t b,
-                     uint32_t c)
+static inline bool add_slot(struct finder *finder, enum rune_scope_key kind, uint32_t a, uint32_t b,
+                            uint32_t c)
 {
     const struct rune_image_index_slot *slot = find_slot(finder->store, (uint32_t)kind, a, b, c);
     return slot == NULL || add(finder, slot->first, slot->count);
@@ -122,13 +130,13 @@ static bool add_scopes(struct finder *finder, rune_term action)
 }
 
 /* Flags of one kind of entity key, as those of the principal. */
-static uint32_t flags_of(const struct finder *finder, enum rune_scope_key kind)
+static inline uint32_t flags_of(const struct finder *finder, enum rune_scope_key kind)
 {
     return kind == RUNE_SCOPE_KEY_RESOURCE ? finder->flags >> 3 : finder->flags;
 }
 
-static bool add_key(struct finder *finder, enum rune_scope_key kind, rune_term uid,
-                    rune_term action, enum closeness closeness)
+static inline bool add_key(struct finder *finder, enum rune_scope_key kind, rune_term uid,
+                           rune_term action, enum closeness closeness)
 {
     const struct rune_image_index_slot *slot =
         find_slot(finder->store, (uint32_t)kind, uid, action, 0);
@@ -322,7 +330,7 @@ static bool add_ancestors(struct finder *finder, enum rune_scope_key kind, rune_
 }
 
 /* The keys of the principal or the resource and of its ancestors. */
-static bool add_side(struct finder *finder, enum rune_scope_key kind, rune_term uid)
+static inline bool add_side(struct finder *finder, enum rune_scope_key kind, rune_term uid)
 {
     const uint32_t any = RUNE_POLICY_INDEX_PRINCIPAL_ANY | RUNE_POLICY_INDEX_PRINCIPAL_ACTION;
     uint32_t flags = flags_of(finder, kind);
@@ -331,18 +339,24 @@ static bool add_side(struct finder *finder, enum rune_scope_key kind, rune_term 
            ((flags & RUNE_POLICY_INDEX_PRINCIPAL_IN) == 0 || add_ancestors(finder, kind, uid));
 }
 
-static bool find_all(struct finder *finder, const struct rune_eval *eval)
+/* Forms of SCOPE keys that name a type: all but those with an action or nothing. */
+#define WITH_TYPES 0xfcu
+
+static void find_types(struct finder *finder, const struct rune_eval *eval)
 {
-    const struct rune_request *request = eval->request;
     const struct rune_values values = {
         .spaces = {[RUNE_SPACE_IMAGE] = &finder->store->terms,
                    [RUNE_SPACE_REQUEST] = rune_dict_terms(eval->values)}};
+    finder->principal_type = rune_values_entity_type(&values, eval->request->principal);
+    finder->resource_type = rune_values_entity_type(&values, eval->request->resource);
+}
+
+static bool find_all(struct finder *finder, const struct rune_eval *eval)
+{
+    const struct rune_request *request = eval->request;
     finder->action = request->action;
-    if ((finder->flags & 0xcc) != 0) { /* forms with a principal type */
-        finder->principal_type = rune_values_entity_type(&values, request->principal);
-    }
-    if ((finder->flags & 0xf0) != 0) { /* forms with a resource type */
-        finder->resource_type = rune_values_entity_type(&values, request->resource);
+    if ((finder->flags & WITH_TYPES) != 0) {
+        find_types(finder, eval);
     }
     return add_scopes(finder, request->action) &&
            (finder->seen == NULL ||
@@ -353,15 +367,15 @@ static bool find_all(struct finder *finder, const struct rune_eval *eval)
 }
 
 /* Not by an initializer, which would clear the keys of both sides each time. */
-static bool init(struct finder *finder, const struct rune_eval *eval,
-                 const struct rune_entities *entities)
+static void init(struct finder *finder, const struct rune_eval *eval,
+                 const struct rune_entities *entities, struct rune_candidates *found)
 {
     finder->store = eval->store;
     finder->entities = entities;
     finder->arena = eval->arena;
-    finder->runs = rune_arena_alloc(eval->arena, FIRST_RUNS * sizeof *finder->runs);
-    finder->count = 0;
-    finder->capacity = FIRST_RUNS;
+    finder->runs = found->few;
+    finder->count = finder->total = 0;
+    finder->capacity = RUNE_POLICY_INDEX_FEW_RUNS;
     finder->flags = eval->store->ancestor_scopes[0];
     finder->principal_type = finder->resource_type = RUNE_TERM_NONE;
     finder->seen = NULL;
@@ -369,22 +383,19 @@ static bool init(struct finder *finder, const struct rune_eval *eval,
     finder->resources.keys = finder->resources.few;
     finder->principals.count = finder->resources.count = 0;
     finder->principals.capacity = finder->resources.capacity = FIRST_KEYS;
-    return finder->runs != NULL;
 }
 
 enum rune_err rune_policy_index_find(const struct rune_eval *eval,
                                      const struct rune_entities *entities,
-                                     struct rune_candidates **ret_runs, uint32_t *ret_count)
+                                     struct rune_candidates *ret_candidates)
 {
     const struct rune_store *store = eval->store;
     struct finder finder;
     if (store->ancestor_scope_count == 0 || store->policy_index_slots == 0) {
-        *ret_count = 0;
+        ret_candidates->run_count = ret_candidates->total = 0;
         return RUNE_OK;
     }
-    if (!init(&finder, eval, entities)) {
-        return RUNE_E_LIMIT;
-    }
+    init(&finder, eval, entities, ret_candidates);
     if (eval->request->has_parents) {
         finder.seen =
             rune_arena_calloc(eval->arena, (store->policy_count + 63) / 64, sizeof *finder.seen);
@@ -395,7 +406,8 @@ enum rune_err rune_policy_index_find(const struct rune_eval *eval,
     if (!find_all(&finder, eval)) {
         return RUNE_E_LIMIT;
     }
-    *ret_runs = finder.runs;
-    *ret_count = finder.count;
+    ret_candidates->runs = finder.runs;
+    ret_candidates->run_count = finder.count;
+    ret_candidates->total = finder.total;
     return RUNE_OK;
 }

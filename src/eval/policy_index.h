@@ -99,16 +99,25 @@ static inline uint32_t rune_policy_index_map_home(uint32_t heap_offset, uint32_t
 }
 
 /* A run of POLICY_LIST. */
-struct rune_candidates {
+struct rune_candidate_run {
     const uint32_t *policies;
     uint32_t count;
 };
 
-/* All runs of candidates for a request, in the eval's arena. INVARIANT: no policy is in two of
- * them. RUNE_E_LIMIT: the arena is full. Cost: a probe for each form of key in use, one or two
- * for each ancestor that is a key and for each pair of them, but no more for pairs than the
- * principals' pairs. */
+#define RUNE_POLICY_INDEX_FEW_RUNS 24u /* nearly all requests find no more */
+
+/* The candidates of a request: the caller's, not initialized. More than a few runs are in the
+ * eval's arena. INVARIANT: no policy is in two of them. */
+struct rune_candidates {
+    const struct rune_candidate_run *runs;
+    uint32_t run_count;
+    uint32_t total; /* policies */
+    struct rune_candidate_run few[RUNE_POLICY_INDEX_FEW_RUNS];
+};
+
+/* All candidates for a request. RUNE_E_LIMIT: the arena is full. Cost: a probe for each form of key
+ * in use, one or two for each ancestor that is a key and for each pair of them, but no more for
+ * pairs than the principals' pairs. */
 RUNE_MUST_USE enum rune_err rune_policy_index_find(const struct rune_eval *eval,
                                                    const struct rune_entities *entities,
-                                                   struct rune_candidates **ret_runs,
-                                                   uint32_t *ret_count);
+                                                   struct rune_candidates *ret_candidates);
