@@ -377,7 +377,8 @@ static void test_decision__ends_at_its_steps(void **state)
     cedar_world_fini(&world);
 }
 
-/* Thousands of policies of all scopes: a request looks at those that it can match. */
+/* Thousands of policies of all scopes: a request looks at those that it can match, and at those of
+ * its entities for other actions where they are few. */
 static void test_index__finds_few_candidates(void **state)
 {
     (void)state;
@@ -409,7 +410,7 @@ static void test_index__finds_few_candidates(void **state)
         const char *user, *action, *resource;
         uint32_t candidates, permits, forbids;
     } requests[] = {
-        {"u7", "a1", "d6", 2, 2, 0}, {"u7", "a13", "d6", 2, 1, 1}, {"u7", "b", "d6", 2, 2, 0},
+        {"u7", "a1", "d6", 2, 2, 0}, {"u7", "a13", "d6", 3, 1, 1}, {"u7", "b", "d6", 2, 2, 0},
         {"u7", "zz", "zz", 1, 1, 0}, {"zz", "a1", "zz", 0, 0, 0},  {"zz", "b", "d999", 1, 1, 0},
         {"u7", "a3", "d3", 3, 2, 1},
     };
