@@ -138,7 +138,7 @@ struct rune_image_index_slot {
     uint32_t a;    /* terms, by kind */
     uint32_t b;
     uint32_t c;
-    uint32_t first; /* in POLICY_LIST */
+    uint32_t first; /* in POLICY_LIST; where count is 1, the policy itself */
     uint32_t count;
 };
 

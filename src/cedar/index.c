@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each policy is filed under a key (index_choose.c); entries of one key become a run of POLICY_LIST
- * and a slot. Runs follow the order in which keys came, but those of pairs stand together by
- * principal, whose PAIRS slot spans them. */
+ * and a slot, a single one the slot alone. Runs follow the order in which keys came, but those of
+ * pairs stand together by principal, whose PAIRS slot spans them. */
 #include "cedar/index.h"
 
 #include <stdlib.h>
@@ -59,9 +59,15 @@ static int compare_pairs(const void *a, const void *b)
     return (x->key > y->key) - (x->key < y->key);
 }
 
-/* Where the run of each key begins: pairs last, by principal. */
+/* One policy is in the slot itself; those of pairs are in a principal's run, too. */
+static bool has_run(const struct rune_index_key *key)
+{
+    return key->count > 1 || key->kind == RUNE_SCOPE_KEY_PAIR;
+}
+
+/* Where the run of each key begins: pairs last, by principal. *ret_length: entries in runs. */
 static enum rune_err place_runs(struct rune_index_builder *builder, struct vec_pair *pairs,
-                                uint32_t *starts)
+                                uint32_t *starts, uint32_t *ret_length)
 {
     const struct rune_index_keys *keys = &builder->keys;
     uint32_t at = 0;
@@ -69,7 +75,7 @@ static enum rune_err place_runs(struct rune_index_builder *builder, struct vec_p
         struct pair pair = {keys->items[i].a, i};
         if (keys->items[i].kind != RUNE_SCOPE_KEY_PAIR) {
             starts[i] = at;
-            at += keys->items[i].count;
+            at += has_run(&keys->items[i]) ? keys->items[i].count : 0;
         } else if (!RUNE_VEC_PUSH(pairs, pair)) {
             return RUNE_E_NOMEM;
         }
@@ -81,24 +87,40 @@ static enum rune_err place_runs(struct rune_index_builder *builder, struct vec_p
         starts[pairs->items[i].key] = at;
         at += keys->items[pairs->items[i].key].count;
     }
+    *ret_length = at;
     return RUNE_OK;
 }
 
-/* The entries' policies into their runs, in their order: first those with `in`. Counts those. */
-static void fill_list(struct rune_index_builder *builder, const uint32_t *starts, uint32_t *filled,
+/* The entries' policies into their runs, in their order: first those with `in`, which are counted.
+ * Afterwards a start is that of the run, or the one policy. */
+static void fill_list(struct rune_index_builder *builder, uint32_t *starts, uint32_t *filled,
                       uint32_t *ins)
 {
     uint32_t *list = builder->index->list.items;
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i < builder->entries.count; i++) {
             const struct rune_index_entry *entry = &builder->entries.items[i];
-            if (is_in(builder, entry) == (pass == 0)) {
-                list[starts[entry->key] + filled[entry->key]++] = entry->policy;
-                ins[entry->key] += pass == 0;
+            if (is_in(builder, entry) != (pass == 0)) {
+                continue;
             }
+            if (has_run(&builder->keys.items[entry->key])) {
+                list[starts[entry->key] + filled[entry->key]++] = entry->policy;
+            } else {
+                starts[entry->key] = entry->policy;
+            }
+            ins[entry->key] += pass == 0;
         }
     }
-    builder->index->list.count = builder->entries.count;
+}
+
+static void put_key(struct rune_index_builder *builder, const struct rune_index_key *key,
+                    uint32_t start, uint32_t ins)
+{
+    uint32_t c = rune_policy_index_has_c(key->kind) ? key->c : ins;
+    const uint32_t *list = builder->index->list.items;
+    uint32_t first = key->kind == RUNE_SCOPE_KEY_PAIR && key->count == 1 ? list[start] : start;
+    put_slot(builder->index,
+             &(struct rune_image_index_slot){key->kind, key->a, key->b, c, first, key->count});
 }
 
 static void put_slots(struct rune_index_builder *builder, const struct vec_pair *pairs,
@@ -106,19 +128,15 @@ static void put_slots(struct rune_index_builder *builder, const struct vec_pair 
 {
     const struct rune_index_keys *keys = &builder->keys;
     for (size_t i = 0; i < keys->count; i++) {
-        const struct rune_index_key *key = &keys->items[i];
-        uint32_t c = rune_policy_index_has_c(key->kind) ? key->c : ins[i];
-        put_slot(builder->index, &(struct rune_image_index_slot){key->kind, key->a, key->b, c,
-                                                                 starts[i], key->count});
+        put_key(builder, &keys->items[i], starts[i], ins[i]);
     }
     for (size_t i = 0; i < pairs->count;) {
-        struct rune_image_index_slot slot = {.kind = RUNE_SCOPE_KEY_PAIRS,
-                                             .a = pairs->items[i].principal,
-                                             .first = starts[pairs->items[i].key]};
-        for (; i < pairs->count && pairs->items[i].principal == slot.a; i++) {
-            slot.count += keys->items[pairs->items[i].key].count;
+        struct rune_index_key all = {.kind = RUNE_SCOPE_KEY_PAIRS, .a = pairs->items[i].principal};
+        uint32_t start = starts[pairs->items[i].key];
+        for (; i < pairs->count && pairs->items[i].principal == all.a; i++) {
+            all.count += keys->items[pairs->items[i].key].count;
         }
-        put_slot(builder->index, &slot);
+        put_key(builder, &all, all.count == 1 ? builder->index->list.items[start] : start, 0);
     }
 }
 
@@ -136,21 +154,23 @@ static enum rune_err build_slots(struct rune_index_builder *builder)
     struct rune_cedar_index *index = builder->index;
     size_t keys = builder->keys.count;
     struct vec_pair pairs = {0};
+    uint32_t length = 0;
     uint32_t *numbers = rune_calloc(3 * keys + 1, sizeof *numbers);
     enum rune_err err = builder->entries.count > UINT32_MAX / 4 ? RUNE_E_LIMIT
                         : numbers == NULL                       ? RUNE_E_NOMEM
                                                                 : RUNE_OK;
     if (err == RUNE_OK) {
-        err = place_runs(builder, &pairs, numbers);
+        err = place_runs(builder, &pairs, numbers, &length);
     }
     uint32_t size = power_of_two(2 * (keys + count_principals(&pairs)) + 1);
     if (err == RUNE_OK && (!RUNE_VEC_RESERVE(&index->slots, size) ||
-                           !RUNE_VEC_RESERVE(&index->list, builder->entries.count + 1))) {
+                           !RUNE_VEC_RESERVE(&index->list, (size_t)length + 1))) {
         err = RUNE_E_NOMEM;
     }
     if (err == RUNE_OK) {
         memset(index->slots.items, 0, size * sizeof *index->slots.items);
         index->slots.count = size;
+        index->list.count = length;
         fill_list(builder, numbers, numbers + keys, numbers + 2 * keys);
         put_slots(builder, &pairs, numbers, numbers + 2 * keys);
     }

@@ -83,9 +83,11 @@ static __attribute__((noinline)) bool add_unseen(struct finder *finder, const ui
     return add_run(finder, policies + from, count - from);
 }
 
-static inline bool add(struct finder *finder, uint32_t first, uint32_t count)
+/* The first `count` policies of a slot. */
+static inline bool add(struct finder *finder, const struct rune_image_index_slot *slot,
+                       uint32_t count)
 {
-    const uint32_t *policies = finder->store->policy_list + first;
+    const uint32_t *policies = rune_policy_index_run(finder->store, slot);
     return finder->seen == NULL ? add_run(finder, policies, count)
                                 : add_unseen(finder, policies, count);
 }
@@ -112,7 +114,7 @@ static inline bool add_slot(struct finder *finder, enum rune_scope_key kind, uin
                             uint32_t c)
 {
     const struct rune_image_index_slot *slot = find_slot(finder->store, (uint32_t)kind, a, b, c);
-    return slot == NULL || add(finder, slot->first, slot->count);
+    return slot == NULL || add(finder, slot, slot->count);
 }
 
 /* The keys of the forms in use, for one action. */
@@ -140,7 +142,7 @@ static inline bool add_key(struct finder *finder, enum rune_scope_key kind, rune
 {
     const struct rune_image_index_slot *slot =
         find_slot(finder->store, (uint32_t)kind, uid, action, 0);
-    return slot == NULL || add(finder, slot->first, closeness == ITSELF ? slot->count : slot->c);
+    return slot == NULL || add(finder, slot, closeness == ITSELF ? slot->count : slot->c);
 }
 
 /* Policies whose action is a group were filed under the group's stored members; a request may have

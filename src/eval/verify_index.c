@@ -40,8 +40,15 @@ static bool is_key(const struct rune_terms *terms, const struct rune_image_index
     }
 }
 
-/* Slots hold keys and runs of the list; one at least is empty, so that searches end. */
-static enum rune_err verify_slots(const struct rune_verified *verified)
+static bool is_run(const struct rune_store *store, const struct rune_image_index_slot *slot)
+{
+    return slot->count == 1 ? slot->first < store->policy_count
+                            : slot->first <= store->policy_list_count &&
+                                  slot->count <= store->policy_list_count - slot->first;
+}
+
+/* Slots hold keys and policies; one at least is empty, so that searches end. */
+static enum rune_err verify_slots(const struct rune_verified *verified, uint64_t *filed)
 {
     const struct rune_store *store = verified->store;
     bool has_empty = false;
@@ -51,9 +58,11 @@ static enum rune_err verify_slots(const struct rune_verified *verified)
             has_empty = true;
             continue;
         }
-        if (!is_key(&store->terms, slot) || slot->first > store->policy_list_count ||
-            slot->count > store->policy_list_count - slot->first) {
+        if (!is_key(&store->terms, slot) || !is_run(store, slot)) {
             return rune_verify_fail(verified->diag, SECTION, "a slot has no such key or run");
+        }
+        if (slot->count == 1) {
+            rune_verify_set_bit(filed, slot->first);
         }
     }
     if (store->policy_index_slots != 0 &&
@@ -156,7 +165,7 @@ enum rune_err rune_verify_index(struct rune_verified *verified)
     if (filed == NULL) {
         return RUNE_E_NOMEM;
     }
-    enum rune_err err = verify_slots(verified);
+    enum rune_err err = verify_slots(verified, filed);
     err = err == RUNE_OK ? verify_list(verified, filed) : err;
     err = err == RUNE_OK ? verify_scopes(verified) : err;
     rune_free(filed);
