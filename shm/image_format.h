@@ -129,12 +129,12 @@ struct rune_image_code_span {
 };
 
 /* ---- POLICY_INDEX: scope -> candidate policies ----
- * A hash table from scope keys to runs of POLICY_LIST. eval/policy_index.h says which keys a
- * request asks for; the builder files each policy under exactly one kind of key, so no candidate comes
- * twice. Linear probing, a power of two slots. */
+ * Scope keys with their policies. eval/policy_index.h says which keys a request asks for, and how
+ * POLICY_HASH finds them; the builder files each policy under exactly one kind of key, so no
+ * candidate comes twice. */
 
-struct rune_image_index_slot {
-    uint32_t kind; /* enum rune_scope_key of eval/policy_index.h; 0: empty slot */
+struct rune_image_index_key {
+    uint32_t kind; /* enum rune_scope_key of eval/policy_index.h */
     uint32_t a;    /* terms, by kind */
     uint32_t b;
     uint32_t c;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each policy is filed under a key (index_choose.c); entries of one key become a run of POLICY_LIST
- * and a slot, a single one the slot alone. Runs follow the order in which keys came, but those of
- * pairs stand together by principal, whose PAIRS slot spans them. */
+/* Each policy is filed under a key (index_choose.c); entries of one key become a run of
+ * POLICY_LIST, a single one stands in the key itself. Runs follow the order in which keys came, but
+ * those of pairs stand together by principal, whose PAIRS key spans them. */
 #include "cedar/index.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "cedar/index_int.h"
 
-/* ---- slots ---- */
+/* ---- keys ---- */
 
 static uint32_t power_of_two(size_t at_least)
 {
@@ -21,16 +21,17 @@ static uint32_t power_of_two(size_t at_least)
     return size;
 }
 
-static void put_slot(struct rune_cedar_index *index, const struct rune_image_index_slot *slot)
+static void insert_key(struct rune_cedar_index *index, const struct rune_image_index_key *key)
 {
-    uint32_t mask = (uint32_t)index->slots.count - 1;
-    bool has_c = rune_policy_index_has_c(slot->kind);
-    uint32_t at = rune_policy_index_home(slot->kind, slot->a, slot->b, has_c ? slot->c : 0,
-                                         (uint32_t)index->slots.count);
-    while (index->slots.items[at].kind != 0) {
-        at = (at + 1) & mask;
+    uint32_t slots = (uint32_t)index->hash.count;
+    uint64_t hash = rune_policy_index_hash(key->kind, key->a, key->b,
+                                           rune_policy_index_has_c(key->kind) ? key->c : 0);
+    uint32_t at = rune_policy_index_home(hash, slots);
+    while (index->hash.items[at] != 0) {
+        at = (at + 1) & (slots - 1);
     }
-    index->slots.items[at] = *slot;
+    index->keys.items[index->keys.count++] = *key;
+    index->hash.items[at] = rune_policy_index_tag(hash) | (uint32_t)index->keys.count;
 }
 
 /* Is the entry's policy a candidate for what is below the key's entity? */
@@ -59,7 +60,7 @@ static int compare_pairs(const void *a, const void *b)
     return (x->key > y->key) - (x->key < y->key);
 }
 
-/* One policy is in the slot itself; those of pairs are in a principal's run, too. */
+/* One policy is in the key itself; those of pairs are in a principal's run, too. */
 static bool has_run(const struct rune_index_key *key)
 {
     return key->count > 1 || key->kind == RUNE_SCOPE_KEY_PAIR;
@@ -119,12 +120,12 @@ static void put_key(struct rune_index_builder *builder, const struct rune_index_
     uint32_t c = rune_policy_index_has_c(key->kind) ? key->c : ins;
     const uint32_t *list = builder->index->list.items;
     uint32_t first = key->kind == RUNE_SCOPE_KEY_PAIR && key->count == 1 ? list[start] : start;
-    put_slot(builder->index,
-             &(struct rune_image_index_slot){key->kind, key->a, key->b, c, first, key->count});
+    insert_key(builder->index,
+               &(struct rune_image_index_key){key->kind, key->a, key->b, c, first, key->count});
 }
 
-static void put_slots(struct rune_index_builder *builder, const struct vec_pair *pairs,
-                      const uint32_t *starts, const uint32_t *ins)
+static void put_keys(struct rune_index_builder *builder, const struct vec_pair *pairs,
+                     const uint32_t *starts, const uint32_t *ins)
 {
     const struct rune_index_keys *keys = &builder->keys;
     for (size_t i = 0; i < keys->count; i++) {
@@ -149,9 +150,21 @@ static size_t count_principals(const struct vec_pair *pairs)
     return count;
 }
 
-static enum rune_err build_slots(struct rune_index_builder *builder)
+static bool reserve(struct rune_cedar_index *index, size_t keys, size_t length)
 {
-    struct rune_cedar_index *index = builder->index;
+    uint32_t slots = power_of_two(2 * keys + 1);
+    if (!RUNE_VEC_RESERVE(&index->keys, keys + 1) || !RUNE_VEC_RESERVE(&index->hash, slots) ||
+        !RUNE_VEC_RESERVE(&index->list, length + 1)) {
+        return false;
+    }
+    memset(index->hash.items, 0, slots * sizeof *index->hash.items);
+    index->hash.count = slots;
+    index->list.count = length;
+    return true;
+}
+
+static enum rune_err build_keys(struct rune_index_builder *builder)
+{
     size_t keys = builder->keys.count;
     struct vec_pair pairs = {0};
     uint32_t length = 0;
@@ -162,17 +175,15 @@ static enum rune_err build_slots(struct rune_index_builder *builder)
     if (err == RUNE_OK) {
         err = place_runs(builder, &pairs, numbers, &length);
     }
-    uint32_t size = power_of_two(2 * (keys + count_principals(&pairs)) + 1);
-    if (err == RUNE_OK && (!RUNE_VEC_RESERVE(&index->slots, size) ||
-                           !RUNE_VEC_RESERVE(&index->list, (size_t)length + 1))) {
-        err = RUNE_E_NOMEM;
+    size_t all = keys + count_principals(&pairs);
+    if (err == RUNE_OK) {
+        err = all > RUNE_POLICY_INDEX_MAX_KEYS                ? RUNE_E_LIMIT
+              : !reserve(builder->index, all, (size_t)length) ? RUNE_E_NOMEM
+                                                              : RUNE_OK;
     }
     if (err == RUNE_OK) {
-        memset(index->slots.items, 0, size * sizeof *index->slots.items);
-        index->slots.count = size;
-        index->list.count = length;
         fill_list(builder, numbers, numbers + keys, numbers + 2 * keys);
-        put_slots(builder, &pairs, numbers, numbers + 2 * keys);
+        put_keys(builder, &pairs, numbers, numbers + 2 * keys);
     }
     RUNE_VEC_FINI(&pairs);
     rune_free(numbers);
@@ -384,7 +395,7 @@ enum rune_err rune_cedar_index_build(const struct rune_cedar_program *program,
     struct rune_index_builder builder = {
         .program = program, .terms = terms, .entity_ancestors = entity_ancestors, .index = index};
     enum rune_err err = rune_index_choose(&builder);
-    err = err == RUNE_OK ? build_slots(&builder) : err;
+    err = err == RUNE_OK ? build_keys(&builder) : err;
     err = err == RUNE_OK ? build_scopes(&builder) : err;
     RUNE_VEC_FINI(&builder.members);
     rune_index_keys_fini(&builder.tests);
@@ -397,7 +408,8 @@ enum rune_err rune_cedar_index_build(const struct rune_cedar_program *program,
 
 void rune_cedar_index_fini(struct rune_cedar_index *index)
 {
-    RUNE_VEC_FINI(&index->slots);
+    RUNE_VEC_FINI(&index->keys);
+    RUNE_VEC_FINI(&index->hash);
     RUNE_VEC_FINI(&index->list);
     RUNE_VEC_FINI(&index->ancestor_scopes);
 }

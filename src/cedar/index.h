@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* index: the scopes of compiled policies -> POLICY_INDEX, POLICY_LIST and ANCESTOR_SCOPE
+/* index: the scopes of compiled policies -> POLICY_INDEX, POLICY_HASH, POLICY_LIST and
+ * ANCESTOR_SCOPE
  * (eval/policy_index.h).
  *
  * Owns: the choice of the key under which each policy is filed: the one that it shares with the
@@ -12,11 +13,12 @@
 #include "rune/err.h"
 #include "shm/image_format.h"
 
-RUNE_VEC(rune_vec_index_slot, struct rune_image_index_slot);
+RUNE_VEC(rune_vec_index_key, struct rune_image_index_key);
 
-/* What becomes the three sections. */
+/* What becomes the four sections. */
 struct rune_cedar_index {
-    struct rune_vec_index_slot slots;
+    struct rune_vec_index_key keys;
+    struct rune_vec_u32 hash;
     struct rune_vec_u32 list;
     struct rune_vec_u32 ancestor_scopes;
 };

@@ -13,8 +13,8 @@ uint64_t *rune_index_make_bitmap(uint32_t bits)
 static uint32_t *probe(const struct rune_index_keys *keys, const struct rune_index_key *wanted)
 {
     size_t mask = keys->slot_count - 1;
-    size_t at = rune_policy_index_home(wanted->kind, wanted->a, wanted->b, wanted->c,
-                                       (uint32_t)keys->slot_count);
+    uint64_t hash = rune_policy_index_hash(wanted->kind, wanted->a, wanted->b, wanted->c);
+    size_t at = rune_policy_index_home(hash, (uint32_t)keys->slot_count);
     for (;; at = (at + 1) & mask) {
         uint32_t number = keys->slots[at];
         const struct rune_index_key *key = number == 0 ? NULL : &keys->items[number - 1];

@@ -147,7 +147,8 @@ static void add_policies(struct parts *parts, const struct rune_cedar_program *p
     add(parts, RUNE_SECTION_CODE_SPAN, program->spans.items, program->spans.count);
     add(parts, RUNE_SECTION_PATTERN, program->patterns.items, program->patterns.count);
     add(parts, RUNE_SECTION_ANNOTATION, program->annotations.items, program->annotations.count);
-    add(parts, RUNE_SECTION_POLICY_INDEX, index->slots.items, index->slots.count);
+    add(parts, RUNE_SECTION_POLICY_INDEX, index->keys.items, index->keys.count);
+    add(parts, RUNE_SECTION_POLICY_HASH, index->hash.items, index->hash.count);
     add(parts, RUNE_SECTION_POLICY_LIST, index->list.items, index->list.count);
     add(parts, RUNE_SECTION_ANCESTOR_SCOPE, index->ancestor_scopes.items,
         index->ancestor_scopes.count);

@@ -83,38 +83,41 @@ static __attribute__((noinline)) bool add_unseen(struct finder *finder, const ui
     return add_run(finder, policies + from, count - from);
 }
 
-/* The first `count` policies of a slot. */
-static inline bool add(struct finder *finder, const struct rune_image_index_slot *slot,
+/* The first `count` policies of a key. */
+static inline bool add(struct finder *finder, const struct rune_image_index_key *key,
                        uint32_t count)
 {
-    const uint32_t *policies = rune_policy_index_run(finder->store, slot);
+    const uint32_t *policies = rune_policy_index_run(finder->store, key);
     return finder->seen == NULL ? add_run(finder, policies, count)
                                 : add_unseen(finder, policies, count);
 }
 
-/* The slot of a key; c is 0 where it is no part of it. NULL where there is none. */
-static inline const struct rune_image_index_slot *
-find_slot(const struct rune_store *store, uint32_t kind, uint32_t a, uint32_t b, uint32_t c)
+/* c is 0 where it is no part of the key. NULL where there is none. */
+static inline const struct rune_image_index_key *
+find_key(const struct rune_store *store, uint32_t kind, uint32_t a, uint32_t b, uint32_t c)
 {
-    uint32_t mask = store->policy_index_slots - 1;
+    uint32_t mask = store->policy_hash_slots - 1;
     bool has_c = rune_policy_index_has_c(kind);
-    uint32_t at = rune_policy_index_home(kind, a, b, c, store->policy_index_slots);
-    for (;; at = (at + 1) & mask) {
-        const struct rune_image_index_slot *slot = &store->policy_index[at];
-        if (slot->kind == 0) {
-            return NULL;
+    uint64_t hash = rune_policy_index_hash(kind, a, b, c);
+    uint32_t at = rune_policy_index_home(hash, store->policy_hash_slots);
+    for (uint32_t slot; (slot = store->policy_hash[at]) != 0; at = (at + 1) & mask) {
+        if (((slot ^ (uint32_t)hash) & RUNE_POLICY_INDEX_TAG) != 0) {
+            continue;
         }
-        if (slot->kind == kind && slot->a == a && slot->b == b && (!has_c || slot->c == c)) {
-            return slot;
+        const struct rune_image_index_key *key =
+            &store->policy_index[(slot & ~RUNE_POLICY_INDEX_TAG) - 1];
+        if (key->kind == kind && key->a == a && key->b == b && (!has_c || key->c == c)) {
+            return key;
         }
     }
+    return NULL;
 }
 
-static inline bool add_slot(struct finder *finder, enum rune_scope_key kind, uint32_t a, uint32_t b,
-                            uint32_t c)
+static inline bool add_found(struct finder *finder, enum rune_scope_key kind, uint32_t a,
+                             uint32_t b, uint32_t c)
 {
-    const struct rune_image_index_slot *slot = find_slot(finder->store, (uint32_t)kind, a, b, c);
-    return slot == NULL || add(finder, slot, slot->count);
+    const struct rune_image_index_key *key = find_key(finder->store, (uint32_t)kind, a, b, c);
+    return key == NULL || add(finder, key, key->count);
 }
 
 /* The keys of the forms in use, for one action. */
@@ -122,9 +125,9 @@ static bool add_scopes(struct finder *finder, rune_term action)
 {
     for (uint32_t forms = finder->flags & 0xff; forms != 0; forms &= forms - 1) {
         uint32_t form = (uint32_t)__builtin_ctz(forms);
-        if (!add_slot(finder, RUNE_SCOPE_KEY_SCOPE, (form & 1) != 0 ? action : RUNE_TERM_NONE,
-                      (form & 2) != 0 ? finder->principal_type : RUNE_TERM_NONE,
-                      (form & 4) != 0 ? finder->resource_type : RUNE_TERM_NONE)) {
+        if (!add_found(finder, RUNE_SCOPE_KEY_SCOPE, (form & 1) != 0 ? action : RUNE_TERM_NONE,
+                       (form & 2) != 0 ? finder->principal_type : RUNE_TERM_NONE,
+                       (form & 4) != 0 ? finder->resource_type : RUNE_TERM_NONE)) {
             return false;
         }
     }
@@ -140,9 +143,9 @@ static inline uint32_t flags_of(const struct finder *finder, enum rune_scope_key
 static inline bool add_key(struct finder *finder, enum rune_scope_key kind, rune_term uid,
                            rune_term action, enum closeness closeness)
 {
-    const struct rune_image_index_slot *slot =
-        find_slot(finder->store, (uint32_t)kind, uid, action, 0);
-    return slot == NULL || add(finder, slot, closeness == ITSELF ? slot->count : slot->c);
+    const struct rune_image_index_key *key =
+        find_key(finder->store, (uint32_t)kind, uid, action, 0);
+    return key == NULL || add(finder, key, closeness == ITSELF ? key->count : key->c);
 }
 
 /* Policies whose action is a group were filed under the group's stored members; a request may have
@@ -214,16 +217,16 @@ static bool note_pair(struct finder *finder, enum rune_scope_key kind, rune_term
                         uid);
     }
     return kind == RUNE_SCOPE_KEY_RESOURCE ||
-           add_slot(finder, RUNE_SCOPE_KEY_PAIRS, uid, RUNE_TERM_NONE, 0);
+           add_found(finder, RUNE_SCOPE_KEY_PAIRS, uid, RUNE_TERM_NONE, 0);
 }
 
 static uint64_t count_pairs(const struct finder *finder)
 {
     uint64_t count = 0;
     for (uint32_t i = 0; i < finder->principals.count; i++) {
-        const struct rune_image_index_slot *slot =
-            find_slot(finder->store, RUNE_SCOPE_KEY_PAIRS, finder->principals.keys[i], 0, 0);
-        count += slot == NULL ? 0 : slot->count;
+        const struct rune_image_index_key *key =
+            find_key(finder->store, RUNE_SCOPE_KEY_PAIRS, finder->principals.keys[i], 0, 0);
+        count += key == NULL ? 0 : key->count;
     }
     return count;
 }
@@ -231,9 +234,9 @@ static uint64_t count_pairs(const struct finder *finder)
 static bool add_pair(struct finder *finder, rune_term principal, rune_term resource)
 {
     return ((finder->flags & RUNE_POLICY_INDEX_PAIR_ANY) == 0 ||
-            add_slot(finder, RUNE_SCOPE_KEY_PAIR, principal, resource, RUNE_TERM_NONE)) &&
+            add_found(finder, RUNE_SCOPE_KEY_PAIR, principal, resource, RUNE_TERM_NONE)) &&
            ((finder->flags & RUNE_POLICY_INDEX_PAIR_ACTION) == 0 ||
-            add_slot(finder, RUNE_SCOPE_KEY_PAIR, principal, resource, finder->action));
+            add_found(finder, RUNE_SCOPE_KEY_PAIR, principal, resource, finder->action));
 }
 
 static bool add_pairs(struct finder *finder)
@@ -244,7 +247,7 @@ static bool add_pairs(struct finder *finder)
     bool takes_all = pairs > FEW_PAIRS && count_pairs(finder) < pairs;
     for (uint32_t i = 0; i < principals->count; i++) {
         if (takes_all &&
-            !add_slot(finder, RUNE_SCOPE_KEY_PAIRS, principals->keys[i], RUNE_TERM_NONE, 0)) {
+            !add_found(finder, RUNE_SCOPE_KEY_PAIRS, principals->keys[i], RUNE_TERM_NONE, 0)) {
             return false;
         }
         for (uint32_t j = 0; !takes_all && j < resources->count; j++) {
@@ -393,7 +396,7 @@ enum rune_err rune_policy_index_find(const struct rune_eval *eval,
 {
     const struct rune_store *store = eval->store;
     struct finder finder;
-    if (store->ancestor_scope_count == 0 || store->policy_index_slots == 0) {
+    if (store->ancestor_scope_count == 0 || store->policy_hash_slots == 0) {
         ret_candidates->run_count = ret_candidates->total = 0;
         return RUNE_OK;
     }

@@ -13,11 +13,11 @@
  * action, so no candidate comes twice. A policy whose program begins with NO_MATCH is filed
  * nowhere.
  *
- * A slot of POLICY_INDEX has a run of POLICY_LIST, or one policy in place of where that begins: one
- * is what most keys have, and it saves a decision a cache line. Its a, b and c are terms (NONE:
- * any). For PRINCIPAL and RESOURCE, c is no part of the key but a count: the first c policies of
- * the run have `in`, they are candidates also where the entity is an ancestor; the others have
- * `==`. The runs of one principal's pairs stand together, and a slot PAIRS (a: the principal) spans
+ * A key has a run of POLICY_LIST, or one policy in place of where that begins: one is what most
+ * keys have, and it saves a decision a cache line. a, b and c are terms (NONE: any). For PRINCIPAL
+ * and RESOURCE, c is no part of the key but a count: the first c policies of the run have `in`,
+ * they are candidates also where the entity is an ancestor; the others have
+ * `==`. The runs of one principal's pairs stand together, and a key PAIRS (a: the principal) spans
  * them: where a request has so many ancestors that trying all pairs of them costs more, it takes
  * all pairs of its principals. No policy is in two of those.
  *
@@ -82,15 +82,29 @@ enum rune_policy_index_flag {
 #define RUNE_POLICY_INDEX_HEADER 4u
 #define RUNE_POLICY_INDEX_SHORT  16u
 
-/* The home slot of a key among `slots`, a power of two. FORMAT. */
-static inline uint32_t rune_policy_index_home(uint32_t kind, uint32_t a, uint32_t b, uint32_t c,
-                                              uint32_t slots)
+/* A slot of POLICY_HASH is 0 (empty) or the number of a key + 1 with 8 more bits of its hash above,
+ * so that a search for what is not there rarely looks at a key. Linear probing, a power of two
+ * slots of which some are empty. FORMAT. */
+static inline uint64_t rune_policy_index_hash(uint32_t kind, uint32_t a, uint32_t b, uint32_t c)
 {
     uint64_t x = (((uint64_t)a << 32) | b) * 0x9e3779b97f4a7c15u;
     x ^= (((uint64_t)c << 32) | kind) * 0xc2b2ae3d27d4eb4fu;
     x ^= x >> 32;
     x *= 0xd6e8feb86659fd93u;
-    return (uint32_t)(x >> 32) & (slots - 1);
+    return x;
+}
+
+static inline uint32_t rune_policy_index_home(uint64_t hash, uint32_t slots)
+{
+    return (uint32_t)(hash >> 32) & (slots - 1);
+}
+
+#define RUNE_POLICY_INDEX_MAX_KEYS 0xfffffeu /* LIMIT */
+#define RUNE_POLICY_INDEX_TAG      0xff000000u
+
+static inline uint32_t rune_policy_index_tag(uint64_t hash)
+{
+    return (uint32_t)hash & RUNE_POLICY_INDEX_TAG;
 }
 
 /* The home slot of an ancestor set in the map. FORMAT. */
@@ -99,14 +113,14 @@ static inline uint32_t rune_policy_index_map_home(uint32_t heap_offset, uint32_t
     return (uint32_t)(((uint64_t)heap_offset * 0x9e3779b97f4a7c15u) >> 40) & (slots - 1);
 }
 
-/* The policies of a slot. */
+/* The policies of a key. */
 static inline const uint32_t *rune_policy_index_run(const struct rune_store *store,
-                                                    const struct rune_image_index_slot *slot)
+                                                    const struct rune_image_index_key *key)
 {
-    return slot->count == 1 ? &slot->first : store->policy_list + slot->first;
+    return key->count == 1 ? &key->first : store->policy_list + key->first;
 }
 
-/* A run of POLICY_LIST, or a slot's one policy. */
+/* A run of POLICY_LIST, or a key's one policy. */
 struct rune_candidate_run {
     const uint32_t *policies;
     uint32_t count;

@@ -80,7 +80,8 @@ static bool open_policies(const struct rune_image_map *map, struct rune_store *s
     store->policies = section(map, RUNE_SECTION_POLICY, &store->policy_count, &ok);
     store->policy_code = section(map, RUNE_SECTION_POLICY_CODE, &store->policy_code_count, &ok);
     store->code_spans = section(map, RUNE_SECTION_CODE_SPAN, &store->code_span_count, &ok);
-    store->policy_index = section(map, RUNE_SECTION_POLICY_INDEX, &store->policy_index_slots, &ok);
+    store->policy_index = section(map, RUNE_SECTION_POLICY_INDEX, &store->policy_index_count, &ok);
+    store->policy_hash = section(map, RUNE_SECTION_POLICY_HASH, &store->policy_hash_slots, &ok);
     store->policy_list = section(map, RUNE_SECTION_POLICY_LIST, &store->policy_list_count, &ok);
     store->patterns = section(map, RUNE_SECTION_PATTERN, &store->pattern_bytes, &ok);
     store->annotations = section(map, RUNE_SECTION_ANNOTATION, &store->annotation_count, &ok);

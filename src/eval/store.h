@@ -34,8 +34,10 @@ struct rune_store {
     uint32_t policy_code_count;
     const struct rune_image_code_span *code_spans;
     uint32_t code_span_count;
-    const struct rune_image_index_slot *policy_index;
-    uint32_t policy_index_slots;
+    const struct rune_image_index_key *policy_index;
+    uint32_t policy_index_count;
+    const uint32_t *policy_hash;
+    uint32_t policy_hash_slots;
     const uint32_t *policy_list;
     uint32_t policy_list_count;
     const uint8_t *patterns;

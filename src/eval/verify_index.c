@@ -5,6 +5,7 @@
 #include "eval/verify.h"
 
 static const char SECTION[] = "POLICY_INDEX";
+static const char HASH[] = "POLICY_HASH";
 static const char SCOPES[] = "ANCESTOR_SCOPE";
 
 static bool is_power_of_two(uint32_t number)
@@ -17,58 +18,85 @@ static bool is_term_or_none(const struct rune_terms *terms, rune_term term, enum
     return term == RUNE_TERM_NONE || rune_verify_is_kind(terms, term, kind);
 }
 
-static bool is_key(const struct rune_terms *terms, const struct rune_image_index_slot *slot)
+static bool is_key(const struct rune_terms *terms, const struct rune_image_index_key *key)
 {
-    switch (slot->kind) {
+    switch (key->kind) {
     case RUNE_SCOPE_KEY_PRINCIPAL:
     case RUNE_SCOPE_KEY_RESOURCE:
-        return rune_verify_is_kind(terms, slot->a, RUNE_KIND_ENTITY) &&
-               is_term_or_none(terms, slot->b, RUNE_KIND_ENTITY) && slot->c <= slot->count;
+        return rune_verify_is_kind(terms, key->a, RUNE_KIND_ENTITY) &&
+               is_term_or_none(terms, key->b, RUNE_KIND_ENTITY) && key->c <= key->count;
     case RUNE_SCOPE_KEY_SCOPE:
-        return is_term_or_none(terms, slot->a, RUNE_KIND_ENTITY) &&
-               is_term_or_none(terms, slot->b, RUNE_KIND_STRING) &&
-               is_term_or_none(terms, slot->c, RUNE_KIND_STRING);
+        return is_term_or_none(terms, key->a, RUNE_KIND_ENTITY) &&
+               is_term_or_none(terms, key->b, RUNE_KIND_STRING) &&
+               is_term_or_none(terms, key->c, RUNE_KIND_STRING);
     case RUNE_SCOPE_KEY_PAIR:
-        return rune_verify_is_kind(terms, slot->a, RUNE_KIND_ENTITY) &&
-               rune_verify_is_kind(terms, slot->b, RUNE_KIND_ENTITY) &&
-               is_term_or_none(terms, slot->c, RUNE_KIND_ENTITY);
+        return rune_verify_is_kind(terms, key->a, RUNE_KIND_ENTITY) &&
+               rune_verify_is_kind(terms, key->b, RUNE_KIND_ENTITY) &&
+               is_term_or_none(terms, key->c, RUNE_KIND_ENTITY);
     case RUNE_SCOPE_KEY_PAIRS:
-        return rune_verify_is_kind(terms, slot->a, RUNE_KIND_ENTITY) && slot->b == 0 &&
-               slot->c == 0;
+        return rune_verify_is_kind(terms, key->a, RUNE_KIND_ENTITY) && key->b == 0 && key->c == 0;
     default:
         return false;
     }
 }
 
-static bool is_run(const struct rune_store *store, const struct rune_image_index_slot *slot)
+static bool is_run(const struct rune_store *store, const struct rune_image_index_key *key)
 {
-    return slot->count == 1 ? slot->first < store->policy_count
-                            : slot->first <= store->policy_list_count &&
-                                  slot->count <= store->policy_list_count - slot->first;
+    return key->count == 1 ? key->first < store->policy_count
+                           : key->first <= store->policy_list_count &&
+                                 key->count <= store->policy_list_count - key->first;
 }
 
-/* Slots hold keys and policies; one at least is empty, so that searches end. */
-static enum rune_err verify_slots(const struct rune_verified *verified, uint64_t *filed)
+/* Slots name keys; one at least is empty, so that searches end. */
+static enum rune_err verify_slots(const struct rune_verified *verified)
 {
     const struct rune_store *store = verified->store;
-    bool has_empty = false;
-    for (uint32_t i = 0; i < store->policy_index_slots; i++) {
-        const struct rune_image_index_slot *slot = &store->policy_index[i];
-        if (slot->kind == 0) {
-            has_empty = true;
-            continue;
-        }
-        if (!is_key(&store->terms, slot) || !is_run(store, slot)) {
-            return rune_verify_fail(verified->diag, SECTION, "a slot has no such key or run");
-        }
-        if (slot->count == 1) {
-            rune_verify_set_bit(filed, slot->first);
+    uint32_t slots = store->policy_hash_slots;
+    bool has_empty = slots == 0;
+    for (uint32_t i = 0; i < slots; i++) {
+        uint32_t number = store->policy_hash[i] & ~RUNE_POLICY_INDEX_TAG;
+        has_empty = has_empty || store->policy_hash[i] == 0;
+        if (store->policy_hash[i] != 0 && (number == 0 || number > store->policy_index_count)) {
+            return rune_verify_fail(verified->diag, HASH, "a slot has no such key");
         }
     }
-    if (store->policy_index_slots != 0 &&
-        (!has_empty || !is_power_of_two(store->policy_index_slots))) {
-        return rune_verify_fail(verified->diag, SECTION,
+    if (!has_empty || (slots != 0 && !is_power_of_two(slots))) {
+        return rune_verify_fail(verified->diag, HASH,
                                 "it has no empty slot, or a wrong number of slots");
+    }
+    return RUNE_OK;
+}
+
+/* Would a search find it? The slots are verified. */
+static bool is_found(const struct rune_store *store, uint32_t number)
+{
+    const struct rune_image_index_key *key = &store->policy_index[number];
+    uint32_t slots = store->policy_hash_slots;
+    uint64_t hash = rune_policy_index_hash(key->kind, key->a, key->b,
+                                           rune_policy_index_has_c(key->kind) ? key->c : 0);
+    uint32_t wanted = rune_policy_index_tag(hash) | (number + 1);
+    uint32_t at = slots == 0 ? 0 : rune_policy_index_home(hash, slots);
+    while (slots != 0 && store->policy_hash[at] != 0 && store->policy_hash[at] != wanted) {
+        at = (at + 1) & (slots - 1);
+    }
+    return slots != 0 && store->policy_hash[at] == wanted;
+}
+
+/* Keys are keys, have policies, and are found. */
+static enum rune_err verify_keys(const struct rune_verified *verified, uint64_t *filed)
+{
+    const struct rune_store *store = verified->store;
+    for (uint32_t i = 0; i < store->policy_index_count; i++) {
+        const struct rune_image_index_key *key = &store->policy_index[i];
+        if (!is_key(&store->terms, key) || !is_run(store, key)) {
+            return rune_verify_fail(verified->diag, SECTION, "a key or its run does not exist");
+        }
+        if (!is_found(store, i)) {
+            return rune_verify_fail(verified->diag, HASH, "a key is not found");
+        }
+        if (key->count == 1) {
+            rune_verify_set_bit(filed, key->first);
+        }
     }
     return RUNE_OK;
 }
@@ -151,7 +179,7 @@ static enum rune_err verify_scopes(const struct rune_verified *verified)
         return rune_verify_fail(verified->diag, SCOPES, "its parts do not fit");
     }
     bool has_bitmaps = (words[0] & RUNE_POLICY_INDEX_HAS_BITMAPS) != 0;
-    if ((words[0] != 0 && store->policy_index_slots == 0) ||
+    if ((words[0] != 0 && store->policy_hash_slots == 0) ||
         (has_bitmaps && (uint64_t)words[1] * 32 < store->terms.entity_count)) {
         return rune_verify_fail(verified->diag, SCOPES, "a flag is set for what is not there");
     }
@@ -165,7 +193,8 @@ enum rune_err rune_verify_index(struct rune_verified *verified)
     if (filed == NULL) {
         return RUNE_E_NOMEM;
     }
-    enum rune_err err = verify_slots(verified, filed);
+    enum rune_err err = verify_slots(verified);
+    err = err == RUNE_OK ? verify_keys(verified, filed) : err;
     err = err == RUNE_OK ? verify_list(verified, filed) : err;
     err = err == RUNE_OK ? verify_scopes(verified) : err;
     rune_free(filed);

@@ -151,7 +151,7 @@ static bool check_request(struct cedar_world *world, struct random *random,
 static uint32_t count_pairs(const struct rune_store *store)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < store->policy_index_slots; i++) {
+    for (uint32_t i = 0; i < store->policy_index_count; i++) {
         count += store->policy_index[i].kind == RUNE_SCOPE_KEY_PAIR;
     }
     return count;

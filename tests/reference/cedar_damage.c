@@ -39,7 +39,7 @@ static const char policies[] =
     "resource) != true };\n"
     "permit(principal, action, resource) when { 9223372036854775807 - context.n == context.m };\n";
 
-enum { SECTIONS = 24 };
+enum { SECTIONS = 25 };
 
 struct section {
     const void **pointer; /* in the store */
@@ -72,7 +72,8 @@ static size_t list_sections(struct rune_store *store, struct section *sections)
     SECTION(store->policy_code, store->policy_code_count * sizeof(uint32_t));
     SECTION(store->policy_code, store->policy_code_count * sizeof(uint32_t)); /* twice as often */
     SECTION(store->code_spans, store->code_span_count * sizeof *store->code_spans);
-    SECTION(store->policy_index, store->policy_index_slots * sizeof *store->policy_index);
+    SECTION(store->policy_index, store->policy_index_count * sizeof *store->policy_index);
+    SECTION(store->policy_hash, store->policy_hash_slots * sizeof(uint32_t));
     SECTION(store->policy_list, store->policy_list_count * sizeof(uint32_t));
     SECTION(store->patterns, store->pattern_bytes);
     SECTION(store->annotations, store->annotation_count * sizeof(uint32_t));

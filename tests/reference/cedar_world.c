@@ -200,8 +200,10 @@ static void point_store(struct cedar_world *world)
     store->pattern_bytes = (uint32_t)world->program.patterns.count;
     store->annotations = world->program.annotations.items;
     store->annotation_count = (uint32_t)world->program.annotations.count;
-    store->policy_index = world->index.slots.items;
-    store->policy_index_slots = (uint32_t)world->index.slots.count;
+    store->policy_index = world->index.keys.items;
+    store->policy_index_count = (uint32_t)world->index.keys.count;
+    store->policy_hash = world->index.hash.items;
+    store->policy_hash_slots = (uint32_t)world->index.hash.count;
     store->policy_list = world->index.list.items;
     store->policy_list_count = (uint32_t)world->index.list.count;
     store->ancestor_scopes = world->index.ancestor_scopes.items;
