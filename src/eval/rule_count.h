@@ -2,9 +2,11 @@
 /* rule_count: how many distinct tuples the plans of a relation give for one value of its first
  * column, without keeping the tuples.
  *
- * Owns: cells, one for each value that the middle column can have, stamped by the key that last
- * wrote them, with a bit for each value of the last column: a product with few values (users x
- * resources x actions) is or-ed together, row by row, and never flattened. Works for two and three
+ * Owns: for each value of the middle column that the key has come to, a bit for each value of the
+ * last column: a product with few values (users x resources x actions) is or-ed together, row by
+ * row, and never flattened. A small hash table holds them, which stays in the nearest cache while
+ * most keys have few values; a key with very many goes on in cells, one for each value that the
+ * column can have. What was written for another key is told by its stamp. Works for two and three
  * columns; the last of three may have up to 64 values. Does not know: keys, programs. Thread: one
  * evaluation. Used by: rule_eval. */
 #pragma once
@@ -25,6 +27,15 @@ struct rune_rule_row_mask {
     uint64_t mask;
 };
 
+struct rune_rule_slot {
+    uint32_t epoch, entry;
+};
+
+struct rune_rule_entry {
+    rune_term middle;
+    uint64_t mask;
+};
+
 struct rune_rule_counter {
     uint64_t count;
     bool is_beyond; /* a value has no cell or no bit: the count is worth nothing */
@@ -32,7 +43,11 @@ struct rune_rule_counter {
     rune_term least; /* value of cell 0 */
     uint32_t spread; /* cells */
     uint32_t epoch;  /* of the present key */
-    uint32_t *epochs;
+    struct rune_rule_slot *slots;
+    struct rune_rule_entry *entries;
+    uint32_t slot_bits, entry_count;
+    bool uses_cells;
+    uint32_t *epochs; /* of cells */
     uint64_t *masks;
     rune_term values[RUNE_RULE_COUNT_BITS]; /* by bit */
     uint32_t value_count;
