@@ -7,6 +7,7 @@
  *   code.c      that order -> a program
  *   orders.c    tuples -> sorted orders; which orders serve which searches
  *   fixpoint.c  components of relations -> stored tuples
+ *   growing.c   a relation while its fixpoint runs
  *   closure.c   the same for binary recursions that fall into rows
  *   evaluate.c  the whole: what is stored, what is demanded, the image's tables
  *
@@ -16,6 +17,7 @@
 
 #include "base/arena.h"
 #include "datalog/evaluate.h"
+#include "datalog/growing.h"
 #include "eval/relation.h"
 #include "eval/rule_vm.h"
 
@@ -146,24 +148,6 @@ struct rune_dl_rel {
 RUNE_VEC(rune_dl_vec_rel, struct rune_dl_rel);
 RUNE_VEC(rune_dl_vec_image_relation, struct rune_image_relation);
 
-/* A relation while its fixpoint runs: all tuples, and which of them are old, new and in the making.
- */
-struct rune_dl_growing {
-    struct rune_growing tuples;
-    struct rune_growing_index set; /* over all columns: who is already there */
-    /* the same for two columns that are dense: a bit a pair; else NULL */
-    uint64_t *bits;
-    rune_term least[2]; /* the pair of bit 0 */
-    uint32_t range[2];
-    bool no_bits; /* tried, too sparse */
-    struct rune_growing_index indexes[16];
-    uint32_t index_count;
-    uint32_t zero, low, high; /* [0, low) old, [low, high) new */
-    struct rune_growing_view views[64];
-    uint32_t view_ids[64]; /* in ctx->orders */
-    uint32_t view_count;
-};
-
 /* Which tuples of a growing relation a goal reads. */
 enum rune_dl_range { RUNE_DL_RANGE_ALL, RUNE_DL_RANGE_NEW, RUNE_DL_RANGE_OLD };
 
@@ -221,6 +205,9 @@ RUNE_MUST_USE enum rune_err rune_dl_sort_rows(rune_term **rows, uint64_t *count,
  */
 RUNE_MUST_USE enum rune_err rune_dl_store_rows(struct rune_dl_ctx *ctx, uint32_t relation,
                                                rune_term *rows, uint64_t count);
+/* The same for the tuples that the bits name: `count` of them, at least one. */
+RUNE_MUST_USE enum rune_err rune_dl_store_bits(struct rune_dl_ctx *ctx, uint32_t relation,
+                                               const struct rune_dl_bits *bits, uint64_t count);
 /* The tuples of a stored relation as rows, ascending; the caller frees them. */
 RUNE_MUST_USE enum rune_err rune_dl_read_rows(struct rune_dl_ctx *ctx, uint32_t relation,
                                               rune_term **ret_rows, uint64_t *ret_count);

@@ -3,250 +3,14 @@
  *
  * A relation that does not recurse is computed once: tuples are collected as rows, sorted and
  * deduplicated whenever they have doubled. A component that recurses is computed semi-naively: its
- * relations grow as rows in order of arrival with a set of those that are there (a hash, or a bit
- * for each pair of two dense columns) and hash chains; each round runs every rule once for each of
- * its recursive goals, that goal reading only what the last round added. */
+ * relations grow (growing.h); each round runs every rule once for each of its recursive goals, that
+ * goal reading only what the last round added. */
 #include <string.h>
 
 #include "base/diag.h"
 #include "datalog/evaluate_int.h"
 
-/* ---- growing relations ---- */
-
-static uint64_t hash_row(const rune_term *row, uint32_t arity, uint64_t mask)
-{
-    uint64_t hash = 0;
-    for (uint32_t i = 0; i < arity; i++) {
-        if ((mask >> i & 1) != 0) {
-            hash = rune_growing_mix(hash, row[i]);
-        }
-    }
-    return hash >> 32;
-}
-
-static bool set_rehash(struct rune_dl_growing *growing)
-{
-    uint64_t slots = 1024;
-    while (slots <= growing->tuples.count * (uint64_t)2) {
-        slots *= 2;
-    }
-    if (slots > UINT32_MAX) {
-        return false;
-    }
-    uint32_t *heads = rune_calloc(slots, sizeof(uint32_t));
-    if (heads == NULL) {
-        return false;
-    }
-    uint32_t arity = growing->tuples.arity;
-    for (uint32_t row = 0; row < growing->tuples.count; row++) {
-        uint64_t at =
-            hash_row(growing->tuples.rows + (size_t)row * arity, arity, UINT64_MAX) & (slots - 1);
-        while (heads[at] != 0) {
-            at = (at + 1) & (slots - 1);
-        }
-        heads[at] = row + 1;
-    }
-    rune_free(growing->set.heads);
-    growing->set.heads = heads;
-    growing->set.slots = (uint32_t)slots;
-    return true;
-}
-
-#define MIN_BIT_ROWS 4096u /* fewer are not worth a bitmap */
-#define BITS_PER_ROW 128u  /* what hash slots would take, or the double */
-
-/* Bounds of the rows and of one more, wider by a quarter where the one is beyond what was. */
-static void find_bounds(struct rune_dl_growing *growing, const rune_term *more, rune_term *least,
-                        rune_term *most)
-{
-    for (uint32_t c = 0; c < 2; c++) {
-        const rune_term *rows = growing->tuples.rows;
-        least[c] = UINT32_MAX;
-        most[c] = 0;
-        for (size_t row = 0; row < growing->tuples.count; row++) {
-            rune_term value = rows[row * 2 + c];
-            least[c] = value < least[c] ? value : least[c];
-            most[c] = value > most[c] ? value : most[c];
-        }
-        uint32_t quarter = (most[c] - least[c]) / 4;
-        if (more[c] < least[c]) {
-            least[c] = more[c] > quarter ? more[c] - quarter : 0;
-        }
-        if (more[c] > most[c]) {
-            most[c] = UINT32_MAX - more[c] > quarter ? more[c] + quarter : UINT32_MAX;
-        }
-    }
-}
-
-static inline uint64_t bit_of(const struct rune_dl_growing *growing, const rune_term *row)
-{
-    return (uint64_t)(row[0] - growing->least[0]) * growing->range[1] +
-           (row[1] - growing->least[1]);
-}
-
-/* A bitmap instead of the hash set, with room for `more`, if it is not larger. False: no memory. */
-static bool make_bits(struct rune_dl_growing *growing, const rune_term *more)
-{
-    rune_term least[2], most[2];
-    find_bounds(growing, more, least, most);
-    uint64_t first = (uint64_t)most[0] - least[0] + 1, second = (uint64_t)most[1] - least[1] + 1;
-    rune_free(growing->bits);
-    growing->bits = NULL;
-    if (first > UINT32_MAX || second > UINT32_MAX ||
-        first > (uint64_t)growing->tuples.count * BITS_PER_ROW / second) {
-        return true;
-    }
-    growing->bits = rune_calloc((size_t)(first * second / 64 + 1), sizeof(uint64_t));
-    if (growing->bits == NULL) {
-        return false;
-    }
-    for (uint32_t c = 0; c < 2; c++) {
-        growing->least[c] = least[c];
-        growing->range[c] = (uint32_t)(most[c] - least[c] + 1);
-    }
-    for (size_t row = 0; row < growing->tuples.count; row++) {
-        uint64_t at = bit_of(growing, growing->tuples.rows + row * 2);
-        growing->bits[at / 64] |= UINT64_C(1) << (at % 64);
-    }
-    rune_free(growing->set.heads);
-    growing->set.heads = NULL;
-    growing->set.slots = 0;
-    return true;
-}
-
-/* More room in the set, for another row. False: no memory. */
-static bool set_grow(struct rune_dl_growing *growing, const rune_term *more)
-{
-    if (growing->tuples.arity == 2 && growing->tuples.count >= MIN_BIT_ROWS && !growing->no_bits) {
-        bool was_bits = growing->bits != NULL;
-        if (!make_bits(growing, more)) {
-            return false;
-        }
-        if (growing->bits != NULL) {
-            return true;
-        }
-        growing->no_bits = was_bits;
-    }
-    return set_rehash(growing);
-}
-
-/* Notes a row that the caller adds, unless it is there. False: no memory. */
-static bool set_add(struct rune_dl_growing *growing, const rune_term *row, bool *ret_is_new)
-{
-    struct rune_growing *tuples = &growing->tuples;
-    uint32_t arity = tuples->arity;
-    bool is_full = growing->bits != NULL ? row[0] - growing->least[0] >= growing->range[0] ||
-                                               row[1] - growing->least[1] >= growing->range[1]
-                                         : growing->set.slots <= tuples->count * (uint64_t)2;
-    if (is_full && !set_grow(growing, row)) {
-        return false;
-    }
-    if (growing->bits != NULL) {
-        uint64_t at = bit_of(growing, row), bit = UINT64_C(1) << (at % 64);
-        *ret_is_new = (growing->bits[at / 64] & bit) == 0;
-        growing->bits[at / 64] |= bit;
-        return true;
-    }
-    uint64_t at = hash_row(row, arity, UINT64_MAX) & (growing->set.slots - 1);
-    *ret_is_new = false;
-    for (; growing->set.heads[at] != 0; at = (at + 1) & (growing->set.slots - 1)) {
-        if (arity == 0 || memcmp(tuples->rows + (size_t)(growing->set.heads[at] - 1) * arity, row,
-                                 arity * sizeof(rune_term)) == 0) {
-            return true;
-        }
-    }
-    growing->set.heads[at] = tuples->count + 1;
-    *ret_is_new = true;
-    return true;
-}
-
-/* Adds a row unless it is there. RUNE_E_NOMEM, RUNE_E_LIMIT. */
-static enum rune_err growing_add(struct rune_dl_growing *growing, const rune_term *row,
-                                 bool *ret_added)
-{
-    struct rune_growing *tuples = &growing->tuples;
-    uint32_t arity = tuples->arity;
-    bool is_new;
-    *ret_added = false;
-    if (!set_add(growing, row, &is_new)) {
-        return RUNE_E_NOMEM;
-    }
-    if (!is_new) {
-        return RUNE_OK;
-    }
-    if (tuples->count == tuples->capacity) {
-        if (tuples->count > RUNE_RELATION_MAX_TUPLES / 2) {
-            return RUNE_E_LIMIT;
-        }
-        uint32_t capacity = tuples->capacity == 0 ? 256 : tuples->capacity * 2;
-        rune_term *rows =
-            rune_realloc(tuples->rows, capacity, (arity + (arity == 0)) * sizeof(rune_term));
-        if (rows == NULL) {
-            return RUNE_E_NOMEM;
-        }
-        tuples->rows = rows;
-        tuples->capacity = capacity;
-    }
-    if (arity > 0) {
-        memcpy(tuples->rows + (size_t)tuples->count * arity, row, arity * sizeof(rune_term));
-    }
-    tuples->count++;
-    *ret_added = true;
-    return RUNE_OK;
-}
-
-/* Chains in the rows up to `count`. */
-static enum rune_err index_extend(struct rune_growing_index *index,
-                                  const struct rune_growing *tuples, uint32_t count)
-{
-    if (index->slots < count || index->heads == NULL) {
-        uint32_t slots = index->slots == 0 ? 1024 : index->slots;
-        while (slots < count) {
-            slots *= 2;
-        }
-        rune_free(index->heads);
-        index->heads = rune_calloc(slots, sizeof(uint32_t));
-        uint32_t *next = rune_realloc(index->next, slots, sizeof(uint32_t));
-        if (next != NULL) {
-            index->next = next;
-        }
-        if (index->heads == NULL || next == NULL) {
-            return RUNE_E_NOMEM;
-        }
-        index->slots = slots;
-        index->rows = 0;
-    }
-    for (uint32_t row = index->rows; row < count; row++) {
-        const rune_term *tuple = tuples->rows + (size_t)row * tuples->arity;
-        uint64_t at = hash_row(tuple, tuples->arity, index->mask) & (index->slots - 1);
-        index->next[row] = index->heads[at];
-        index->heads[at] = row + 1;
-    }
-    index->rows = count;
-    return RUNE_OK;
-}
-
-static enum rune_err find_index(struct rune_dl_growing *growing, uint32_t search,
-                                const struct rune_growing_index **ret_index)
-{
-    *ret_index = NULL;
-    if (search == 0) {
-        return RUNE_OK;
-    }
-    for (uint32_t i = 0; i < growing->index_count; i++) {
-        if (growing->indexes[i].mask == search) {
-            *ret_index = &growing->indexes[i];
-            return RUNE_OK;
-        }
-    }
-    if (growing->index_count == sizeof(growing->indexes) / sizeof(growing->indexes[0])) {
-        return RUNE_E_LIMIT;
-    }
-    struct rune_growing_index *index = &growing->indexes[growing->index_count++];
-    index->mask = search;
-    *ret_index = index;
-    return index_extend(index, &growing->tuples, growing->high);
-}
+/* ---- what goals read ---- */
 
 enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t search,
                                     enum rune_dl_range range, uint32_t *ret_order)
@@ -254,7 +18,7 @@ enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, 
     struct rune_dl_rel *rel = &ctx->rels.items[relation];
     struct rune_dl_growing *growing = rel->growing;
     const struct rune_growing_index *index;
-    enum rune_err err = find_index(growing, search, &index);
+    enum rune_err err = rune_dl_growing_find_index(growing, search, &index);
     if (err != RUNE_OK) {
         return err;
     }
@@ -288,21 +52,6 @@ enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, 
     return RUNE_VEC_PUSH(&ctx->orders, order) ? RUNE_OK : RUNE_E_NOMEM;
 }
 
-static void growing_free(struct rune_dl_growing *growing)
-{
-    if (growing == NULL) {
-        return;
-    }
-    rune_free(growing->tuples.rows);
-    rune_free(growing->set.heads);
-    rune_free(growing->bits);
-    for (uint32_t i = 0; i < growing->index_count; i++) {
-        rune_free(growing->indexes[i].heads);
-        rune_free(growing->indexes[i].next);
-    }
-    rune_free(growing);
-}
-
 /* ---- running rules ---- */
 
 /* Where derived tuples go. */
@@ -328,19 +77,63 @@ static enum rune_err check_limits(struct rune_dl_ctx *ctx, uint64_t more_bytes)
     return RUNE_OK;
 }
 
+/* After some were added: in bounds, now and then. */
+static bool check_growth(struct sink *sink, uint32_t before)
+{
+    const struct rune_growing *tuples = &sink->growing->tuples;
+    sink->ctx->derived += tuples->count - before;
+    if (sink->err == RUNE_OK && (before ^ tuples->count) >> 12 != 0) {
+        sink->err =
+            check_limits(sink->ctx, (uint64_t)tuples->capacity * (sink->rel->arity + 3) * 4);
+    }
+    return sink->err == RUNE_OK;
+}
+
+static bool add_pending(struct sink *sink)
+{
+    struct rune_dl_growing *growing = sink->growing;
+    uint32_t before = growing->tuples.count, count = growing->pending_count;
+    growing->pending_count = 0;
+    if (sink->err == RUNE_OK) {
+        sink->err = rune_dl_growing_add(growing, growing->pending, count);
+    }
+    return check_growth(sink, before);
+}
+
 static bool emit_growing(void *context, const rune_term *row)
 {
     struct sink *sink = context;
-    bool added;
-    sink->err = growing_add(sink->growing, row, &added);
-    if (sink->err == RUNE_OK && added) {
-        sink->ctx->derived++;
-        if ((sink->growing->tuples.count & 0xfff) == 0) {
-            sink->err = check_limits(sink->ctx, (uint64_t)sink->growing->tuples.capacity *
-                                                    (sink->rel->arity + 3) * 4);
+    struct rune_dl_growing *growing = sink->growing;
+    uint32_t arity = growing->tuples.arity;
+    rune_term *place = growing->pending + (size_t)growing->pending_count++ * arity;
+    for (uint32_t i = 0; i < arity; i++) {
+        place[i] = row[i];
+    }
+    return growing->pending_count < RUNE_DL_GROWING_BATCH || add_pending(sink);
+}
+
+/* Tuples that differ in the last column only. */
+static bool emit_growing_row(void *context, const rune_term *tuple,
+                             const struct rune_cursor *cursor, uint32_t position)
+{
+    struct sink *sink = context;
+    struct rune_dl_growing *growing = sink->growing;
+    const rune_term *run = rune_cursor_run(cursor, position);
+    if (run != NULL && growing->bits.words != NULL) {
+        uint32_t before = growing->tuples.count;
+        sink->err = rune_dl_growing_add_row(growing, tuple, run, rune_cursor_left(cursor));
+        return check_growth(sink, before);
+    }
+    rune_term row[RUNE_DL_MAX_ARITY];
+    uint32_t last = growing->tuples.arity - 1;
+    memcpy(row, tuple, last * sizeof(rune_term));
+    for (struct rune_cursor each = *cursor; rune_cursor_next(&each);) {
+        row[last] = rune_cursor_get(&each, position);
+        if (!emit_growing(sink, row)) {
+            return false;
         }
     }
-    return sink->err == RUNE_OK;
+    return true;
 }
 
 static const uint8_t natural[RUNE_DL_MAX_ARITY] = {
@@ -427,8 +220,15 @@ static enum rune_err run_rule(struct rune_dl_ctx *ctx, uint32_t number,
     ctx->vm.failed = 0;
     ctx->vm.is_unsure = false;
     ctx->vm.err = RUNE_OK;
-    (void)rune_rule_run(&ctx->vm, &copy, NULL, sink->growing != NULL ? emit_growing : emit_rows,
-                        sink);
+    if (sink->growing != NULL) {
+        ctx->vm.row_of = emit_growing;
+        ctx->vm.row = emit_growing_row;
+        (void)rune_rule_run(&ctx->vm, &copy, NULL, emit_growing, sink);
+        ctx->vm.row_of = NULL;
+        (void)add_pending(sink);
+    } else {
+        (void)rune_rule_run(&ctx->vm, &copy, NULL, emit_rows, sink);
+    }
     rune_rule_vm_forget(&ctx->vm);
     rune_arena_rewind(&ctx->scratch, mark);
     sink->rel->is_partial = sink->rel->is_partial || ctx->vm.failed != 0;
@@ -539,16 +339,12 @@ static enum rune_err next_round(struct rune_dl_ctx *ctx, const uint32_t *relatio
 {
     *ret_more = false;
     for (uint32_t i = 0; i < count; i++) {
-        struct rune_dl_growing *growing = ctx->rels.items[relations[i]].growing;
-        growing->low = growing->high;
-        growing->high = growing->tuples.count;
-        *ret_more = *ret_more || growing->low < growing->high;
-        for (uint32_t x = 0; x < growing->index_count; x++) {
-            enum rune_err err = index_extend(&growing->indexes[x], &growing->tuples, growing->high);
-            if (err != RUNE_OK) {
-                return err;
-            }
+        bool more;
+        enum rune_err err = rune_dl_growing_turn(ctx->rels.items[relations[i]].growing, &more);
+        if (err != RUNE_OK) {
+            return err;
         }
+        *ret_more = *ret_more || more;
     }
     return RUNE_OK;
 }
@@ -580,18 +376,37 @@ static enum rune_err compute_rounds(struct rune_dl_ctx *ctx, const uint32_t *rel
     return err;
 }
 
+/* The tuples in order; what grew is gone. */
+static enum rune_err store_grown(struct rune_dl_ctx *ctx, uint32_t relation)
+{
+    struct rune_dl_growing *growing = ctx->rels.items[relation].growing;
+    rune_term *rows = growing->tuples.rows;
+    uint64_t count = growing->tuples.count;
+    struct rune_dl_bits bits = growing->bits;
+    growing->tuples.rows = NULL;
+    growing->bits.words = NULL;
+    rune_dl_growing_destroy(growing);
+    ctx->rels.items[relation].growing = NULL;
+    if (bits.words == NULL) {
+        return rune_dl_store_rows(ctx, relation, rows, count);
+    }
+    rune_free(rows);
+    enum rune_err err = rune_dl_store_bits(ctx, relation, &bits, count);
+    rune_free(bits.words);
+    return err;
+}
+
 static enum rune_err compute_recursive(struct rune_dl_ctx *ctx, const uint32_t *relations,
                                        uint32_t count)
 {
     enum rune_err err = RUNE_OK;
     for (uint32_t i = 0; i < count; i++) {
         struct rune_dl_rel *rel = &ctx->rels.items[relations[i]];
-        rel->growing = rune_calloc(1, sizeof(*rel->growing));
+        rel->growing = rune_dl_growing_create(rel->arity);
         if (rel->growing == NULL) {
             err = RUNE_E_NOMEM;
             goto out;
         }
-        rel->growing->tuples.arity = rel->arity;
         rel->access = RUNE_DL_GROWING;
     }
     err = compute_rounds(ctx, relations, count);
@@ -604,16 +419,11 @@ static enum rune_err compute_recursive(struct rune_dl_ctx *ctx, const uint32_t *
         struct rune_dl_rel *rel = &ctx->rels.items[relations[i]];
         rel->is_partial = is_partial;
         rel->is_unsure = is_unsure;
-        rune_term *rows = rel->growing->tuples.rows;
-        uint64_t tuples = rel->growing->tuples.count;
-        rel->growing->tuples.rows = NULL;
-        growing_free(rel->growing);
-        rel->growing = NULL;
-        err = rune_dl_store_rows(ctx, relations[i], rows, tuples);
+        err = store_grown(ctx, relations[i]);
     }
 out:
     for (uint32_t i = 0; i < count; i++) {
-        growing_free(ctx->rels.items[relations[i]].growing);
+        rune_dl_growing_destroy(ctx->rels.items[relations[i]].growing);
         ctx->rels.items[relations[i]].growing = NULL;
     }
     return err;

@@ -141,6 +141,12 @@ static void expand_columns(const uint8_t *columns, uint32_t arity, uint8_t *ret_
     }
 }
 
+/* A direct offset costs 4 bytes a possible key, a listed key 8 and its directory up to 4. */
+static bool is_dense(uint64_t range, uint64_t distinct)
+{
+    return range <= 2 * distinct + 64;
+}
+
 /* The form of an order of these rows; with a directory, how large that is. */
 static void choose_form(const rune_term *rows, uint64_t count, uint32_t arity, uint32_t key_column,
                         struct rune_dl_order *order)
@@ -152,8 +158,7 @@ static void choose_form(const rune_term *rows, uint64_t count, uint32_t arity, u
     order->key_min = count > 0 ? rows[key_column] : 0;
     uint64_t range =
         count > 0 ? (uint64_t)rows[(count - 1) * arity + key_column] - order->key_min + 1 : 0;
-    /* A direct offset costs 4 bytes a possible key, a listed key 8 and its directory up to 4. */
-    order->form = range <= 2 * distinct + 64 ? RUNE_ORDER_DENSE : RUNE_ORDER_SPARSE;
+    order->form = is_dense(range, distinct) ? RUNE_ORDER_DENSE : RUNE_ORDER_SPARSE;
     order->key_count = (uint32_t)(order->form == RUNE_ORDER_DENSE ? range : distinct);
     if (order->form == RUNE_ORDER_SPARSE) {
         rune_directory_plan(range, order->key_count, &order->shift, &order->block_count);
@@ -269,6 +274,119 @@ enum rune_err rune_dl_store_rows(struct rune_dl_ctx *ctx, uint32_t relation, run
     rune_free(rows);
     return err;
 }
+
+/* ---- orders from bits ---- */
+
+static bool is_empty_row(const struct rune_dl_bits *bits, uint64_t row)
+{
+    uint64_t any = 0;
+    for (uint64_t w = 0; w < bits->stride; w++) {
+        any |= bits->words[row * bits->stride + w];
+    }
+    return any == 0;
+}
+
+/* Last values of one row; returns behind the last. */
+static uint32_t *write_lasts(const struct rune_dl_bits *bits, uint64_t row, uint32_t *to)
+{
+    rune_term least = bits->least[bits->arity - 1];
+    for (uint64_t w = 0; w < bits->stride; w++) {
+        for (uint64_t word = bits->words[row * bits->stride + w]; word != 0; word &= word - 1) {
+            *to++ = least + (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(word);
+        }
+    }
+    return to;
+}
+
+/* Starts and seconds of pairs; the rows [first, first + key_count) hold all there are. */
+static void fill_pairs(const struct rune_dl_bits *bits, uint32_t first, struct rune_dl_order *order)
+{
+    uint32_t *starts = order->words, *seconds = starts + order->key_count + 1, *to = seconds;
+    for (uint32_t key = 0; key < order->key_count; key++) {
+        starts[key] = (uint32_t)(to - seconds);
+        to = write_lasts(bits, first + key, to);
+    }
+    starts[order->key_count] = (uint32_t)(to - seconds);
+}
+
+/* Pairs as they stand, where most firsts have some; else order->words stays NULL. */
+static enum rune_err make_pairs(const struct rune_dl_bits *bits, uint64_t count,
+                                struct rune_dl_order *order)
+{
+    uint32_t first = UINT32_MAX, last = 0, distinct = 0;
+    for (uint32_t row = 0; row < bits->rows; row++) {
+        if (!is_empty_row(bits, row)) {
+            first = first == UINT32_MAX ? row : first;
+            last = row;
+            distinct++;
+        }
+    }
+    if (!is_dense(last - first + UINT64_C(1), distinct)) {
+        return RUNE_OK;
+    }
+    *order = (struct rune_dl_order){.columns = {0, 1},
+                                    .form = RUNE_ORDER_DENSE,
+                                    .key_min = bits->least[0] + first,
+                                    .key_count = last - first + 1};
+    const struct rune_image_order shape = {.form = order->form, .key_count = order->key_count};
+    order->bytes = rune_order_size(&shape, 2, count);
+    order->words = rune_alloc(order->bytes + 8);
+    if (order->words == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    fill_pairs(bits, first, order);
+    return RUNE_OK;
+}
+
+/* The tuples as rows, ascending. */
+static void write_rows(const struct rune_dl_bits *bits, rune_term *rows)
+{
+    uint32_t arity = bits->arity;
+    for (uint64_t at = 0; at < bits->rows; at++) {
+        if (is_empty_row(bits, at)) {
+            continue;
+        }
+        rune_term begin[RUNE_DL_BIT_COLUMNS];
+        uint64_t left = at;
+        for (uint32_t c = arity - 1; c-- > 0;) {
+            begin[c] = bits->least[c] + (uint32_t)(left % bits->range[c]);
+            left /= bits->range[c];
+        }
+        for (uint64_t w = 0; w < bits->stride; w++) {
+            for (uint64_t word = bits->words[at * bits->stride + w]; word != 0; word &= word - 1) {
+                memcpy(rows, begin, (arity - 1) * sizeof(rune_term));
+                rows[arity - 1] =
+                    bits->least[arity - 1] + (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(word);
+                rows += arity;
+            }
+        }
+    }
+}
+
+enum rune_err rune_dl_store_bits(struct rune_dl_ctx *ctx, uint32_t relation,
+                                 const struct rune_dl_bits *bits, uint64_t count)
+{
+    struct rune_dl_rel *rel = &ctx->rels.items[relation];
+    struct rune_dl_order order = {0};
+    enum rune_err err = bits->arity == 2 ? make_pairs(bits, count, &order) : RUNE_OK;
+    if (err == RUNE_OK && order.words == NULL) {
+        rune_term *rows = rune_realloc(NULL, count, bits->arity * sizeof(rune_term));
+        if (rows == NULL) {
+            return RUNE_E_NOMEM;
+        }
+        write_rows(bits, rows);
+        return rune_dl_store_rows(ctx, relation, rows, count);
+    }
+    if (err != RUNE_OK) {
+        return err;
+    }
+    rel->count = count;
+    rel->access = RUNE_DL_STORED;
+    ctx->image_relations.items[relation].tuple_count = count;
+    return rune_dl_order_add(ctx, relation, &order);
+}
+
+/* ---- more orders ---- */
 
 /* The tuples again as rows, from the first order. */
 static enum rune_err read_rows(struct rune_dl_ctx *ctx, uint32_t relation, rune_term **ret_rows)

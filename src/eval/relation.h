@@ -162,6 +162,15 @@ static inline uint32_t rune_cursor_left(const struct rune_cursor *cursor)
     return cursor->end - cursor->next;
 }
 
+/* The values at a sort position beyond the prefix of all tuples that are left, one behind the other
+ * (rune_cursor_left of them); NULL where they do not lie like that. Cost: O(1). */
+static inline const uint32_t *rune_cursor_run(const struct rune_cursor *cursor, uint32_t position)
+{
+    return cursor->order->form < RUNE_ORDER_UNIT && position > 0
+               ? cursor->columns + (size_t)(position - 1) * cursor->stride + cursor->next
+               : NULL;
+}
+
 /* Whether such a tuple exists. */
 bool rune_relation_exists(const struct rune_relations *in, uint32_t order, const rune_term *prefix,
                           uint32_t count);

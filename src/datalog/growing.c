@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "datalog/growing.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+#define MIN_BIT_ROWS 4096u /* fewer are not worth a bitmap */
+#define BITS_PER_ROW 128u  /* what hash slots would take, or the double */
+
+struct rune_dl_growing *rune_dl_growing_create(uint32_t arity)
+{
+    struct rune_dl_growing *growing = rune_calloc(1, sizeof(*growing));
+    if (growing == NULL) {
+        return NULL;
+    }
+    growing->tuples.arity = arity;
+    growing->pending = rune_calloc(RUNE_DL_GROWING_BATCH, (arity + 1) * sizeof(rune_term));
+    if (growing->pending == NULL) {
+        rune_free(growing);
+        return NULL;
+    }
+    return growing;
+}
+
+void rune_dl_growing_destroy(struct rune_dl_growing *growing)
+{
+    if (growing == NULL) {
+        return;
+    }
+    rune_free(growing->tuples.rows);
+    rune_free(growing->slots);
+    rune_free(growing->bits.words);
+    rune_free(growing->pending);
+    for (uint32_t i = 0; i < growing->index_count; i++) {
+        rune_free(growing->indexes[i].heads);
+        rune_free(growing->indexes[i].next);
+    }
+    rune_free(growing);
+}
+
+/* ---- the set as a hash table ---- */
+
+static uint64_t hash_row(const rune_term *row, uint32_t arity, uint64_t mask)
+{
+    uint64_t hash = 0;
+    for (uint32_t i = 0; i < arity; i++) {
+        if ((mask >> i & 1) != 0) {
+            hash = rune_growing_mix(hash, row[i]);
+        }
+    }
+    return hash >> 32;
+}
+
+/* The rows of `from` and their homes, fetched side by side. */
+static void find_homes(const struct rune_dl_growing *growing, const rune_term *rows, uint32_t count,
+                       uint64_t *ret_homes)
+{
+    uint32_t arity = growing->tuples.arity;
+    for (uint32_t i = 0; i < count; i++) {
+        ret_homes[i] =
+            hash_row(rows + (size_t)i * arity, arity, UINT64_MAX) & (growing->slot_count - 1);
+        __builtin_prefetch(&growing->slots[ret_homes[i]]);
+    }
+}
+
+/* A table twice as large as the rows there are and `more`. False: no memory. */
+static bool rehash(struct rune_dl_growing *growing, uint32_t more)
+{
+    uint64_t slots = 1024;
+    while (slots <= (growing->tuples.count + (uint64_t)more) * 2) {
+        slots *= 2;
+    }
+    uint32_t *fresh = rune_calloc(slots, sizeof(uint32_t));
+    if (fresh == NULL) {
+        return false;
+    }
+    rune_free(growing->slots);
+    growing->slots = fresh;
+    growing->slot_count = slots;
+    uint64_t homes[RUNE_DL_GROWING_BATCH];
+    for (uint32_t row = 0; row < growing->tuples.count; row += RUNE_DL_GROWING_BATCH) {
+        uint32_t left = growing->tuples.count - row;
+        uint32_t count = left < RUNE_DL_GROWING_BATCH ? left : RUNE_DL_GROWING_BATCH;
+        find_homes(growing, growing->tuples.rows + (size_t)row * growing->tuples.arity, count,
+                   homes);
+        for (uint32_t i = 0; i < count; i++) {
+            uint64_t at = homes[i];
+            while (fresh[at] != 0) {
+                at = (at + 1) & (slots - 1);
+            }
+            fresh[at] = row + i + 1;
+        }
+    }
+    return true;
+}
+
+static void add_hashed(struct rune_dl_growing *growing, const rune_term *row, uint64_t at)
+{
+    struct rune_growing *tuples = &growing->tuples;
+    size_t row_bytes = tuples->arity * sizeof(rune_term);
+    for (; growing->slots[at] != 0; at = (at + 1) & (growing->slot_count - 1)) {
+        const rune_term *other = tuples->rows + (size_t)(growing->slots[at] - 1) * tuples->arity;
+        if (tuples->arity == 0 || memcmp(other, row, row_bytes) == 0) {
+            return;
+        }
+    }
+    if (tuples->arity > 0) {
+        memcpy(tuples->rows + (size_t)tuples->count * tuples->arity, row, row_bytes);
+    }
+    growing->slots[at] = ++tuples->count;
+}
+
+/* All rows, or none where the table is too full. */
+static uint32_t add_all_hashed(struct rune_dl_growing *growing, const rune_term *rows,
+                               uint32_t count)
+{
+    uint64_t homes[RUNE_DL_GROWING_BATCH];
+    uint32_t arity = growing->tuples.arity;
+    if (growing->slot_count <= (growing->tuples.count + (uint64_t)count) * 2) {
+        return 0;
+    }
+    find_homes(growing, rows, count, homes);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t row = growing->slots[homes[i]];
+        __builtin_prefetch(growing->tuples.rows + (size_t)(row - (row > 0)) * arity);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        add_hashed(growing, rows + (size_t)i * arity, homes[i]);
+    }
+    return count;
+}
+
+/* ---- the set as bits ---- */
+
+/* Bounds of the rows and of one more, wider by a quarter where the one is beyond what was. */
+static void find_bounds(const struct rune_dl_growing *growing, const rune_term *more,
+                        rune_term *least, rune_term *most)
+{
+    uint32_t arity = growing->tuples.arity;
+    for (uint32_t c = 0; c < arity; c++) {
+        const rune_term *rows = growing->tuples.rows;
+        least[c] = UINT32_MAX;
+        most[c] = 0;
+        for (size_t row = 0; row < growing->tuples.count; row++) {
+            rune_term value = rows[row * arity + c];
+            least[c] = value < least[c] ? value : least[c];
+            most[c] = value > most[c] ? value : most[c];
+        }
+        uint32_t quarter = (most[c] - least[c]) / 4;
+        if (more[c] < least[c]) {
+            least[c] = more[c] > quarter ? more[c] - quarter : 0;
+        }
+        if (more[c] > most[c]) {
+            most[c] = UINT32_MAX - more[c] > quarter ? more[c] + quarter : UINT32_MAX;
+        }
+    }
+}
+
+/* Where a row's words begin, by all columns but the last; NULL: it has none. */
+static inline uint64_t *find_words(const struct rune_dl_bits *bits, const rune_term *row)
+{
+    uint64_t at = 0;
+    for (uint32_t c = 0; c + 1 < bits->arity; c++) {
+        uint32_t distance = row[c] - bits->least[c];
+        if (distance >= bits->range[c]) {
+            return NULL;
+        }
+        at = at * bits->range[c] + distance;
+    }
+    return bits->words + at * bits->stride;
+}
+
+/* The shape of bits between bounds; false: more than max_words of them. */
+static bool shape_bits(const rune_term *least, const rune_term *most, uint32_t arity,
+                       uint64_t max_words, struct rune_dl_bits *ret_bits)
+{
+    struct rune_dl_bits bits = {.arity = arity, .rows = 1};
+    for (uint32_t c = 0; c < arity; c++) {
+        uint64_t range = (uint64_t)most[c] - least[c] + 1;
+        if (range > UINT32_MAX) {
+            return false;
+        }
+        bits.least[c] = least[c];
+        bits.range[c] = (uint32_t)range;
+        if (c + 1 == arity) {
+            bits.stride = (range - 1) / 64 + 1;
+        } else if (bits.rows > max_words / range) {
+            return false;
+        } else {
+            bits.rows *= range;
+        }
+    }
+    *ret_bits = bits;
+    return bits.stride <= max_words / bits.rows;
+}
+
+/* A bitmap instead of the hash table, with room for `more`, if it is not larger. False: no memory.
+ */
+static bool make_bits(struct rune_dl_growing *growing, const rune_term *more)
+{
+    rune_term least[RUNE_DL_BIT_COLUMNS], most[RUNE_DL_BIT_COLUMNS];
+    uint32_t arity = growing->tuples.arity;
+    struct rune_dl_bits bits;
+    rune_free(growing->bits.words);
+    growing->bits = (struct rune_dl_bits){0};
+    find_bounds(growing, more, least, most);
+    if (!shape_bits(least, most, arity, growing->tuples.count * (uint64_t)(BITS_PER_ROW / 64),
+                    &bits)) {
+        return true;
+    }
+    bits.words = rune_calloc((size_t)(bits.rows * bits.stride), sizeof(uint64_t));
+    if (bits.words == NULL) {
+        return false;
+    }
+    for (size_t at = 0; at < growing->tuples.count; at++) {
+        const rune_term *row = growing->tuples.rows + at * arity;
+        uint32_t last = row[arity - 1] - least[arity - 1];
+        find_words(&bits, row)[last / 64] |= UINT64_C(1) << (last % 64);
+    }
+    growing->bits = bits;
+    rune_free(growing->slots);
+    growing->slots = NULL;
+    growing->slot_count = 0;
+    return true;
+}
+
+/* Tuples that begin like `row` and end with `lasts`, up to the first that has no bit; how many.
+ * `arity` is a constant where it matters. */
+static inline __attribute__((always_inline)) uint32_t
+add_lasts(struct rune_dl_growing *growing, uint32_t arity, const rune_term *row,
+          const rune_term *lasts, uint32_t count)
+{
+    const struct rune_dl_bits *bits = &growing->bits;
+    uint64_t *words = find_words(bits, row);
+    if (words == NULL) {
+        return 0;
+    }
+    rune_term least = bits->least[arity - 1], range = bits->range[arity - 1];
+    rune_term *to = growing->tuples.rows + (size_t)growing->tuples.count * arity;
+    uint32_t i = 0, added = 0;
+    for (; i < count && lasts[i] - least < range; i++) {
+        uint32_t last = lasts[i] - least;
+        uint64_t word = words[last / 64];
+        uint32_t is_new = (uint32_t)(~(word >> (last % 64)) & 1);
+        words[last / 64] = word | UINT64_C(1) << (last % 64);
+        for (uint32_t c = 0; c + 1 < arity; c++) {
+            to[c] = row[c]; /* also of a tuple that is there: the next overwrites it */
+        }
+        to[arity - 1] = lasts[i];
+        to += (size_t)arity * is_new;
+        added += is_new;
+    }
+    growing->tuples.count += added;
+    return i;
+}
+
+static uint32_t add_bits(struct rune_dl_growing *growing, const rune_term *row,
+                         const rune_term *lasts, uint32_t count)
+{
+    switch (growing->tuples.arity) {
+    case 2:
+        return add_lasts(growing, 2, row, lasts, count);
+    case 3:
+        return add_lasts(growing, 3, row, lasts, count);
+    default:
+        return add_lasts(growing, growing->tuples.arity, row, lasts, count);
+    }
+}
+
+static uint32_t add_all_bits(struct rune_dl_growing *growing, const rune_term *rows, uint32_t count)
+{
+    const struct rune_dl_bits *bits = &growing->bits;
+    uint32_t arity = bits->arity, i = 0;
+    for (uint32_t k = 0; k < count; k++) {
+        const rune_term *row = rows + (size_t)k * arity;
+        const uint64_t *words = find_words(bits, row);
+        uint32_t last = row[arity - 1] - bits->least[arity - 1];
+        if (words != NULL && last < bits->range[arity - 1]) {
+            __builtin_prefetch(words + last / 64);
+        }
+    }
+    for (; i < count; i++) {
+        const rune_term *row = rows + (size_t)i * arity;
+        if (add_bits(growing, row, row + arity - 1, 1) == 0) {
+            break;
+        }
+    }
+    return i;
+}
+
+/* ---- adding ---- */
+
+/* Room in the set, for `count` rows that begin with `row`. False: no memory. */
+static bool grow_set(struct rune_dl_growing *growing, const rune_term *row, uint32_t count)
+{
+    uint32_t arity = growing->tuples.arity;
+    if (arity >= 2 && arity <= RUNE_DL_BIT_COLUMNS && growing->tuples.count >= MIN_BIT_ROWS) {
+        if (!make_bits(growing, row)) {
+            return false;
+        }
+        if (growing->bits.words != NULL) {
+            return true;
+        }
+    }
+    return rehash(growing, count);
+}
+
+/* Room for `more` rows and one, which add_bits may write to in vain. */
+static enum rune_err reserve_rows(struct rune_growing *tuples, uint32_t more)
+{
+    uint64_t want = (uint64_t)tuples->count + more + 1;
+    if (want <= tuples->capacity) {
+        return RUNE_OK;
+    }
+    if (tuples->count > RUNE_RELATION_MAX_TUPLES / 2) {
+        return RUNE_E_LIMIT;
+    }
+    uint64_t capacity = tuples->capacity == 0 ? 256 : tuples->capacity * (uint64_t)2;
+    capacity = capacity < want ? want : capacity;
+    rune_term *rows = rune_realloc(tuples->rows, capacity,
+                                   (tuples->arity + (tuples->arity == 0)) * sizeof(rune_term));
+    if (rows == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    tuples->rows = rows;
+    tuples->capacity = (uint32_t)capacity;
+    return RUNE_OK;
+}
+
+enum rune_err rune_dl_growing_add(struct rune_dl_growing *growing, const rune_term *rows,
+                                  uint32_t count)
+{
+    enum rune_err err = reserve_rows(&growing->tuples, count);
+    for (uint32_t done = 0; err == RUNE_OK && done < count;) {
+        const rune_term *next = rows + (size_t)done * growing->tuples.arity;
+        done += growing->bits.words != NULL ? add_all_bits(growing, next, count - done)
+                                            : add_all_hashed(growing, next, count - done);
+        next = rows + (size_t)done * growing->tuples.arity;
+        if (done < count && !grow_set(growing, next, count - done)) {
+            err = RUNE_E_NOMEM;
+        }
+    }
+    return err;
+}
+
+enum rune_err rune_dl_growing_add_row(struct rune_dl_growing *growing, const rune_term *row,
+                                      const rune_term *lasts, uint32_t count)
+{
+    uint32_t arity = growing->tuples.arity;
+    rune_term tuple[RUNE_DL_BIT_COLUMNS];
+    memcpy(tuple, row, (arity - 1) * sizeof(rune_term));
+    while (count > 0) {
+        uint32_t many = count < RUNE_DL_GROWING_BATCH ? count : RUNE_DL_GROWING_BATCH;
+        uint32_t done = 0;
+        enum rune_err err = reserve_rows(&growing->tuples, many);
+        if (err == RUNE_OK && growing->bits.words != NULL) {
+            done = add_bits(growing, row, lasts, many);
+        }
+        if (err == RUNE_OK && done < many) { /* what has no bit is one that makes more of them */
+            tuple[arity - 1] = lasts[done++];
+            err = rune_dl_growing_add(growing, tuple, 1);
+        }
+        if (err != RUNE_OK) {
+            return err;
+        }
+        lasts += done;
+        count -= done;
+    }
+    return RUNE_OK;
+}
+
+/* ---- indexes ---- */
+
+/* Chains in the rows up to `count`. */
+static enum rune_err index_extend(struct rune_growing_index *index,
+                                  const struct rune_growing *tuples, uint32_t count)
+{
+    if (index->slots < count || index->heads == NULL) {
+        uint32_t slots = index->slots == 0 ? 1024 : index->slots;
+        while (slots < count) {
+            slots *= 2;
+        }
+        rune_free(index->heads);
+        index->heads = rune_calloc(slots, sizeof(uint32_t));
+        uint32_t *next = rune_realloc(index->next, slots, sizeof(uint32_t));
+        if (next != NULL) {
+            index->next = next;
+        }
+        if (index->heads == NULL || next == NULL) {
+            return RUNE_E_NOMEM;
+        }
+        index->slots = slots;
+        index->rows = 0;
+    }
+    for (uint32_t row = index->rows; row < count; row++) {
+        const rune_term *tuple = tuples->rows + (size_t)row * tuples->arity;
+        uint64_t at = hash_row(tuple, tuples->arity, index->mask) & (index->slots - 1);
+        index->next[row] = index->heads[at];
+        index->heads[at] = row + 1;
+    }
+    index->rows = count;
+    return RUNE_OK;
+}
+
+enum rune_err rune_dl_growing_find_index(struct rune_dl_growing *growing, uint32_t search,
+                                         const struct rune_growing_index **ret_index)
+{
+    *ret_index = NULL;
+    if (search == 0) {
+        return RUNE_OK;
+    }
+    for (uint32_t i = 0; i < growing->index_count; i++) {
+        if (growing->indexes[i].mask == search) {
+            *ret_index = &growing->indexes[i];
+            return RUNE_OK;
+        }
+    }
+    if (growing->index_count == sizeof(growing->indexes) / sizeof(growing->indexes[0])) {
+        return RUNE_E_LIMIT;
+    }
+    struct rune_growing_index *index = &growing->indexes[growing->index_count++];
+    index->mask = search;
+    *ret_index = index;
+    return index_extend(index, &growing->tuples, growing->high);
+}
+
+enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, bool *ret_more)
+{
+    growing->low = growing->high;
+    growing->high = growing->tuples.count;
+    *ret_more = growing->low < growing->high;
+    for (uint32_t i = 0; i < growing->index_count; i++) {
+        enum rune_err err = index_extend(&growing->indexes[i], &growing->tuples, growing->high);
+        if (err != RUNE_OK) {
+            return err;
+        }
+    }
+    return RUNE_OK;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* growing: a relation while its fixpoint runs: all tuples in order of arrival, which of them are
+ * old, new and in the making, and who is already there.
+ *
+ * Owns: the tuples, the set, the chains of indexes, the views that rules read through. Does not
+ * know: rules, rounds. The set is a hash table of rows, or, where the columns are dense, a bit for
+ * each tuple there could be. Tuples are added many at a time: a place in a large table is fetched
+ * from memory while others are, so that adding waits for the memory's throughput, not for its
+ * latency. Private to datalog. Used by: fixpoint, orders. */
+#pragma once
+
+#include "eval/relation.h"
+#include "rune/err.h"
+
+#define RUNE_DL_GROWING_BATCH 128u /* tuples that are added at once */
+
+#define RUNE_DL_BIT_COLUMNS 4u /* LIMIT: columns of a relation whose set may be bits */
+
+/* A bit for each tuple of values least[c] + i, i < range[c]. Those that differ in the last column
+ * only are a row of `stride` words; rows follow each other as their tuples do. */
+struct rune_dl_bits {
+    uint64_t *words; /* NULL: none */
+    uint32_t arity;
+    rune_term least[RUNE_DL_BIT_COLUMNS];
+    uint32_t range[RUNE_DL_BIT_COLUMNS];
+    uint64_t rows, stride;
+};
+
+struct rune_dl_growing {
+    struct rune_growing tuples;
+    uint32_t *slots;     /* 1 + row, 0: empty; NULL with bits */
+    uint64_t slot_count; /* a power of two, or 0 */
+    struct rune_dl_bits bits;
+    rune_term *pending; /* tuples to be added: RUNE_DL_GROWING_BATCH of them */
+    uint32_t pending_count;
+    struct rune_growing_index indexes[16];
+    uint32_t index_count;
+    uint32_t zero, low, high; /* [0, low) old, [low, high) new */
+    struct rune_growing_view views[64];
+    uint32_t view_ids[64]; /* in ctx->orders */
+    uint32_t view_count;
+};
+
+/* NULL: out of memory. */
+struct rune_dl_growing *rune_dl_growing_create(uint32_t arity);
+void rune_dl_growing_destroy(struct rune_dl_growing *growing);
+
+/* Adds those of `count` <= RUNE_DL_GROWING_BATCH rows that are not there. RUNE_E_NOMEM,
+ * RUNE_E_LIMIT (RUNE_RELATION_MAX_TUPLES / 2 tuples). */
+RUNE_MUST_USE enum rune_err rune_dl_growing_add(struct rune_dl_growing *growing,
+                                                const rune_term *rows, uint32_t count);
+/* The same for `count` tuples, any number, that begin like `row` and end with `lasts`; only where
+ * the set is bits. Cost: a bit each. */
+RUNE_MUST_USE enum rune_err rune_dl_growing_add_row(struct rune_dl_growing *growing,
+                                                    const rune_term *row, const rune_term *lasts,
+                                                    uint32_t count);
+/* What was added since the last turn becomes new, what was new old. *ret_more: there is something
+ * new. RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, bool *ret_more);
+/* The chains of the columns in `search`, up to date; NULL for none. RUNE_E_NOMEM, RUNE_E_LIMIT. */
+RUNE_MUST_USE enum rune_err rune_dl_growing_find_index(struct rune_dl_growing *growing,
+                                                       uint32_t search,
+                                                       const struct rune_growing_index **ret_index);

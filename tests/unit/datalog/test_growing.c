@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Growing relations against a list that is searched from end to end: every arity, values that keep
+ * close, spread or jump, tuples one by one and by rows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "datalog/growing.h"
+
+#define MAX_ARITY 6u
+#define BATCHES   200u
+
+static uint64_t random_state;
+
+static uint32_t random_below(uint32_t limit)
+{
+    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(random_state >> 33) % limit;
+}
+
+/* Rows as found by looking at all of them. */
+struct list {
+    rune_term *rows;
+    uint32_t arity, count;
+};
+
+static int compare(const void *a, const void *b, void *context)
+{
+    const struct list *list = context;
+    const rune_term *x = a, *y = b;
+    for (uint32_t i = 0; i < list->arity; i++) {
+        if (x[i] != y[i]) {
+            return x[i] < y[i] ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+static void list_add(struct list *list, const rune_term *rows, uint32_t count)
+{
+    memcpy(list->rows + (size_t)list->count * list->arity, rows,
+           (size_t)count * list->arity * sizeof(rune_term));
+    list->count += count;
+}
+
+static void list_sort(struct list *list)
+{
+    size_t bytes = list->arity * sizeof(rune_term);
+    qsort_r(list->rows, list->count, bytes, compare, list);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < list->count; i++) {
+        const rune_term *row = list->rows + (size_t)i * list->arity;
+        rune_term *to = list->rows + (size_t)kept * list->arity;
+        if (kept == 0 || memcmp(to - list->arity, row, bytes) != 0) {
+            memmove(to, row, bytes);
+            kept++;
+        }
+    }
+    list->count = kept;
+}
+
+/* A value of column c: `spread` different ones, moved far off in some of the shapes. */
+static rune_term pick(uint32_t shape, uint32_t spread)
+{
+    uint32_t value = 1000 + random_below(spread);
+    return shape == 2 && random_below(5000) == 0 ? value * 100003u : value;
+}
+
+static void run(uint32_t arity, uint32_t shape)
+{
+    static const uint32_t spreads[] = {12, 100000, 40};
+    struct rune_dl_growing *growing = rune_dl_growing_create(arity);
+    struct list list = {.arity = arity};
+    list.rows = calloc((size_t)BATCHES * RUNE_DL_GROWING_BATCH, arity * sizeof(rune_term));
+    assert_non_null(growing);
+    assert_non_null(list.rows);
+    for (uint32_t b = 0; b < BATCHES; b++) {
+        rune_term rows[MAX_ARITY * RUNE_DL_GROWING_BATCH], lasts[RUNE_DL_GROWING_BATCH];
+        uint32_t count = 1 + random_below(RUNE_DL_GROWING_BATCH);
+        bool by_row = growing->bits.words != NULL && random_below(2) == 0;
+        for (uint32_t i = 0; i < count * arity; i++) {
+            rows[i] = by_row && i >= arity && i % arity != arity - 1 ? rows[i - arity]
+                                                                     : pick(shape, spreads[shape]);
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            lasts[i] = rows[i * arity + arity - 1];
+        }
+        list_add(&list, rows, count);
+        assert_int_equal(by_row ? rune_dl_growing_add_row(growing, rows, lasts, count)
+                                : rune_dl_growing_add(growing, rows, count),
+                         RUNE_OK);
+    }
+    struct list got = {.arity = arity, .count = growing->tuples.count};
+    got.rows = malloc((size_t)got.count * arity * sizeof(rune_term));
+    assert_non_null(got.rows);
+    memcpy(got.rows, growing->tuples.rows, (size_t)got.count * arity * sizeof(rune_term));
+    uint32_t all = got.count;
+    list_sort(&got);
+    list_sort(&list);
+    assert_int_equal(got.count, all); /* each once */
+    assert_int_equal(got.count, list.count);
+    assert_memory_equal(got.rows, list.rows, (size_t)list.count * arity * sizeof(rune_term));
+    free(got.rows);
+    free(list.rows);
+    rune_dl_growing_destroy(growing);
+}
+
+static void test_add__is_a_set(void **state)
+{
+    (void)state;
+    for (uint32_t arity = 1; arity <= MAX_ARITY; arity++) {
+        for (uint32_t shape = 0; shape < 3; shape++) {
+            random_state = arity * 10 + shape;
+            run(arity, shape);
+        }
+    }
+}
+
+static void test_no_columns__one_tuple(void **state)
+{
+    (void)state;
+    struct rune_dl_growing *growing = rune_dl_growing_create(0);
+    assert_non_null(growing);
+    assert_int_equal(rune_dl_growing_add(growing, growing->pending, 3), RUNE_OK);
+    assert_int_equal(rune_dl_growing_add(growing, growing->pending, 1), RUNE_OK);
+    assert_int_equal(growing->tuples.count, 1);
+    rune_dl_growing_destroy(growing);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_add__is_a_set),
+        cmocka_unit_test(test_no_columns__one_tuple),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
