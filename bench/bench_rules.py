@@ -1,20 +1,28 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The rule engine on the inputs of RUNE_SHARED/bench/datalog: counts that must come out exactly, CPU seconds, peak
-memory, bytes of the image; decisions at a million facts; and a naive evaluator beside the engine.
+"""The rule engine on the inputs of RUNE_SHARED/bench/datalog, in parts (--only): `count`, relations whose sizes must come
+out exactly, with CPU seconds, peak memory and bytes of the image; `request`, batches of requests as facts, the whole
+list of what is allowed by its SHA-256, and a negation that nothing guards beside its guarded form; `decide`, decisions
+at a million facts; `serve`, what the same bundle costs two workers of runed; `micro`, a naive evaluator beside the
+engine.
 
-One line a measurement, key=value. Exits 1 if a count or a decision is wrong.
+One line a measurement, key=value. Exits 1 if a count, a list or a decision is wrong.
 """
 import argparse
+import hashlib
+import http.client
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHARED = os.environ.get("RUNE_SHARED", os.path.join(ROOT, "..", "shared"))
 RUNE = os.path.join(ROOT, "build", "release", "bin", "rune")
+RUNED = os.path.join(ROOT, "build", "release", "bin", "runed")
 MICRO = os.path.join(ROOT, "build", "release", "bench", "micro_rules")
 
 RBAC_FACT = {
@@ -45,6 +53,28 @@ CASES = {
         ("rbac_fact", "rbac1m", RBAC_FACT["rbac1m"]),
     ],
 }
+# allow for every line of `request`, sorted, as tab-separated lines
+ALLOW_SHA256 = {
+    "rbac10k": "1e053fb344fd1bebd5d40d496bd3233f0aac55add87107d2c6ce7e6b4e4eba65",
+    "rbac1m": "9c5da017cd79ccae5cd55a5401daf9cf6ed43b034add4eac39107abc717fb78e",
+}
+# (program, input, file of requests, tuples of allow)
+REQUESTS = {
+    "smoke": [
+        ("rbac_request", "rbac10k", "request1k", 491),
+        ("rbac_request", "rbac10k", "request", 11059),
+    ],
+    "full": [
+        ("rbac_request", "rbac10k", "request", 11059),
+        ("rbac_request", "rbac100k", "request", 39329),
+        ("rbac_request", "rbac1m", "request1", 1),
+        ("rbac_qneg_request1", "rbac1m", "request1", 1),
+        ("rbac_request", "rbac1m", "request1k", 495),
+        ("rbac_request", "rbac1m", "request", 48378),
+    ],
+}
+# Closures stored in the image of rbac_allow: member and anc.
+CLOSURE_PAIRS = {name: counts["member"] + counts["anc"] for name, counts in RBAC_FACT.items()}
 failed = False
 
 
@@ -93,22 +123,173 @@ def decide(name, work, seconds):
           f"benchmark_mib={mib:.0f} image_bytes={os.path.getsize(image)}", flush=True)
 
 
+def generate_requests(program, name, requests, folder):
+    """The bundle of a program that reads its requests as facts, from the file of that name."""
+    generate(name, folder, program)
+    facts = os.path.join(folder, "facts")
+    relation = "request1" if program.endswith("request1") else "request"
+    if requests != relation:
+        lines = {"request1": 1, "request1k": 1000}[requests]
+        with open(os.path.join(facts, relation + ".tsv"), encoding="ascii") as file:
+            first = [next(file) for _ in range(lines)]
+        with open(os.path.join(facts, relation + ".tsv"), "w", encoding="ascii") as file:
+            file.writelines(first)
+
+
+def batch(program, name, requests, expected, work):
+    """What is allowed of requests that are facts. Returns the CPU seconds of both commands."""
+    global failed
+    bundle, image = os.path.join(work, "bundle"), os.path.join(work, "image")
+    shutil.rmtree(bundle, ignore_errors=True)
+    generate_requests(program, name, requests, bundle)
+    _, build_s, build_mib = run(RUNE, "build", bundle, "-o", image)
+    output, query_s, query_mib = run(RUNE, "query", image, "allow(U, A, X)")
+    lines = sorted(output.encode().splitlines(keepends=True))
+    right = len(lines) == expected
+    if requests == "request" and name in ALLOW_SHA256:
+        right = right and hashlib.sha256(b"".join(lines)).hexdigest() == ALLOW_SHA256[name]
+    failed |= not right
+    print(f"request program={program} input={name} requests={requests} allow={len(lines)} expected={expected} "
+          f"ok={int(right)} build_cpu_s={build_s:.3f} build_mib={build_mib:.0f} query_cpu_s={query_s:.3f} "
+          f"query_mib={query_mib:.0f}", flush=True)
+    return build_s + query_s
+
+
+def ask(work, cases):
+    """Every batch; then, of programs that differ in what guards their negation, how the times compare."""
+    seconds = {case: batch(*case, work) for case in cases}
+    for case in cases:
+        guarded = seconds.get(("rbac_request", *case[1:]))
+        if case[0] == "rbac_qneg_request1" and guarded is not None:
+            print(f"request unguarded_cpu_s={seconds[case]:.3f} guarded_cpu_s={guarded:.3f} "
+                  f"ratio={seconds[case] / guarded:.2f} bar=2", flush=True)
+
+
+# ---- the service ----
+
+
+def processes_of(pid):
+    found, waiting = [], [pid]
+    while waiting:
+        pid = waiting.pop()
+        found.append(pid)
+        try:
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+                waiting += [int(child) for child in file.read().split()]
+        except FileNotFoundError:
+            pass
+    return found
+
+
+def pss_bytes(pid):
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+        return sum(1024 * int(line.split()[1]) for line in file if line.startswith("Pss:"))
+
+
+def wait_until_ready(process, runtime):
+    """The port of the service once it says that it is ready."""
+    end = time.monotonic() + 60
+    port = None
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            if port is None:
+                with open(os.path.join(runtime, "addresses"), encoding="ascii") as file:
+                    port = int(dict(line.split() for line in file)["listen"].rsplit(":", 1)[1])
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+            connection.request("GET", "/health/ready")
+            status = connection.getresponse().status
+            connection.close()
+            if status == 200:
+                return port
+        except (OSError, KeyError, ValueError, http.client.HTTPException):
+            pass
+        time.sleep(0.001)
+    sys.exit("bench_rules: runed did not become ready")
+
+
+def load(port, requests, count):
+    """Decisions over one connection after another, so that all workers answer."""
+    with open(requests, encoding="ascii") as file:
+        bodies = [next(file).rsplit(', "decision"', 1)[0] + "}" for _ in range(count)]
+    for first in range(0, count, 100):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        for body in bodies[first:first + 100]:
+            connection.request("POST", "/v1/authorize", body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 200:
+                sys.exit(f"bench_rules: runed answered {answer.status} to {body}")
+        connection.close()
+
+
+def serve_once(image, requests, work):
+    """Seconds from the start to ready, and bytes of memory by process, the supervisor's first."""
+    runtime = tempfile.mkdtemp(prefix="run", dir=work)
+    began = time.monotonic()
+    process = subprocess.Popen([RUNED, "--bundle", image, "--listen", "127.0.0.1:0", "--workers", "2", "--runtime-dir",
+                                runtime, "--log-level", "error"])
+    try:
+        port = wait_until_ready(process, runtime)
+        ready_s = time.monotonic() - began
+        load(port, requests, 4000)
+        return ready_s, [pss_bytes(pid) for pid in processes_of(process.pid)]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def serve(name, work, rounds):
+    bundle, image = os.path.join(work, "bundle"), os.path.join(work, "image")
+    shutil.rmtree(bundle, ignore_errors=True)
+    generate(name, bundle, "entities")
+    output, _, _ = run(RUNE, "build", bundle, "-o", image)
+    facts = int(next(line.split()[1] for line in output.splitlines() if line.startswith("facts")))
+    runs = [serve_once(image, bundle + ".requests.jsonl", work) for _ in range(rounds)]
+    ready = sorted(ready_s for ready_s, _ in runs)
+    memory = max((pss for _, pss in runs), key=sum)
+    image_bytes = os.path.getsize(image)
+    allowance = 40 * facts + 4.6 * CLOSURE_PAIRS[name]
+    print(f"serve input={name} workers=2 facts={facts} closure_pairs={CLOSURE_PAIRS[name]} image_bytes={image_bytes} "
+          f"image_allowance={allowance:.0f} bytes_a_fact={(image_bytes - 4.6 * CLOSURE_PAIRS[name]) / facts:.1f} "
+          f"pss_mb={sum(memory) / 1e6:.1f} processes={len(memory)} "
+          f"pss_own_mb={(sum(memory) - image_bytes) / 1e6:.1f} ready_ms={1000 * ready[len(ready) // 2]:.0f} "
+          f"ready_ms_max={1000 * ready[-1]:.0f}", flush=True)
+
+
+PARTS = ("micro", "count", "request", "decide", "serve")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--smoke", action="store_true", help="small inputs, a moment")
+    parser.add_argument("--only", choices=PARTS, action="append", help="only this part; may be repeated")
     parser.add_argument("--program", help="only this program")
     parser.add_argument("--input", help="only this input")
     options = parser.parse_args()
+    parts = options.only or PARTS
+    size = "smoke" if options.smoke else "full"
+    at_scale = options.input or ("rbac10k" if options.smoke else "rbac1m")
     if not os.path.exists(os.path.join(SHARED, "bench", "datalog", "gen.py")):
         print("bench_rules: skipped, no inputs at RUNE_SHARED")
         return
-    print(run(MICRO)[0].strip(), flush=True)
+    if "micro" in parts:
+        print(run(MICRO)[0].strip(), flush=True)
+
+    def is_wanted(program, name):
+        return options.program in (None, program) and options.input in (None, name)
+
     with tempfile.TemporaryDirectory(prefix="rune-bench-") as work:
-        for program, name, expected in CASES["smoke" if options.smoke else "full"]:
-            if options.program in (None, program) and options.input in (None, name):
-                materialise(program, name, expected, work)
+        if "count" in parts:
+            for program, name, expected in CASES[size]:
+                if is_wanted(program, name):
+                    materialise(program, name, expected, work)
+        if "request" in parts:
+            ask(work, [case for case in REQUESTS[size] if is_wanted(*case[:2])])
         if options.program in (None, "rbac_allow"):
-            decide("rbac10k" if options.smoke else "rbac1m", work, 1 if options.smoke else 5)
+            if "decide" in parts:
+                decide(at_scale, work, 1 if options.smoke else 5)
+            if "serve" in parts:
+                serve(at_scale, work, 2 if options.smoke else 5)
     sys.exit(failed)
 
 
