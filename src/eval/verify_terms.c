@@ -11,6 +11,9 @@
 /* Average slots between a value and its home. An honest index has about one; a damaged one could
  * make searches long. */
 #define MAX_MEAN_DISTANCE 16u
+#define SLOTS_AHEAD       24u
+
+enum fetch_step { FETCH_PLACE, FETCH_VALUE };
 
 static const char SECTION_HEAP[] = "HEAP";
 
@@ -269,15 +272,35 @@ static rune_term find_again(const struct rune_terms *terms, rune_term term)
     return RUNE_TERM_NONE;
 }
 
-/* Every slot names a value and lies near its home; one slot at least is empty, so that searches
- * end. */
-static enum rune_err verify_slots(const struct rune_terms *terms, uint64_t *ret_used,
-                                  struct rune_diag *diag)
+/* Slots come in order, their values do not: has what a later slot's hash is made from fetched,
+ * first where a string is, then the string. */
+static void fetch_value(const struct rune_terms *terms, uint32_t slot, enum fetch_step step)
+{
+    rune_term term = slot < terms->index_slots ? terms->index[slot] : RUNE_TERM_NONE;
+    uint32_t index = rune_term_index(term);
+    if (rune_term_is_inline(term)) {
+        return;
+    }
+    if (rune_term_kind(term) == RUNE_KIND_STRING && index < terms->string_count) {
+        const uint32_t *offset = terms->string_offsets + index;
+        __builtin_prefetch(step == FETCH_PLACE ? (const void *)offset
+                                               : (const void *)(terms->string_bytes + *offset));
+    } else if (rune_term_kind(term) == RUNE_KIND_ENTITY && index < terms->entity_count &&
+               step == FETCH_VALUE) {
+        __builtin_prefetch(terms->entity_type + index);
+        __builtin_prefetch(terms->entity_id + index);
+    }
+}
+
+/* Every slot names a value. Their hashes, and how many there are. */
+static enum rune_err hash_slots(const struct rune_terms *terms, uint32_t *hashes,
+                                uint64_t *ret_used, struct rune_diag *diag)
 {
     uint64_t used = 0;
-    uint64_t distance = 0;
     for (uint32_t at = 0; at < terms->index_slots; at++) {
         rune_term term = terms->index[at];
+        fetch_value(terms, at + 2 * SLOTS_AHEAD, FETCH_PLACE);
+        fetch_value(terms, at + SLOTS_AHEAD, FETCH_VALUE);
         if (term == RUNE_TERM_NONE) {
             continue;
         }
@@ -285,43 +308,61 @@ static enum rune_err verify_slots(const struct rune_terms *terms, uint64_t *ret_
             !rune_verify_is_term(terms, term)) {
             return rune_verify_fail(diag, "DICTIONARY_INDEX", "a slot names no value");
         }
-        uint32_t home = rune_terms_home(terms, term);
+        hashes[at] = rune_terms_hash(terms, term);
         used++;
-        distance += at >= home ? at - home : terms->index_slots - home + at;
-    }
-    if (used >= terms->index_slots || distance > (uint64_t)MAX_MEAN_DISTANCE * terms->index_slots) {
-        return rune_verify_fail(diag, "DICTIONARY_INDEX", "values lie too far from their slots");
     }
     *ret_used = used;
     return RUNE_OK;
 }
 
-static enum rune_err verify_index(const struct rune_terms *terms, struct rune_diag *diag)
+/* A search for each value comes to its slot, and to no equal one before: the slots from its home on
+ * are taken, by values of other hashes. So no value is there twice, and where as many slots are
+ * used as there are values, each has one. Values lie near their homes. */
+static enum rune_err verify_slots(const struct rune_terms *terms, const uint32_t *hashes,
+                                  struct rune_diag *diag)
 {
-    const uint32_t counts[8] = {0,
-                                terms->string_count,
-                                terms->entity_count,
-                                terms->long_count,
-                                terms->set_count,
-                                terms->record_count,
-                                terms->ext_count,
-                                terms->float_count};
-    uint64_t used = 0;
-    uint64_t values = 0;
-    enum rune_err err = verify_slots(terms, &used, diag);
-    for (uint32_t kind = 0; err == RUNE_OK && kind < 8; kind++) {
-        values += counts[kind];
-        for (uint32_t i = 0; i < counts[kind]; i++) {
-            rune_term term = rune_term_make(RUNE_SPACE_IMAGE, (enum rune_kind)kind, i);
-            if (find_again(terms, term) != term) {
+    uint64_t distance = 0, most = (uint64_t)MAX_MEAN_DISTANCE * terms->index_slots;
+    for (uint32_t at = 0; at < terms->index_slots; at++) {
+        rune_term term = terms->index[at];
+        if (term == RUNE_TERM_NONE) {
+            continue;
+        }
+        for (uint32_t slot = rune_terms_home(terms, hashes[at]); slot != at;
+             slot = slot + 1 == terms->index_slots ? 0 : slot + 1) {
+            if (++distance > most) {
+                return rune_verify_fail(diag, "DICTIONARY_INDEX",
+                                        "values lie too far from their slots");
+            }
+            if (terms->index[slot] == RUNE_TERM_NONE ||
+                (hashes[slot] == hashes[at] && find_again(terms, term) != term)) {
                 return rune_verify_fail(diag, "DICTIONARY_INDEX",
                                         "a value is not found, or is there twice");
             }
         }
     }
-    if (err == RUNE_OK && used != values) {
-        return rune_verify_fail(diag, "DICTIONARY_INDEX", "a value has two slots");
+    return RUNE_OK;
+}
+
+static enum rune_err verify_index(const struct rune_terms *terms, struct rune_diag *diag)
+{
+    uint64_t values = (uint64_t)terms->string_count + terms->entity_count + terms->long_count +
+                      terms->set_count + terms->record_count + terms->ext_count +
+                      terms->float_count;
+    uint64_t used = 0;
+    uint32_t *hashes = rune_realloc(NULL, (size_t)terms->index_slots + 1, sizeof(uint32_t));
+    if (hashes == NULL) {
+        return RUNE_E_NOMEM;
     }
+    enum rune_err err = hash_slots(terms, hashes, &used, diag);
+    /* One slot at least is empty, so that searches end. */
+    if (err == RUNE_OK && (used != values || used >= terms->index_slots)) {
+        err =
+            rune_verify_fail(diag, "DICTIONARY_INDEX", "there are more or fewer slots than values");
+    }
+    if (err == RUNE_OK) {
+        err = verify_slots(terms, hashes, diag);
+    }
+    rune_free(hashes);
     return err;
 }
 

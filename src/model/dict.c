@@ -357,9 +357,14 @@ static uint32_t hash_of_term(const struct rune_terms *terms, rune_term term)
     return 0;
 }
 
-uint32_t rune_terms_home(const struct rune_terms *terms, rune_term term)
+uint32_t rune_terms_hash(const struct rune_terms *terms, rune_term term)
 {
-    return home_of(hash_of_term(terms, term), terms->index_slots);
+    return hash_of_term(terms, term);
+}
+
+uint32_t rune_terms_home(const struct rune_terms *terms, uint32_t hash)
+{
+    return home_of(hash, terms->index_slots);
 }
 
 /* ---- memory ---- */

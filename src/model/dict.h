@@ -132,9 +132,10 @@ rune_term rune_terms_find_record(const struct rune_terms *terms, const rune_term
 rune_term rune_terms_find_uid(const struct rune_terms *terms, struct rune_str type,
                               struct rune_str id);
 
-/* The slot of the index where the search for a term's value begins. For the verifier; the value
- * itself is sound. */
-uint32_t rune_terms_home(const struct rune_terms *terms, rune_term term);
+/* For the verifier: the hash of a term's value, itself sound, and the slot of the index where the
+ * search for values of that hash begins. */
+uint32_t rune_terms_hash(const struct rune_terms *terms, rune_term term);
+uint32_t rune_terms_home(const struct rune_terms *terms, uint32_t hash);
 
 /* Accessors for a term of this very dictionary (space and kind already known). */
 static inline struct rune_str rune_terms_string(const struct rune_terms *terms, rune_term term)
