@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "cedar/est_int.h"
 #include "cedar/est_names.h"
+#include "cedar/foreign.h"
 #include "model/uid.h"
 
 struct rune_cedar_expr *rune_est_make(struct rune_est_reader *reader,
@@ -61,7 +62,8 @@ static struct rune_cedar_expr *read_operator(struct rune_est_reader *reader,
     static const char *const arg[] = {"arg", NULL};
     static const char *const both[] = {"left", "right", NULL};
     bool is_arg = name->form == RUNE_EST_ARG;
-    if (!expect(reader, body, RUNE_JSON_OBJECT, "an object") ||
+    if (!expect(reader, body, RUNE_JSON_OBJECT,
+                is_arg ? "an object {\"arg\": ..}" : "an object {\"left\": .., \"right\": ..}") ||
         !rune_est_check_members(reader, body, is_arg ? arg : both)) {
         return NULL;
     }
@@ -83,7 +85,11 @@ static struct rune_cedar_expr *read_var(struct rune_est_reader *reader,
             return expr;
         }
     }
-    rune_est_fail(reader, body, NULL, "the variables are principal, action, resource and context");
+    rune_est_fail(reader, body,
+                  body->type == RUNE_JSON_STRING
+                      ? rune_est_suggest(reader, body->as.text, rune_est_vars, 4)
+                      : NULL,
+                  "the variables are principal, action, resource and context");
     return NULL;
 }
 
@@ -199,7 +205,8 @@ static struct rune_cedar_expr *read_like(struct rune_est_reader *reader,
         return NULL;
     }
     const struct rune_json_node *pattern = rune_est_require(reader, body, "pattern");
-    if (pattern == NULL || !expect(reader, pattern, RUNE_JSON_ARRAY, "a pattern")) {
+    if (pattern == NULL || !expect(reader, pattern, RUNE_JSON_ARRAY,
+                                   "a pattern, like [{\"Literal\": \"a\"}, \"Wildcard\"],")) {
         return NULL;
     }
     if (!read_elements(pattern, NULL, &count)) {
@@ -332,13 +339,46 @@ static const struct {
     {"Record", read_record},
 };
 
+enum { OTHER_COUNT = sizeof others / sizeof others[0] };
+
+static void report_shape(struct rune_est_reader *reader, const struct rune_json_node *node)
+{
+    const char *help = "like {\"Var\": \"principal\"} or {\"==\": {\"left\": .., \"right\": ..}}";
+    if (node->type != RUNE_JSON_OBJECT || node->as.object.count == 0) {
+        rune_est_fail(reader, node, help, "an expression is an object with one member");
+        return;
+    }
+    struct rune_json_node second = rune_est_key(&node->as.object.members[1]);
+    rune_est_fail(reader, &second, help,
+                  "an expression is an object with one member, and this is a second one");
+}
+
+static void report_operator(struct rune_est_reader *reader, const struct rune_json_member *member)
+{
+    struct rune_str names[RUNE_EST_FUNCTION_COUNT + RUNE_EST_NAME_COUNT + OTHER_COUNT];
+    size_t count = 0;
+    for (int i = 0; i < RUNE_EST_FUNCTION_COUNT; i++) {
+        names[count++] = rune_est_functions[i].name;
+    }
+    for (int i = 0; i < RUNE_EST_NAME_COUNT; i++) {
+        names[count++] = rune_str_from(rune_est_names[i].name);
+    }
+    for (int i = 0; i < OTHER_COUNT; i++) {
+        names[count++] = rune_str_from(others[i].name);
+    }
+    const char *help = rune_foreign_help(RUNE_FOREIGN_EXPR, member->key);
+    if (help == NULL) {
+        help = rune_est_suggest(reader, member->key, names, count);
+    }
+    struct rune_json_node key = rune_est_key(member);
+    rune_est_fail(reader, &key, help, "there is no operator `%.*s`", RUNE_STR_ARG(member->key));
+}
+
 struct rune_cedar_expr *rune_est_read_expr(struct rune_est_reader *reader,
                                            const struct rune_json_node *node)
 {
     if (node->type != RUNE_JSON_OBJECT || node->as.object.count != 1) {
-        rune_est_fail(reader, node,
-                      "like {\"Var\": \"principal\"} or {\"==\": {\"left\": .., \"right\": ..}}",
-                      "an expression is an object with one member");
+        report_shape(reader, node);
         return NULL;
     }
     const struct rune_json_member *only = &node->as.object.members[0];
@@ -352,11 +392,11 @@ struct rune_cedar_expr *rune_est_read_expr(struct rune_est_reader *reader,
             return read_operator(reader, &only->value, &rune_est_names[i]);
         }
     }
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    for (size_t i = 0; i < OTHER_COUNT; i++) {
         if (rune_str_equal(rune_str_from(others[i].name), only->key)) {
             return others[i].read(reader, &only->value);
         }
     }
-    rune_est_fail(reader, node, NULL, "there is no operator `%.*s`", RUNE_STR_ARG(only->key));
+    report_operator(reader, only);
     return NULL;
 }

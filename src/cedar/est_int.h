@@ -23,6 +23,13 @@ bool rune_est_fail(struct rune_est_reader *reader, const struct rune_json_node *
  * {"permit": null}. */
 bool rune_est_is_name(const struct rune_json_node *node, struct rune_str name);
 
+/* A member's name, to report at. */
+struct rune_json_node rune_est_key(const struct rune_json_member *member);
+
+/* "did you mean `x`?", in the arena, or NULL. */
+const char *rune_est_suggest(struct rune_est_reader *reader, struct rune_str name,
+                             const struct rune_str *candidates, size_t count);
+
 /* Zeroed memory; NULL: noted. */
 void *rune_est_alloc(struct rune_est_reader *reader, size_t count, size_t size);
 

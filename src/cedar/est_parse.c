@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/map.h"
 #include "cedar/est_int.h"
 #include "cedar/lexer.h"
@@ -22,8 +23,11 @@ bool rune_est_fail(struct rune_est_reader *reader, const struct rune_json_node *
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    bool is_scalar = node->type != RUNE_JSON_OBJECT && node->type != RUNE_JSON_ARRAY;
     rune_diag_report(reader->diag, RUNE_ERROR, "RUNE-C0530",
-                     (struct rune_span){reader->source, node->offset, 1}, help, "%s", text);
+                     (struct rune_span){reader->source, node->offset,
+                                        is_scalar && node->length > 0 ? node->length : 1},
+                     help, "%s", text);
     reader->errors++;
     return false;
 }
@@ -33,6 +37,42 @@ void *rune_est_alloc(struct rune_est_reader *reader, size_t count, size_t size)
     void *items = rune_arena_calloc(reader->arena, count > 0 ? count : 1, size);
     reader->nomem |= items == NULL;
     return items;
+}
+
+struct rune_json_node rune_est_key(const struct rune_json_member *member)
+{
+    return (struct rune_json_node){.type = RUNE_JSON_STRING,
+                                   .offset = member->key_offset,
+                                   .length = (uint32_t)member->key.length + 2,
+                                   .as.text = member->key};
+}
+
+const char *rune_est_suggest(struct rune_est_reader *reader, struct rune_str name,
+                             const struct rune_str *candidates, size_t count)
+{
+    struct rune_str nearest = rune_str_nearest(name, candidates, count);
+    return nearest.length == 0
+               ? NULL
+               : rune_arena_printf(reader->arena, "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
+}
+
+/* What may stand in an object: the name that is near, or all of them. */
+static const char *suggest_member(struct rune_est_reader *reader, struct rune_str key,
+                                  const char *const *names)
+{
+    struct rune_str candidates[8];
+    struct rune_buf list = RUNE_BUF_INIT;
+    size_t count = 0;
+    for (; names[count] != NULL && count < sizeof candidates / sizeof candidates[0]; count++) {
+        candidates[count] = rune_str_from(names[count]);
+        rune_buf_printf(&list, "%s`%s`", count == 0 ? "" : ", ", names[count]);
+    }
+    const char *help = rune_est_suggest(reader, key, candidates, count);
+    if (help == NULL && !list.failed) {
+        help = rune_arena_printf(reader->arena, "here may stand %s", rune_buf_cstr(&list));
+    }
+    rune_buf_fini(&list);
+    return help;
 }
 
 bool rune_est_check_members(struct rune_est_reader *reader, const struct rune_json_node *object,
@@ -46,8 +86,9 @@ bool rune_est_check_members(struct rune_est_reader *reader, const struct rune_js
             found = rune_str_equal(rune_str_from(names[k]), member->key);
         }
         if (!found) {
-            ok = rune_est_fail(reader, &member->value, NULL, "there is no `%.*s` here",
-                               RUNE_STR_ARG(member->key));
+            struct rune_json_node key = rune_est_key(member);
+            ok = rune_est_fail(reader, &key, suggest_member(reader, member->key, names),
+                               "there is no `%.*s` here", RUNE_STR_ARG(member->key));
         }
     }
     return ok;
@@ -99,7 +140,11 @@ static bool read_target(struct rune_est_reader *reader, const struct rune_json_n
         return uid != NULL && rune_est_read_uid(reader, entity, uid);
     }
     if (slot == NULL) {
-        return rune_est_fail(reader, node, NULL, "`entity` is missing here");
+        return rune_est_fail(reader, node,
+                             rune_json_find(node, "entities") != NULL
+                                 ? "only actions can be `in` a list; move the test into a condition"
+                                 : NULL,
+                             "`entity` is missing here");
     }
     scope->is_slot = true;
     return (var == RUNE_CEDAR_PRINCIPAL && rune_est_is_name(slot, RUNE_STR("?principal"))) ||

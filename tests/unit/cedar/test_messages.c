@@ -2,6 +2,7 @@
 /* One text for each kind of message, and what is printed for it. golden/messages.txt is written
  * anew when RUNE_UPDATE_GOLDEN is set. */
 #include "base/buf.h"
+#include "cedar/est.h"
 #include "cedar/links.h"
 #include "cedar/parser.h"
 #include "cedar/schema.h"
@@ -106,6 +107,44 @@ static const char *const schemas[] = {
     "{\"\": {\"entityTypes\": {}, \"actions\": {},}}",
 };
 
+#define BODY(body)                                                                                \
+    "{\"effect\": \"permit\", \"principal\": {\"op\": \"All\"}, \"action\": {\"op\": \"All\"},\n" \
+    " \"resource\": {\"op\": \"All\"}, \"conditions\": [{\"kind\": \"when\", \"body\":\n" body    \
+    "}]}"
+
+static const char *const documents[] = {
+    "{\"effect\": \"allow\"}",
+    "{\"effect\": \"permit\", \"principals\": {}}",
+    "{\"effect\": \"permit\", \"principal\": {\"op\": \"=\"}}",
+    "{\"effect\": \"permit\", \"principal\": {\"op\": \"==\", \"entity\": \"User::a\"}}",
+    "{\"effect\": \"permit\", \"principal\": {\"op\": \"in\", \"entities\": []}}",
+    BODY("{\"Var\": \"principle\"}"),
+    BODY("{\"==\": [1, 2]}"),
+    BODY("{\"and\": {}}"),
+    BODY("{\"contain\": {}}"),
+    BODY("{\"Value\": 1.5}"),
+    BODY("{\"Value\": null}"),
+    BODY("{\"Value\": 1, \"Var\": 2}"),
+    BODY("{\"like\": {\"left\": {\"Value\": \"a\"}, \"pattern\": \"a*\"}}"),
+    BODY("{\".\": {\"left\": {\"Value\": \"a\"}, \"attribute\": \"a\"}}"),
+    BODY("{\"Slot\": \"?principal\"}"),
+};
+
+static void add_document(struct rune_buf *out, const char *text)
+{
+    struct rune_source source = {"policy.json", text, (uint32_t)strlen(text)};
+    struct rune_diag *diag = rune_diag_create();
+    struct rune_cedar_policy policy;
+    struct rune_arena arena;
+    rune_arena_init(&arena, 0);
+    assert_int_not_equal(rune_est_parse_policy(&source, RUNE_EST_POLICY, &arena, &policy, diag),
+                         RUNE_OK);
+    rune_buf_append_cstr(out, rune_diag_text(diag));
+    rune_buf_append_cstr(out, "\n");
+    rune_arena_fini(&arena);
+    rune_diag_destroy(diag);
+}
+
 static void add_policies(struct rune_buf *out, const char *text)
 {
     struct rune_source source = {"policies.cedar", text, (uint32_t)strlen(text)};
@@ -152,6 +191,9 @@ static void test_messages__are_as_in_the_golden_file(void **state)
     }
     for (size_t i = 0; i < sizeof schemas / sizeof schemas[0]; i++) {
         add_schema(&got, schemas[i]);
+    }
+    for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++) {
+        add_document(&got, documents[i]);
     }
     const char *root = getenv("RUNE_SOURCE_DIR");
     snprintf(path, sizeof path, "%s/tests/unit/cedar/golden/messages.txt",
