@@ -189,7 +189,7 @@ enum rune_err rune_cedar_validate(const struct rune_cedar_policies *policies,
     rune_vcapabilities_init(&v.capabilities, arena);
     enum rune_err err = rune_vtypes_init(&v.types, schema, v.is_strict, arena);
     if (err == RUNE_OK) {
-        err = rune_v_classify_actions(&v) ? check_all(&v) : RUNE_E_NOMEM;
+        err = rune_v_prepare_environments(&v) ? check_all(&v) : RUNE_E_NOMEM;
         err = err == RUNE_OK ? collect(&v, ret_validation) : err;
         rune_vtypes_fini(&v.types);
     }

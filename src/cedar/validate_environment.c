@@ -57,15 +57,13 @@ static void check_levels(struct rune_validator *v, const struct rune_cedar_polic
     }
 }
 
-/* ---- classes of actions ---- */
+/* ---- what environments share ---- */
 
 /* The words of an action's class: types it applies to, and its context. */
-static struct rune_str class_key(struct rune_validator *v, const struct rune_cedar_action *action)
+static struct rune_str class_key(struct rune_validator *v, const struct rune_cedar_action *action,
+                                 const struct rune_vtype *context)
 {
     const struct rune_schema_indexes *lists[] = {&action->principals, &action->resources};
-    const struct rune_vtype *context = action->context == NULL
-                                           ? v->types.empty_record
-                                           : rune_vtypes_of(&v->types, action->context);
     size_t words = (size_t)action->principals.count + action->resources.count + 4;
     uint32_t *key = RUNE_ARENA_ARRAY(v->arena, uint32_t, words);
     if (key == NULL) {
@@ -83,16 +81,28 @@ static struct rune_str class_key(struct rune_validator *v, const struct rune_ced
     return (struct rune_str){(const char *)key, words * sizeof(*key)};
 }
 
-bool rune_v_classify_actions(struct rune_validator *v)
+static bool prepare_action(struct rune_validator *v, uint32_t index, struct rune_map *classes)
+{
+    const struct rune_cedar_action *action = &v->schema->actions[index];
+    struct rune_vaction *known = &v->actions[index];
+    known->type = v->types.entities[rune_vtypes_entity(&v->types, action->uid.type)];
+    known->context = action->context == NULL ? v->types.empty_record
+                                             : rune_vtypes_of(&v->types, action->context);
+    struct rune_str key = class_key(v, action, known->context);
+    return key.data != NULL && rune_map_intern(classes, key, index, &known->first, NULL) == RUNE_OK;
+}
+
+bool rune_v_prepare_environments(struct rune_validator *v)
 {
     struct rune_map classes = RUNE_MAP_INIT;
     uint32_t count = v->schema->action_count;
-    v->action_classes = RUNE_ARENA_ARRAY(v->arena, struct rune_vclass, count);
-    bool ok = v->action_classes != NULL;
+    v->actions = RUNE_ARENA_ARRAY(v->arena, struct rune_vaction, count);
+    for (int i = 0; i < 2; i++) {
+        v->views[i] = RUNE_ARENA_ARRAY(v->arena, struct rune_vview, v->schema->entity_type_count);
+    }
+    bool ok = v->actions != NULL && v->views[0] != NULL && v->views[1] != NULL;
     for (uint32_t i = 0; ok && i < count; i++) {
-        struct rune_str key = class_key(v, &v->schema->actions[i]);
-        ok = key.data != NULL &&
-             rune_map_intern(&classes, key, i, &v->action_classes[i].first, NULL) == RUNE_OK;
+        ok = prepare_action(v, i, &classes);
     }
     rune_map_fini(&classes);
     return ok && !rune_validator_failed(v);
@@ -120,13 +130,10 @@ static void enter(struct rune_validator *v, uint32_t action, uint32_t principal,
     v->principal = principal;
     v->resource = resource;
     v->has_environment = true;
-    uint32_t action_type = rune_vtypes_entity(&v->types, v->action->uid.type);
     v->variables[RUNE_CEDAR_PRINCIPAL] = v->types.entities[principal];
-    v->variables[RUNE_CEDAR_ACTION] = v->types.entities[action_type];
+    v->variables[RUNE_CEDAR_ACTION] = v->actions[action].type;
     v->variables[RUNE_CEDAR_RESOURCE] = v->types.entities[resource];
-    v->variables[RUNE_CEDAR_CONTEXT] = v->action->context == NULL
-                                           ? v->types.empty_record
-                                           : rune_vtypes_of(&v->types, v->action->context);
+    v->variables[RUNE_CEDAR_CONTEXT] = v->actions[action].context;
 }
 
 /* Level 0 forbids even the scope's `in`, but for one behind an `is` that is not met. */
@@ -226,6 +233,16 @@ static bool has_choice(const struct rune_vchoices *chosen, const struct rune_vch
     return false;
 }
 
+static uint32_t view_of(struct rune_validator *v, enum rune_cedar_var var, uint32_t entity)
+{
+    struct rune_vview *known = &v->views[var == RUNE_CEDAR_RESOURCE][entity];
+    if (known->epoch != v->reads.epoch) {
+        known->epoch = v->reads.epoch;
+        known->view = rune_vreads_view(&v->reads, var, &v->types, v->types.entities[entity]);
+    }
+    return known->view;
+}
+
 /* The types that the scope lets through, one for each view; where scopes have findings, too, also
  * those that it excludes. */
 static void choose(struct rune_validator *v, const struct walk *walk, enum rune_cedar_var var,
@@ -242,7 +259,7 @@ static void choose(struct rune_validator *v, const struct walk *walk, enum rune_
         if (choice.verdict == RUNE_SCOPE_NO && !walk->has_scope_findings) {
             continue;
         }
-        choice.view = rune_vreads_view(&v->reads, var, &v->types, v->types.entities[choice.entity]);
+        choice.view = view_of(v, var, choice.entity);
         if ((may_repeat || !has_choice(chosen, &choice)) && !RUNE_VEC_PUSH(chosen, choice)) {
             v->failed = true;
         }
@@ -252,7 +269,7 @@ static void choose(struct rune_validator *v, const struct walk *walk, enum rune_
 /* Was an action of this class looked at, named by the scope or not as this one? */
 static bool is_repeated(struct rune_validator *v, uint32_t action, bool is_excluded)
 {
-    struct rune_vclass *class = &v->action_classes[v->action_classes[action].first];
+    struct rune_vaction *class = &v->actions[v->actions[action].first];
     bool is_repeated = class->seen[is_excluded] == v->reads.epoch;
     class->seen[is_excluded] = v->reads.epoch;
     return is_repeated && v->max_level != 0 && !reads_action(v);

@@ -36,10 +36,17 @@ struct rune_vchoice {
 
 RUNE_VEC(rune_vchoices, struct rune_vchoice);
 
-/* Actions that apply to the same types with the same context are a class. */
-struct rune_vclass {
+/* What the validator knows of an action. Those that apply to the same types with the same context
+ * are a class. */
+struct rune_vaction {
     uint32_t first;   /* the class's first action */
     uint32_t seen[2]; /* of that: when an action was tried, one that the scope excludes */
+    const struct rune_vtype *type, *context;
+};
+
+/* The view of a type of principals or resources; of the policy with that epoch. */
+struct rune_vview {
+    uint32_t epoch, view;
 };
 
 struct rune_validator {
@@ -52,13 +59,14 @@ struct rune_validator {
     struct rune_vtypes types;
     struct rune_vcapabilities capabilities;
     struct rune_vreads reads;
-    struct rune_vclass *action_classes; /* by action */
-    struct rune_vchoices chosen[2];     /* principals and resources */
-    struct rune_vec_u32 scope_actions;  /* that the scope names */
-    bool names_wrong_action;            /* one that the schema does not have */
-    bool has_untyped_actions;           /* in a list without a type */
-    struct rune_arena scratch;          /* of the expression at hand; texts of messages */
-    bool failed;                        /* out of memory here */
+    struct rune_vaction *actions;      /* as the schema's */
+    struct rune_vview *views[2];       /* of principals and resources, by entity type */
+    struct rune_vchoices chosen[2];    /* principals and resources */
+    struct rune_vec_u32 scope_actions; /* that the scope names */
+    bool names_wrong_action;           /* one that the schema does not have */
+    bool has_untyped_actions;          /* in a list without a type */
+    struct rune_arena scratch;         /* of the expression at hand; texts of messages */
+    bool failed;                       /* out of memory here */
 
     /* The policy, and the environment it is in. */
     const struct rune_cedar_policy *policy;
@@ -132,7 +140,7 @@ struct rune_voutcome {
 };
 
 /* Before the first policy. False: out of memory. */
-bool rune_v_classify_actions(struct rune_validator *v);
+bool rune_v_prepare_environments(struct rune_validator *v);
 struct rune_voutcome rune_v_check_environments(struct rune_validator *v,
                                                const struct rune_cedar_policy *policy);
 
