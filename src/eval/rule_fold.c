@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rule_fold: aggregates. */
+#include "eval/rule_vm_int.h"
+
+struct fold {
+    struct rune_rule_vm *vm;
+    enum rune_rule_aggregate op;
+    uint32_t value_column;
+    uint64_t count;
+    __int128 sum;
+    double float_sum;
+    bool has_float;
+    rune_term best;
+    const char *error;
+};
+
+static bool fold_sum(struct fold *fold, rune_term value)
+{
+    int64_t integer;
+    if (rune_rule_long(&fold->vm->values, value, &integer)) {
+        fold->sum += integer;
+        fold->float_sum += (double)integer;
+        return true;
+    }
+    if (rune_term_kind(value) != RUNE_KIND_FLOAT) {
+        fold->error = "type_error";
+        return false;
+    }
+    fold->has_float = true;
+    fold->float_sum += rune_rule_terms(&fold->vm->values, value)->floats[rune_term_index(value)];
+    return true;
+}
+
+static bool fold_emit(void *context, const rune_term *tuple)
+{
+    struct fold *fold = context;
+    fold->count++;
+    if (fold->op == RUNE_RULE_COUNT) {
+        return true;
+    }
+    rune_term value = tuple[fold->value_column];
+    if (fold->op == RUNE_RULE_SUM || fold->op == RUNE_RULE_MEAN) {
+        return fold_sum(fold, value);
+    }
+    int order = 0;
+    fold->error =
+        rune_rule_compare(&fold->vm->values, value, fold->count == 1 ? value : fold->best, &order);
+    if (fold->error != NULL) {
+        return false;
+    }
+    if (fold->count == 1 || (fold->op == RUNE_RULE_MIN ? order < 0 : order > 0)) {
+        fold->best = value;
+    }
+    return true;
+}
+
+/* False where there is no result: nothing to take the least of, or an error. */
+static bool fold_result(struct fold *fold, rune_term *ret_term)
+{
+    struct rune_rule_values *values = &fold->vm->values;
+    if (fold->op == RUNE_RULE_COUNT) {
+        *ret_term = rune_rule_make_long(values, (int64_t)fold->count);
+        return rune_rule_computed(fold->vm, NULL);
+    }
+    if (fold->op == RUNE_RULE_SUM && !fold->has_float) {
+        if (fold->sum > INT64_MAX || fold->sum < INT64_MIN) {
+            return rune_rule_computed(fold->vm, "overflow");
+        }
+        *ret_term = rune_rule_make_long(values, (int64_t)fold->sum);
+        return rune_rule_computed(fold->vm, NULL);
+    }
+    if (fold->op == RUNE_RULE_SUM) {
+        *ret_term = rune_rule_make_float(values, fold->float_sum);
+        return rune_rule_computed(fold->vm, NULL);
+    }
+    if (fold->count == 0) {
+        return false;
+    }
+    *ret_term = fold->best;
+    if (fold->op == RUNE_RULE_MEAN) {
+        double sum = fold->has_float ? fold->float_sum : (double)fold->sum;
+        *ret_term = rune_rule_make_float(values, sum / (double)fold->count);
+    }
+    return rune_rule_computed(fold->vm, NULL);
+}
+
+bool rune_rule_fold(struct rune_rule_vm *vm, enum rune_rule_aggregate op,
+                    const struct rune_image_plan *plans, uint32_t plan_count, const rune_term *args,
+                    rune_term *ret_term)
+{
+    uint32_t arity = vm->in.relations[plans[0].relation].arity;
+    struct fold fold = {.vm = vm, .op = op, .value_column = arity == 0 ? 0 : arity - 1};
+    uint32_t before = vm->failed;
+    for (uint32_t i = 0; i < plan_count; i++) {
+        if (rune_rule_run(vm, &plans[i], args, fold_emit, &fold)) {
+            break;
+        }
+    }
+    if (vm->err != RUNE_OK) {
+        return false;
+    }
+    if (vm->failed != before) {
+        vm->is_unsure = true;
+    }
+    if (fold.error != NULL) {
+        return rune_rule_computed(vm, fold.error);
+    }
+    return fold_result(&fold, ret_term);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rule_vm_int: between the files of the rule machine: rule_vm (programs), rule_tables (relations
+ * that recurse or have free columns), rule_fold (aggregates), rule_entities (entity data). Nobody
+ * else includes it. What these may touch of struct rune_rule_vm is what rule_vm.h says. */
+#pragma once
+
+#include "eval/rule_code.h"
+#include "eval/rule_vm.h"
+
+/* ---- steps and errors ---- */
+
+static inline void rune_rule_fail(struct rune_rule_vm *vm, const char *code)
+{
+    if (vm->error == NULL) {
+        vm->error = code;
+    }
+    vm->failed++;
+}
+
+/* What a computation left behind: true to go on. */
+static inline bool rune_rule_computed(struct rune_rule_vm *vm, const char *error)
+{
+    if (error != NULL) {
+        rune_rule_fail(vm, error);
+        return false;
+    }
+    if (vm->values.err != RUNE_OK) {
+        vm->err = vm->values.err;
+        return false;
+    }
+    return true;
+}
+
+static inline bool rune_rule_take_steps(struct rune_rule_vm *vm, uint64_t steps)
+{
+    if (vm->steps_left < steps) {
+        vm->steps_left = 0;
+        vm->err = RUNE_E_LIMIT;
+        return false;
+    }
+    vm->steps_left -= steps;
+    return true;
+}
+
+/* ---- rule_fold.c ---- */
+
+/* An aggregate over the tuples of a group of plans. False: there is no result, or an error. */
+bool rune_rule_fold(struct rune_rule_vm *vm, enum rune_rule_aggregate op,
+                    const struct rune_image_plan *plans, uint32_t plan_count, const rune_term *args,
+                    rune_term *ret_term);
+
+/* ---- rule_entities.c ---- */
+
+/* An attribute, or (RUNE_RULE_OF_TAGS) a tag, with RUNE_RULE_SEES_REQUEST as the request has it. */
+bool rune_rule_get_attr(const struct rune_rule_vm *vm, rune_term entity, rune_term name,
+                        uint32_t sees, rune_term *ret_value);
+
+/* What a record has under a name; false also where `record` is none. */
+bool rune_rule_get_member(const struct rune_rule_vm *vm, rune_term record, rune_term name,
+                          rune_term *ret_value);
+
+bool rune_rule_is_of_type(const struct rune_rule_vm *vm, rune_term entity, rune_term type);
+
+/* Whether there is stored data of the entity. */
+bool rune_rule_entity_exists(const struct rune_rule_vm *vm, rune_term entity);
+
+/* The entity of a type and an id, if image or request know it; else RUNE_TERM_NONE. */
+rune_term rune_rule_find_entity(const struct rune_rule_vm *vm, rune_term type, rune_term id);
