@@ -10,9 +10,11 @@
  * falls into rows, one for each value that passes through, that know nothing of each other: a row
  * is what is reached from the exit's row by steps. Each is searched breadth first with a bitmap of
  * values already there, sorted (by reading the bitmap where it is dense) and appended; nothing is
- * ever looked up among all tuples, and four bytes a tuple are all that is written. A right
- * recursion whose exit and step are the same tuples is a left one; any other is searched over the
- * reversed steps and gives the order sorted by Z. */
+ * ever looked up among all tuples, and four bytes a tuple are all that is written. Values on a
+ * cycle reach the same: in a closure of the exits, a search that comes to a value whose row is
+ * known and has the search's own beginning copies that row and ends. A right recursion whose exit
+ * and step are the same tuples is a left one; any other is searched over the reversed steps and
+ * gives the order sorted by Z. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -265,6 +267,10 @@ struct search {
     uint64_t *seen;        /* bitmap */
     uint32_t *row;         /* values minus least */
     uint32_t row_count;
+    /* where exits are steps, by value minus least: 1 + a key on a cycle with it, whose row is the
+     * same; 0: none is known. Else NULL */
+    uint32_t *same_row;
+    bool has_same;                  /* there is one at all */
     uint32_t *words;                /* the order in the making */
     uint64_t count, capacity, head; /* tuples; words before the first */
 };
@@ -325,6 +331,15 @@ static inline void reach(struct search *search, rune_term value)
     }
 }
 
+static bool is_ascending(const uint32_t *row, uint32_t count)
+{
+    uint32_t i = 1;
+    while (i < count && row[i - 1] < row[i]) {
+        i++;
+    }
+    return i >= count;
+}
+
 static int compare_words(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -345,7 +360,9 @@ static void take_row(struct search *search, uint32_t *to)
         }
         return;
     }
-    if (count > 32) {
+    if (count > 32 && is_ascending(row, count)) {
+        /* as a tree numbered level by level gives it */
+    } else if (count > 32) {
         qsort(row, count, sizeof(*row), compare_words);
     } else {
         for (uint32_t i = 1; i < count; i++) {
@@ -362,20 +379,54 @@ static void take_row(struct search *search, uint32_t *to)
     }
 }
 
-static enum rune_err run_key(struct search *search, uint32_t key)
+static const uint32_t *starts_of(const struct search *search)
 {
-    search->row_count = 0;
-    for (uint32_t i = search->exits.starts[key]; i < search->exits.starts[key + 1]; i++) {
-        reach(search, search->exits.values[i]);
+    return search->words + search->head - search->exits.key_count - 1;
+}
+
+/* Whether the row of an earlier key has the value. */
+static bool row_has(const struct search *search, uint32_t key, rune_term value)
+{
+    const uint32_t *tuples = search->words + search->head;
+    uint32_t low = starts_of(search)[key], high = starts_of(search)[key + 1];
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (tuples[middle] < value) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
+    return low < starts_of(search)[key + 1] && tuples[low] == value;
+}
+
+/* Reaches all there is from what was reached. Stops early at a value whose row is an earlier key's
+ * (1 + it, else 0) that has `from`: each reaches the other, so they reach the same. */
+static uint32_t reach_all(struct search *search, rune_term from)
+{
+    uint32_t other = 0; /* whose row does not have it */
     for (uint32_t i = 0; i < search->row_count; i++) {
-        const uint32_t *bounds = search->step_starts + 2 * (size_t)search->row[i];
+        uint32_t at = search->row[i];
+        uint32_t same = search->has_same ? search->same_row[at] : 0;
+        if (same != other && same != 0) {
+            if (row_has(search, same - 1, from)) {
+                return same;
+            }
+            other = same;
+        }
+        const uint32_t *bounds = search->step_starts + 2 * (size_t)at;
         for (uint32_t s = bounds[0]; s < bounds[1]; s++) {
             reach(search, search->steps.values[s]);
         }
     }
-    uint64_t want = search->head + search->count + search->row_count;
-    if (search->count + search->row_count > RUNE_RELATION_MAX_TUPLES) {
+    return 0;
+}
+
+/* Room for a row. RUNE_E_LIMIT, RUNE_E_NOMEM. */
+static enum rune_err reserve_row(struct search *search, uint32_t count)
+{
+    uint64_t want = search->head + search->count + count;
+    if (search->count + count > RUNE_RELATION_MAX_TUPLES) {
         return RUNE_E_LIMIT;
     }
     if (want > search->capacity) {
@@ -386,6 +437,52 @@ static enum rune_err run_key(struct search *search, uint32_t key)
         }
         search->words = words;
         search->capacity = capacity;
+    }
+    return RUNE_OK;
+}
+
+static void forget_seen(struct search *search)
+{
+    for (uint32_t i = 0; i < search->row_count; i++) {
+        search->seen[search->row[i] >> 6] = 0;
+    }
+}
+
+/* The row of an earlier key again. */
+static enum rune_err copy_row(struct search *search, uint32_t key)
+{
+    uint32_t start = starts_of(search)[key], count = starts_of(search)[key + 1] - start;
+    enum rune_err err = reserve_row(search, count);
+    if (err == RUNE_OK) {
+        uint32_t *tuples = search->words + search->head;
+        memcpy(tuples + search->count, tuples + start, count * sizeof(uint32_t));
+        search->count += count;
+    }
+    return err;
+}
+
+static enum rune_err run_key(struct search *search, uint32_t key)
+{
+    rune_term from = key_of(&search->exits, key);
+    uint32_t at = from - search->least;
+    search->row_count = 0;
+    for (uint32_t i = search->exits.starts[key]; i < search->exits.starts[key + 1]; i++) {
+        reach(search, search->exits.values[i]);
+    }
+    uint32_t same = reach_all(search, from);
+    if (same != 0) {
+        forget_seen(search);
+        search->same_row[at] = same;
+        return copy_row(search, same - 1);
+    }
+    enum rune_err err = reserve_row(search, search->row_count);
+    if (err != RUNE_OK) {
+        return err;
+    }
+    if (search->same_row != NULL && from >= search->least && at < search->range &&
+        (search->seen[at >> 6] >> (at & 63) & 1) != 0) {
+        search->same_row[at] = key + 1;
+        search->has_same = true;
     }
     take_row(search, search->words + search->head + search->count);
     search->count += search->row_count;
@@ -481,7 +578,8 @@ enum rune_err rune_dl_closure(struct rune_dl_ctx *ctx, uint32_t relation, bool *
         return err;
     }
     /* Exits that are the steps: p is the closure of them, in whichever direction it was written. */
-    bool reversed = direction == RIGHT && !same_tuples(ctx, exits, steps);
+    bool is_closure = same_tuples(ctx, exits, steps);
+    bool reversed = direction == RIGHT && !is_closure;
     err = find_rows(ctx, steps, reversed ? 1 : 0, &search.steps);
     if (err == RUNE_OK) {
         err = find_rows(ctx, exits, reversed ? 1 : 0, &search.exits);
@@ -489,11 +587,15 @@ enum rune_err rune_dl_closure(struct rune_dl_ctx *ctx, uint32_t relation, bool *
     struct rune_dl_order order = {0};
     if (err == RUNE_OK &&
         search_init(&search, ctx->rels.items[exits].count, ctx->rels.items[steps].count, &err)) {
+        if (is_closure) { /* without it, rows are only not shared */
+            search.same_row = rune_calloc(search.range, sizeof(uint32_t));
+        }
         err = run_keys(&search, &order);
         *ret_done = err == RUNE_OK;
     }
     rune_free(search.step_starts);
     rune_free(search.seen);
+    rune_free(search.same_row);
     rune_free(search.row);
     rune_free(search.words);
     struct rune_dl_rel *rel = &ctx->rels.items[relation];
