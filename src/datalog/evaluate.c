@@ -625,33 +625,60 @@ static enum rune_err write_relations(struct output *out)
     return RUNE_OK;
 }
 
-static bool reserve_tuples(struct rune_dl_result *result, uint64_t want)
+static uint64_t padded_bytes(const struct rune_dl_order *order)
 {
-    if (want <= result->tuple_capacity) {
-        return true;
-    }
-    uint64_t capacity = result->tuple_capacity * 2 > want ? result->tuple_capacity * 2 : want;
-    uint8_t *tuples = rune_realloc(result->tuples, capacity, 1);
-    if (tuples == NULL) {
-        return false;
-    }
-    result->tuples = tuples;
-    result->tuple_capacity = capacity;
-    return true;
+    return (order->bytes + 63) & ~(uint64_t)63;
 }
 
-/* Copies the orders behind each other, 64-aligned, and frees the builder's. */
+/* The largest order's memory becomes the result's, with room for all: what is largest is not
+ * copied. Returns the order, which is first then; NULL: no memory, or there is no order. */
+static const struct rune_dl_order *adopt_largest(struct output *out)
+{
+    struct rune_dl_ctx *ctx = out->ctx;
+    struct rune_dl_result *result = out->result;
+    struct rune_dl_order *largest = NULL;
+    uint64_t total = 64;
+    for (size_t i = 0; i < ctx->rels.count; i++) {
+        for (size_t o = 0; o < ctx->rels.items[i].orders.count; o++) {
+            struct rune_dl_order *order = &ctx->rels.items[i].orders.items[o];
+            largest = largest == NULL || order->bytes > largest->bytes ? order : largest;
+            total += padded_bytes(order);
+        }
+    }
+    uint8_t *tuples = rune_realloc(largest == NULL ? NULL : (uint8_t *)largest->words, total, 1);
+    if (tuples == NULL) {
+        return NULL;
+    }
+    result->tuples = tuples;
+    result->tuple_capacity = total;
+    if (largest != NULL) {
+        largest->words = NULL;
+        memset(tuples + largest->bytes, 0, padded_bytes(largest) - largest->bytes);
+        result->tuple_bytes = padded_bytes(largest);
+    }
+    return largest;
+}
+
+/* Copies an order behind those there are and frees the builder's. */
+static void append_order(struct rune_dl_result *result, struct rune_dl_order *order)
+{
+    uint8_t *to = result->tuples + result->tuple_bytes;
+    if (order->bytes > 0) {
+        memcpy(to, order->words, order->bytes);
+        memset(to + order->bytes, 0, padded_bytes(order) - order->bytes);
+    }
+    result->tuple_bytes += padded_bytes(order);
+    rune_free(order->words);
+    order->words = NULL;
+}
+
+/* All orders, 64-aligned. */
 static enum rune_err write_orders(struct output *out)
 {
     struct rune_dl_ctx *ctx = out->ctx;
     struct rune_dl_result *result = out->result;
-    uint64_t total = 0;
-    for (size_t i = 0; i < ctx->rels.count; i++) {
-        for (size_t o = 0; o < ctx->rels.items[i].orders.count; o++) {
-            total += (ctx->rels.items[i].orders.items[o].bytes + 63) & ~(uint64_t)63;
-        }
-    }
-    if (!reserve_tuples(result, total + 64)) {
+    const struct rune_dl_order *first = adopt_largest(out);
+    if (result->tuples == NULL) {
         return RUNE_E_NOMEM;
     }
     for (uint32_t i = 0; i < out->relation_count; i++) {
@@ -665,24 +692,18 @@ static enum rune_err write_orders(struct output *out)
                                                .form = order->form,
                                                .key_min = order->key_min,
                                                .key_count = order->key_count,
-                                               .offset = result->tuple_bytes,
+                                               .offset = order == first ? 0 : result->tuple_bytes,
                                                .size = order->bytes,
                                                .block_count = order->block_count,
                                                .shift = order->shift};
             memcpy(written.columns, order->columns, 8);
-            uint64_t padded = (order->bytes + 63) & ~(uint64_t)63;
-            if (order->bytes > 0) {
-                memcpy(result->tuples + result->tuple_bytes, order->words, order->bytes);
-                memset(result->tuples + result->tuple_bytes + order->bytes, 0,
-                       padded - order->bytes);
+            if (order != first) {
+                append_order(result, order);
             }
-            result->tuple_bytes += padded;
             out->order_ids[order->id] = (uint32_t)result->orders.count;
             if (!RUNE_VEC_PUSH(&result->orders, written)) {
                 return RUNE_E_NOMEM;
             }
-            rune_free(order->words);
-            order->words = NULL;
         }
     }
     return RUNE_OK;
