@@ -341,34 +341,76 @@ void rune_facts_drop_row(struct rune_fact_reader *reader, uint64_t row)
 
 /* ---- interning ---- */
 
-static enum rune_err intern_text(struct rune_fact_reader *reader,
-                                 const struct rune_fact_column *column,
-                                 const struct rune_fact_text *text, rune_term *ret_term)
+#define MANY 64u /* texts that are interned at once, so that their searches wait together */
+
+/* The texts [k, k + count) of a column whose entities all have its type, or none of which is one.
+ */
+static enum rune_err intern_plain(struct rune_fact_reader *reader,
+                                  const struct rune_fact_column *column, size_t k, size_t count,
+                                  rune_term *ret_terms)
 {
-    rune_term type = column->type;
-    rune_term id;
+    struct rune_str texts[MANY];
+    rune_term types[MANY];
+    for (size_t i = 0; i < count; i++) {
+        const struct rune_fact_text *text = &column->texts.items[k + i];
+        texts[i] = (struct rune_str){text->data, text->length};
+        types[i] = column->type;
+    }
+    return column->spec.kind == RUNE_COLUMN_ENTITY
+               ? rune_dict_entities(reader->dict, types, texts, count, ret_terms)
+               : rune_dict_strings(reader->dict, texts, count, ret_terms);
+}
+
+/* A whole uid. */
+static enum rune_err intern_uid(struct rune_fact_reader *reader, const struct rune_fact_text *text,
+                                rune_term *ret_term)
+{
+    rune_term type, id;
     enum rune_err err =
         rune_dict_string(reader->dict, (struct rune_str){text->data, text->length}, &id);
-    if (err == RUNE_OK && text->type != NULL) {
+    if (err == RUNE_OK) {
         err =
             rune_dict_string(reader->dict, (struct rune_str){text->type, text->type_length}, &type);
     }
-    if (err != RUNE_OK || (column->spec.kind != RUNE_COLUMN_ENTITY && text->type == NULL)) {
-        *ret_term = id;
-        return err;
+    return err == RUNE_OK ? rune_dict_entity(reader->dict, type, id, ret_term) : err;
+}
+
+/* The next texts of a column that can be interned together. */
+static size_t count_together(const struct rune_fact_column *column, size_t k)
+{
+    size_t count = 0;
+    while (count < MANY && k + count < column->texts.count &&
+           column->texts.items[k + count].type == NULL) {
+        count++;
     }
-    return rune_dict_entity(reader->dict, type, id, ret_term);
+    return count;
+}
+
+static void flush_column(struct rune_fact_reader *reader, uint32_t index)
+{
+    struct rune_fact_column *column = &reader->columns[index];
+    for (size_t k = 0; k < column->texts.count && reader->err == RUNE_OK;) {
+        const struct rune_fact_text *texts = &column->texts.items[k];
+        rune_term terms[MANY];
+        size_t count = count_together(column, k);
+        if (count == 0) {
+            count = 1;
+            reader->err = intern_uid(reader, texts, terms);
+        } else {
+            reader->err = intern_plain(reader, column, k, count, terms);
+        }
+        for (size_t i = 0; i < count && reader->err == RUNE_OK; i++) {
+            *slot(reader, index, texts[i].row) = terms[i];
+        }
+        k += count;
+    }
+    column->texts.count = 0;
 }
 
 void rune_facts_flush(struct rune_fact_reader *reader)
 {
     for (uint32_t i = 0; reader->columns != NULL && i < reader->relation->tuples.arity; i++) {
-        struct rune_fact_column *column = &reader->columns[i];
-        for (size_t k = 0; k < column->texts.count && reader->err == RUNE_OK; k++) {
-            const struct rune_fact_text *text = &column->texts.items[k];
-            reader->err = intern_text(reader, column, text, slot(reader, i, text->row));
-        }
-        column->texts.count = 0;
+        flush_column(reader, i);
     }
     reader->first_row = reader->relation->tuples.count;
     rune_arena_reset(&reader->scratch);
