@@ -52,18 +52,6 @@ void rune_dl_check_add(struct rune_dl_checker *checker, struct rune_vec_dl_rule 
     }
 }
 
-static void warn_singletons(struct rune_dl_checker *checker, const struct rune_dl_rule *clause)
-{
-    for (uint32_t i = 0; clause->body.count > 0 && i < clause->variable_count; i++) {
-        const struct rune_dl_variable *variable = &clause->variables[i];
-        if (variable->uses == 1 && variable->name.data[0] != '_') {
-            rune_diag_report(checker->diag, RUNE_WARNING, "RUNE-D1001", variable->first,
-                             "write `_` if any value will do; a leading `_` silences this",
-                             "the variable `%.*s` is used only once", RUNE_STR_ARG(variable->name));
-        }
-    }
-}
-
 /* Facts of built-in relations are rules without a body: they decide or derive, and are not stored
  * as they stand. */
 static bool is_fact(const struct rune_dl_checker *checker, const struct rune_dl_rule *clause)
@@ -130,7 +118,7 @@ static void run_passes(struct rune_dl_checker *checker, const struct rune_vec_dl
     }
     /* Next to errors they would only say the same in other words. */
     for (size_t i = 0; checker->errors == 0 && i < clauses->count; i++) {
-        warn_singletons(checker, &clauses->items[i]);
+        rune_dl_check_suspicious(checker, &clauses->items[i]);
     }
     if (!checker->nomem && checker->errors == 0) {
         rune_dl_check_firing(checker);

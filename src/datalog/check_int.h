@@ -80,6 +80,11 @@ void rune_dl_check_constants(struct rune_dl_checker *checker, const struct rune_
 /* A comparison of constants: 1 true, 0 false (or an error), -1 not constant. */
 int rune_dl_compare_constants(const struct rune_dl_literal *literal);
 
+/* ---- suspicious.c ---- */
+
+/* Warnings about one clause as it was written. */
+void rune_dl_check_suspicious(struct rune_dl_checker *checker, const struct rune_dl_rule *clause);
+
 /* ---- stratify.c ---- */
 
 /* Edges, components, strata, request dependence. */

@@ -22,12 +22,12 @@ struct coder {
     const struct rune_dl_plan_rule *rule;
     struct rune_dl_join join;
     uint32_t delta;
+    double rows;     /* expected */
     size_t begin;    /* of the program in ctx->code */
     uint32_t *reg;   /* by variable */
     uint32_t *level; /* by variable */
     uint32_t registers;
     uint32_t loops;
-    double rows;       /* expected so far */
     uint32_t *loop_at; /* word of each loop */
     enum rune_err err;
 };
@@ -613,22 +613,27 @@ static enum rune_err stuck(const struct coder *coder)
     return RUNE_E_BUNDLE;
 }
 
+/* `known`: the order if it was found before, or NULL. */
 static enum rune_err coder_init(struct coder *coder, struct rune_dl_ctx *ctx,
                                 const struct rune_dl_plan_rule *rule, uint32_t bound,
-                                uint32_t delta)
+                                uint32_t delta, const struct rune_dl_join_order *known)
 {
     struct rune_arena *arena = &ctx->scratch;
-    *coder = (struct coder){
-        .ctx = ctx, .rule = rule, .delta = delta, .rows = 1, .begin = ctx->code.count};
+    *coder = (struct coder){.ctx = ctx, .rule = rule, .delta = delta, .begin = ctx->code.count};
     enum rune_err err = rune_dl_join_init(&coder->join, ctx, rule, bound);
-    if (err == RUNE_OK) {
-        err = rune_dl_join_find(&coder->join, delta);
-    }
     if (err != RUNE_OK) {
         return err;
     }
-    if (!coder->join.is_whole) {
-        return stuck(coder);
+    if (known != NULL) {
+        memcpy(coder->join.order, known->goals, rule->goal_count * sizeof(uint32_t));
+        coder->join.count = rule->goal_count;
+        coder->rows = known->rows;
+    } else {
+        err = rune_dl_join_find(&coder->join, delta);
+        if (err != RUNE_OK || !coder->join.is_whole) {
+            return err != RUNE_OK ? err : stuck(coder);
+        }
+        coder->rows = rune_dl_join_rows(&coder->join);
     }
     coder->reg = rune_arena_alloc(arena, ((size_t)rule->var_count + 1) * sizeof(uint32_t));
     coder->level = rune_arena_alloc(arena, ((size_t)rule->var_count + 1) * sizeof(uint32_t));
@@ -667,22 +672,20 @@ static void put_head(struct coder *coder)
 static void put_body(struct coder *coder)
 {
     for (uint32_t i = 0; i < coder->join.count && coder->err == RUNE_OK; i++) {
-        uint32_t goal = coder->join.order[i];
-        double cost = coder->join.costs[i];
-        coder->rows *= cost < 0.5 ? 1 : cost < 1 ? 0.9 : cost;
-        put_goal(coder, goal);
-        rune_dl_join_take(&coder->join, goal);
+        put_goal(coder, coder->join.order[i]);
+        rune_dl_join_take(&coder->join, coder->join.order[i]);
     }
 }
 
 /* One rule; the programs that it demands are left on the list. */
 static enum rune_err code_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t bound,
-                              uint32_t delta, struct rune_image_plan *ret_plan)
+                              uint32_t delta, const struct rune_dl_join_order *known,
+                              struct rune_image_plan *ret_plan)
 {
     struct coder coder;
     const struct rune_dl_plan_rule *rule = &ctx->rules.items[number];
     struct rune_arena_mark mark = rune_arena_mark(&ctx->scratch);
-    enum rune_err err = coder_init(&coder, ctx, rule, bound, delta);
+    enum rune_err err = coder_init(&coder, ctx, rule, bound, delta, known);
     if (err == RUNE_OK) {
         put_head(&coder);
         put_body(&coder);
@@ -729,8 +732,9 @@ static enum rune_err collect_goal(struct coder *coder, uint32_t number)
     }
 }
 
-/* Notes the searches of one rule, and what it demands. */
-static enum rune_err collect_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t bound)
+/* Notes the searches of one rule, and what it demands, and keeps the order. */
+static enum rune_err collect_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t bound,
+                                 struct rune_dl_join_order *ret_order)
 {
     struct coder coder = {.ctx = ctx, .rule = &ctx->rules.items[number], .delta = UINT32_MAX};
     struct rune_arena_mark mark = rune_arena_mark(&ctx->scratch);
@@ -745,26 +749,48 @@ static enum rune_err collect_one(struct rune_dl_ctx *ctx, uint32_t number, uint3
         err = collect_goal(&coder, coder.join.order[i]);
         rune_dl_join_take(&coder.join, coder.join.order[i]);
     }
+    if (err == RUNE_OK) {
+        ret_order->rows = rune_dl_join_rows(&coder.join);
+        ret_order->goals =
+            rune_arena_memdup(&ctx->arena, coder.join.order, coder.join.count * sizeof(uint32_t));
+        err = ret_order->goals == NULL ? RUNE_E_NOMEM : RUNE_OK;
+    }
     rune_arena_rewind(&ctx->scratch, mark);
     return err;
 }
 
 /* ---- demands ---- */
 
+static enum rune_err collect_demand(struct rune_dl_ctx *ctx, const struct rune_dl_todo *todo)
+{
+    struct rune_dl_rel *rel = &ctx->rels.items[todo->relation];
+    uint32_t bound = rel->demands.items[todo->demand].bound;
+    struct rune_dl_join_order *orders =
+        RUNE_ARENA_ARRAY(&ctx->arena, struct rune_dl_join_order, rel->rule_count + 1);
+    enum rune_err err = orders == NULL ? RUNE_E_NOMEM : RUNE_OK;
+    for (uint32_t i = 0; err == RUNE_OK && i < rel->rule_count; i++) {
+        err = collect_one(ctx, rel->first_rule + i, bound, &orders[i]);
+    }
+    rel->demands.items[todo->demand].orders = orders;
+    return err;
+}
+
 static enum rune_err code_demand(struct rune_dl_ctx *ctx, const struct rune_dl_todo *todo)
 {
-    for (uint32_t i = 0; i < todo->count; i++) {
-        uint32_t rule = ctx->rels.items[todo->relation].first_rule + i;
-        struct rune_image_plan plan = {0};
-        enum rune_err err = ctx->pass == RUNE_DL_PASS_COLLECT
-                                ? collect_one(ctx, rule, todo->bound)
-                                : code_one(ctx, rule, todo->bound, UINT32_MAX, &plan);
-        if (err != RUNE_OK) {
-            return err;
+    const struct rune_dl_rel *rel = &ctx->rels.items[todo->relation];
+    const struct rune_dl_demand demand = rel->demands.items[todo->demand];
+    bool is_known = ctx->pass == RUNE_DL_PASS_IMAGE && demand.orders != NULL &&
+                    ctx->late_builtins == ctx->late_builtins_before;
+    enum rune_err err = RUNE_OK;
+    for (uint32_t i = 0; err == RUNE_OK && i < demand.count; i++) {
+        struct rune_image_plan plan;
+        err = code_one(ctx, rel->first_rule + i, demand.bound, UINT32_MAX,
+                       is_known ? &demand.orders[i] : NULL, &plan);
+        if (err == RUNE_OK) {
+            ctx->plans.items[demand.first + i] = plan;
         }
-        ctx->plans.items[todo->first + i] = plan;
     }
-    return RUNE_OK;
+    return err;
 }
 
 /* Everything that was demanded on the way. */
@@ -774,7 +800,8 @@ static enum rune_err run_todo(struct rune_dl_ctx *ctx)
     ctx->is_coding = true;
     while (ctx->todo.count > 0 && err == RUNE_OK) {
         struct rune_dl_todo todo = ctx->todo.items[--ctx->todo.count];
-        err = code_demand(ctx, &todo);
+        err = ctx->pass == RUNE_DL_PASS_COLLECT ? collect_demand(ctx, &todo)
+                                                : code_demand(ctx, &todo);
     }
     ctx->is_coding = false;
     ctx->todo.count = 0;
@@ -785,31 +812,46 @@ enum rune_err rune_dl_code_rule(struct rune_dl_ctx *ctx, uint32_t number, uint32
                                 uint32_t delta, struct rune_image_plan *ret_plan)
 {
     ctx->is_coding = true;
-    enum rune_err err = code_one(ctx, number, bound, delta, ret_plan);
+    enum rune_err err = code_one(ctx, number, bound, delta, NULL, ret_plan);
+    ctx->is_coding = false;
     return err == RUNE_OK ? run_todo(ctx) : err;
+}
+
+/* The demand for a pattern, or NULL. */
+static struct rune_dl_demand *find_demand(struct rune_dl_rel *rel, uint32_t bound)
+{
+    for (size_t i = 0; i < rel->demands.count; i++) {
+        if (rel->demands.items[i].bound == bound) {
+            return &rel->demands.items[i];
+        }
+    }
+    return NULL;
 }
 
 enum rune_err rune_dl_demand_plans(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t bound,
                                    uint32_t *ret_first, uint32_t *ret_count)
 {
     struct rune_dl_rel *rel = &ctx->rels.items[relation];
-    for (size_t i = 0; i < rel->demands.count; i++) {
-        if (rel->demands.items[i].bound == bound) {
-            *ret_first = rel->demands.items[i].first;
-            *ret_count = rel->demands.items[i].count;
-            return RUNE_OK;
+    struct rune_dl_demand *demand = find_demand(rel, bound);
+    bool is_made = demand != NULL && demand->round == ctx->plan_round;
+    if (!is_made) {
+        if (demand == NULL) {
+            struct rune_dl_demand fresh = {.bound = bound, .count = rel->rule_count};
+            if (!RUNE_VEC_PUSH(&rel->demands, fresh)) {
+                return RUNE_E_NOMEM;
+            }
+            demand = &rel->demands.items[rel->demands.count - 1];
         }
+        struct rune_dl_todo todo = {relation, (uint32_t)(demand - rel->demands.items)};
+        if (!RUNE_VEC_RESERVE(&ctx->plans, ctx->plans.count + demand->count) ||
+            !RUNE_VEC_PUSH(&ctx->todo, todo)) {
+            return RUNE_E_NOMEM;
+        }
+        demand->round = ctx->plan_round;
+        demand->first = (uint32_t)ctx->plans.count;
+        ctx->plans.count += demand->count;
     }
-    struct rune_dl_demand demand = {bound, (uint32_t)ctx->plans.count, rel->rule_count};
-    struct rune_dl_todo todo = {relation, bound, demand.first, demand.count};
-    if (!RUNE_VEC_PUSH(&rel->demands, demand) ||
-        !RUNE_VEC_RESERVE(&ctx->plans, ctx->plans.count + demand.count) ||
-        !RUNE_VEC_PUSH(&ctx->todo, todo)) {
-        return RUNE_E_NOMEM;
-    }
-    memset(ctx->plans.items + demand.first, 0, demand.count * sizeof(ctx->plans.items[0]));
-    ctx->plans.count += demand.count;
-    *ret_first = demand.first;
-    *ret_count = demand.count;
-    return ctx->is_coding ? RUNE_OK : run_todo(ctx);
+    *ret_first = demand->first;
+    *ret_count = demand->count;
+    return is_made || ctx->is_coding ? RUNE_OK : run_todo(ctx);
 }

@@ -275,9 +275,18 @@ static bool fold_argument(struct rune_dl_checker *checker, struct rune_dl_expr *
     struct value value;
     const struct rune_dl_expr *variable = find_variable(expr);
     if (variable != NULL) {
-        rune_dl_check_fail(checker, variable->span, "RUNE-D0501",
-                           "a fact speaks of constants; behind `:-` a body could bind the variable",
-                           "a variable in a fact");
+        struct rune_str name =
+            variable->span.source == NULL
+                ? RUNE_STR("")
+                : (struct rune_str){variable->span.source->text + variable->span.offset,
+                                    variable->span.length};
+        bool is_bool =
+            rune_str_equal(name, RUNE_STR("True")) || rune_str_equal(name, RUNE_STR("False"));
+        rune_dl_check_fail(
+            checker, variable->span, "RUNE-D0501",
+            is_bool ? "bools are `true` and `false`; what begins with a capital is a variable"
+                    : "a fact speaks of constants; behind `:-` a body could bind the variable",
+            "a variable in a fact");
         return false;
     }
     if (rune_dl_is_constant(expr)) {

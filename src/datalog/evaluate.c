@@ -239,6 +239,7 @@ enum rune_err rune_dl_store_builtin(struct rune_dl_ctx *ctx, uint32_t relation)
         break;
     }
     uint64_t before = ctx->base_facts;
+    ctx->late_builtins++;
     if (err == RUNE_OK) {
         err = store_facts(ctx, relation);
     }
@@ -380,9 +381,7 @@ static void drop_large(struct rune_dl_ctx *ctx)
 static void forget_plans(struct rune_dl_ctx *ctx)
 {
     ctx->plans.count = ctx->code.count = ctx->spans.count = 0;
-    for (size_t i = 0; i < ctx->rels.count; i++) {
-        ctx->rels.items[i].demands.count = 0;
-    }
+    ctx->plan_round++;
 }
 
 /* What is asked from outside: decisions with all columns bound and values of the context's keys
@@ -475,6 +474,7 @@ static enum rune_err demand_all(struct rune_dl_ctx *ctx)
 static enum rune_err compile_image(struct rune_dl_ctx *ctx)
 {
     ctx->pass = RUNE_DL_PASS_COLLECT;
+    ctx->late_builtins_before = ctx->late_builtins;
     forget_plans(ctx);
     enum rune_err err = demand_all(ctx);
     if (err == RUNE_OK) {
@@ -734,6 +734,9 @@ static enum rune_err write_plans(struct output *out)
         const struct rune_dl_rel *rel = &ctx->rels.items[i];
         for (size_t d = 0; d < rel->demands.count; d++) {
             const struct rune_dl_demand *demand = &rel->demands.items[d];
+            if (demand->round != ctx->plan_round) {
+                continue;
+            }
             struct group group = {2, rel->image_relation, demand->bound, demand->first,
                                   demand->count};
             group.rank = rel->builtin == RUNE_DL_PERMIT   ? 0

@@ -95,17 +95,26 @@ struct rune_dl_order {
 };
 RUNE_VEC(rune_dl_vec_order, struct rune_dl_order);
 
+/* In which order a rule's goals are taken, and the rows expected. */
+struct rune_dl_join_order {
+    const uint32_t *goals;
+    double rows;
+};
+
 /* The plans of one binding pattern. */
 struct rune_dl_demand {
     uint32_t bound;
     uint32_t first, count; /* in ctx->plans */
+    uint32_t round;        /* ctx->plan_round in which they were made */
+    /* by rule: the join found when searches were collected; NULL: none, or things have changed */
+    struct rune_dl_join_order *orders;
 };
 RUNE_VEC(rune_dl_vec_demand, struct rune_dl_demand);
 
 /* A demand whose programs are still to be made. */
 struct rune_dl_todo {
-    uint32_t relation, bound;
-    uint32_t first, count; /* in ctx->plans */
+    uint32_t relation;
+    uint32_t demand; /* of the relation */
 };
 RUNE_VEC(rune_dl_vec_todo, struct rune_dl_todo);
 
@@ -173,6 +182,10 @@ struct rune_dl_ctx {
     struct rune_vec_u32 code;
     struct rune_vec_rule_span spans;
     enum rune_dl_pass pass;
+    uint32_t plan_round; /* plans of earlier rounds are forgotten */
+    /* built-ins stored while plans were made: by then, and when searches began to be collected.
+     * They change what joins are expected to cost. */
+    uint32_t late_builtins, late_builtins_before;
     bool is_coding; /* a program is being made: what it demands waits in `todo` */
     struct rune_dl_vec_todo todo;
     uint32_t estimate_depth;

@@ -35,8 +35,30 @@ const struct rune_dl_function_info *rune_dl_function_get(uint32_t function)
     return &table[function];
 }
 
+/* What other languages call them, where no letters are alike. */
+static const struct {
+    struct rune_str foreign, own;
+} aliases[] = {
+    {{"len", 3}, {"length", 6}},
+    {{"size", 4}, {"length", 6}},
+    {{"strlen", 6}, {"length", 6}},
+    {{"cat", 3}, {"concat", 6}},
+    {{"has", 3}, {"contains", 8}},
+    {{"match", 5}, {"matches", 7}},
+    {{"like", 4}, {"matches", 7}},
+    {{"startswith", 10}, {"starts_with", 11}},
+    {{"startsWith", 10}, {"starts_with", 11}},
+    {{"endswith", 8}, {"ends_with", 9}},
+    {{"endsWith", 8}, {"ends_with", 9}},
+};
+
 struct rune_str rune_dl_nearest_function(struct rune_str name)
 {
+    for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
+        if (rune_str_equal(name, aliases[i].foreign)) {
+            return aliases[i].own;
+        }
+    }
     struct rune_str names[RUNE_DL_FN_COUNT];
     for (uint32_t i = 0; i < RUNE_DL_FN_COUNT; i++) {
         names[i] = table[i].name;

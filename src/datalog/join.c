@@ -487,6 +487,15 @@ enum rune_err rune_dl_join_init(struct rune_dl_join *join, struct rune_dl_ctx *c
     return RUNE_OK;
 }
 
+double rune_dl_join_rows(const struct rune_dl_join *join)
+{
+    double rows = 1;
+    for (uint32_t i = 0; i < join->count; i++) {
+        rows *= join->costs[i] < 0.5 ? 1 : join->costs[i] < 1 ? 0.9 : join->costs[i];
+    }
+    return rows;
+}
+
 /* ---- by rule and by relation ---- */
 
 /* Rows that one rule is expected to give. */

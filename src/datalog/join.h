@@ -40,6 +40,8 @@ RUNE_MUST_USE enum rune_err rune_dl_join_init(struct rune_dl_join *join, struct 
 /* Finds the order; `first` (UINT32_MAX: none) is a goal that has to begin. Leaves what is known as
  * init made it. RUNE_E_NOMEM. Cost: n log n in the goals and their variables. */
 RUNE_MUST_USE enum rune_err rune_dl_join_find(struct rune_dl_join *join, uint32_t first);
+/* Rows that a whole order is expected to give. */
+double rune_dl_join_rows(const struct rune_dl_join *join);
 /* The goal is taken: its variables are known. */
 void rune_dl_join_take(struct rune_dl_join *join, uint32_t goal);
 

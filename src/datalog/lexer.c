@@ -68,6 +68,18 @@ static void skip_line(struct rune_dl_lexer *lexer)
     }
 }
 
+/* A comment as C has it: reported, and skipped to its end. */
+static void skip_foreign_comment(struct rune_dl_lexer *lexer)
+{
+    const char *rest = lexer->source->text + lexer->at;
+    const char *end = memmem(rest, lexer->source->length - lexer->at, "*/", 2);
+    rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0102", span_at(lexer, lexer->at, 2),
+                     "comments run from `%`, `//` or `#` to the end of the line",
+                     "`/*` has no meaning in a rule");
+    lexer->invalid++;
+    lexer->at = end != NULL ? lexer->at + (uint32_t)(end - rest) + 2 : lexer->source->length;
+}
+
 static void skip_blanks(struct rune_dl_lexer *lexer)
 {
     const char *text = lexer->source->text;
@@ -81,6 +93,8 @@ static void skip_blanks(struct rune_dl_lexer *lexer)
         char c = at < length ? text[at] : '\0';
         if (c == '%' || c == '#' || (c == '/' && peek(lexer, 1) == '/')) {
             skip_line(lexer);
+        } else if (c == '/' && peek(lexer, 1) == '*') {
+            skip_foreign_comment(lexer);
         } else {
             return;
         }
@@ -190,6 +204,53 @@ static enum rune_dl_token_kind lex_string(struct rune_dl_lexer *lexer)
     }
 }
 
+/* Operators of other languages, the longest first. */
+static const struct {
+    struct rune_str text;
+    const char *advice;
+} foreign[] = {
+    {{"===", 3}, "equality is written `=`"},
+    {{"==", 2}, "equality is written `=`"},
+    {{"=<", 2}, "write `<=`"},
+    {{"=>", 2}, "write `>=` for a comparison; a rule is `head :- body`"},
+    {{"<>", 2}, "inequality is written `!=`"},
+    {{"<-", 2}, "a rule is `head :- body`; of a negative number, write `< -1`"},
+    {{"\\+", 2}, "write `not` before an atom"},
+    {{"\\=", 2}, "inequality is written `!=`"},
+    {{"&&", 2}, "write `,` for `and`"},
+    {{"||", 2}, "write `;` for `or`"},
+    {{"**", 2}, "there is no power; multiply"},
+};
+
+/* `<-1` and `X =>= 1` may be meant: a token is foreign only if it cannot be read as ours. */
+static bool is_foreign(const struct rune_dl_lexer *lexer, struct rune_str text)
+{
+    if (lexer->source->length - lexer->at < text.length ||
+        memcmp(lexer->source->text + lexer->at, text.data, text.length) != 0) {
+        return false;
+    }
+    char next = peek(lexer, (uint32_t)text.length);
+    return !(rune_str_equal(text, RUNE_STR("<-")) && (is_digit(next) || is_word(next)));
+}
+
+/* Reports an operator of another language. False: there is none here. */
+static bool lex_foreign(struct rune_dl_lexer *lexer)
+{
+    for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+        struct rune_str text = foreign[i].text;
+        if (!is_foreign(lexer, text)) {
+            continue;
+        }
+        rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0102",
+                         span_at(lexer, lexer->at, (uint32_t)text.length), foreign[i].advice,
+                         "`%.*s` has no meaning in a rule", RUNE_STR_ARG(text));
+        lexer->at += (uint32_t)text.length;
+        lexer->invalid++;
+        return true;
+    }
+    return false;
+}
+
 static const char *advice_for(const char *text, uint32_t length)
 {
     static const struct {
@@ -202,6 +263,7 @@ static const char *advice_for(const char *text, uint32_t length)
         {"\\", "write `not` before an atom, `!=` for inequality"},
         {"?", "a query is no part of a bundle: ask it with `rune query`"},
         {"\xef\xbb\xbf", "remove the byte order mark"},
+        {"\xe2\x80\x9c", "strings stand in straight double quotes: \"...\""},
         {"$", "variables begin with an upper-case letter or `_`"},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -210,7 +272,9 @@ static const char *advice_for(const char *text, uint32_t length)
             return table[i].advice;
         }
     }
-    return NULL;
+    return (unsigned char)text[0] >= 0x80
+               ? "names have the letters a to z, digits and `_`; other text stands in quotes"
+               : NULL;
 }
 
 static enum rune_dl_token_kind lex_wrong(struct rune_dl_lexer *lexer)
@@ -220,6 +284,10 @@ static enum rune_dl_token_kind lex_wrong(struct rune_dl_lexer *lexer)
     size_t size = 1;
     if (rune_utf8_decode(text, rest, &size) < 0) {
         size = 1;
+    }
+    /* One message for a word. */
+    while (size > 1 && size < rest && (is_word(text[size]) || (unsigned char)text[size] >= 0x80)) {
+        size++;
     }
     struct rune_span span = span_at(lexer, lexer->at, (uint32_t)size);
     const char *advice = advice_for(text, rest);
@@ -252,20 +320,15 @@ static enum rune_dl_token_kind lex_double(struct rune_dl_lexer *lexer, char want
     return peek(lexer, 1) == wanted ? take(lexer, 2, both) : take(lexer, 1, one);
 }
 
-static enum rune_dl_token_kind lex_equal(struct rune_dl_lexer *lexer)
-{
-    if (peek(lexer, 1) != '=') {
-        return take(lexer, 1, RUNE_DL_TOKEN_EQ);
-    }
-    rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0102", span_at(lexer, lexer->at, 2),
-                     "equality is written `=`", "`==` has no meaning in a rule");
-    lexer->invalid++;
-    return take(lexer, 2, RUNE_DL_TOKEN_INVALID);
-}
-
 static enum rune_dl_token_kind lex_symbol(struct rune_dl_lexer *lexer)
 {
-    switch (peek(lexer, 0)) {
+    char first = peek(lexer, 0);
+    bool may_be_foreign = first == '=' || first == '<' || first == '\\' || first == '&' ||
+                          first == '|' || first == '*';
+    if (may_be_foreign && lex_foreign(lexer)) {
+        return RUNE_DL_TOKEN_INVALID;
+    }
+    switch (first) {
     case '(':
         return take(lexer, 1, RUNE_DL_TOKEN_LPAREN);
     case ')':
@@ -295,7 +358,7 @@ static enum rune_dl_token_kind lex_symbol(struct rune_dl_lexer *lexer)
     case '/':
         return take(lexer, 1, RUNE_DL_TOKEN_SLASH);
     case '=':
-        return lex_equal(lexer);
+        return take(lexer, 1, RUNE_DL_TOKEN_EQ);
     case '!':
         return lex_double(lexer, '=', RUNE_DL_TOKEN_NE, RUNE_DL_TOKEN_BANG);
     case '<':

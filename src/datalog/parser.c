@@ -146,6 +146,17 @@ static bool parse_aggregate(struct rune_dl_parser *parser, struct rune_dl_expr *
            set_args(parser, literal, result, value);
 }
 
+/* `count : ...` and `sum V : ...`, as other languages write it. */
+static bool at_bare_aggregate(const struct rune_dl_parser *parser)
+{
+    const struct rune_dl_token *token = rune_dl_peek(parser, 0);
+    enum rune_dl_token_kind next = rune_dl_peek(parser, 1)->kind;
+    enum rune_dl_aggregate aggregate;
+    return token->kind == RUNE_DL_TOKEN_NAME &&
+           (next == RUNE_DL_TOKEN_COLON || next == RUNE_DL_TOKEN_VARIABLE) &&
+           rune_dl_find_aggregate(rune_dl_token_str(parser, token), &aggregate);
+}
+
 static bool parse_compare(struct rune_dl_parser *parser, struct rune_dl_expr *left,
                           struct rune_dl_literal *literal)
 {
@@ -159,6 +170,12 @@ static bool parse_compare(struct rune_dl_parser *parser, struct rune_dl_expr *le
     if (literal->compare == RUNE_DL_EQ && rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_NAME &&
         rune_dl_peek(parser, 1)->kind == RUNE_DL_TOKEN_LBRACE) {
         return parse_aggregate(parser, left, literal);
+    }
+    if (literal->compare == RUNE_DL_EQ && at_bare_aggregate(parser)) {
+        parser->at++;
+        rune_dl_fail_expected(parser, "`{` behind the aggregate",
+                              "like `N = count { task(T, _) }` or `S = sum { V : task(T, V) }`");
+        return false;
     }
     parser->allow = literal->compare == RUNE_DL_EQ ? RUNE_DL_ALLOW_FUNCTION : 0;
     struct rune_dl_expr *right = rune_dl_parse_expr(parser);
@@ -192,6 +209,14 @@ static bool parse_is(struct rune_dl_parser *parser, uint32_t first, struct rune_
 {
     parser->at++;
     literal->kind = RUNE_DL_IS;
+    enum rune_dl_token_kind value = rune_dl_peek(parser, 0)->kind;
+    enum rune_dl_token_kind next = rune_dl_peek(parser, 1)->kind;
+    if (value == RUNE_DL_TOKEN_INTEGER ||
+        (next >= RUNE_DL_TOKEN_PLUS && next <= RUNE_DL_TOKEN_SLASH)) {
+        rune_dl_fail_expected(parser, "an entity type",
+                              "`E is User` tests a type; what is computed is written `Y = X + 1`");
+        return false;
+    }
     if (!rune_dl_parse_type(parser, &literal->name) || !set_args(parser, literal, left, NULL)) {
         return false;
     }
@@ -209,6 +234,32 @@ static bool parse_is(struct rune_dl_parser *parser, uint32_t first, struct rune_
     }
     *literal = (struct rune_dl_literal){0};
     return parse_in(parser, left, literal);
+}
+
+/* Whether a comment cut the line off behind the current token's predecessor. */
+static bool is_cut_by_comment(const struct rune_dl_parser *parser)
+{
+    if (parser->at == 0) {
+        return false;
+    }
+    const struct rune_dl_token *last = rune_dl_peek(parser, 0) - 1;
+    uint32_t at = last->offset + last->length;
+    while (at < parser->source->length && parser->source->text[at] == ' ') {
+        at++;
+    }
+    return at < parser->source->length && parser->source->text[at] == '%';
+}
+
+static const char *advice_behind_value(const struct rune_dl_parser *parser)
+{
+    const struct rune_dl_token *token = rune_dl_peek(parser, 0);
+    if (is_cut_by_comment(parser)) {
+        return "`%` begins a comment; the remainder of a division is `X mod 2`";
+    }
+    if (token->kind == RUNE_DL_TOKEN_DOT && token->match == 1) {
+        return "an attribute is read by `entity.attr(E, \"name\", V)`, a record by `R[\"name\"]`";
+    }
+    return "like `X < 3`; a value alone says nothing";
 }
 
 /* A literal that begins with an expression. */
@@ -233,8 +284,7 @@ static bool parse_test(struct rune_dl_parser *parser, uint32_t first,
         return parse_is(parser, first, left, literal);
     }
     if (!rune_dl_is_test(left)) {
-        rune_dl_fail_expected(parser, "a comparison behind the value",
-                              "like `X < 3`; a value alone says nothing");
+        rune_dl_fail_expected(parser, "a comparison behind the value", advice_behind_value(parser));
         return false;
     }
     literal->kind = RUNE_DL_TEST;
@@ -322,7 +372,11 @@ static bool parse_literal(struct rune_dl_parser *parser)
         return false;
     }
     if (ends_literal(rune_dl_peek(parser, 0)->kind)) {
-        rune_dl_fail_expected(parser, "an atom or a test", "like `member(X, Y)` or `X < 3`");
+        bool is_cut =
+            literal.is_negated && (rune_dl_peek(parser, 0) - 1)->kind == RUNE_DL_TOKEN_BANG;
+        rune_dl_fail_expected(parser, "an atom or a test",
+                              is_cut ? "`!` is `not`; there is no cut, since order has no meaning"
+                                     : "like `member(X, Y)` or `X < 3`");
         return false;
     }
     bool ok = false;
@@ -464,7 +518,13 @@ static bool parse_head(struct rune_dl_parser *parser, struct rune_dl_rule *rule)
         return false;
     }
     if (token->kind != RUNE_DL_TOKEN_NAME) {
-        rune_dl_fail_expected(parser, what, NULL);
+        rune_dl_fail_expected(parser, what,
+                              token->kind == RUNE_DL_TOKEN_MINUS
+                                  ? "a rule derives what is true; negation stands in bodies only"
+                              : token->kind == RUNE_DL_TOKEN_DOT ||
+                                      token->kind == RUNE_DL_TOKEN_TURNSTILE
+                                  ? "there are no directives; rune.toml declares relations"
+                                  : NULL);
         return false;
     }
     rule->head_name = rune_dl_token_str(parser, token);
@@ -477,12 +537,31 @@ static bool parse_head(struct rune_dl_parser *parser, struct rune_dl_rule *rule)
     return true;
 }
 
+/* `P = R.owner.` is `P = R.` and a fact `owner.`: hardly what was meant. */
+static void warn_joined(struct rune_dl_parser *parser)
+{
+    const struct rune_dl_token *dot = rune_dl_peek(parser, 0);
+    if (parser->at == 0 || dot->match != 1 || (dot - 1)->kind != RUNE_DL_TOKEN_VARIABLE ||
+        rune_dl_peek(parser, 1)->kind != RUNE_DL_TOKEN_NAME) {
+        return;
+    }
+    enum rune_dl_token_kind behind = rune_dl_peek(parser, 2)->kind;
+    if (behind != RUNE_DL_TOKEN_LPAREN && behind != RUNE_DL_TOKEN_TURNSTILE) {
+        rune_diag_report(parser->diag, RUNE_WARNING, "RUNE-D1005", rune_dl_token_span(parser, dot),
+                         "an attribute is read by `entity.attr(E, \"name\", V)`; leave a space "
+                         "behind a dot that ends",
+                         "this dot ends the clause, and `%.*s` begins another",
+                         RUNE_STR_ARG(rune_dl_token_str(parser, rune_dl_peek(parser, 1))));
+    }
+}
+
 /* The dot: where a clause began on the next line without one, the place is the end of the line
  * before. */
 static bool expect_end(struct rune_dl_parser *parser, const char *what, const char *help)
 {
     const struct rune_dl_token *token = rune_dl_peek(parser, 0);
     if (token->kind == RUNE_DL_TOKEN_DOT) {
+        warn_joined(parser);
         parser->at++;
         return true;
     }
@@ -591,6 +670,40 @@ static bool finish_rule(struct rune_dl_parser *parser, uint32_t first, struct ru
     return !parser->nomem;
 }
 
+static const char *advice_behind_head(const struct rune_dl_parser *parser)
+{
+    switch (rune_dl_peek(parser, 0)->kind) {
+    case RUNE_DL_TOKEN_COMMA:
+        return "a rule has one head: write a rule for each";
+    case RUNE_DL_TOKEN_VARIABLE:
+    case RUNE_DL_TOKEN_STRING:
+    case RUNE_DL_TOKEN_INTEGER:
+        return "arguments stand in parentheses: `member(X, Y)`";
+    default:
+        return "a fact is `head.`, a rule `head :- body.`";
+    }
+}
+
+/* Behind a literal. */
+static const char *advice_behind_literal(const struct rune_dl_parser *parser)
+{
+    const struct rune_dl_token *token = rune_dl_peek(parser, 0);
+    bool has_before = parser->at > 0;
+    switch (token->kind) {
+    case RUNE_DL_TOKEN_COLON:
+        return "an entity is `Type::\"id\"`; an aggregate `N = sum { V : task(_, V) }`";
+    case RUNE_DL_TOKEN_RPAREN:
+        return "this parenthesis has no partner";
+    case RUNE_DL_TOKEN_VARIABLE:
+        return has_before && (token - 1)->kind == RUNE_DL_TOKEN_NAME
+                   ? "arguments stand in parentheses: `member(X, Y)`; an aggregate is `N = sum { V "
+                     ": task(_, V) }`"
+                   : "a rule ends with `.`, literals are divided by `,`";
+    default:
+        return "a rule ends with `.`, literals are divided by `,`";
+    }
+}
+
 static bool parse_clause(struct rune_dl_parser *parser, struct rune_dl_rule *rule)
 {
     uint32_t first = parser->at;
@@ -601,13 +714,10 @@ static bool parse_clause(struct rune_dl_parser *parser, struct rune_dl_rule *rul
         parser->at++;
         if (!parse_body(parser, &rule->body) ||
             !expect_end(parser, "`,`, `;` or `.` behind a literal",
-                        "a rule ends with `.`, literals are divided by `,`")) {
+                        advice_behind_literal(parser))) {
             return false;
         }
-    } else if (!expect_end(parser, "`:-` or `.` behind the head",
-                           rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_COMMA
-                               ? "a rule has one head: write a rule for each"
-                               : NULL)) {
+    } else if (!expect_end(parser, "`:-` or `.` behind the head", advice_behind_head(parser))) {
         return false;
     }
     return finish_rule(parser, first, rule);

@@ -390,7 +390,11 @@ static void fail_call(struct rune_dl_parser *parser, const struct rune_dl_token 
                      "the function `%.*s` stands only right of `=`", RUNE_STR_ARG(name));
         return;
     }
-    if (nearest.length > 0 && parser->dialect == RUNE_DL_BUNDLE) {
+    enum rune_dl_aggregate aggregate;
+    if (rune_dl_find_aggregate(name, &aggregate)) {
+        snprintf(help, sizeof(help), "an aggregate is written `N = %s`",
+                 aggregate == RUNE_DL_COUNT ? "count { task(T, _) }" : "sum { V : task(T, V) }");
+    } else if (nearest.length > 0 && parser->dialect == RUNE_DL_BUNDLE) {
         snprintf(help, sizeof(help), "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
     }
     rune_dl_fail(parser, rune_dl_token_span(parser, token), "RUNE-D0112", help,

@@ -35,7 +35,8 @@ static const struct builtin {
 static const struct builtin *find_builtin(const struct rune_dl_checker *checker,
                                           struct rune_str name)
 {
-    for (size_t i = 0; checker->dialect == RUNE_DL_BUNDLE && i < BUILTIN_COUNT; i++) {
+    bool may_be = checker->dialect == RUNE_DL_BUNDLE && name.length >= 6; /* the shortest */
+    for (size_t i = 0; may_be && i < BUILTIN_COUNT; i++) {
         if (rune_str_equal(name, builtins[i].name)) {
             return &builtins[i];
         }
@@ -202,6 +203,67 @@ static uint32_t resolve_name(struct rune_dl_checker *checker, struct rune_str na
     return checker->nomem ? UINT32_MAX : index;
 }
 
+/* ---- entities ---- */
+
+static bool may_be_entity(const struct rune_dl_expr *expr)
+{
+    return expr->kind == RUNE_DL_VARIABLE || expr->kind == RUNE_DL_WILDCARD ||
+           expr->kind == RUNE_DL_ENTITY || expr->kind == RUNE_DL_INDEX;
+}
+
+/* How many leading arguments of a built-in are entities. */
+static uint32_t entity_args(const struct builtin *builtin)
+{
+    switch (builtin->builtin) {
+    case RUNE_DL_CONTEXT:
+        return 0;
+    case RUNE_DL_ENTITY_PARENT:
+        return 2;
+    case RUNE_DL_PERMIT:
+    case RUNE_DL_FORBID:
+        return 3;
+    default:
+        return 1;
+    }
+}
+
+static void check_entity_args(struct rune_dl_checker *checker, const struct builtin *builtin,
+                              struct rune_dl_expr *const *args)
+{
+    for (uint32_t i = 0; i < entity_args(builtin); i++) {
+        if (!may_be_entity(args[i])) {
+            rune_dl_check_fail(
+                checker, args[i]->span, "RUNE-D0805", "entities are written `Type::\"id\"`",
+                "this argument of `%.*s` can never be an entity", RUNE_STR_ARG(builtin->name));
+        }
+    }
+}
+
+/* `E in F` and `E is T` are about entities. */
+static void check_entity_test(struct rune_dl_checker *checker,
+                              const struct rune_dl_literal *literal)
+{
+    static const char *const help =
+        "entities are written `Type::\"id\"`; for other values write `[\"a\", \"b\"].contains(X)`";
+    bool is_list = literal->kind == RUNE_DL_IN && literal->args[1]->kind == RUNE_DL_LIST;
+    for (uint32_t i = 0; i < literal->arg_count; i++) {
+        if (i == 1 && is_list) {
+            continue;
+        }
+        if (!may_be_entity(literal->args[i])) {
+            rune_dl_check_fail(checker, literal->args[i]->span, "RUNE-D0805", help,
+                               "this can never be an entity");
+        }
+    }
+    for (uint32_t i = 0; is_list && i < literal->args[1]->arg_count; i++) {
+        if (!may_be_entity(literal->args[1]->args[i])) {
+            rune_dl_check_fail(checker, literal->args[1]->args[i]->span, "RUNE-D0805", help,
+                               "this can never be an entity");
+            return; /* the others are of its kind */
+        }
+    }
+}
+
 /* ---- bodies ---- */
 
 static void resolve_body(struct rune_dl_checker *checker, struct rune_dl_body *body);
@@ -210,6 +272,9 @@ static void resolve_literal(struct rune_dl_checker *checker, struct rune_dl_lite
 {
     for (uint32_t i = 0; i < literal->body_count; i++) {
         resolve_body(checker, &literal->bodies[i]); /* depth: counted by the parser */
+    }
+    if (literal->kind == RUNE_DL_IN || literal->kind == RUNE_DL_IS) {
+        check_entity_test(checker, literal);
     }
     if (literal->kind != RUNE_DL_ATOM) {
         return;
@@ -227,6 +292,9 @@ static void resolve_literal(struct rune_dl_checker *checker, struct rune_dl_lite
     uint32_t index = resolve_name(checker, literal->name, literal->args, literal->arg_count,
                                   IN_BODY, literal->span);
     literal->relation = index != UINT32_MAX ? index : 0;
+    if (builtin != NULL && index != UINT32_MAX) {
+        check_entity_args(checker, builtin, literal->args);
+    }
 }
 
 static void resolve_body(struct rune_dl_checker *checker, struct rune_dl_body *body)
@@ -237,29 +305,6 @@ static void resolve_body(struct rune_dl_checker *checker, struct rune_dl_body *b
 }
 
 /* ---- heads ---- */
-
-static bool may_be_entity(const struct rune_dl_expr *expr)
-{
-    return expr->kind == RUNE_DL_VARIABLE || expr->kind == RUNE_DL_WILDCARD ||
-           expr->kind == RUNE_DL_ENTITY || expr->kind == RUNE_DL_INDEX;
-}
-
-/* permit and forbid speak of entities, entity.* about one. */
-static void check_entity_args(struct rune_dl_checker *checker, const struct builtin *builtin,
-                              const struct rune_dl_rule *clause)
-{
-    uint32_t count = builtin->builtin == RUNE_DL_CONTEXT         ? 0
-                     : builtin->builtin == RUNE_DL_ENTITY_PARENT ? 2
-                     : builtin->name_column >= 0                 ? 1
-                                                                 : clause->arg_count;
-    for (uint32_t i = 0; i < count; i++) {
-        if (!may_be_entity(clause->args[i])) {
-            rune_dl_check_fail(
-                checker, clause->args[i]->span, "RUNE-D0805", "entities are written `Type::\"id\"`",
-                "this argument of `%.*s` can never be an entity", RUNE_STR_ARG(builtin->name));
-        }
-    }
-}
 
 static bool check_head(struct rune_dl_checker *checker, const struct rune_dl_rule *clause)
 {
@@ -275,7 +320,7 @@ static bool check_head(struct rune_dl_checker *checker, const struct rune_dl_rul
         return false;
     }
     if (clause->arg_count == builtin->arity) {
-        check_entity_args(checker, builtin, clause);
+        check_entity_args(checker, builtin, clause->args);
     }
     return true;
 }
@@ -341,7 +386,12 @@ static void report_undefined(struct rune_dl_checker *checker,
     if (checker->undefined++ < 20) {
         nearest = rune_str_nearest(relation->name, names, count);
     }
-    if (nearest.length > 0) {
+    enum rune_dl_function method =
+        checker->dialect == RUNE_DL_BUNDLE ? rune_dl_find_method(relation->name) : RUNE_DL_FN_COUNT;
+    if (method != RUNE_DL_FN_COUNT) {
+        snprintf(help, sizeof(help), "it is a method: `X.%.*s(%s)`", RUNE_STR_ARG(relation->name),
+                 rune_dl_function_get(method)->arity > 1 ? "Y" : "");
+    } else if (nearest.length > 0) {
         snprintf(help, sizeof(help), "did you mean `%.*s`?",
                  (int)(nearest.length > 200 ? 200 : nearest.length), nearest.data);
     }
