@@ -715,6 +715,7 @@ static enum rune_err collect_goal(struct coder *coder, uint32_t number)
     struct rune_dl_ctx *ctx = coder->ctx;
     const struct rune_dl_goal *goal = &coder->rule->goals[number];
     uint32_t first, count;
+    ctx->asking = goal->span;
     if (goal->kind == RUNE_DL_GOAL_AGGREGATE) {
         return rune_dl_demand_plans(ctx, goal->relation, group_columns(goal), &first, &count);
     }
@@ -836,7 +837,8 @@ enum rune_err rune_dl_demand_plans(struct rune_dl_ctx *ctx, uint32_t relation, u
     bool is_made = demand != NULL && demand->round == ctx->plan_round;
     if (!is_made) {
         if (demand == NULL) {
-            struct rune_dl_demand fresh = {.bound = bound, .count = rel->rule_count};
+            struct rune_dl_demand fresh = {
+                .bound = bound, .count = rel->rule_count, .asked_by = ctx->asking};
             if (!RUNE_VEC_PUSH(&rel->demands, fresh)) {
                 return RUNE_E_NOMEM;
             }

@@ -466,6 +466,9 @@ static enum rune_err demand_all(struct rune_dl_ctx *ctx)
 {
     enum rune_err err = demand_roots(ctx, true);
     if (err == RUNE_OK && ctx->pass == RUNE_DL_PASS_COLLECT) {
+        err = rune_dl_refuse_free(ctx);
+    }
+    if (err == RUNE_OK && ctx->pass == RUNE_DL_PASS_COLLECT) {
         err = choose_orders(ctx, false);
     }
     return err == RUNE_OK ? demand_roots(ctx, false) : err;

@@ -5,6 +5,7 @@
  *   goals.c     rules as trees -> rules as goals over numbered variables (struct rune_dl_plan_rule)
  *   join.c      one such rule and a binding pattern -> an order of its goals
  *   code.c      that order -> a program
+ *   free.c      recursions that no request could afford
  *   orders.c    tuples -> sorted orders; which orders serve which searches
  *   fixpoint.c  components of relations -> stored tuples
  *   growing.c   a relation while its fixpoint runs
@@ -104,8 +105,9 @@ struct rune_dl_join_order {
 /* The plans of one binding pattern. */
 struct rune_dl_demand {
     uint32_t bound;
-    uint32_t first, count; /* in ctx->plans */
-    uint32_t round;        /* ctx->plan_round in which they were made */
+    uint32_t first, count;     /* in ctx->plans */
+    uint32_t round;            /* ctx->plan_round in which they were made */
+    struct rune_span asked_by; /* the goal that demanded them first, if one did */
     /* by rule: the join found when searches were collected; NULL: none, or things have changed */
     struct rune_dl_join_order *orders;
 };
@@ -186,7 +188,8 @@ struct rune_dl_ctx {
     /* built-ins stored while plans were made: by then, and when searches began to be collected.
      * They change what joins are expected to cost. */
     uint32_t late_builtins, late_builtins_before;
-    bool is_coding; /* a program is being made: what it demands waits in `todo` */
+    struct rune_span asking; /* the goal whose searches are being collected */
+    bool is_coding;          /* a program is being made: what it demands waits in `todo` */
     struct rune_dl_vec_todo todo;
     uint32_t estimate_depth;
     /* plans that no decision needs: they get no order of a large recursion of their own */
@@ -267,6 +270,12 @@ RUNE_MUST_USE enum rune_err rune_dl_code_rule(struct rune_dl_ctx *ctx, uint32_t 
 RUNE_MUST_USE enum rune_err rune_dl_demand_plans(struct rune_dl_ctx *ctx, uint32_t relation,
                                                  uint32_t bound, uint32_t *ret_first,
                                                  uint32_t *ret_count);
+
+/* ---- free.c ---- */
+
+/* Reports the recursions that decisions, whose plans have just been collected, would have to
+ * compute in full for each request. RUNE_E_BUNDLE: there are some. */
+RUNE_MUST_USE enum rune_err rune_dl_refuse_free(struct rune_dl_ctx *ctx);
 
 /* ---- evaluate.c ---- */
 

@@ -489,9 +489,56 @@ static void test_many_goals__are_ordered_like_few(void **state)
     }
 }
 
+/* Recursions that depend on the request, over `count` edges: refused where each request would walk
+ * all of them. */
+static void test_free_recursion__is_refused_where_nothing_narrows_it(void **state)
+{
+    (void)state;
+    static const char link[] = "link(X, Y) :- edge(X, Y), context(\"mode\", M), M != X.\n"
+                               "path(X, Y) :- link(X, Y).\n"
+                               "path(X, Z) :- path(X, Y), link(Y, Z).\n";
+    static const char walk[] = "in_group(G) :- principal(P), edge(P, G).\n"
+                               "in_group(H) :- in_group(G), edge(G, H).\n";
+    static const struct {
+        const char *recursion, *body;
+        uint32_t edges;
+        const char *message; /* NULL: it builds */
+    } cases[] = {
+        {link, "path(P, R)", 3000, NULL},
+        {link, "path(P, _)", 3000, NULL},
+        {link, "not path(_, R)", 3000, NULL},
+        {link, "path(_, _)", 3000, "all 3000 tuples of `edge`"},
+        {link, "N = count { path(_, _) }, N > 3", 3000, "all 3000 tuples of `edge`"},
+        {link, "path(_, _)", 300, NULL}, /* few enough for a request */
+        {walk, "in_group(R)", 3000, NULL},
+        {walk, "N = count { in_group(_) }, N > 3", 3000, NULL}, /* begins at the request */
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rune_buf text = RUNE_BUF_INIT;
+        rune_buf_printf(&text, "%spermit(P, A, R) :- principal(P), action(A), resource(R), %s.\n",
+                        cases[i].recursion, cases[i].body);
+        for (uint32_t n = 0; n < cases[i].edges; n++) {
+            rune_buf_printf(&text, "edge(N::\"%u\", N::\"%u\").\n", n, n + 1);
+        }
+        struct datalog_run run;
+        assert_int_equal(datalog_run_open(&run, (struct rune_str){text.data, text.length},
+                                          RUNE_DL_BUNDLE, NULL, 0),
+                         RUNE_OK);
+        enum rune_err err = datalog_run_evaluate(&run, RUNE_DL_STORE_WHAT_PAYS);
+        assert_int_equal(err, cases[i].message == NULL ? RUNE_OK : RUNE_E_BUNDLE);
+        if (cases[i].message != NULL) {
+            assert_non_null(strstr(rune_diag_text(run.diag), "RUNE-R0304"));
+            assert_non_null(strstr(rune_diag_text(run.diag), cases[i].message));
+        }
+        datalog_run_close(&run);
+        rune_buf_fini(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_free_recursion__is_refused_where_nothing_narrows_it),
         cmocka_unit_test(test_chain__of_twenty_thousand_relations),
         cmocka_unit_test(test_many_goals__are_ordered_like_few),
         cmocka_unit_test(test_random_programs__optimised_equals_naive),
