@@ -348,6 +348,9 @@ static enum rune_err compute_all(struct rune_dl_ctx *ctx)
         if (members.count > 0 && err == RUNE_OK) {
             err = rune_dl_fixpoint(ctx, members.items, (uint32_t)members.count);
         }
+        if (ctx->plans.count == 0) {
+            ctx->code.count = 0; /* no later program calls those of this component */
+        }
         if (ctx->options->progress != NULL) {
             ctx->options->progress(ctx->options->progress_context, "evaluating rules", c,
                                    components);

@@ -120,8 +120,10 @@ static struct rune_dl_goal *goal_add(struct maker *maker, enum rune_dl_goal_kind
                                      uint32_t count, struct rune_span span)
 {
     struct rune_dl_goal goal = {.kind = kind, .count = count, .span = span};
-    goal.vars = RUNE_ARENA_ARRAY(&maker->ctx->arena, uint32_t, count + 1);
-    if (goal.vars == NULL || !RUNE_VEC_PUSH(&maker->goals, goal)) {
+    if (count > 0) {
+        goal.vars = RUNE_ARENA_ARRAY(&maker->ctx->arena, uint32_t, count);
+    }
+    if ((count > 0 && goal.vars == NULL) || !RUNE_VEC_PUSH(&maker->goals, goal)) {
         return NULL;
     }
     return &maker->goals.items[maker->goals.count - 1];
@@ -722,10 +724,30 @@ static enum rune_err make_rule(struct rune_dl_ctx *ctx, const struct rune_dl_rul
     return err;
 }
 
+/* Whether the rules stand in the order of their heads already; then the relations learn of theirs.
+ */
+static bool are_grouped(struct rune_dl_ctx *ctx)
+{
+    for (size_t i = 1; i < ctx->rules.count; i++) {
+        if (ctx->rules.items[i].head < ctx->rules.items[i - 1].head) {
+            return false;
+        }
+    }
+    for (size_t i = ctx->rules.count; i-- > 0;) {
+        struct rune_dl_rel *rel = &ctx->rels.items[ctx->rules.items[i].head];
+        rel->first_rule = (uint32_t)i;
+        rel->rule_count++;
+    }
+    return true;
+}
+
 /* Stable: rules of one head stay in the order of the text. */
 static enum rune_err group_by_head(struct rune_dl_ctx *ctx)
 {
     size_t count = ctx->rules.count;
+    if (are_grouped(ctx)) {
+        return RUNE_OK;
+    }
     struct rune_dl_plan_rule *sorted = rune_alloc((count + 1) * sizeof(*sorted));
     if (sorted == NULL) {
         return RUNE_E_NOMEM;
