@@ -15,7 +15,9 @@
 #define MAX_ESTIMATE_DEPTH 6u
 #define LARGE_RECURSION \
     65536u /* tuples of a recursion that gets a further order only where a decision needs it */
-#define NOT_YET (-1.0) /* the cost of a goal that cannot be taken */
+#define NOT_YET     (-1.0) /* the cost of a goal that cannot be taken */
+#define CALL_FACTOR 4.0    /* a call is dearer than a scan of as many tuples */
+#define CALL_MORE   4.0
 
 /* ---- what is known ---- */
 
@@ -155,8 +157,15 @@ static double atom_cost(struct rune_dl_join *join, const struct rune_dl_goal *go
                                                                                       : 0.05;
     }
     double rows = atom_rows(join, goal, kind);
-    /* A call is dearer than a scan of as many tuples. */
-    return 0.5 + (kind == RUNE_DL_ATOM_CALL ? 4 * rows + 4 : rows);
+    return 0.5 + (kind == RUNE_DL_ATOM_CALL ? CALL_FACTOR * rows + CALL_MORE : rows);
+}
+
+/* The tuples of a goal that is taken at this cost, as things stand. */
+static double rows_at(const struct rune_dl_join *join, const struct rune_dl_goal *goal, double cost)
+{
+    bool is_call = goal->kind == RUNE_DL_GOAL_ATOM && !goal->is_negated &&
+                   cost >= 0.5 + CALL_MORE && rune_dl_join_atom(join, goal) == RUNE_DL_ATOM_CALL;
+    return is_call ? (cost - 0.5 - CALL_MORE) / CALL_FACTOR + 0.5 : cost;
 }
 
 static bool binds_first(const struct rune_dl_goal *goal)
@@ -210,7 +219,7 @@ static uint64_t bits_of(const struct rune_dl_goal *goal)
 static void add_to_order(struct rune_dl_join *join, uint32_t goal, double cost)
 {
     join->order[join->count] = goal;
-    join->costs[join->count++] = cost;
+    join->rows[join->count++] = rows_at(join, &join->rule->goals[goal], cost);
     rune_dl_join_take(join, goal);
 }
 
@@ -464,12 +473,12 @@ enum rune_err rune_dl_join_init(struct rune_dl_join *join, struct rune_dl_ctx *c
     *join = (struct rune_dl_join){.ctx = ctx, .rule = rule, .bound = bound};
     size_t vars = (size_t)rule->var_count + 1;
     size_t goals = (size_t)rule->goal_count + 1;
-    join->costs = rune_arena_alloc(arena, goals * (sizeof(double) + sizeof(uint32_t)) +
-                                              vars * (sizeof(uint32_t) + sizeof(bool)));
-    if (join->costs == NULL) {
+    join->rows = rune_arena_alloc(arena, goals * (sizeof(double) + sizeof(uint32_t)) +
+                                             vars * (sizeof(uint32_t) + sizeof(bool)));
+    if (join->rows == NULL) {
         return RUNE_E_NOMEM;
     }
-    join->order = (uint32_t *)(join->costs + goals);
+    join->order = (uint32_t *)(join->rows + goals);
     join->uses = join->order + goals;
     join->is_bound = (bool *)(join->uses + vars);
     memset(join->uses, 0, vars * sizeof(uint32_t));
@@ -491,7 +500,7 @@ double rune_dl_join_rows(const struct rune_dl_join *join)
 {
     double rows = 1;
     for (uint32_t i = 0; i < join->count; i++) {
-        rows *= join->costs[i] < 0.5 ? 1 : join->costs[i] < 1 ? 0.9 : join->costs[i];
+        rows *= join->rows[i] < 0.5 ? 1 : join->rows[i] < 1 ? 0.9 : join->rows[i];
     }
     return rows;
 }
@@ -508,7 +517,7 @@ static double rule_rows(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule 
     if (rune_dl_join_init(&join, ctx, rule, bound) == RUNE_OK &&
         rune_dl_join_find(&join, UINT32_MAX) == RUNE_OK) {
         for (uint32_t i = 0; i < join.count; i++) {
-            rows *= join.costs[i] < 1 ? 0.9 : join.costs[i];
+            rows *= join.rows[i] < 1 ? 0.9 : join.rows[i];
         }
     }
     rune_arena_rewind(&ctx->scratch, mark);
@@ -527,6 +536,18 @@ bool rune_dl_join_is_safe(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rul
     is_safe = is_safe && knows_all(&join, rule->head_vars, rule->arity);
     rune_arena_rewind(&ctx->scratch, mark);
     return is_safe;
+}
+
+/* A large relation that is read against its order: as many values in its other columns as in the
+ * one that it is sorted by. Counting them would cost a pass over all tuples. */
+static double backward_rows(const struct rune_dl_rel *rel, uint32_t bound)
+{
+    double keys = rel->orders.count > 0 ? (double)rel->orders.items[0].key_count : 1;
+    double rows = (double)rel->count;
+    for (uint32_t i = 0; i < (uint32_t)__builtin_popcount(bound); i++) {
+        rows /= keys > 1 ? keys : 1;
+    }
+    return rows;
 }
 
 bool rune_dl_is_surely_below(const struct rune_dl_ctx *ctx, uint32_t relation, double limit)
@@ -557,6 +578,9 @@ bool rune_dl_is_surely_below(const struct rune_dl_ctx *ctx, uint32_t relation, d
 double rune_dl_estimate(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t bound)
 {
     struct rune_dl_rel *rel = &ctx->rels.items[relation];
+    if (rel->access == RUNE_DL_STORED) {
+        return backward_rows(rel, bound); /* asked all the same: see rune_dl_join_atom */
+    }
     for (size_t i = 0; i < rel->estimates.count; i++) {
         if (rel->estimates.items[i].bound == bound) {
             return rel->estimates.items[i].rows;

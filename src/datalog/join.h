@@ -29,7 +29,7 @@ struct rune_dl_join {
     bool *is_bound;  /* by variable: known, now */
     uint32_t *uses;  /* by variable: occurrences in head and goals */
     uint32_t *order; /* goals as they are taken; rule->goal_count of them if `is_whole` */
-    double *costs;   /* by position: tuples expected for each so far; below 1: it only checks */
+    double *rows;    /* by position: tuples expected for each so far; below 1: it only checks */
     uint32_t count;
     bool is_whole;
 };
