@@ -18,6 +18,7 @@
 #define NOT_YET     (-1.0) /* the cost of a goal that cannot be taken */
 #define CALL_FACTOR 4.0    /* a call is dearer than a scan of as many tuples */
 #define CALL_MORE   4.0
+#define LAST_RESORT 1e18
 
 /* ---- what is known ---- */
 
@@ -124,6 +125,11 @@ static double atom_rows(struct rune_dl_join *join, const struct rune_dl_goal *go
 {
     switch (kind) {
     case RUNE_DL_ATOM_STORED:
+        if (join->ctx->rels.items[goal->relation].builtin == RUNE_DL_ENTITY_ID) {
+            /* Only the entities that the bundle names: taken if nothing else can tell type and id,
+             * of which an entity can be made that no data names. */
+            return LAST_RESORT;
+        }
         return stored_rows(join->ctx, goal->relation, rune_dl_join_columns(join, goal));
     case RUNE_DL_ATOM_CALL:
         return rune_dl_estimate(join->ctx, goal->relation, rune_dl_join_columns(join, goal));
@@ -151,7 +157,9 @@ static double atom_cost(struct rune_dl_join *join, const struct rune_dl_goal *go
     }
     bool is_loop =
         kind == RUNE_DL_ATOM_STORED || kind == RUNE_DL_ATOM_CALL || kind == RUNE_DL_ATOM_ELEMENT;
-    if (!wants || !is_loop) {
+    bool is_naming = kind == RUNE_DL_ATOM_STORED &&
+                     join->ctx->rels.items[goal->relation].builtin == RUNE_DL_ENTITY_ID;
+    if ((!wants && !is_naming) || !is_loop) {
         return kind == RUNE_DL_ATOM_CALL                                              ? 0.9
                : kind == RUNE_DL_ATOM_STORED && rune_dl_join_columns(join, goal) == 0 ? 0.3
                                                                                       : 0.05;

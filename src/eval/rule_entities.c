@@ -154,7 +154,7 @@ bool rune_rule_entity_exists(const struct rune_rule_vm *vm, rune_term entity)
            (vm->store->entity_flags[rune_term_index(entity)] & 1) != 0;
 }
 
-rune_term rune_rule_find_entity(const struct rune_rule_vm *vm, rune_term type, rune_term id)
+rune_term rune_rule_name_entity(struct rune_rule_vm *vm, rune_term type, rune_term id)
 {
     if (rune_term_kind(type) != RUNE_KIND_STRING || rune_term_kind(id) != RUNE_KIND_STRING) {
         return RUNE_TERM_NONE;
@@ -163,6 +163,10 @@ rune_term rune_rule_find_entity(const struct rune_rule_vm *vm, rune_term type, r
     const struct rune_terms *own = vm->values.spaces[RUNE_SPACE_REQUEST];
     if (found == RUNE_TERM_NONE && own != NULL) {
         found = rune_terms_find_entity(own, type, id);
+    }
+    if (found == RUNE_TERM_NONE) {
+        found = rune_rule_make_entity(&vm->values, type, id);
+        (void)rune_rule_computed(vm, NULL); /* out of memory ends it */
     }
     return found;
 }

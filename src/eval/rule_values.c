@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "model/uid.h"
 
 static const char type_error[] = "type_error";
 static const char overflow[] = "overflow";
@@ -40,6 +41,17 @@ rune_term rune_rule_make_float(struct rune_rule_values *values, double value)
 {
     rune_term term = RUNE_TERM_NONE;
     enum rune_err err = rune_dict_float(values->dict, value, &term);
+    return made(values, err, term);
+}
+
+rune_term rune_rule_make_entity(struct rune_rule_values *values, rune_term type, rune_term id)
+{
+    rune_term term = RUNE_TERM_NONE;
+    if (values->dict == NULL ||
+        !rune_uid_is_type_name(rune_terms_string(rune_rule_terms(values, type), type))) {
+        return RUNE_TERM_NONE;
+    }
+    enum rune_err err = rune_dict_entity(values->dict, type, id, &term);
     return made(values, err, term);
 }
 

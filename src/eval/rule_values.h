@@ -55,3 +55,6 @@ bool rune_rule_long(const struct rune_rule_values *values, rune_term term, int64
 
 rune_term rune_rule_make_long(struct rune_rule_values *values, int64_t value);
 rune_term rune_rule_make_float(struct rune_rule_values *values, double value);
+/* The entity of that type and id, both terms of strings; RUNE_TERM_NONE also where the text is no
+ * type's name. */
+rune_term rune_rule_make_entity(struct rune_rule_values *values, rune_term type, rune_term id);

@@ -488,7 +488,7 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
             break;
         }
         case RUNE_RULE_ENTITY_MAKE:
-            registers[word[1]] = rune_rule_find_entity(vm, registers[word[2]], registers[word[3]]);
+            registers[word[1]] = rune_rule_name_entity(vm, registers[word[2]], registers[word[3]]);
             if (registers[word[1]] == RUNE_TERM_NONE) {
                 FAIL_TO(word[4]);
             }

@@ -64,5 +64,6 @@ bool rune_rule_is_of_type(const struct rune_rule_vm *vm, rune_term entity, rune_
 /* Whether there is stored data of the entity. */
 bool rune_rule_entity_exists(const struct rune_rule_vm *vm, rune_term entity);
 
-/* The entity of a type and an id, if image or request know it; else RUNE_TERM_NONE. */
-rune_term rune_rule_find_entity(const struct rune_rule_vm *vm, rune_term type, rune_term id);
+/* The entity of a type and an id, made if nothing has named it; RUNE_TERM_NONE: they name none, or
+ * (vm->err) memory is out. */
+rune_term rune_rule_name_entity(struct rune_rule_vm *vm, rune_term type, rune_term id);

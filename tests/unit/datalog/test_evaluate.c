@@ -535,9 +535,36 @@ static void test_free_recursion__is_refused_where_nothing_narrows_it(void **stat
     }
 }
 
+/* An entity that nothing else names is made of its type and id, in whatever order they are written.
+ */
+static void test_entity_id__makes_entities_in_any_order(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "q(I), entity.id(E, \"User\", I)",
+        "entity.id(E, \"User\", I), q(I)",
+        "t(T), entity.id(E, T, I), q(I), entity.id(E, _, I)",
+        "entity.id(E, T, I), T = \"User\", q(J), I = concat(J, \"\")",
+    };
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        struct rune_buf text = RUNE_BUF_INIT;
+        rune_buf_printf(&text, "q(\"bob\"). t(\"User\").\np(E) :- %s.\n", bodies[i]);
+        struct datalog_run run;
+        assert_int_equal(datalog_run_open(&run, (struct rune_str){text.data, text.length},
+                                          RUNE_DL_BUNDLE, NULL, 0),
+                         RUNE_OK);
+        assert_int_equal(datalog_run_evaluate(&run, RUNE_DL_STORE_ALL), RUNE_OK);
+        uint32_t relation = rune_rules_find_relation(&run.store, RUNE_STR("p"));
+        assert_int_equal(run.store.relations[relation].tuple_count, 1);
+        datalog_run_close(&run);
+        rune_buf_fini(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_entity_id__makes_entities_in_any_order),
         cmocka_unit_test(test_free_recursion__is_refused_where_nothing_narrows_it),
         cmocka_unit_test(test_chain__of_twenty_thousand_relations),
         cmocka_unit_test(test_many_goals__are_ordered_like_few),
