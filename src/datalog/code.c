@@ -46,10 +46,23 @@ static uint32_t here(const struct coder *coder)
     return (uint32_t)(coder->ctx->code.count - coder->begin);
 }
 
+/* The first time; the rule is given up. */
+static void report_limit(struct coder *coder, uint32_t limit, const char *what)
+{
+    const struct rune_dl_rule *source = coder->rule->source;
+    if (coder->err == RUNE_OK) {
+        rune_diag_report(coder->ctx->diag, RUNE_ERROR, "RUNE-R0305",
+                         source == NULL ? RUNE_SPAN_NONE : source->head_span,
+                         "give a part of the body a relation of its own, and use that",
+                         "this rule is too long: it needs more than %u %s", limit, what);
+        coder->err = RUNE_E_LIMIT;
+    }
+}
+
 static uint32_t new_register(struct coder *coder)
 {
     if (coder->registers >= RUNE_RULE_MAX_REGISTERS) {
-        coder->err = RUNE_E_LIMIT;
+        report_limit(coder, RUNE_RULE_MAX_REGISTERS, "values at a time");
         return 0;
     }
     return coder->registers++;
@@ -159,7 +172,7 @@ static bool must_read(const struct coder *coder, const struct rune_dl_goal *goal
 static uint32_t begin_loop(struct coder *coder)
 {
     if (coder->loops >= RUNE_RULE_MAX_LOOPS) {
-        coder->err = RUNE_E_LIMIT;
+        report_limit(coder, RUNE_RULE_MAX_LOOPS, "atoms within each other");
         return 0;
     }
     coder->loop_at[coder->loops] = here(coder);

@@ -247,6 +247,9 @@ static void bind_literal(struct rune_dl_safety *safety, const struct rune_dl_lit
 
 static bool was_reported(struct rune_dl_safety *safety, uint32_t offset)
 {
+    if (safety->places.count > MAX_REPORTED) {
+        return true;
+    }
     for (size_t i = 0; i < safety->places.count; i++) {
         if (safety->places.items[i] == offset) {
             return true;

@@ -561,9 +561,44 @@ static void test_entity_id__makes_entities_in_any_order(void **state)
     }
 }
 
+/* Rules too long for the machine: a limit with a name and the rule's place. */
+static void test_long_rules__are_refused_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what;
+        uint32_t count;
+    } cases[] = {
+        {"more than 1024 atoms within each other", 1500},
+        {"more than 4096 values at a time", 5000},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rune_buf text = RUNE_BUF_INIT;
+        rune_buf_append_cstr(&text, "edge(1, 2).\np(X0) :- edge(X0, _)");
+        for (uint32_t n = 0; n < cases[i].count; n++) {
+            if (i == 0) {
+                rune_buf_printf(&text, ", edge(X%u, X%u)", n, n + 1);
+            } else {
+                rune_buf_printf(&text, ", not edge(X0, %u)", n + 3);
+            }
+        }
+        rune_buf_append_cstr(&text, ".\n");
+        struct datalog_run run;
+        assert_int_equal(datalog_run_open(&run, (struct rune_str){text.data, text.length},
+                                          RUNE_DL_BARE, NULL, 0),
+                         RUNE_OK);
+        assert_int_equal(datalog_run_evaluate(&run, RUNE_DL_STORE_ALL), RUNE_E_LIMIT);
+        assert_non_null(strstr(rune_diag_text(run.diag), ":2:1: error[RUNE-R0305]"));
+        assert_non_null(strstr(rune_diag_text(run.diag), cases[i].what));
+        datalog_run_close(&run);
+        rune_buf_fini(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_long_rules__are_refused_by_name),
         cmocka_unit_test(test_entity_id__makes_entities_in_any_order),
         cmocka_unit_test(test_free_recursion__is_refused_where_nothing_narrows_it),
         cmocka_unit_test(test_chain__of_twenty_thousand_relations),
