@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dict_key: values as keys: their hashes, and search among the values of a dictionary. Private to
+ * model/dict*.c. */
+#pragma once
+
+#include "model/dict_int.h"
+
+/* ---- hashes ---- */
+
+static inline uint32_t rune_dict_hash_bytes(const void *bytes, size_t length, uint64_t seed)
+{
+    return (uint32_t)(rune_hash64(bytes, length, seed) >> 32);
+}
+
+/* splitmix64's finisher; the kind keeps equal bits of different kinds apart. */
+static inline uint32_t rune_dict_hash_word(uint64_t word, enum rune_kind kind)
+{
+    uint64_t x = word + 0x9e3779b97f4a7c15u * (uint64_t)kind;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return (uint32_t)((x ^ (x >> 31)) >> 32);
+}
+
+static inline uint32_t rune_dict_hash_string(struct rune_str text)
+{
+    return rune_dict_hash_bytes(text.data, text.length, 0);
+}
+
+static inline uint32_t rune_dict_hash_entity(rune_term type, rune_term id)
+{
+    return rune_dict_hash_word(((uint64_t)type << 32) | id, RUNE_KIND_ENTITY);
+}
+
+static inline uint32_t rune_dict_hash_long(int64_t value)
+{
+    return rune_dict_hash_word((uint64_t)value, RUNE_KIND_LONG);
+}
+
+static inline uint64_t rune_dict_float_bits(double value)
+{
+    uint64_t bits;
+    double plain = value == 0.0 ? 0.0 : value; /* -0.0 equals 0.0 */
+    memcpy(&bits, &plain, sizeof bits);
+    return bits;
+}
+
+static inline uint32_t rune_dict_hash_float(double value)
+{
+    return rune_dict_hash_word(rune_dict_float_bits(value), RUNE_KIND_FLOAT);
+}
+
+static inline uint32_t rune_dict_hash_ext(const struct rune_ext *value)
+{
+    return rune_dict_hash_bytes(value, sizeof *value, RUNE_KIND_EXT);
+}
+
+static inline uint32_t rune_dict_hash_set(const rune_term *sorted, size_t count)
+{
+    return rune_dict_hash_bytes(sorted, count * sizeof *sorted, RUNE_KIND_SET);
+}
+
+static inline uint32_t rune_dict_hash_record(const rune_term *names, const rune_term *values,
+                                             size_t count)
+{
+    uint64_t seed = rune_hash64(names, count * sizeof *names, RUNE_KIND_RECORD);
+    return rune_dict_hash_bytes(values, count * sizeof *values, seed);
+}
+
+/* ---- finding ---- */
+
+/* A key of any kind, and whether the value behind a term of that kind equals it. */
+struct rune_dict_key {
+    struct rune_str text;
+    rune_term a, b;
+    int64_t number;
+    const struct rune_ext *ext;
+    const rune_term *names, *values;
+    size_t count;
+};
+
+typedef bool (*rune_dict_equal_fn)(const struct rune_terms *terms, uint32_t index,
+                                   const struct rune_dict_key *key);
+
+static inline bool rune_dict_string_equal(const struct rune_terms *terms, uint32_t index,
+                                          const struct rune_dict_key *key)
+{
+    uint32_t from = terms->string_offsets[index];
+    uint32_t length = terms->string_offsets[index + 1] - from;
+    return length == key->text.length &&
+           (length == 0 || memcmp(terms->string_bytes + from, key->text.data, length) == 0);
+}
+
+static inline bool rune_dict_entity_equal(const struct rune_terms *terms, uint32_t index,
+                                          const struct rune_dict_key *key)
+{
+    return terms->entity_id[index] == key->b && terms->entity_type[index] == key->a;
+}
+
+static inline bool rune_dict_long_equal(const struct rune_terms *terms, uint32_t index,
+                                        const struct rune_dict_key *key)
+{
+    return terms->longs[index] == key->number;
+}
+
+static inline bool rune_dict_float_equal(const struct rune_terms *terms, uint32_t index,
+                                         const struct rune_dict_key *key)
+{
+    return rune_dict_float_bits(terms->floats[index]) == (uint64_t)key->number;
+}
+
+static inline bool rune_dict_ext_equal(const struct rune_terms *terms, uint32_t index,
+                                       const struct rune_dict_key *key)
+{
+    return memcmp(&terms->exts[index], key->ext, sizeof *key->ext) == 0;
+}
+
+static inline bool rune_dict_run_equal(const uint32_t *run, const rune_term *items, size_t count)
+{
+    return count == 0 || memcmp(run, items, count * sizeof *items) == 0;
+}
+
+static inline bool rune_dict_set_equal(const struct rune_terms *terms, uint32_t index,
+                                       const struct rune_dict_key *key)
+{
+    const uint32_t *run = terms->heap + terms->sets[index];
+    return run[0] == key->count && rune_dict_run_equal(run + 1, key->values, key->count);
+}
+
+static inline bool rune_dict_record_equal(const struct rune_terms *terms, uint32_t index,
+                                          const struct rune_dict_key *key)
+{
+    const uint32_t *run = terms->heap + terms->records[index];
+    const uint32_t *shape = terms->heap + run[0];
+    return shape[0] == key->count && rune_dict_run_equal(run + 1, key->values, key->count) &&
+           rune_dict_run_equal(shape + 1, key->names, key->count);
+}
+
+/* `equal` is a constant at every call, so each kind gets a loop of its own. */
+static inline __attribute__((always_inline)) rune_term
+rune_dict_find(const struct rune_terms *terms, uint32_t hash, enum rune_kind kind,
+               rune_dict_equal_fn equal, const struct rune_dict_key *key)
+{
+    if (terms->index_slots == 0) {
+        return RUNE_TERM_NONE;
+    }
+    uint32_t tag = rune_term_make(terms->space, kind, 0);
+    for (uint32_t at = rune_dict_home_of(hash, terms->index_slots);;) {
+        rune_term term = terms->index[at];
+        if (term == RUNE_TERM_NONE) {
+            return RUNE_TERM_NONE;
+        }
+        if ((term & ~RUNE_TERM_INDEX_MAX) == tag && equal(terms, rune_term_index(term), key)) {
+            return term;
+        }
+        at = at + 1 == terms->index_slots ? 0 : at + 1;
+    }
+}
+
+/* The same among a growing dict's own values, which knows their hashes: a value is looked at only
+ * if its hash is the key's, so that a search in a large dict waits for one place in memory, not for
+ * one a probe. */
+static inline __attribute__((always_inline)) rune_term
+rune_dict_find_own(const struct rune_dict *dict, uint32_t hash, enum rune_kind kind,
+                   rune_dict_equal_fn equal, const struct rune_dict_key *key)
+{
+    const struct rune_dict_table *index = &dict->index;
+    uint32_t tag = rune_term_make(dict->terms.space, kind, 0);
+    for (uint32_t at = rune_dict_home_of(hash, index->size); index->slots[at] != RUNE_TERM_NONE;) {
+        rune_term term = index->slots[at];
+        if (index->hashes[at] == hash && (term & ~RUNE_TERM_INDEX_MAX) == tag &&
+            equal(&dict->terms, rune_term_index(term), key)) {
+            return term;
+        }
+        at = at + 1 == index->size ? 0 : at + 1;
+    }
+    return RUNE_TERM_NONE;
+}
+
+static inline rune_term rune_dict_find_string(const struct rune_terms *terms, uint32_t hash,
+                                              const struct rune_dict_key *key)
+{
+    return rune_dict_find(terms, hash, RUNE_KIND_STRING, rune_dict_string_equal, key);
+}
+
+static inline rune_term rune_dict_find_entity(const struct rune_terms *terms, uint32_t hash,
+                                              const struct rune_dict_key *key)
+{
+    return rune_dict_find(terms, hash, RUNE_KIND_ENTITY, rune_dict_entity_equal, key);
+}
+
+static inline rune_term rune_dict_find_long(const struct rune_terms *terms, uint32_t hash,
+                                            const struct rune_dict_key *key)
+{
+    return rune_dict_find(terms, hash, RUNE_KIND_LONG, rune_dict_long_equal, key);
+}
+
+static inline rune_term rune_dict_find_float(const struct rune_terms *terms, uint32_t hash,
+                                             const struct rune_dict_key *key)
+{
+    return rune_dict_find(terms, hash, RUNE_KIND_FLOAT, rune_dict_float_equal, key);
+}
+
+static inline rune_term rune_dict_find_ext(const struct rune_terms *terms, uint32_t hash,
+                                           const struct rune_dict_key *key)
+{
+    return rune_dict_find(terms, hash, RUNE_KIND_EXT, rune_dict_ext_equal, key);
+}
+
+static inline rune_term rune_dict_find_set(const struct rune_terms *terms, uint32_t hash,
+                                           const struct rune_dict_key *key)
+{
+    return rune_dict_find(terms, hash, RUNE_KIND_SET, rune_dict_set_equal, key);
+}
+
+static inline rune_term rune_dict_find_record(const struct rune_terms *terms, uint32_t hash,
+                                              const struct rune_dict_key *key)
+{
+    return rune_dict_find(terms, hash, RUNE_KIND_RECORD, rune_dict_record_equal, key);
+}
+
+/* True if a container of these terms may be in the base: none of them is of the dict's own space.
+ */
+static inline bool rune_dict_may_be_in_base(const struct rune_dict *dict, const rune_term *terms,
+                                            size_t count)
+{
+    if (dict->base == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (rune_term_space(terms[i]) == dict->terms.space) {
+            return false;
+        }
+    }
+    return true;
+}
