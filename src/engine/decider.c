@@ -126,12 +126,13 @@ static void init_decoder(struct rune_request_decoder *decoder, struct rune_json 
 {
     rune_json_init(json, body.data, body.length, arena);
     json->max_depth = MAX_DEPTH;
-    bool checks = (image->store.manifest->flags & RUNE_MANIFEST_VALIDATE_REQUESTS) != 0 &&
-                  image->schema.words != NULL;
+    const struct rune_schema *schema = image->schema.words != NULL ? &image->schema : NULL;
+    bool checks = (image->store.manifest->flags & RUNE_MANIFEST_VALIDATE_REQUESTS) != 0;
     *decoder = (struct rune_request_decoder){
         .json = json,
         .store = &image->store,
-        .schema = checks ? &image->schema : NULL,
+        .schema = checks ? schema : NULL,
+        .forms = schema,
         .derived = &image->derived_context,
         .values = values,
         .type_hints = decider->type_hints,

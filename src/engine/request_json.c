@@ -64,7 +64,7 @@ struct rune_value_reader *rune_request_reader(struct rune_request_decoder *decod
         if (decoder->reader == NULL) {
             return NULL;
         }
-        rune_value_reader_init_fixed(decoder->reader, decoder->values, decoder->schema,
+        rune_value_reader_init_fixed(decoder->reader, decoder->values, decoder->forms,
                                      &decoder->store->terms, decoder->stack,
                                      decoder->stack_capacity);
         rune_value_reader_reset(decoder->reader, decoder->json);
@@ -322,6 +322,8 @@ static enum rune_err read_place(struct parts *parts, enum field place)
 
 /* ---- context ---- */
 
+/* Where requests are not checked, the schema only helps to read: a context that does not fit it is
+ * taken as it stands. */
 static enum rune_err read_context(struct parts *parts, rune_schema_type type)
 {
     struct rune_request_decoder *decoder = parts->decoder;
@@ -330,23 +332,30 @@ static enum rune_err read_context(struct parts *parts, rune_schema_type type)
         return rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, "context",
                                    "the request has too many values");
     }
+    struct rune_json begin = *decoder->json;
     enum rune_err err = rune_value_read_context(reader, type, &parts->context);
+    bool fits = err != RUNE_E_SCHEMA && err != RUNE_E_INVALID;
+    if (!fits && decoder->schema == NULL && type != 0) {
+        *decoder->json = begin;
+        rune_value_reader_reset(reader, decoder->json);
+        err = rune_value_read_context(reader, 0, &parts->context);
+    }
     return err == RUNE_OK ? RUNE_OK : rune_request_refuse_value(decoder, err, "context");
 }
 
 /* With a schema the action says what the context is. */
 static rune_schema_type context_type(const struct parts *parts)
 {
-    const struct rune_schema *schema = parts->decoder->schema;
+    const struct rune_schema *forms = parts->decoder->forms;
     const struct rune_schema_action *action =
-        rune_schema_find_action(schema, parts->places[FIELD_ACTION]);
+        rune_schema_find_action(forms, parts->places[FIELD_ACTION]);
     return action != NULL ? action->context : 0;
 }
 
 static enum rune_err meet_context(struct parts *parts)
 {
     struct rune_request_decoder *decoder = parts->decoder;
-    if (decoder->schema == NULL) {
+    if (decoder->forms == NULL) {
         return read_context(parts, 0);
     }
     if ((parts->seen & (1u << FIELD_ACTION)) != 0) {
@@ -361,12 +370,12 @@ static enum rune_err meet_context(struct parts *parts)
 /* Whether the empty record fits what the action says of its context. */
 static bool fits_no_context(const struct parts *parts)
 {
-    const struct rune_schema *schema = parts->decoder->schema;
-    rune_schema_type type = schema != NULL ? context_type(parts) : 0;
+    const struct rune_schema *forms = parts->decoder->forms;
+    rune_schema_type type = forms != NULL ? context_type(parts) : 0;
     if (type == 0) {
         return true;
     }
-    const uint32_t *record = schema->words + type;
+    const uint32_t *record = forms->words + type;
     for (uint32_t i = 0; i < record[1]; i++) {
         if (record[2 + 3 * i + 2] != 0) {
             return false;

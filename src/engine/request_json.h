@@ -31,7 +31,9 @@ enum rune_request_code {
 struct rune_request_decoder {
     struct rune_json *json; /* stands before the request's object */
     const struct rune_store *store;
-    const struct rune_schema *schema;           /* NULL: requests are not checked */
+    const struct rune_schema *schema; /* NULL: requests are not checked */
+    const struct rune_schema *forms;  /* says where a context leaves out __entity and __extn; NULL:
+                                         there is no schema */
     const struct rune_derived_context *derived; /* keys that a context may not bring; NULL: none */
     struct rune_dict *values;                   /* of RUNE_SPACE_REQUEST over the store's terms */
     /* three string terms of image types, or whatever: see request_uid.h */

@@ -315,6 +315,52 @@ static void test_authorize__takes_every_form(void **state)
     }
 }
 
+/* ---- a schema that only helps to read ---- */
+
+static const struct fixture_file unchecked_bundle[] = {
+    {"a.cedarschema",
+     "entity User; entity Doc; action read appliesTo { principal: User, resource: Doc,\n"
+     "  context: { by?: User, from?: ipaddr } };\n"},
+    {"policies.cedar", "@id(\"by\") permit(principal, action, resource)\n"
+                       "  when { context has by && context.by == principal };\n"
+                       "@id(\"from\") permit(principal, action, resource)\n"
+                       "  when { context has from && context.from.isLoopback() };\n"},
+    {"rune.toml", "[bundle]\nvalidate_requests = false\nvalidation = \"off\"\n"},
+};
+
+#define UNCHECKED(resource, context)                                                          \
+    "{\"context\":" context ",\"principal\":\"User:a\",\"action\":\"Action:read\",\"resource" \
+    "\":\"" resource "\"}"
+
+static void test_authorize__reads_an_unchecked_context_by_the_schema(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        const char *part;
+    } rows[] = {
+        {UNCHECKED("Doc:d", "{\"by\":{\"type\":\"User\",\"id\":\"a\"}}"), "[\"by\"]"},
+        {UNCHECKED("Doc:d", "{\"from\":\"127.0.0.1\"}"), "[\"from\"]"},
+        {UNCHECKED("Folder:f", "{\"from\":\"127.0.0.1\"}"), "[\"from\"]"},
+        /* What does not fit is taken as it stands: a record is no user, a string no address. */
+        {UNCHECKED("Doc:d", "{\"by\":{\"type\":\"User\",\"id\":7}}"), "[],\"generation"},
+        {UNCHECKED("Doc:d", "{\"from\":\"127.0.0.1\",\"more\":1}"), "\"id\":\"from\""},
+        {UNCHECKED("Doc:d", "{\"from\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"::1\"}},\"more\":1}"),
+         "[\"from\"]"},
+    };
+    struct fixture fixture;
+    fixture_open(&fixture, FIXTURE_FILES(unchecked_bundle));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct rune_answer got;
+        answer(&fixture, rows[i].body, strlen(rows[i].body), &got);
+        if (got.status != 200 || !has(got.body, rows[i].part)) {
+            fail_msg("%s\nwanted %s\ngot    %d %.*s", rows[i].body, rows[i].part, got.status,
+                     RUNE_STR_ARG(got.body));
+        }
+    }
+    fixture_close(&fixture);
+}
+
 static void test_authorize__lists_an_erroring_policy(void **state)
 {
     (void)state;
@@ -336,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_authorize__survives_a_large_body),
         cmocka_unit_test(test_authorize__refuses_entities_where_they_are_off),
         cmocka_unit_test(test_authorize__takes_every_form),
+        cmocka_unit_test(test_authorize__reads_an_unchecked_context_by_the_schema),
         cmocka_unit_test(test_authorize__lists_an_erroring_policy),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
