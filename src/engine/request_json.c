@@ -422,28 +422,67 @@ static enum rune_err read_member(struct parts *parts, enum field field)
     }
 }
 
+/* A member's name as clients write it, `"action":`, which needs no reader: its field, and the
+ * cursor behind the colon. FIELD_COUNT, and the cursor where it was: look closer. */
+static inline enum field take_plain_field(struct rune_json *json, bool first)
+{
+#define TAKE(field, spelling)                              \
+    if ((size_t)(json->end - p) >= sizeof(spelling) - 1 && \
+        memcmp(p, spelling, sizeof(spelling) - 1) == 0) {  \
+        json->cursor = p + sizeof(spelling) - 1;           \
+        return field;                                      \
+    }
+    const char *p = json->cursor;
+    if (!first && (p == json->end || *p++ != ',')) {
+        return FIELD_COUNT;
+    }
+    if (p < json->end && *p == ' ') {
+        p++;
+    }
+    TAKE(FIELD_PRINCIPAL, "\"principal\":")
+    TAKE(FIELD_ACTION, "\"action\":")
+    TAKE(FIELD_RESOURCE, "\"resource\":")
+    TAKE(FIELD_CONTEXT, "\"context\":")
+    return FIELD_COUNT;
+#undef TAKE
+}
+
+/* *ret_field: the next member, or FIELD_COUNT behind the last. */
+static enum rune_err next_field(struct rune_request_decoder *decoder, bool first,
+                                enum field *ret_field)
+{
+    *ret_field = take_plain_field(decoder->json, first);
+    if (*ret_field != FIELD_COUNT) {
+        return RUNE_OK;
+    }
+    struct rune_str key;
+    bool more;
+    if (rune_json_next_member(decoder->json, first, &more, &key) != RUNE_OK) {
+        return rune_request_refuse_json(decoder, "");
+    }
+    if (!more) {
+        return RUNE_OK;
+    }
+    *ret_field = find_field(key);
+    return *ret_field != FIELD_COUNT ? RUNE_OK
+                                     : refuse_unknown(decoder, "", key, field_names, FIELD_COUNT);
+}
+
 static enum rune_err read_members(struct parts *parts)
 {
     struct rune_request_decoder *decoder = parts->decoder;
     for (bool first = true;; first = false) {
-        struct rune_str key;
-        bool more;
-        if (rune_json_next_member(decoder->json, first, &more, &key) != RUNE_OK) {
-            return rune_request_refuse_json(decoder, "");
-        }
-        if (!more) {
-            return RUNE_OK;
-        }
-        enum field field = find_field(key);
-        if (field == FIELD_COUNT) {
-            return refuse_unknown(decoder, "", key, field_names, FIELD_COUNT);
+        enum field field;
+        enum rune_err err = next_field(decoder, first, &field);
+        if (err != RUNE_OK || field == FIELD_COUNT) {
+            return err;
         }
         if ((parts->seen & (1u << field)) != 0) {
             return rune_request_refuse(decoder, RUNE_REQUEST_DUPLICATE_KEY, "",
                                        "\"%s\" is there twice", field_names[field].data);
         }
         parts->seen |= 1u << field;
-        enum rune_err err = read_member(parts, field);
+        err = read_member(parts, field);
         if (err != RUNE_OK) {
             return err;
         }
