@@ -32,6 +32,8 @@ struct rune_cedar_key {
 
 RUNE_VEC(rune_vec_cedar_key, struct rune_cedar_key);
 
+struct rune_map;
+
 /* What becomes the sections POLICY, POLICY_CODE, CODE_SPAN, PATTERN, ANNOTATION. */
 struct rune_cedar_program {
     struct rune_vec_policy policies;
@@ -40,6 +42,8 @@ struct rune_cedar_program {
     struct rune_vec_bytes patterns;
     struct rune_vec_u32 annotations; /* shared with rules: the first run is empty */
     struct rune_vec_cedar_key keys;  /* by policy; no section */
+    /* given: attributes to be probed (cedar/probes.h); borrowed, NULL: none */
+    const struct rune_map *probed;
 };
 
 /* The SOURCE index of a source; the engine numbers them. */

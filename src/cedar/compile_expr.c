@@ -13,7 +13,9 @@
 #include "base/alloc.h"
 #include "base/utf8.h"
 #include "cedar/compile_int.h"
+#include "cedar/probes.h"
 #include "eval/error.h"
+#include "eval/probe.h"
 
 static struct rune_cedar_operand compile_value(struct rune_cedar_compiler *c,
                                                const struct rune_cedar_expr *expr);
@@ -473,9 +475,9 @@ static struct rune_cedar_operand compile_call(struct rune_cedar_compiler *c,
 
 /* One predicate instruction, its operands known: emitted for its value or as a jump. */
 struct test {
-    enum rune_op op; /* the value form; + 1: jumps if false, + 2: if true */
-    uint32_t operands[2];
-    bool is_constant; /* or the truth is known */
+    enum rune_op op;      /* the value form; + 1: jumps if false, + 2: if true */
+    uint32_t operands[5]; /* as many as the instruction has */
+    bool is_constant;     /* or the truth is known */
     bool truth;
 };
 
@@ -540,9 +542,48 @@ static struct test prepare_is(struct rune_cedar_compiler *c, const struct rune_c
     return (struct test){.op = RUNE_OP_IS, .operands = {to_register(c, value), type}};
 }
 
+/* ---- sets to which rules add ---- */
+
+static bool is_probed(const struct rune_cedar_compiler *c, const struct rune_cedar_expr *set)
+{
+    uint32_t number;
+    return set->kind == RUNE_EXPR_GET_ATTR && c->program->probed != NULL &&
+           rune_map_find(c->program->probed, set->as.string, &number) &&
+           number != RUNE_CEDAR_IS_VALUE;
+}
+
+static bool may_fail(const struct rune_cedar_expr *expr)
+{
+    return expr->kind != RUNE_EXPR_VAR && expr->kind != RUNE_EXPR_ENTITY &&
+           expr->kind != RUNE_EXPR_STRING && expr->kind != RUNE_EXPR_LONG;
+}
+
+/* `object.name.contains(x)` and its like. The engine fills in the relation once it is there. */
+static struct test prepare_probe(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr,
+                                 enum rune_op op)
+{
+    const struct rune_cedar_expr *set = expr->args[0];
+    uint32_t object = to_register(c, compile_value(c, set->args[0]));
+    rune_term name = rune_cedar_intern_string(c, set->as.string);
+    if (may_fail(expr->args[1])) {
+        /* Read for its error, which comes before that of the argument. */
+        uint32_t mark = c->next_register;
+        rune_cedar_emit_op(c, RUNE_OP_GET, allocate(c), set);
+        rune_cedar_emit_word(c, object);
+        rune_cedar_emit_word(c, name);
+        c->next_register = mark;
+    }
+    uint32_t argument = to_register(c, compile_value(c, expr->args[1]));
+    return (struct test){.op = op,
+                         .operands = {object, name, argument, RUNE_PROBE_NONE, RUNE_PROBE_NONE}};
+}
+
 static struct test prepare_contains(struct rune_cedar_compiler *c,
                                     const struct rune_cedar_expr *expr)
 {
+    if (is_probed(c, expr->args[0])) {
+        return prepare_probe(c, expr, RUNE_OP_PROBE);
+    }
     struct rune_cedar_operand set = compile_value(c, expr->args[0]);
     struct rune_cedar_operand element = compile_value(c, expr->args[1]);
     rune_term term;
@@ -597,6 +638,13 @@ static struct test prepare(struct rune_cedar_compiler *c, const struct rune_ceda
     }
 }
 
+static void emit_operands(struct rune_cedar_compiler *c, const struct test *test)
+{
+    for (uint32_t i = 0; i + 1 < rune_op_words(test->op); i++) {
+        rune_cedar_emit_word(c, test->operands[i]);
+    }
+}
+
 static bool emit_test_jump(struct rune_cedar_compiler *c, const struct rune_cedar_expr *expr,
                            const struct test *test, bool sense, struct rune_cedar_label *label)
 {
@@ -608,8 +656,7 @@ static bool emit_test_jump(struct rune_cedar_compiler *c, const struct rune_ceda
         return true;
     }
     rune_cedar_emit_jump(c, (enum rune_op)(test->op + (sense ? 2 : 1)), label, expr);
-    rune_cedar_emit_word(c, test->operands[0]);
-    rune_cedar_emit_word(c, test->operands[1]);
+    emit_operands(c, test);
     return true;
 }
 
@@ -625,12 +672,23 @@ static struct rune_cedar_operand compile_test(struct rune_cedar_compiler *c,
     }
     uint32_t reg = reuse(c, mark);
     rune_cedar_emit_op(c, test.op, reg, expr);
-    rune_cedar_emit_word(c, test.operands[0]);
-    rune_cedar_emit_word(c, test.operands[1]);
+    emit_operands(c, &test);
     if (negated) {
         rune_cedar_emit_op(c, RUNE_OP_NOT, reg, NULL);
         rune_cedar_emit_word(c, reg);
     }
+    return in_register(reg);
+}
+
+static struct rune_cedar_operand compile_probe(struct rune_cedar_compiler *c,
+                                               const struct rune_cedar_expr *expr)
+{
+    uint32_t mark = c->next_register;
+    struct test test = prepare_probe(
+        c, expr, expr->kind == RUNE_EXPR_CONTAINS_ALL ? RUNE_OP_PROBE_ALL : RUNE_OP_PROBE_ANY);
+    uint32_t reg = reuse(c, mark);
+    rune_cedar_emit_op(c, test.op, reg, expr);
+    emit_operands(c, &test);
     return in_register(reg);
 }
 
@@ -867,6 +925,10 @@ static struct rune_cedar_operand compile_value(struct rune_cedar_compiler *c,
         return constant(RUNE_TERM_NONE);
     }
     const struct binary *binary = find_binary(expr->kind);
+    bool is_contains = expr->kind == RUNE_EXPR_CONTAINS_ALL || expr->kind == RUNE_EXPR_CONTAINS_ANY;
+    if (is_contains && is_probed(c, expr->args[0])) {
+        return compile_probe(c, expr);
+    }
     if (binary != NULL) {
         return compile_binary(c, expr, binary);
     }

@@ -366,7 +366,14 @@ static void put_attr(struct coder *coder, const struct rune_dl_goal *goal, bool 
     put(coder, of_tags | sees_request(coder));
     put(coder, target_of_level(coder, level));
     uint32_t value = goal->vars[2];
-    if (of_elements) {
+    if (of_elements && coder->reg[value] != NO_REGISTER) {
+        put(coder, RUNE_RULE_ELEMENT);
+        put(coder, coder->reg[value]);
+        put(coder, result);
+        put(coder,
+            target_of_level(coder, max_level(coder, &value, 1) > level ? max_level(coder, &value, 1)
+                                                                       : level));
+    } else if (of_elements) {
         put_member(coder, value, result, level);
     } else {
         put_result(coder, value, result, level);

@@ -387,8 +387,8 @@ static void forget_plans(struct rune_dl_ctx *ctx)
     ctx->plan_round++;
 }
 
-/* What is asked from outside: decisions with all columns bound and values of the context's keys
- * (first, they choose the orders), then queries with one column, none or all. */
+/* What is asked from outside: decisions and probes of sets with all columns bound and values of the
+ * context's keys (first, they choose the orders), then queries with one column, none or all. */
 static enum rune_err demand_roots(struct rune_dl_ctx *ctx, bool decisions)
 {
     uint32_t first, count;
@@ -399,16 +399,17 @@ static enum rune_err demand_roots(struct rune_dl_ctx *ctx, bool decisions)
             continue;
         }
         bool is_context = rel->builtin == RUNE_DL_CONTEXT;
+        bool is_element = rel->builtin == RUNE_DL_ENTITY_ELEMENT; /* policies probe it, too */
         bool is_decision =
             rel->builtin == RUNE_DL_PERMIT || rel->builtin == RUNE_DL_FORBID || is_context;
-        if (is_decision != decisions) {
+        if (is_decision != decisions && !is_element) {
             continue;
         }
         uint32_t arity = rel->arity > 32 ? 32 : rel->arity;
         /* the key is known */
         uint32_t all = is_context ? 1 : arity == 32 ? UINT32_MAX : (1u << arity) - 1;
         enum rune_err err = rune_dl_demand_plans(ctx, i, all, &first, &count);
-        for (uint32_t c = 0; c <= arity && err == RUNE_OK && !is_decision; c++) {
+        for (uint32_t c = 0; c <= arity && err == RUNE_OK && !decisions; c++) {
             err = rune_dl_demand_plans(ctx, i, c == arity ? 0 : 1u << c, &first, &count);
         }
         if (err != RUNE_OK) {

@@ -806,6 +806,10 @@ static enum rune_err split_facts(struct rune_dl_ctx *ctx, uint32_t relation)
     for (uint32_t i = 0; i < arity; i++) {
         vars[i] = variables[i].parent = i;
     }
+    if (is_built_in && rel->literal != RUNE_TERM_NONE) {
+        variables[1].is_constant = true; /* the name: entity data is read without it */
+        variables[1].term = rel->literal;
+    }
     *goal = (struct rune_dl_goal){
         .kind = RUNE_DL_GOAL_ATOM, .relation = facts, .vars = vars, .count = arity};
     struct rune_dl_plan_rule rule = {.head = relation,

@@ -80,6 +80,7 @@ static void build_fini(struct rune_build *build)
     rune_entity_table_fini(&build->entities);
     rune_ids_fini(&build->ids);
     RUNE_VEC_FINI(&build->clauses);
+    rune_map_fini(&build->probed);
     RUNE_VEC_FINI(&build->links);
     RUNE_VEC_FINI(&build->sources);
     RUNE_VEC_FINI(&build->source_files);
@@ -203,6 +204,9 @@ static enum rune_err make_policies(struct rune_build *build)
     rune_build_require_sets(build, &relaxed);
     if (err == RUNE_OK) {
         tell(build, "compiling policies");
+        err = rune_build_find_probed(build);
+    }
+    if (err == RUNE_OK) {
         err = rune_build_compile_policies(build);
     }
     if (err == RUNE_OK) {

@@ -164,6 +164,13 @@ static enum rune_err derive_component(struct rune_deriving *deriving, uint32_t c
         }
     }
     enum rune_err err = rune_derive_gather(deriving, component, &loops);
+    bool is_done = false;
+    if (err == RUNE_OK && !loops) {
+        err = rune_derive_by_probes(deriving, &is_done);
+    }
+    if (err != RUNE_OK || is_done) {
+        return err == RUNE_OK ? close_parents(deriving) : err;
+    }
     for (uint32_t round = 0; err == RUNE_OK && !deriving->has_mistakes; round++) {
         deriving->has_changed = false;
         err = compute(deriving);
@@ -200,12 +207,13 @@ static enum rune_err init(struct rune_deriving *deriving)
     deriving->first_rule = RUNE_ARENA_ARRAY(arena, uint32_t, program->relation_count + 1);
     deriving->next_rule = RUNE_ARENA_ARRAY(arena, uint32_t, program->rule_count + 1);
     deriving->is_reached = RUNE_ARENA_ARRAY(arena, bool, program->relation_count + 1);
+    deriving->is_probed = RUNE_ARENA_ARRAY(arena, bool, program->relation_count + 1);
     deriving->rules = RUNE_ARENA_ARRAY(arena, struct rune_dl_rule, program->rule_count + 1);
     deriving->had_count = build->entities.flags.count;
     deriving->had_data = rune_arena_memdup(arena, build->entities.flags.items, deriving->had_count);
     if (deriving->relations == NULL || deriving->first_rule == NULL ||
         deriving->next_rule == NULL || deriving->is_reached == NULL || deriving->rules == NULL ||
-        (deriving->had_data == NULL && deriving->had_count > 0)) {
+        deriving->is_probed == NULL || (deriving->had_data == NULL && deriving->had_count > 0)) {
         return RUNE_E_NOMEM;
     }
     for (uint32_t i = 0; i < program->relation_count; i++) {
@@ -259,7 +267,8 @@ static void leave_rest(struct rune_deriving *deriving, struct rune_dl_program *r
     ret_program->rules = deriving->rules;
     ret_program->rule_count = 0;
     for (uint32_t i = 0; i < program->rule_count; i++) {
-        if (!rune_derive_is_data(program->relations[program->rules[i].head].builtin)) {
+        uint32_t head = program->rules[i].head;
+        if (!rune_derive_is_data(program->relations[head].builtin) || deriving->is_probed[head]) {
             deriving->rules[ret_program->rule_count++] = program->rules[i];
         }
     }
@@ -289,6 +298,7 @@ enum rune_err rune_build_derive_entities(struct rune_build *build, const struct 
     rune_free(deriving.edges);
     RUNE_VEC_FINI(&deriving.wanted);
     RUNE_VEC_FINI(&deriving.todo);
+    RUNE_VEC_FINI(&deriving.about);
     RUNE_VEC_FINI(&deriving.names);
     RUNE_VEC_FINI(&deriving.values);
     return err;

@@ -23,7 +23,9 @@ struct rune_deriving {
     uint32_t rule_count;
     struct rune_vec_u32 wanted; /* derived data of the component */
     struct rune_vec_u32 todo;
-    uint64_t *edges; /* the hierarchy so far: child and parent, ascending */
+    bool *is_probed;           /* by relation: a set that is not built */
+    struct rune_vec_u32 about; /* its entities */
+    uint64_t *edges;           /* the hierarchy so far: child and parent, ascending */
     size_t edge_count;
     struct rune_vec_u32 names, values; /* of a record in the making */
     uint8_t *had_data;                 /* by entity: before anything was derived */
@@ -49,6 +51,12 @@ RUNE_MUST_USE enum rune_err rune_derive_gather(struct rune_deriving *deriving, u
 /* Facts of the relations reached, which evaluation consumes: one entry a relation. */
 RUNE_MUST_USE enum rune_err rune_derive_copy_facts(const struct rune_deriving *deriving,
                                                    struct rune_tuples *ret_facts);
+
+/* ---- build_derive_probe.c ---- */
+
+/* Leaves the component to be probed, if it is a set of which no more is asked; its rules are
+ * gathered. Else *ret_done is false, and nothing was changed. */
+RUNE_MUST_USE enum rune_err rune_derive_by_probes(struct rune_deriving *deriving, bool *ret_done);
 
 /* ---- build_derive_data.c ---- */
 

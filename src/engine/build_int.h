@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/vec.h"
 #include "cedar/ast.h"
 #include "cedar/compile.h"
@@ -63,6 +64,7 @@ struct rune_build {
     struct rune_schema schema;             /* for requests and entities */
     struct rune_vec_u32 schema_words;
 
+    struct rune_map probed; /* attributes that rules derive as sets; see cedar/probes.h */
     struct rune_vec_dl_rule clauses;
     struct rune_fact_set facts;
     struct rune_dl_program rules;
@@ -114,8 +116,8 @@ void rune_build_rule_input_fini(struct rune_build_rule_input *input);
 /* ---- build_derive.c ---- */
 
 /* Adds what rules derive of entity.parent, entity.attr and entity.element to the entity tables; the
- * rest of the rules is in `ret_program` (in the build's arena). RUNE_E_BUNDLE: mistakes, reported;
- * and as rune_dl_evaluate. */
+ * rest of the rules, those of sets that are probed included, is in `ret_program` (in the build's
+ * arena). RUNE_E_BUNDLE: mistakes, reported; and as rune_dl_evaluate. */
 RUNE_MUST_USE enum rune_err rune_build_derive_entities(struct rune_build *build,
                                                        const struct rune_tuples *facts,
                                                        struct rune_dl_program *ret_program);
@@ -125,6 +127,14 @@ RUNE_MUST_USE enum rune_err rune_build_derive_entities(struct rune_build *build,
 RUNE_MUST_USE enum rune_err rune_build_relax_sets(struct rune_build *build,
                                                   struct rune_vec_u32 *relaxed);
 void rune_build_require_sets(struct rune_build *build, struct rune_vec_u32 *relaxed);
+
+/* ---- build_derive_probe.c ---- */
+
+/* Sets that rules derive, and which of them policies use as values; before policies are compiled.
+ */
+RUNE_MUST_USE enum rune_err rune_build_find_probed(struct rune_build *build);
+/* Tells programs of policies which relations to probe; after rules were evaluated. */
+RUNE_MUST_USE enum rune_err rune_build_link_probes(struct rune_build *build);
 
 /* ---- build_image.c ---- */
 

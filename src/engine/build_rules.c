@@ -210,6 +210,7 @@ static enum rune_err evaluate(struct rune_build *build, struct rune_tuples *fact
     }
     if (err == RUNE_OK) {
         build->derived.derived_facts += build->derived_entity_data;
+        err = rune_build_link_probes(build);
     }
     rune_build_rule_input_fini(&input);
     return err;

@@ -496,6 +496,7 @@ static enum rune_err merge_entity(struct merge *merge, uint32_t index,
     const struct rune_store *store = decoder->store;
     const struct rune_request_given *given = &merge->given[index];
     entity->uid = given->uid;
+    entity->given = given->attrs;
     uint32_t at;
     bool stored = is_stored(store, given->uid, &at);
     const struct rune_schema_entity_type *type;

@@ -4,8 +4,8 @@
  * A register machine. Programs only jump forward, so each ends after at most as many instructions
  * as it has; they begin with the scope's tests and end in MATCH or NO_MATCH. The verifier
  * (eval/verify_code.h) checks every operand once, so the evaluator (eval/policy_vm.h) checks none.
- * A test on derived sets, `x.name.contains(y)` by probing their relation, has its place as one more
- * predicate with operands "rsr".
+ * Sets to which rules add are not in the entity's record as a whole: PROBE asks the record and then
+ * the relation that has the rest.
  *
  * Owns: the numbers, the operands' shape, the table of functions. Used by: cedar/compile (writes),
  * eval (runs, verifies), rune inspect (prints). */

@@ -20,6 +20,7 @@ void rune_policy_vm_init(struct rune_policy_vm *vm, const struct rune_eval *eval
     vm->values.spaces[RUNE_SPACE_REQUEST] = rune_dict_terms(eval->values);
     vm->values.dict = eval->values;
     vm->values.steps_left = eval->steps_left;
+    vm->prober = (struct rune_prober){.eval = eval};
     vm->registers = registers;
     vm->error = (struct rune_eval_error){0};
     vm->error_pc = 0;
@@ -162,6 +163,76 @@ static inline bool get_attribute(struct rune_policy_vm *vm, rune_term value, run
         return false;
     }
     *ret_term = found;
+    return true;
+}
+
+/* ---- sets to which rules add ---- */
+
+/* PROBE*: [op, .., register of the object, name, register of the argument, relation, plan]. */
+
+static int probe_one(struct rune_policy_vm *vm, const uint32_t *pc, rune_term set,
+                     rune_term element)
+{
+    const uint32_t *run = rune_values_set(&vm->values, set);
+    rune_term object = vm->registers[pc[1]];
+    bool found = rune_run_contains(run, element);
+    if (found || pc[4] == RUNE_PROBE_NONE || !is_entity(object) ||
+        !rune_probe_adds(&vm->entities, object, pc[2])) {
+        return found;
+    }
+    const rune_term tuple[3] = {object, pc[2], element};
+    if (rune_probe_relation(&vm->prober, pc[4], pc[5], tuple, &vm->values.steps_left, &found) !=
+        RUNE_OK) {
+        return fail(vm, RUNE_EVAL_LIMIT, 0, RUNE_TERM_NONE, RUNE_TERM_NONE);
+    }
+    return found;
+}
+
+/* What is probed: a set, or FAILED. */
+static bool get_probed(struct rune_policy_vm *vm, const uint32_t *pc, rune_term *ret_set)
+{
+    if (!get_attribute(vm, vm->registers[pc[1]], pc[2], ret_set)) {
+        return false;
+    }
+    if (rune_term_kind(*ret_set) != RUNE_KIND_SET) {
+        fail_type(vm, RUNE_TYPE_SET, *ret_set);
+        return false;
+    }
+    return true;
+}
+
+static int test_probe(struct rune_policy_vm *vm, const uint32_t *pc)
+{
+    rune_term set;
+    return get_probed(vm, pc, &set) ? probe_one(vm, pc, set, vm->registers[pc[3]]) : FAILED;
+}
+
+/* containsAny: the first that is in the set decides; containsAll: the first that is not. */
+static bool probe_each(struct rune_policy_vm *vm, const uint32_t *pc, bool is_any, bool *ret_truth)
+{
+    rune_term set, argument = vm->registers[pc[3]];
+    if (!get_probed(vm, pc, &set)) {
+        return false;
+    }
+    if (rune_term_kind(argument) != RUNE_KIND_SET) {
+        fail_type(vm, RUNE_TYPE_SET, argument);
+        return false;
+    }
+    const uint32_t *run = rune_values_set(&vm->values, argument);
+    if (vm->values.steps_left < run[0]) {
+        vm->values.steps_left = 0;
+        fail(vm, RUNE_EVAL_LIMIT, 0, RUNE_TERM_NONE, RUNE_TERM_NONE);
+        return false;
+    }
+    vm->values.steps_left -= run[0];
+    *ret_truth = !is_any;
+    for (uint32_t i = 1; i <= run[0] && *ret_truth != is_any; i++) {
+        int found = probe_one(vm, pc, set, run[i]);
+        if (found == FAILED) {
+            return false;
+        }
+        *ret_truth = found != 0;
+    }
     return true;
 }
 
@@ -372,6 +443,9 @@ enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm,
     VALUE(SET, 3, rune_values_make_set(values, &R(1), pc[2], &registers[A()], error))
     VALUE(RECORD, 3, make_record(vm, &R(1), pc[2], &registers[A()]))
     VALUE(CALL, 3, rune_values_call(values, pc[2], &R(1), &registers[A()], error))
+    PREDICATE(PROBE, 6, test_probe(vm, pc))
+    TRUTH(PROBE_ALL, 6, probe_each(vm, pc, false, &flag))
+    TRUTH(PROBE_ANY, 6, probe_each(vm, pc, true, &flag))
 #ifndef __GNUC__
 }
 }

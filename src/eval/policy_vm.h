@@ -10,6 +10,7 @@
 
 #include "eval/entities.h"
 #include "eval/error.h"
+#include "eval/probe.h"
 #include "eval/request.h"
 #include "eval/values.h"
 
@@ -17,6 +18,7 @@ struct rune_policy_vm {
     struct rune_entities entities;
     struct rune_values values;
     rune_term *registers; /* the first four are the request; as many as the policy needs */
+    struct rune_prober prober;
     struct rune_eval_error error;
     uint32_t error_pc; /* word of the instruction that failed */
 };

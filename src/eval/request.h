@@ -20,6 +20,7 @@ struct rune_request_entity {
     /* record run [shape.., see rune_record] already merged with the stored one, or NULL */
     const uint32_t *attrs;
     const uint32_t *tags; /* likewise */
+    rune_term given;      /* the attributes that the request itself gives, a record; or NONE */
     /* sorted set of all proper ancestors, stored ones included, closed */
     const rune_term *ancestors;
     uint32_t ancestor_count;

@@ -9,7 +9,7 @@
 #include "eval/rule_vm.h"
 
 /* A machine over the image, for one evaluation. */
-static enum rune_err machine_init(struct rune_rule_vm *vm, struct rune_eval *eval)
+static enum rune_err machine_init(struct rune_rule_vm *vm, const struct rune_eval *eval)
 {
     const struct rune_store *store = eval->store;
     *vm = (struct rune_rule_vm){
@@ -30,6 +30,12 @@ static enum rune_err machine_init(struct rune_rule_vm *vm, struct rune_eval *eva
         vm->values.spaces[RUNE_SPACE_REQUEST] = eval->request->terms;
     }
     return rune_rule_vm_init(vm, eval->arena);
+}
+
+struct rune_rule_vm *rune_rules_machine(const struct rune_eval *eval)
+{
+    struct rune_rule_vm *vm = RUNE_ARENA_NEW(eval->arena, struct rune_rule_vm);
+    return vm != NULL && machine_init(vm, eval) == RUNE_OK ? vm : NULL;
 }
 
 /* ---- decisions ---- */

@@ -35,6 +35,10 @@ struct rune_rule_outcome {
  * early as the request is known; changes no answer. */
 void rune_rules_fetch(const struct rune_eval *eval);
 
+/* A machine over the image in the evaluation's arena, for one who runs plans; NULL: no memory. */
+struct rune_rule_vm;
+struct rune_rule_vm *rune_rules_machine(const struct rune_eval *eval);
+
 /* RUNE_E_LIMIT: steps, memory or depth: the caller answers DENY. No other error. Cost: 0 when the
  * image has no permit or forbid rules. */
 RUNE_MUST_USE enum rune_err rune_rules_decide(struct rune_eval *eval,

@@ -5,6 +5,7 @@
 #include "eval/rule_vm.h"
 
 #include "eval/rule_vm_int.h"
+#include "eval/values.h"
 
 #define WORDS_A_STEP    512u /* of a program: one turn of a loop may run all of it */
 #define ENTITIES_A_STEP 8u   /* of the request, that `in` looks at */
@@ -179,6 +180,16 @@ static bool test_in_set(struct rune_rule_vm *vm, const uint32_t *word, const run
         return rune_rule_computed(vm, "type_error");
     }
     return found != ((word[3] & RUNE_RULE_NEGATED) != 0);
+}
+
+static bool is_element(struct rune_rule_vm *vm, rune_term value, rune_term set)
+{
+    if (rune_term_kind(set) != RUNE_KIND_SET) {
+        rune_rule_fail(vm, "type_error");
+        return false;
+    }
+    const struct rune_terms *of = rune_rule_terms(&vm->values, set);
+    return rune_run_contains(of->heap + of->sets[rune_term_index(set)], value);
 }
 
 static bool test_function(struct rune_rule_vm *vm, const uint32_t *word, const rune_term *registers)
@@ -517,6 +528,12 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
             word += 6;
             break;
         }
+        case RUNE_RULE_ELEMENT:
+            if (!is_element(vm, registers[word[1]], registers[word[2]])) {
+                FAIL_TO(word[3]);
+            }
+            word += 4;
+            break;
         case RUNE_RULE_TEST:
             if (!test_function(vm, word, registers)) {
                 FAIL_TO(word[3]);

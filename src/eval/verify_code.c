@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "eval/policy_code.h"
+#include "eval/probe.h"
 #include "eval/verify.h"
 
 #define SMALL_WORDS 1024u
@@ -100,6 +101,12 @@ static bool verify_rows(struct walk *walk, enum rune_op op, const uint32_t *word
     return true;
 }
 
+static bool verify_probe(struct walk *walk, uint32_t relation, uint32_t first_plan)
+{
+    const char *what = rune_probe_verify(walk->verified->store, relation, first_plan);
+    return what == NULL ? true : refuse(walk, what);
+}
+
 static bool verify_operands(struct walk *walk, uint32_t at, enum rune_op op)
 {
     const uint32_t *words = walk->code + at;
@@ -129,6 +136,10 @@ static bool verify_operands(struct walk *walk, uint32_t at, enum rune_op op)
             ok = words[place] <= walk->verified->store->pattern_bytes &&
                  words[place + 1] <= walk->verified->store->pattern_bytes - words[place];
             ok = ok ? true : refuse(walk, "a pattern lies outside");
+            place += 2;
+            break;
+        case 'q':
+            ok = verify_probe(walk, words[place], words[place + 1]);
             place += 2;
             break;
         default:
