@@ -6,6 +6,7 @@
  * bytes. Thread: any; builds share nothing. Does not know: how the image is published. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,7 +19,7 @@ extern "C" {
 
 struct rune_diag;
 
-#define RUNE_BUILD_OPTIONS_VERSION 1u
+#define RUNE_BUILD_OPTIONS_VERSION 2u
 
 struct rune_build_options {
     uint32_t version;          /* RUNE_BUILD_OPTIONS_VERSION; 0 is read as 1 */
@@ -29,6 +30,8 @@ struct rune_build_options {
      */
     void (*progress)(void *context, const char *what, uint64_t done, uint64_t total);
     void *progress_context;
+    /* From version 2 on: direct parents are kept for queries even if no rule reads them. */
+    bool keeps_parents;
 };
 
 #define RUNE_BUILD_OPTIONS_INIT               \

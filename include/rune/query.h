@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* query: the tuples of a relation that match a pattern, like `can_edit(U, Document::"plan")`.
+/* query: the tuples of a relation that match a pattern, like `can_edit(U, Document::"plan")`, or
+ * `entity.attr(E, "level", V)`: entity data can be asked whether a rule reads it or not.
  *
  * Works for relations that the image stores and for those that it computes on demand. Thread: one
  * query a thread. */
@@ -44,7 +45,9 @@ typedef bool (*rune_query_fn)(void *context, const struct rune_field *fields, ui
 /* All tuples that match `pattern`, each once. Variables match anything, the same variable the same
  * value, `_` always a new one. `request` answers relations that depend on one, else NULL.
  * RUNE_E_SYNTAX, RUNE_E_NOT_FOUND (no such relation: diag suggests one), RUNE_E_INVALID (number of
- * arguments), RUNE_E_LIMIT. */
+ * arguments; a relation that depends on a request, without one), RUNE_E_LIMIT. The order depends on
+ * image and pattern alone. Memory: none that grows with the answer, but for a relation computed on
+ * demand whose tuples cannot be had key by key. */
 RUNE_MUST_USE enum rune_err rune_query_run(struct rune_decider *decider,
                                            const struct rune_image *image,
                                            const struct rune_request *request, const char *pattern,

@@ -170,7 +170,7 @@ static enum rune_err query(const struct cli_subject *subject, const struct argum
 static enum cli_exit run(const struct cli_call *call)
 {
     struct cli_subject subject;
-    enum cli_exit code = cli_subject_open(call->operands[0], &subject);
+    enum cli_exit code = cli_subject_open_to_query(call->operands[0], &subject);
     if (code != CLI_OK) {
         return code;
     }
@@ -188,7 +188,10 @@ const struct cli_command cli_command_query = {
     .operands = "BUNDLE|IMAGE PATTERN",
     .summary = "list or count the tuples of a relation",
     .details =
-        "PATTERN is one atom: variables match anything, `_` too, constants only themselves.\n\n"
+        "PATTERN is one atom: variables match anything, `_` too, constants only themselves. "
+        "Entity\n"
+        "data can be asked, too: entity(E), entity.attr(E, \"name\", V), entity.parent(E, F) ...\n"
+        "The same image and query give the same order, that of the image's numbers of values.\n\n"
         "  rune query examples/docshare 'has_role(U, Document::\"roadmap\", R)'\n"
         "  rune query roles.image 'member(U, G)' --count\n",
     .options = options,

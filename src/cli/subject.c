@@ -66,12 +66,12 @@ void cli_progress_end(void)
     }
 }
 
-static enum rune_err build_and_open(const char *path, struct cli_subject *subject)
+static enum rune_err build_and_open(const char *path, const struct rune_build_options *options,
+                                    struct cli_subject *subject)
 {
-    struct rune_build_options options = cli_build_options();
     struct rune_build_result result;
     int fd;
-    enum rune_err err = rune_build_memory(path, &options, &fd, &result, subject->diag);
+    enum rune_err err = rune_build_memory(path, options, &fd, &result, subject->diag);
     cli_progress_end();
     if (err != RUNE_OK) {
         return err;
@@ -82,14 +82,15 @@ static enum rune_err build_and_open(const char *path, struct cli_subject *subjec
     return err;
 }
 
-enum cli_exit cli_subject_open(const char *path, struct cli_subject *ret_subject)
+static enum cli_exit open_subject(const char *path, const struct rune_build_options *options,
+                                  struct cli_subject *ret_subject)
 {
     struct cli_subject subject = {.diag = rune_diag_create()};
     enum rune_err err = subject.diag != NULL ? RUNE_OK : RUNE_E_NOMEM;
     if (err == RUNE_OK) {
         err = rune_image_is_image_file(path)
                   ? rune_image_open_path(path, &subject.image, subject.diag)
-                  : build_and_open(path, &subject);
+                  : build_and_open(path, options, &subject);
     }
     if (err == RUNE_OK) {
         /* Queries may need more than a decision; what is not used is not touched. */
@@ -105,6 +106,19 @@ enum cli_exit cli_subject_open(const char *path, struct cli_subject *ret_subject
     rune_diag_reset(subject.diag); /* warnings are `rune validate`'s */
     *ret_subject = subject;
     return CLI_OK;
+}
+
+enum cli_exit cli_subject_open(const char *path, struct cli_subject *ret_subject)
+{
+    const struct rune_build_options options = cli_build_options();
+    return open_subject(path, &options, ret_subject);
+}
+
+enum cli_exit cli_subject_open_to_query(const char *path, struct cli_subject *ret_subject)
+{
+    struct rune_build_options options = cli_build_options();
+    options.keeps_parents = true;
+    return open_subject(path, &options, ret_subject);
 }
 
 void cli_subject_close(struct cli_subject *subject)

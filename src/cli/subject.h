@@ -15,6 +15,8 @@ struct cli_subject {
 
 /* CLI_OK, or the exit code of a message that was printed; then there is nothing to close. */
 enum cli_exit cli_subject_open(const char *path, struct cli_subject *ret_subject);
+/* The same, and a bundle's image keeps what only queries ask for. */
+enum cli_exit cli_subject_open_to_query(const char *path, struct cli_subject *ret_subject);
 void cli_subject_close(struct cli_subject *subject);
 
 /* The exit code that fits an error. */

@@ -478,12 +478,27 @@ static enum rune_err demand_all(struct rune_dl_ctx *ctx)
     return err == RUNE_OK ? demand_roots(ctx, false) : err;
 }
 
+static enum rune_err store_parents(struct rune_dl_ctx *ctx)
+{
+    enum rune_err err = RUNE_OK;
+    for (uint32_t i = 0; i < ctx->program->relation_count && err == RUNE_OK; i++) {
+        if (ctx->rels.items[i].builtin == RUNE_DL_ENTITY_PARENT &&
+            ctx->rels.items[i].access == RUNE_DL_PENDING) {
+            err = rune_dl_store_builtin(ctx, i);
+        }
+    }
+    return err;
+}
+
 static enum rune_err compile_image(struct rune_dl_ctx *ctx)
 {
     ctx->pass = RUNE_DL_PASS_COLLECT;
     ctx->late_builtins_before = ctx->late_builtins;
     forget_plans(ctx);
     enum rune_err err = demand_all(ctx);
+    if (err == RUNE_OK && ctx->options->keeps_parents) {
+        err = store_parents(ctx);
+    }
     if (err == RUNE_OK) {
         err = choose_orders(ctx, true);
     }

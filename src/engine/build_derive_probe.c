@@ -12,10 +12,10 @@
 #include "engine/build_derive_int.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "cedar/probes.h"
+#include "engine/relation_name.h"
 #include "eval/policy_code.h"
 #include "eval/probe.h"
 
@@ -328,10 +328,8 @@ enum rune_err rune_build_find_probed(struct rune_build *build)
             }
         }
     }
-    const struct rune_cedar_policies policies = {.items = build->policies.items,
-                                                 .count = (uint32_t)build->policies.count};
     build->program.probed = &build->probed;
-    return rune_cedar_find_values(&policies, &build->probed);
+    return rune_cedar_find_values(&build->policies, &build->probed);
 }
 
 /* ---- when rules are in the image's tables ---- */
@@ -361,18 +359,15 @@ static uint32_t find_plan(const struct rune_dl_result *result, uint32_t relation
 /* The relation of a set that is probed, if it is one. */
 static bool make_link(const struct rune_build *build, uint32_t relation, struct link *ret_link)
 {
-    static const char before[] = "entity.element(\"", after[] = "\")";
     const struct rune_image_relation *of = &build->derived.relations.items[relation];
     const struct rune_terms *terms = rune_dict_terms(build->dict);
     struct rune_str name =
         rune_terms_string(terms, rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, of->name));
-    size_t head = sizeof(before) - 1, tail = sizeof(after) - 1;
-    if ((of->flags & RUNE_RELATION_DERIVED) == 0 || name.length < head + tail ||
-        memcmp(name.data, before, head) != 0 ||
-        memcmp(name.data + name.length - tail, after, tail) != 0) {
+    struct rune_str literal;
+    if ((of->flags & RUNE_RELATION_DERIVED) == 0 ||
+        !rune_relation_name_split(name, "entity.element", &literal)) {
         return false;
     }
-    struct rune_str literal = {name.data + head, name.length - head - tail};
     *ret_link = (struct link){
         .name = rune_terms_find_string(terms, literal),
         .relation = relation,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/build_int.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 
 /* The branches of one rule share its id. A fact needs none, unless it decides: `permit(U, A, R).`
@@ -121,6 +123,37 @@ enum rune_err rune_build_read_facts(struct rune_build *build)
                                                    &build->facts, build->diag));
 }
 
+static bool keeps_parents(const struct rune_build *build)
+{
+    return build->options->version >= 2 && build->options->keeps_parents;
+}
+
+/* entity.parent becomes a relation of the program that has none. */
+static enum rune_err add_parents(struct rune_build *build)
+{
+    struct rune_dl_program *rules = &build->rules;
+    for (uint32_t i = 0; i < rules->relation_count; i++) {
+        if (rules->relations[i].builtin == RUNE_DL_ENTITY_PARENT) {
+            return RUNE_OK;
+        }
+    }
+    struct rune_dl_relation *relations =
+        RUNE_ARENA_ARRAY(&build->arena, struct rune_dl_relation, rules->relation_count + 1);
+    if (relations == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    if (rules->relation_count > 0) {
+        memcpy(relations, rules->relations, rules->relation_count * sizeof(*relations));
+    }
+    relations[rules->relation_count++] =
+        (struct rune_dl_relation){.name = RUNE_STR("entity.parent"),
+                                  .arity = 2,
+                                  .builtin = RUNE_DL_ENTITY_PARENT,
+                                  .component = rules->component_count++};
+    rules->relations = relations;
+    return RUNE_OK;
+}
+
 enum rune_err rune_build_check_rules(struct rune_build *build)
 {
     struct rune_dl_declaration *declarations;
@@ -136,6 +169,9 @@ enum rune_err rune_build_check_rules(struct rune_build *build)
     }
     if (err == RUNE_OK) {
         err = check_names(build);
+    }
+    if (err == RUNE_OK && keeps_parents(build)) {
+        err = add_parents(build);
     }
     build->rules_checked = err == RUNE_OK;
     return rune_build_stage(build, err);
@@ -177,6 +213,7 @@ enum rune_err rune_build_rule_input(const struct rune_build *build,
         .options =
             {
                 .storing = RUNE_DL_STORE_WHAT_PAYS,
+                .keeps_parents = keeps_parents(build),
                 .max_tuples = build->options->max_facts,
                 .max_memory_bytes = build->options->max_memory_bytes,
                 .progress = build->options->progress,

@@ -4,22 +4,10 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "engine/relation_name.h"
 #include "eval/rule_eval.h"
 
 /* ---- opening ---- */
-
-/* The key of a relation named `context("key")`; false: it is another relation. */
-static bool key_of(struct rune_str name, struct rune_str *ret_key)
-{
-    static const char before[] = "context(\"", after[] = "\")";
-    size_t head = sizeof(before) - 1, tail = sizeof(after) - 1;
-    if (name.length < head + tail || memcmp(name.data, before, head) != 0 ||
-        memcmp(name.data + name.length - tail, after, tail) != 0) {
-        return false;
-    }
-    *ret_key = (struct rune_str){name.data + head, name.length - head - tail};
-    return true;
-}
 
 static enum rune_err open_key(const struct rune_store *store, uint32_t relation,
                               struct rune_str text, struct rune_derived_key *ret_key)
@@ -48,7 +36,7 @@ enum rune_err rune_derived_context_open(const struct rune_store *store,
         rune_term name =
             rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, store->relations[i].name);
         if ((store->relations[i].flags & RUNE_RELATION_DERIVED) == 0 ||
-            !key_of(rune_terms_string(&store->terms, name), &key)) {
+            !rune_relation_name_split(rune_terms_string(&store->terms, name), "context", &key)) {
             continue;
         }
         struct rune_derived_key *items =

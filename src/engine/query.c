@@ -9,6 +9,7 @@
 #include "datalog/parser.h"
 #include "engine/decider.h"
 #include "engine/image.h"
+#include "engine/query_builtin.h"
 #include "eval/error.h"
 #include "eval/rule_eval.h"
 #include "eval/values.h"
@@ -18,6 +19,7 @@
 
 /* A pattern in terms. */
 struct pattern {
+    enum rune_query_builtin builtin; /* else */
     uint32_t relation;
     uint32_t arity;
     rune_term bound[MAX_COLUMNS];
@@ -28,6 +30,7 @@ struct resolver {
     const struct rune_image *image;
     struct rune_dict *dict;
     struct rune_diag *diag;
+    bool has_request;
     uint32_t variables[MAX_COLUMNS]; /* by column: the variable that stands there */
 };
 
@@ -128,11 +131,24 @@ static enum rune_err resolve(struct resolver *resolver, const struct rune_dl_rul
                              struct pattern *pattern)
 {
     const struct rune_store *store = &resolver->image->store;
-    pattern->relation = rune_rules_find_relation(store, query->head_name);
-    if (pattern->relation == UINT32_MAX) {
-        return refuse_unknown(resolver, query);
+    pattern->builtin = rune_query_find_builtin(query->head_name);
+    pattern->arity = rune_query_builtin_arity(pattern->builtin);
+    bool needs_request = rune_query_needs_request(pattern->builtin);
+    if (pattern->builtin == RUNE_QUERY_NOT_BUILTIN) {
+        pattern->relation = rune_rules_find_relation(store, query->head_name);
+        if (pattern->relation == UINT32_MAX) {
+            return refuse_unknown(resolver, query);
+        }
+        pattern->arity = store->relations[pattern->relation].arity;
+        needs_request = (store->relations[pattern->relation].flags & RUNE_RELATION_REQUEST) != 0;
     }
-    pattern->arity = store->relations[pattern->relation].arity;
+    if (needs_request && !resolver->has_request) {
+        rune_diag_report(resolver->diag, RUNE_ERROR, "RUNE-G0205", query->head_span,
+                         "`rune eval` decides a request, and says which rules matched",
+                         "`%.*s` depends on the request, and a query has none",
+                         RUNE_STR_ARG(query->head_name));
+        return RUNE_E_INVALID;
+    }
     if (query->arg_count != pattern->arity || pattern->arity > MAX_COLUMNS) {
         rune_diag_report(resolver->diag, RUNE_ERROR, "RUNE-G0203", query->head_span, NULL,
                          "`%.*s` has %u columns, the pattern has %u",
@@ -227,13 +243,39 @@ static bool emit_tuple(void *context, const rune_term *tuple, uint32_t arity)
 
 /* ---- public ---- */
 
-static void report_limit(struct rune_diag *diag, enum rune_err err)
+static enum rune_err report_failure(struct rune_diag *diag, enum rune_err err)
 {
     if (err == RUNE_E_LIMIT) {
         rune_diag_report(diag, RUNE_ERROR, "RUNE-G0204", RUNE_SPAN_NONE,
                          "bind more columns, or have the rule's answers stored",
                          "the query needs more steps or memory than its limit");
+    } else if (err == RUNE_E_NOT_FOUND) {
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-G0206", RUNE_SPAN_NONE,
+                         "query the bundle, or write a rule that reads `entity.parent`",
+                         "this image has ancestors, but no direct parents: none of its rules reads "
+                         "them");
     }
+    return err;
+}
+
+static bool count_tuple(void *context, const rune_term *tuple, uint32_t arity)
+{
+    (void)tuple;
+    (void)arity;
+    ++*(uint64_t *)context;
+    return true;
+}
+
+/* A pattern, ready to be asked. */
+static enum rune_err prepare(struct rune_decider *decider, const struct rune_image *image,
+                             const struct rune_request *request, const char *pattern_text,
+                             struct rune_request *bound, struct rune_eval *eval,
+                             struct pattern *pattern, struct rune_diag *diag)
+{
+    rune_decider_begin(decider, image, request, bound, eval);
+    struct resolver resolver = {
+        .image = image, .dict = eval->values, .diag = diag, .has_request = request != NULL};
+    return read_pattern(&resolver, pattern_text, pattern);
 }
 
 enum rune_err rune_query_run(struct rune_decider *decider, const struct rune_image *image,
@@ -243,9 +285,8 @@ enum rune_err rune_query_run(struct rune_decider *decider, const struct rune_ima
     struct rune_eval eval;
     struct rune_request bound;
     struct pattern pattern;
-    rune_decider_begin(decider, image, request, &bound, &eval);
-    struct resolver resolver = {.image = image, .dict = eval.values, .diag = diag};
-    enum rune_err err = read_pattern(&resolver, pattern_text, &pattern);
+    enum rune_err err =
+        prepare(decider, image, request, pattern_text, &bound, &eval, &pattern, diag);
     if (err != RUNE_OK) {
         return err;
     }
@@ -256,11 +297,13 @@ enum rune_err rune_query_run(struct rune_decider *decider, const struct rune_ima
         .emit = emit,
         .context = context,
     };
-    err = rune_rules_query(&eval, pattern.relation, pattern.bound, pattern.same, emit_tuple,
-                           &emitter);
+    err = pattern.builtin != RUNE_QUERY_NOT_BUILTIN
+              ? rune_query_builtin_run(&eval, pattern.builtin, pattern.bound, pattern.same,
+                                       emit_tuple, &emitter)
+              : rune_rules_query(&eval, pattern.relation, pattern.bound, pattern.same, emit_tuple,
+                                 &emitter);
     rune_buf_fini(&emitter.other);
-    report_limit(diag, err);
-    return err;
+    return report_failure(diag, err);
 }
 
 enum rune_err rune_query_count(struct rune_decider *decider, const struct rune_image *image,
@@ -270,12 +313,18 @@ enum rune_err rune_query_count(struct rune_decider *decider, const struct rune_i
     struct rune_eval eval;
     struct rune_request bound;
     struct pattern pattern;
-    rune_decider_begin(decider, image, request, &bound, &eval);
-    struct resolver resolver = {.image = image, .dict = eval.values, .diag = diag};
-    enum rune_err err = read_pattern(&resolver, pattern_text, &pattern);
-    if (err == RUNE_OK) {
-        err = rune_rules_count(&eval, pattern.relation, pattern.bound, pattern.same, ret_count);
+    uint64_t count = 0;
+    enum rune_err err =
+        prepare(decider, image, request, pattern_text, &bound, &eval, &pattern, diag);
+    if (err != RUNE_OK) {
+        return err;
     }
-    report_limit(diag, err);
-    return err;
+    err = pattern.builtin != RUNE_QUERY_NOT_BUILTIN
+              ? rune_query_builtin_run(&eval, pattern.builtin, pattern.bound, pattern.same,
+                                       count_tuple, &count)
+              : rune_rules_count(&eval, pattern.relation, pattern.bound, pattern.same, &count);
+    if (err == RUNE_OK) {
+        *ret_count = count;
+    }
+    return report_failure(diag, err);
 }

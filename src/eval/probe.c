@@ -47,9 +47,9 @@ static enum rune_err find_demanded(struct rune_prober *prober, uint32_t relation
     struct rune_rule_vm *machine = prober->machine;
     bool found = false;
     machine->steps_left = *steps_left;
-    for (uint32_t i = first_plan; !found && machine->err == RUNE_OK && i < store->plan_count &&
-                                  store->plans[i].relation == relation &&
-                                  store->plans[i].bound == RUNE_PROBE_BOUND;
+    for (uint32_t i = first_plan;
+         !found && machine->err == RUNE_OK && i < store->plan_count &&
+         store->plans[i].relation == relation && store->plans[i].bound == RUNE_PROBE_BOUND;
          i++) {
         found = rune_rule_run(machine, &store->plans[i], tuple, NULL, NULL);
     }

@@ -228,6 +228,7 @@ uint32_t rune_rules_find_relation(const struct rune_store *store, struct rune_st
 }
 
 struct query {
+    const struct rune_eval *eval;
     struct rune_rule_vm vm;
     const struct rune_image_relation *relation;
     const rune_term *bound;
@@ -489,10 +490,11 @@ static enum rune_err query_demanded(struct query *query, uint32_t relation,
     if (best == UINT32_MAX) {
         return RUNE_E_NOT_FOUND;
     }
-    bool whole =
-        store->plans[best].bound == 0 && (query->relation->flags & RUNE_RELATION_BY_KEY) != 0;
-    if (whole && by_key != UINT32_MAX) {
-        bool done;
+    bool has_keys = by_key != UINT32_MAX && (store->plans[best].bound & 1) == 0 &&
+                    (query->relation->flags & RUNE_RELATION_BY_KEY) != 0;
+    struct rune_arena_mark mark = rune_arena_mark(arena);
+    bool done;
+    if (has_keys && store->plans[best].bound == 0) {
         enum rune_err err = query_by_key(query, store, arena, by_key, by_key_count, &done);
         if (err != RUNE_OK || done) {
             return err;
@@ -506,6 +508,17 @@ static enum rune_err query_demanded(struct query *query, uint32_t relation,
     }
     const struct rune_rule_table *table =
         rune_rule_solve(&query->vm, &store->plans[best], best_count, args);
+    if (table == NULL && has_keys && store->plans[best].bound != 0) {
+        /* Too many at once; key by key takes longer, and no more room than one key. */
+        uint64_t steps_left = query->vm.steps_left;
+        rune_arena_rewind(arena, mark);
+        if (machine_init(&query->vm, query->eval) != RUNE_OK) {
+            return RUNE_E_LIMIT;
+        }
+        query->vm.steps_left = steps_left;
+        enum rune_err err = query_by_key(query, store, arena, by_key, by_key_count, &done);
+        return err == RUNE_OK && !done ? RUNE_E_LIMIT : err;
+    }
     for (uint32_t i = 0; table != NULL && i < table->count; i++) {
         if (!give(query, table->rows + (size_t)i * table->arity)) {
             break;
@@ -523,6 +536,7 @@ static enum rune_err run_query(struct rune_eval *eval, uint32_t relation, struct
     if (err != RUNE_OK) {
         return RUNE_E_LIMIT;
     }
+    query->eval = eval;
     query->relation = &eval->store->relations[relation];
     if ((query->relation->flags & RUNE_RELATION_STORED) != 0) {
         return query_stored(query);
