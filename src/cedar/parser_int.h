@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* parser_int: what the files of the policy parser share. Private to cedar/parser.c, parse_name.c
- * and parse_expr.c.
+/* parser_int: what the files that read Cedar's texts share: policies (parser.c, parse_*.c) and
+ * schemas (schema_parser.c). parse_cursor.c moves along the text; on it stand names, annotations,
+ * scopes and expressions, each in a file of its own. Private to them.
  *
  * Two kinds of mistakes. After a mistake of grammar the parser no longer knows where it is:
  * functions return false or NULL up to the policy, which is skipped to its end. A mistake of
@@ -31,6 +32,19 @@ struct rune_cedar_parser {
 
 #define RUNE_CEDAR_MAX_NESTING 1000u /* LIMIT: brackets, calls and `if` within each other */
 
+/* ---- parse_cursor.c ---- */
+
+/* At the first token of a source. RUNE_E_SYNTAX (reported: the text is not UTF-8), RUNE_E_NOMEM;
+ * then there is nothing to finish. */
+RUNE_MUST_USE enum rune_err rune_cedar_parser_init(struct rune_cedar_parser *parser,
+                                                   const struct rune_source *source,
+                                                   enum rune_cedar_lexer_mode mode,
+                                                   struct rune_arena *arena,
+                                                   struct rune_diag *diag);
+void rune_cedar_parser_fini(struct rune_cedar_parser *parser);
+/* What the whole parse returns: RUNE_E_NOMEM, RUNE_E_LIMIT, RUNE_E_SYNTAX or RUNE_OK. */
+enum rune_err rune_cedar_parser_result(const struct rune_cedar_parser *parser);
+
 void rune_cedar_advance(struct rune_cedar_parser *parser);
 
 /* Span from an offset to the end of the last token read. */
@@ -45,6 +59,10 @@ void rune_cedar_error(struct rune_cedar_parser *parser, const char *code, struct
 void rune_cedar_expected(struct rune_cedar_parser *parser, const char *what, const char *help);
 /* Out of memory: everything ends. Always false. */
 bool rune_cedar_nomem(struct rune_cedar_parser *parser);
+/* Copies a list into the arena; `ret_items` is the address of a pointer to its elements, which
+ * becomes NULL for an empty list. */
+bool rune_cedar_keep(struct rune_cedar_parser *parser, const void *items, size_t count, size_t size,
+                     void *ret_items);
 
 static inline bool rune_cedar_at(const struct rune_cedar_parser *parser,
                                  enum rune_cedar_token_kind kind)
@@ -105,6 +123,20 @@ bool rune_cedar_read_name(struct rune_cedar_parser *parser, struct rune_cedar_na
 /* After `is`: a type's name and nothing else. */
 bool rune_cedar_read_type(struct rune_cedar_parser *parser, struct rune_str *ret_name);
 
+/* ---- parse_annotation.c ---- */
+
+/* All annotations that stand here, at most 1000; none is fine. */
+bool rune_cedar_read_annotations(struct rune_cedar_parser *parser,
+                                 const struct rune_cedar_annotation **ret_items,
+                                 uint32_t *ret_count);
+
+/* ---- parse_scope.c ---- */
+
+/* `(principal .., action .., resource ..)` of a policy, and which slots it has. */
+bool rune_cedar_read_scope(struct rune_cedar_parser *parser, struct rune_cedar_policy *policy);
+
 /* ---- parse_expr.c ---- */
+
+/* Any expression. NULL: a mistake of grammar, or no memory. */
 
 struct rune_cedar_expr *rune_cedar_read_expr(struct rune_cedar_parser *parser);

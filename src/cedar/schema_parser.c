@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
 #include "cedar/parser_int.h"
 #include "cedar/schema.h"
 #include "model/uid.h"
@@ -28,7 +27,6 @@ RUNE_VEC(vec_namespace, struct rune_schema_ast_namespace);
 RUNE_VEC(vec_attr, struct rune_schema_ast_attr);
 RUNE_VEC(vec_ref, struct rune_schema_ast_ref);
 RUNE_VEC(vec_action_ref, struct rune_schema_ast_action_ref);
-RUNE_VEC(vec_annotation, struct rune_cedar_annotation);
 
 /* A namespace while it is read. */
 struct scope {
@@ -51,21 +49,6 @@ static bool accept_keyword(struct rune_cedar_parser *parser, struct rune_str wor
         return false;
     }
     rune_cedar_advance(parser);
-    return true;
-}
-
-/* The items of a vector into the arena. */
-static bool keep(struct rune_cedar_parser *parser, const void *items, size_t count, size_t size,
-                 void *ret_items)
-{
-    void *copy = NULL;
-    if (count > 0) {
-        copy = rune_arena_memdup(parser->arena, items, count * size);
-        if (copy == NULL) {
-            return rune_cedar_nomem(parser);
-        }
-    }
-    memcpy(ret_items, &copy, sizeof copy);
     return true;
 }
 
@@ -151,7 +134,7 @@ static bool read_type_refs(struct rune_cedar_parser *parser, struct rune_schema_
         }
     }
     ret_refs->count = (uint32_t)list.count;
-    ok = keep(parser, list.items, list.count, sizeof *list.items, &ret_refs->items);
+    ok = rune_cedar_keep(parser, list.items, list.count, sizeof *list.items, &ret_refs->items);
 out:
     RUNE_VEC_FINI(&list);
     return ok;
@@ -172,56 +155,10 @@ static bool read_name(struct rune_cedar_parser *parser, const char *what, struct
     return rune_cedar_read_ident(parser, what, ret_name);
 }
 
-/* ---- annotations ---- */
-
 static bool read_annotations(struct rune_cedar_parser *parser,
                              struct rune_schema_ast_annotations *ret_annotations)
 {
-    struct vec_annotation list = {0};
-    bool ok = false;
-    while (rune_cedar_at(parser, RUNE_TOKEN_AT)) {
-        uint32_t start = parser->token.offset;
-        struct rune_cedar_annotation annotation = {.value = RUNE_STR("")};
-        rune_cedar_advance(parser);
-        if (!rune_cedar_at(parser, RUNE_TOKEN_IDENT)) {
-            rune_cedar_expected(parser, "an annotation's name",
-                                "an annotation is written @name(\"value\")");
-            goto out;
-        }
-        annotation.name = rune_cedar_text(parser, parser->token);
-        rune_cedar_advance(parser);
-        uint32_t open = parser->token.offset;
-        if (rune_cedar_accept(parser, RUNE_TOKEN_LPAREN)) {
-            annotation.has_value = true;
-            if (!rune_cedar_at(parser, RUNE_TOKEN_STRING)) {
-                rune_cedar_expected(parser, "a string",
-                                    "an annotation is written @name(\"value\")");
-                goto out;
-            }
-            if (!rune_cedar_read_string(parser, &annotation.value) ||
-                !rune_cedar_expect_close(parser, RUNE_TOKEN_RPAREN, open)) {
-                goto out;
-            }
-        }
-        annotation.span = rune_cedar_span_from(parser, start);
-        for (size_t i = 0; i < list.count; i++) {
-            if (rune_str_equal(list.items[i].name, annotation.name)) {
-                rune_cedar_error(parser, "RUNE-C0311", annotation.span, "keep one of them",
-                                 "here are two annotations @%.*s", RUNE_STR_ARG(annotation.name));
-                break;
-            }
-        }
-        if (list.count == 1000 || !RUNE_VEC_PUSH(&list, annotation)) {
-            parser->limit |= list.count == 1000;
-            rune_cedar_nomem(parser);
-            goto out;
-        }
-    }
-    ret_annotations->count = (uint32_t)list.count;
-    ok = keep(parser, list.items, list.count, sizeof *list.items, &ret_annotations->items);
-out:
-    RUNE_VEC_FINI(&list);
-    return ok;
+    return rune_cedar_read_annotations(parser, &ret_annotations->items, &ret_annotations->count);
 }
 
 /* ---- types ---- */
@@ -315,7 +252,8 @@ static struct rune_schema_ast_type *read_record(struct rune_cedar_parser *parser
     }
     sort_attrs(&list);
     type = RUNE_ARENA_NEW(parser->arena, struct rune_schema_ast_type);
-    if (type == NULL || !keep(parser, list.items, list.count, sizeof *list.items, &type->attrs)) {
+    if (type == NULL ||
+        !rune_cedar_keep(parser, list.items, list.count, sizeof *list.items, &type->attrs)) {
         rune_cedar_nomem(parser);
         type = NULL;
         goto out;
@@ -428,8 +366,8 @@ static bool read_ids(struct rune_cedar_parser *parser, struct rune_schema_ast_en
     }
     entity->is_enum = true;
     entity->id_count = (uint32_t)(parser->names.count - first);
-    ok = keep(parser, parser->names.items + first, entity->id_count, sizeof(struct rune_str),
-              &entity->ids);
+    ok = rune_cedar_keep(parser, parser->names.items + first, entity->id_count,
+                         sizeof(struct rune_str), &entity->ids);
 out:
     parser->names.count = first;
     return ok;
@@ -547,7 +485,7 @@ static bool read_action_parents(struct rune_cedar_parser *parser,
     }
     action->has_parents = true;
     action->parent_count = (uint32_t)list.count;
-    ok = keep(parser, list.items, list.count, sizeof *list.items, &action->parents);
+    ok = rune_cedar_keep(parser, list.items, list.count, sizeof *list.items, &action->parents);
 out:
     RUNE_VEC_FINI(&list);
     return ok;
@@ -821,12 +759,12 @@ static bool close_scope(struct rune_cedar_parser *parser, struct scope *scope,
     namespace->common_count = (uint32_t)scope->commons.count;
     namespace->entity_count = (uint32_t)scope->entities.count;
     namespace->action_count = (uint32_t)scope->actions.count;
-    bool ok = keep(parser, scope->commons.items, scope->commons.count, sizeof *scope->commons.items,
-                   &namespace->commons) &&
-              keep(parser, scope->entities.items, scope->entities.count,
-                   sizeof *scope->entities.items, &namespace->entities) &&
-              keep(parser, scope->actions.items, scope->actions.count, sizeof *scope->actions.items,
-                   &namespace->actions);
+    bool ok = rune_cedar_keep(parser, scope->commons.items, scope->commons.count,
+                              sizeof *scope->commons.items, &namespace->commons) &&
+              rune_cedar_keep(parser, scope->entities.items, scope->entities.count,
+                              sizeof *scope->entities.items, &namespace->entities) &&
+              rune_cedar_keep(parser, scope->actions.items, scope->actions.count,
+                              sizeof *scope->actions.items, &namespace->actions);
     RUNE_VEC_FINI(&scope->commons);
     RUNE_VEC_FINI(&scope->entities);
     RUNE_VEC_FINI(&scope->actions);
@@ -945,28 +883,22 @@ static void check_declarations(struct rune_cedar_parser *parser,
 enum rune_err rune_schema_parse(const struct rune_source *source, struct rune_arena *arena,
                                 struct rune_schema_fragment *ret_fragment, struct rune_diag *diag)
 {
-    struct rune_cedar_parser parser = {.arena = arena, .diag = diag};
+    struct rune_cedar_parser parser;
     struct vec_namespace namespaces = {0};
-    size_t valid = rune_utf8_valid_prefix(source->text, source->length);
-    if (valid < source->length) {
-        rune_diag_report(diag, RUNE_ERROR, "RUNE-C0001",
-                         (struct rune_span){source, (uint32_t)valid, 1}, "save the file as UTF-8",
-                         "this byte is not UTF-8");
-        return RUNE_E_SYNTAX;
+    enum rune_err err = rune_cedar_parser_init(&parser, source, RUNE_LEX_SCHEMA, arena, diag);
+    if (err != RUNE_OK) {
+        return err;
     }
-    rune_cedar_lexer_init(&parser.lexer, source, RUNE_LEX_SCHEMA);
-    parser.token = rune_cedar_lexer_next(&parser.lexer);
     read_schema(&parser, &namespaces);
     check_declarations(&parser, &namespaces);
     struct rune_schema_fragment fragment = {.namespace_count = (uint32_t)namespaces.count};
-    keep(&parser, namespaces.items, namespaces.count, sizeof *namespaces.items,
-         &fragment.namespaces);
+    rune_cedar_keep(&parser, namespaces.items, namespaces.count, sizeof *namespaces.items,
+                    &fragment.namespaces);
     RUNE_VEC_FINI(&namespaces);
-    RUNE_VEC_FINI(&parser.exprs);
-    RUNE_VEC_FINI(&parser.names);
-    if (parser.fatal != RUNE_OK || parser.errors > 0) {
-        return parser.limit ? RUNE_E_LIMIT : parser.fatal != RUNE_OK ? parser.fatal : RUNE_E_SYNTAX;
+    rune_cedar_parser_fini(&parser);
+    err = rune_cedar_parser_result(&parser);
+    if (err == RUNE_OK) {
+        *ret_fragment = fragment;
     }
-    *ret_fragment = fragment;
-    return RUNE_OK;
+    return err;
 }

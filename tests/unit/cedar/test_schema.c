@@ -158,6 +158,30 @@ static rune_term entity(struct image *image, const char *type, const char *id)
     return terms[2];
 }
 
+static void test_schema__says_where_annotations_are_too_many(void **state)
+{
+    struct rune_buf text = RUNE_BUF_INIT;
+    struct rune_arena arena;
+    struct rune_schema_fragment fragment;
+    struct rune_diag *diag = rune_diag_create();
+    struct rune_diag_message message;
+    (void)state;
+    for (int i = 0; i <= 1000; i++) {
+        rune_buf_printf(&text, "@a%d\n", i);
+    }
+    rune_buf_append_cstr(&text, "entity A;");
+    struct rune_source source = {"s", text.data, (uint32_t)text.length};
+    rune_arena_init(&arena, 0);
+    assert_int_equal(rune_schema_parse(&source, &arena, &fragment, diag), RUNE_E_LIMIT);
+    assert_int_equal(rune_diag_count(diag, RUNE_ERROR), 1);
+    rune_diag_get(diag, 0, &message);
+    assert_string_equal(message.code, "RUNE-C0105");
+    assert_int_equal(message.line, 1001);
+    rune_arena_fini(&arena);
+    rune_diag_destroy(diag);
+    rune_buf_fini(&text);
+}
+
 static void test_schema_image__checks_requests(void **state)
 {
     struct image image;
@@ -275,6 +299,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_schema__takes_what_cedar_takes),
         cmocka_unit_test(test_schema__refuses_what_cedar_refuses),
+        cmocka_unit_test(test_schema__says_where_annotations_are_too_many),
         cmocka_unit_test(test_schema_image__checks_requests),
         cmocka_unit_test(test_schema_verify__refuses_damaged_words),
         cmocka_unit_test(test_schema_print__is_read_back),
