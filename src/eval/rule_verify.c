@@ -63,6 +63,42 @@ static const char *check_columns(const struct rune_image_order *order, uint32_t 
     return NULL;
 }
 
+/* A column's values are of one kind, nearly always, and of a kind there are all up to the greatest
+ * one: below what was looked at closely nothing needs another look. */
+static bool are_terms(const struct rune_terms *terms, const uint32_t *cells, size_t count)
+{
+    uint32_t least = 0, known = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (cells[i] - least < known) {
+            continue;
+        }
+        if (!is_term(terms, cells[i])) {
+            return false;
+        }
+        least = cells[i] & ~RUNE_TERM_INDEX_MAX;
+        known = rune_term_index(cells[i]) + 1;
+    }
+    return true;
+}
+
+/* Whether the tuples [from, to) of one key ascend by their columns after the first. */
+static bool ascends(const uint32_t *columns, uint32_t arity, uint32_t count, uint32_t from,
+                    uint32_t to)
+{
+    for (uint32_t i = from + 1; i < to; i++) {
+        const uint32_t *cell = columns + i;
+        uint32_t c = 1;
+        while (c + 1 < arity && *cell == cell[-1]) {
+            cell += count;
+            c++;
+        }
+        if (c == arity || *cell <= cell[-1]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Keys, starts, and every tuple greater than the one before it. */
 static const char *check_tuples(const struct rune_store *store,
                                 const struct rune_image_order *order, uint32_t arity,
@@ -75,29 +111,18 @@ static const char *check_tuples(const struct rune_store *store,
     }
     for (uint32_t k = 0; k < order->key_count; k++) {
         uint32_t term = keys != NULL ? keys[k] : order->key_min + k;
-        if (starts[k] > starts[k + 1] ||
+        if (starts[k] > starts[k + 1] || starts[k + 1] > count ||
             (starts[k] < starts[k + 1] && !is_term(&store->terms, term)) ||
             (keys != NULL && k > 0 && keys[k] <= keys[k - 1])) {
             return "a row of an order is out of bounds";
         }
-        for (uint32_t i = starts[k]; i < starts[k + 1]; i++) {
-            int sign = i == starts[k] ? 1 : 0;
-            for (uint32_t c = 1; c < arity && sign == 0; c++) {
-                const uint32_t *column = columns + (size_t)(c - 1) * count;
-                sign = (column[i] > column[i - 1]) - (column[i] < column[i - 1]);
-            }
-            if (sign <= 0) {
-                return "tuples of an order are not sorted";
-            }
+        if (!ascends(columns, arity, count, starts[k], starts[k + 1])) {
+            return "tuples of an order are not sorted";
         }
     }
-    size_t cells = (size_t)(arity - 1) * count;
-    for (size_t i = 0; i < cells; i++) {
-        if (!is_term(&store->terms, columns[i])) {
-            return "a tuple names no value";
-        }
-    }
-    return NULL;
+    return are_terms(&store->terms, columns, (size_t)(arity - 1) * count)
+               ? NULL
+               : "a tuple names no value";
 }
 
 /* What finds keys must be what their places make it. */

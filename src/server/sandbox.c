@@ -54,6 +54,17 @@ static enum rune_err add_rules(scmp_filter_ctx filter, uint32_t action, const ch
     return RUNE_OK;
 }
 
+/* Threads may begin, processes not. The flags of clone3 stand in memory, where a filter cannot see
+ * them: without it the C library takes clone. */
+static enum rune_err allow_threads(scmp_filter_ctx filter)
+{
+    int refused =
+        seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), seccomp_syscall_resolve_name("clone3"), 0);
+    int allowed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+                                   SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+    return refused == 0 && allowed == 0 ? RUNE_OK : RUNE_E_IO;
+}
+
 static enum rune_err load_filter(uint32_t default_action, uint32_t action, const char *const *names,
                                  size_t count)
 {
@@ -62,6 +73,9 @@ static enum rune_err load_filter(uint32_t default_action, uint32_t action, const
         return RUNE_E_NOMEM;
     }
     enum rune_err err = add_rules(filter, action, names, count);
+    if (err == RUNE_OK && default_action != SCMP_ACT_ALLOW) {
+        err = allow_threads(filter);
+    }
     if (err == RUNE_OK && seccomp_load(filter) != 0) {
         err = RUNE_E_IO;
     }

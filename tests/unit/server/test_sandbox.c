@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -64,6 +65,17 @@ static bool writes_a_large_file(void)
     return true;
 }
 
+static void *nothing(void *argument)
+{
+    return argument;
+}
+
+static bool starts_a_thread(void)
+{
+    pthread_t thread;
+    return pthread_create(&thread, NULL, nothing, NULL) == 0 && pthread_join(thread, NULL) == 0;
+}
+
 enum who { BUILDER, VERIFIER };
 
 static bool can(enum who who, bool (*what)(void))
@@ -95,6 +107,7 @@ static void test_sandbox__of_the_verifier(void **state)
 {
     (void)state;
     assert_true(can(VERIFIER, allocates));
+    assert_true(can(VERIFIER, starts_a_thread));
     assert_false(can(VERIFIER, opens_a_file));
     assert_false(can(VERIFIER, makes_a_socket));
     assert_false(can(VERIFIER, starts_a_program));
