@@ -11,9 +11,7 @@
 /* Average slots between a value and its home. An honest index has about one; a damaged one could
  * make searches long. */
 #define MAX_MEAN_DISTANCE 16u
-#define SLOTS_AHEAD       24u
-
-enum fetch_step { FETCH_PLACE, FETCH_VALUE };
+#define VALUES_AHEAD      16u
 
 static const char SECTION_HEAP[] = "HEAP";
 
@@ -272,93 +270,120 @@ static rune_term find_again(const struct rune_terms *terms, rune_term term)
     return RUNE_TERM_NONE;
 }
 
-/* Slots come in order, their values do not: has what a later slot's hash is made from fetched,
- * first where a string is, then the string. */
-static void fetch_value(const struct rune_terms *terms, uint32_t slot, enum fetch_step step)
+static uint32_t next_slot(const struct rune_terms *terms, uint32_t slot)
 {
-    rune_term term = slot < terms->index_slots ? terms->index[slot] : RUNE_TERM_NONE;
-    uint32_t index = rune_term_index(term);
-    if (rune_term_is_inline(term)) {
-        return;
-    }
-    if (rune_term_kind(term) == RUNE_KIND_STRING && index < terms->string_count) {
-        const uint32_t *offset = terms->string_offsets + index;
-        __builtin_prefetch(step == FETCH_PLACE ? (const void *)offset
-                                               : (const void *)(terms->string_bytes + *offset));
-    } else if (rune_term_kind(term) == RUNE_KIND_ENTITY && index < terms->entity_count &&
-               step == FETCH_VALUE) {
-        __builtin_prefetch(terms->entity_type + index);
-        __builtin_prefetch(terms->entity_id + index);
-    }
+    return slot + 1 == terms->index_slots ? 0 : slot + 1;
 }
 
-/* Every slot names a value. Their hashes, and how many there are. */
-static enum rune_err hash_slots(const struct rune_terms *terms, uint32_t *hashes,
-                                uint64_t *ret_used, struct rune_diag *diag)
+/* Walks from home to the value's slot, past others and no empty one, and notes its hash there. */
+static enum rune_err place_value(const struct rune_terms *terms, rune_term term, uint32_t hash,
+                                 uint32_t *hashes, uint64_t *steps_left, struct rune_diag *diag)
 {
-    uint64_t used = 0;
-    for (uint32_t at = 0; at < terms->index_slots; at++) {
-        rune_term term = terms->index[at];
-        fetch_value(terms, at + 2 * SLOTS_AHEAD, FETCH_PLACE);
-        fetch_value(terms, at + SLOTS_AHEAD, FETCH_VALUE);
-        if (term == RUNE_TERM_NONE) {
-            continue;
+    uint32_t slot = rune_terms_home(terms, hash);
+    for (; terms->index[slot] != term; slot = next_slot(terms, slot)) {
+        if (terms->index[slot] == RUNE_TERM_NONE) {
+            return rune_verify_fail(diag, "DICTIONARY_INDEX", "a value is not found");
         }
-        if (rune_term_is_inline(term) || rune_term_kind(term) == RUNE_KIND_SPECIAL ||
-            !rune_verify_is_term(terms, term)) {
-            return rune_verify_fail(diag, "DICTIONARY_INDEX", "a slot names no value");
+        if ((*steps_left)-- == 0) {
+            return rune_verify_fail(diag, "DICTIONARY_INDEX",
+                                    "values lie too far from their slots");
         }
-        hashes[at] = rune_terms_hash(terms, term);
-        used++;
     }
-    *ret_used = used;
+    hashes[slot] = hash;
     return RUNE_OK;
 }
 
+/* Values come in order, so that what their hashes are made of lies in order, too; their slots do
+ * not, and are fetched some values ahead. */
+static enum rune_err place_values(const struct rune_terms *terms, enum rune_kind kind,
+                                  uint32_t count, uint32_t *hashes, uint64_t *steps_left,
+                                  struct rune_diag *diag)
+{
+    uint32_t ahead[VALUES_AHEAD];
+    enum rune_err err = RUNE_OK;
+    for (uint32_t i = 0; err == RUNE_OK && i < count + VALUES_AHEAD; i++) {
+        if (i >= VALUES_AHEAD) {
+            rune_term term = rune_term_make(RUNE_SPACE_IMAGE, kind, i - VALUES_AHEAD);
+            err = place_value(terms, term, ahead[i % VALUES_AHEAD], hashes, steps_left, diag);
+        }
+        if (i < count) {
+            uint32_t hash = rune_terms_hash(terms, rune_term_make(RUNE_SPACE_IMAGE, kind, i));
+            ahead[i % VALUES_AHEAD] = hash;
+            __builtin_prefetch(terms->index + rune_terms_home(terms, hash));
+            __builtin_prefetch(hashes + rune_terms_home(terms, hash), 1);
+        }
+    }
+    return err;
+}
+
+static enum rune_err place_all(const struct rune_terms *terms, uint32_t *hashes,
+                               struct rune_diag *diag)
+{
+    const struct {
+        enum rune_kind kind;
+        uint32_t count;
+    } kinds[] = {
+        {RUNE_KIND_STRING, terms->string_count}, {RUNE_KIND_ENTITY, terms->entity_count},
+        {RUNE_KIND_LONG, terms->long_count},     {RUNE_KIND_SET, terms->set_count},
+        {RUNE_KIND_RECORD, terms->record_count}, {RUNE_KIND_EXT, terms->ext_count},
+        {RUNE_KIND_FLOAT, terms->float_count},
+    };
+    uint64_t steps_left = (uint64_t)MAX_MEAN_DISTANCE * terms->index_slots;
+    enum rune_err err = RUNE_OK;
+    for (size_t i = 0; err == RUNE_OK && i < sizeof kinds / sizeof *kinds; i++) {
+        err = place_values(terms, kinds[i].kind, kinds[i].count, hashes, &steps_left, diag);
+    }
+    return err;
+}
+
 /* A search for each value comes to its slot, and to no equal one before: the slots from its home on
- * are taken, by values of other hashes. So no value is there twice, and where as many slots are
- * used as there are values, each has one. Values lie near their homes. */
+ * are taken, by values of other hashes. */
 static enum rune_err verify_slots(const struct rune_terms *terms, const uint32_t *hashes,
                                   struct rune_diag *diag)
 {
-    uint64_t distance = 0, most = (uint64_t)MAX_MEAN_DISTANCE * terms->index_slots;
     for (uint32_t at = 0; at < terms->index_slots; at++) {
         rune_term term = terms->index[at];
         if (term == RUNE_TERM_NONE) {
             continue;
         }
         for (uint32_t slot = rune_terms_home(terms, hashes[at]); slot != at;
-             slot = slot + 1 == terms->index_slots ? 0 : slot + 1) {
-            if (++distance > most) {
-                return rune_verify_fail(diag, "DICTIONARY_INDEX",
-                                        "values lie too far from their slots");
-            }
-            if (terms->index[slot] == RUNE_TERM_NONE ||
-                (hashes[slot] == hashes[at] && find_again(terms, term) != term)) {
-                return rune_verify_fail(diag, "DICTIONARY_INDEX",
-                                        "a value is not found, or is there twice");
+             slot = next_slot(terms, slot)) {
+            if (hashes[slot] == hashes[at] && find_again(terms, term) != term) {
+                return rune_verify_fail(diag, "DICTIONARY_INDEX", "a value is there twice");
             }
         }
     }
     return RUNE_OK;
 }
 
-static enum rune_err verify_index(const struct rune_terms *terms, struct rune_diag *diag)
+/* As many slots are used as there are values, and each value has one: so every used slot names a
+ * value, and none has two. One slot at least is empty, so that searches end. */
+static enum rune_err count_slots(const struct rune_terms *terms, struct rune_diag *diag)
 {
     uint64_t values = (uint64_t)terms->string_count + terms->entity_count + terms->long_count +
                       terms->set_count + terms->record_count + terms->ext_count +
                       terms->float_count;
     uint64_t used = 0;
-    uint32_t *hashes = rune_realloc(NULL, (size_t)terms->index_slots + 1, sizeof(uint32_t));
+    for (uint32_t at = 0; at < terms->index_slots; at++) {
+        used += terms->index[at] != RUNE_TERM_NONE;
+    }
+    return used == values && used < terms->index_slots
+               ? RUNE_OK
+               : rune_verify_fail(diag, "DICTIONARY_INDEX",
+                                  "there are more or fewer slots than values");
+}
+
+static enum rune_err verify_index(const struct rune_terms *terms, struct rune_diag *diag)
+{
+    enum rune_err err = count_slots(terms, diag);
+    if (err != RUNE_OK) {
+        return err;
+    }
+    uint32_t *hashes = rune_realloc(NULL, terms->index_slots, sizeof *hashes);
     if (hashes == NULL) {
         return RUNE_E_NOMEM;
     }
-    enum rune_err err = hash_slots(terms, hashes, &used, diag);
-    /* One slot at least is empty, so that searches end. */
-    if (err == RUNE_OK && (used != values || used >= terms->index_slots)) {
-        err =
-            rune_verify_fail(diag, "DICTIONARY_INDEX", "there are more or fewer slots than values");
-    }
+    err = place_all(terms, hashes, diag);
     if (err == RUNE_OK) {
         err = verify_slots(terms, hashes, diag);
     }
