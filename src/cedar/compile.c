@@ -12,92 +12,6 @@
 /* Steps that folding may take within one policy; past them constants are left for run time. */
 #define FOLD_STEPS 1000000u
 
-/* ---- emitting ---- */
-
-void rune_cedar_fail(struct rune_cedar_compiler *c, enum rune_err err)
-{
-    if (c->err == RUNE_OK) {
-        c->err = err;
-    }
-}
-
-static uint32_t here(const struct rune_cedar_compiler *c)
-{
-    return (uint32_t)c->program->code.count - c->start;
-}
-
-void rune_cedar_emit_word(struct rune_cedar_compiler *c, uint32_t word)
-{
-    if (c->err == RUNE_OK && !RUNE_VEC_PUSH(&c->program->code, word)) {
-        rune_cedar_fail(c, RUNE_E_NOMEM);
-    }
-}
-
-void rune_cedar_emit_op(struct rune_cedar_compiler *c, enum rune_op op, uint32_t a,
-                        const struct rune_cedar_expr *expr)
-{
-    /* Room for the longest instruction, and all offsets of the section stay u32. */
-    if (c->program->code.count - c->start > RUNE_POLICY_MAX_CODE - 8 ||
-        c->program->code.count > UINT32_MAX - 8) {
-        rune_cedar_fail(c, RUNE_E_LIMIT);
-    }
-    if (c->err != RUNE_OK) {
-        return;
-    }
-    if (expr != NULL && rune_op_infos[op].may_fail) {
-        struct rune_image_code_span span = {(uint32_t)c->program->code.count, expr->span.offset,
-                                            expr->span.length};
-        if (!RUNE_VEC_PUSH(&c->program->spans, span)) {
-            rune_cedar_fail(c, RUNE_E_NOMEM);
-        }
-    }
-    rune_cedar_emit_word(c, rune_op_word(op, a));
-}
-
-void rune_cedar_emit_jump(struct rune_cedar_compiler *c, enum rune_op op,
-                          struct rune_cedar_label *label, const struct rune_cedar_expr *expr)
-{
-    uint32_t at = here(c);
-    rune_cedar_emit_op(c, op, label->chain, expr);
-    if (c->err == RUNE_OK) {
-        label->chain = at + 1;
-    }
-}
-
-void rune_cedar_bind(struct rune_cedar_compiler *c, struct rune_cedar_label *label)
-{
-    if (c->err != RUNE_OK) {
-        return;
-    }
-    uint32_t *code = c->program->code.items + c->start;
-    for (uint32_t at = label->chain; at != 0;) {
-        uint32_t word = code[at - 1];
-        code[at - 1] = rune_op_word(rune_op_of(word), here(c));
-        at = rune_op_a(word);
-    }
-}
-
-rune_term rune_cedar_intern_string(struct rune_cedar_compiler *c, struct rune_str text)
-{
-    rune_term term = RUNE_TERM_NONE;
-    enum rune_err err = rune_dict_string(c->values.dict, text, &term);
-    if (err != RUNE_OK) {
-        rune_cedar_fail(c, err);
-    }
-    return term;
-}
-
-rune_term rune_cedar_intern_uid(struct rune_cedar_compiler *c, const struct rune_cedar_uid *uid)
-{
-    rune_term term = RUNE_TERM_NONE;
-    rune_term type = rune_cedar_intern_string(c, uid->type);
-    rune_term id = rune_cedar_intern_string(c, uid->id);
-    if (c->err == RUNE_OK) {
-        rune_cedar_fail(c, rune_dict_entity(c->values.dict, type, id, &term));
-    }
-    return term;
-}
-
 /* ---- scope ---- */
 
 static void emit_scope_test(struct rune_cedar_compiler *c, enum rune_op op, enum rune_cedar_var var,
@@ -196,10 +110,10 @@ static void compile_body(struct rune_cedar_compiler *c, const struct rune_image_
     compile_action(c, &policy->action, &no, key);
     compile_scope(c, &policy->resource, RUNE_CEDAR_RESOURCE, slots->slot_resource, &no,
                   &key->resource, &key->resource_type, &key->resource_in);
-    uint32_t after_scope = here(c);
+    uint32_t after_scope = rune_cedar_here(c);
     bool goes_on = compile_conditions(c, &no);
     /* A lone jump: false whatever the request is, and without an error. */
-    key->never = key->never || (!goes_on && here(c) == after_scope + 1);
+    key->never = key->never || (!goes_on && rune_cedar_here(c) == after_scope + 1);
     if (c->err == RUNE_OK && key->never) {
         c->program->code.count = c->start;
         c->program->spans.count = first_span;
@@ -264,7 +178,7 @@ static enum rune_err compile_policy(struct rune_cedar_compiler *c,
     compile_body(c, &image, &key);
     image.effect = policy->is_forbid ? RUNE_EFFECT_FORBID : RUNE_EFFECT_PERMIT;
     image.code = c->start;
-    image.code_length = here(c);
+    image.code_length = rune_cedar_here(c);
     image.max_stack = c->register_count;
     image.source = source;
     image.source_offset = policy->span.offset;

@@ -51,18 +51,6 @@ enum rune_err rune_cedar_parser_result(const struct rune_cedar_parser *parser)
 
 /* ---- tokens ---- */
 
-void rune_cedar_advance(struct rune_cedar_parser *parser)
-{
-    parser->last_end = parser->token.offset + parser->token.length;
-    parser->token = rune_cedar_lexer_next(&parser->lexer);
-}
-
-struct rune_span rune_cedar_span_from(const struct rune_cedar_parser *parser, uint32_t start)
-{
-    uint32_t end = parser->last_end > start ? parser->last_end : start;
-    return (struct rune_span){parser->lexer.source, start, end - start};
-}
-
 struct rune_span rune_cedar_token_span(const struct rune_cedar_parser *parser)
 {
     return (struct rune_span){parser->lexer.source, parser->token.offset, parser->token.length};

@@ -45,10 +45,21 @@ void rune_cedar_parser_fini(struct rune_cedar_parser *parser);
 /* What the whole parse returns: RUNE_E_NOMEM, RUNE_E_LIMIT, RUNE_E_SYNTAX or RUNE_OK. */
 enum rune_err rune_cedar_parser_result(const struct rune_cedar_parser *parser);
 
-void rune_cedar_advance(struct rune_cedar_parser *parser);
+static inline void rune_cedar_advance(struct rune_cedar_parser *parser)
+{
+    parser->last_end = parser->token.offset + parser->token.length;
+    parser->token = rune_cedar_lexer_next(&parser->lexer);
+}
 
 /* Span from an offset to the end of the last token read. */
-struct rune_span rune_cedar_span_from(const struct rune_cedar_parser *parser, uint32_t start);
+static inline struct rune_span rune_cedar_span_from(const struct rune_cedar_parser *parser,
+                                                    uint32_t start)
+{
+    uint32_t end = parser->last_end > start ? parser->last_end : start;
+    return (struct rune_span){parser->lexer.source, start, end - start};
+}
+
+/* Of the current token. */
 struct rune_span rune_cedar_token_span(const struct rune_cedar_parser *parser);
 
 /* Reports at a span; counts. */
