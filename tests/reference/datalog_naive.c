@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reference/datalog_naive.h"
 
+#include <math.h>
 #include <string.h>
+
+#define TURNS_A_TUPLE 2000u
 
 struct naive {
     const struct rune_dl_program *program;
     struct rune_arena *arena;
     struct naive_relation *relations;
     uint32_t max_tuples;
+    uint64_t steps_left; /* tuples looked at */
     bool over;
     bool changed;
 };
@@ -96,6 +100,36 @@ static bool is_bound(const struct env *env, const struct rune_dl_expr *expr)
     return true;
 }
 
+static double to_double(const struct naive_value *value)
+{
+    return value->kind == NAIVE_LONG ? (double)value->integer : value->floating;
+}
+
+static bool compute_floats(enum rune_dl_expr_kind op, double x, double y, struct naive_value *ret)
+{
+    double value = op == RUNE_DL_NEG   ? -x
+                   : op == RUNE_DL_ADD ? x + y
+                   : op == RUNE_DL_SUB ? x - y
+                   : op == RUNE_DL_MUL ? x * y
+                                       : x / y;
+    *ret = (struct naive_value){.kind = NAIVE_FLOAT, .floating = value};
+    return op != RUNE_DL_MOD && !(op == RUNE_DL_DIV && y == 0) && isfinite(value);
+}
+
+/* Whether `<` has a meaning; integers and floats compare as numbers. */
+static bool are_ordered(const struct naive_value *a, const struct naive_value *b)
+{
+    return (a->kind == NAIVE_STRING) == (b->kind == NAIVE_STRING);
+}
+
+static int order_of(const struct naive_value *a, const struct naive_value *b)
+{
+    if (a->kind == b->kind) {
+        return naive_compare(a, b);
+    }
+    return (to_double(a) > to_double(b)) - (to_double(a) < to_double(b));
+}
+
 /* False: an error of the derivation. */
 static bool compute(const struct env *env, const struct rune_dl_expr *expr, struct naive_value *ret)
 {
@@ -109,6 +143,9 @@ static bool compute(const struct env *env, const struct rune_dl_expr *expr, stru
     case RUNE_DL_LONG:
         ret->integer = expr->as.integer;
         return true;
+    case RUNE_DL_FLOAT:
+        *ret = (struct naive_value){.kind = NAIVE_FLOAT, .floating = expr->as.floating};
+        return true;
     case RUNE_DL_STRING:
         ret->kind = NAIVE_STRING;
         ret->string = expr->as.string;
@@ -117,9 +154,12 @@ static bool compute(const struct env *env, const struct rune_dl_expr *expr, stru
         break;
     }
     if (!compute(env, expr->args[0], &a) ||
-        (expr->arg_count > 1 && !compute(env, expr->args[1], &b)) || a.kind != NAIVE_LONG ||
-        b.kind != NAIVE_LONG) {
+        (expr->arg_count > 1 && !compute(env, expr->args[1], &b)) || a.kind == NAIVE_STRING ||
+        b.kind == NAIVE_STRING) {
         return false;
+    }
+    if (a.kind == NAIVE_FLOAT || b.kind == NAIVE_FLOAT) {
+        return compute_floats(expr->kind, to_double(&a), to_double(&b), ret);
     }
     __int128 x = a.integer, y = b.integer, result;
     switch (expr->kind) {
@@ -185,7 +225,8 @@ static bool body_group_is_bound(const struct env *env, const struct rune_dl_body
 static bool is_ready(const struct env *env, const struct rune_dl_literal *literal)
 {
     if (literal->kind == RUNE_DL_AGGREGATE) {
-        return body_group_is_bound(env, &literal->bodies[0]);
+        return body_group_is_bound(env, &literal->bodies[0]) &&
+               (literal->arg_count == 1 || group_is_bound(env, literal->args[1]));
     }
     if (literal->kind == RUNE_DL_COMPARE) {
         bool left = is_bound(env, literal->args[0]), right = is_bound(env, literal->args[1]);
@@ -231,6 +272,7 @@ static void solve_atom(struct naive *naive, struct env *env, const struct rune_d
     bool any = false;
     uint32_t count = relation->count;
     for (uint32_t t = 0; t < count && !naive->over; t++) {
+        naive->over = naive->steps_left-- == 0;
         /* The relation may grow, and move, while its own rule runs: a copy stays. */
         struct naive_value tuple[64];
         uint32_t bound[64], bound_count = 0;
@@ -292,9 +334,9 @@ static void solve_compare(struct naive *naive, struct env *env, const struct run
     if (!compute(env, literal->args[0], &a) || !compute(env, literal->args[1], &b)) {
         return;
     }
-    int order = naive_compare(&a, &b);
-    bool holds = literal->compare == RUNE_DL_NE   ? order != 0
-                 : a.kind != b.kind               ? false
+    int order = order_of(&a, &b);
+    bool holds = literal->compare == RUNE_DL_NE   ? naive_compare(&a, &b) != 0
+                 : !are_ordered(&a, &b)           ? false
                  : literal->compare == RUNE_DL_LT ? order < 0
                  : literal->compare == RUNE_DL_LE ? order <= 0
                  : literal->compare == RUNE_DL_GT ? order > 0
@@ -309,7 +351,6 @@ static void solve_compare(struct naive *naive, struct env *env, const struct run
 struct fold {
     const struct rune_dl_literal *literal;
     struct naive_relation bindings; /* one column a variable of the rule, then the value */
-    bool error;
 };
 
 static void fold_found(struct naive *naive, struct env *env, void *context)
@@ -327,18 +368,34 @@ static void fold_found(struct naive *naive, struct env *env, void *context)
         }
     }
     if (fold->literal->arg_count > 1 && !compute(env, fold->literal->args[1], &row[count])) {
-        fold->error = true;
-        return;
+        return; /* an instance that errs is none */
     }
     bool changed = naive->changed;
     (void)add_tuple(naive, &fold->bindings, row);
     naive->changed = changed;
 }
 
-static bool fold_value(const struct fold *fold, struct naive_value *ret)
+/* What is added up depends on the order as soon as it is rounded: nobody's answer then. */
+static bool sum_floats(struct naive *naive, const struct naive_relation *rows, double *ret)
+{
+    double forth = 0, back = 0;
+    bool has_float = false;
+    for (uint32_t i = 0; i < rows->count; i++) {
+        const struct naive_value *value = &rows->tuples[(i + 1) * rows->arity - 1];
+        forth += to_double(value);
+        back += to_double(&rows->tuples[(rows->count - i) * rows->arity - 1]);
+        has_float = has_float || value->kind == NAIVE_FLOAT;
+    }
+    naive->over = naive->over || (has_float && forth != back);
+    *ret = forth;
+    return has_float;
+}
+
+static bool fold_value(struct naive *naive, const struct fold *fold, struct naive_value *ret)
 {
     const struct naive_relation *rows = &fold->bindings;
     __int128 sum = 0;
+    double float_sum;
     *ret = (struct naive_value){.kind = NAIVE_LONG, .integer = rows->count};
     if (fold->literal->aggregate == RUNE_DL_COUNT) {
         return true;
@@ -348,26 +405,37 @@ static bool fold_value(const struct fold *fold, struct naive_value *ret)
         bool sums =
             fold->literal->aggregate == RUNE_DL_SUM || fold->literal->aggregate == RUNE_DL_MEAN;
         if (sums) {
-            if (value->kind != NAIVE_LONG) {
+            if (value->kind == NAIVE_STRING) {
                 return false;
             }
-            sum += value->integer;
+            sum += value->kind == NAIVE_LONG ? value->integer : 0;
             continue;
         }
-        if (i > 0 && value->kind != ret->kind) {
+        if (i > 0 && !are_ordered(value, ret)) {
             return false;
         }
-        int order = i == 0 ? 0 : naive_compare(value, ret);
+        /* Of 1 and 1.0, the integer. */
+        int order = i == 0 ? 0 : order_of(value, ret);
+        if (order == 0 && i > 0 && value->kind == NAIVE_LONG) {
+            *ret = *value;
+        }
         if (i == 0 || (fold->literal->aggregate == RUNE_DL_MIN ? order < 0 : order > 0)) {
             *ret = *value;
         }
+    }
+    bool has_float = fold->literal->aggregate != RUNE_DL_MIN &&
+                     fold->literal->aggregate != RUNE_DL_MAX && sum_floats(naive, rows, &float_sum);
+    if (fold->literal->aggregate == RUNE_DL_SUM && has_float) {
+        *ret = (struct naive_value){.kind = NAIVE_FLOAT, .floating = float_sum};
+        return isfinite(float_sum);
     }
     if (fold->literal->aggregate == RUNE_DL_SUM) {
         ret->integer = (int64_t)sum;
         return sum >= INT64_MIN && sum <= INT64_MAX;
     }
     if (fold->literal->aggregate == RUNE_DL_MEAN && rows->count > 0) {
-        *ret = (struct naive_value){.kind = NAIVE_FLOAT, .floating = (double)sum / rows->count};
+        *ret = (struct naive_value){
+            .kind = NAIVE_FLOAT, .floating = (has_float ? float_sum : (double)sum) / rows->count};
     }
     return rows->count > 0;
 }
@@ -381,7 +449,7 @@ static void solve_aggregate(struct naive *naive, struct env *env, const struct r
     /* What is bound outside is the group; braces' own variables start free. */
     solve(naive, env, &literal->bodies[0], 0, fold_found, &fold);
     struct naive_value value;
-    if (!fold.error && fold_value(&fold, &value)) {
+    if (fold_value(naive, &fold, &value)) {
         solve_equal(naive, env, body, literal->args[0], &value, done, found, context);
     }
 }
@@ -440,7 +508,10 @@ static void run_rule(struct naive *naive, const struct rune_dl_rule *rule)
 bool naive_evaluate(const struct rune_dl_program *program, uint32_t max_tuples,
                     struct rune_arena *arena, struct naive_relation **ret_relations)
 {
-    struct naive naive = {.program = program, .arena = arena, .max_tuples = max_tuples};
+    struct naive naive = {.program = program,
+                          .arena = arena,
+                          .max_tuples = max_tuples,
+                          .steps_left = (uint64_t)max_tuples * TURNS_A_TUPLE};
     naive.relations = RUNE_ARENA_ARRAY(arena, struct naive_relation, program->relation_count + 1);
     if (naive.relations == NULL) {
         return false;
