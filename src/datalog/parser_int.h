@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* parser_int: what the files of the rule parser share: parser.c (clauses and literals),
- * parser_expr.c (expressions), parser_text.c (strings, messages, variables). Private to
- * datalog/parser*. */
+/* parser_int: what the files of the rule parser share: parser.c (clauses),
+ * parser_body.c (bodies and literals), parser_expr.c (expressions), parser_operand.c (their
+ * operands), parser_text.c (strings, messages, variables). Private to datalog/parser*. */
 #pragma once
 
 #include "base/map.h"
@@ -57,6 +57,10 @@ struct rune_dl_parser {
     uint32_t last_rule_line;
 };
 
+/* Onto a stack; false: out of memory, noted. */
+#define RUNE_DL_PUSH(parser, vec, item) \
+    (RUNE_VEC_PUSH(vec, item) ? true : ((parser)->nomem = true, false))
+
 /* ---- parser_text.c ---- */
 
 static inline const struct rune_dl_token *rune_dl_peek(const struct rune_dl_parser *parser,
@@ -96,17 +100,40 @@ uint32_t rune_dl_variable(struct rune_dl_parser *parser, const struct rune_dl_to
 struct rune_dl_expr **rune_dl_take_exprs(struct rune_dl_parser *parser, size_t begin,
                                          uint32_t *ret_count);
 
+/* ---- parser_body.c ---- */
+
+/* Conjunctions between semicolons; more than one become a disjunction, the body's only literal.
+ * False: reported, or out of memory. */
+bool rune_dl_parse_body(struct rune_dl_parser *parser, struct rune_dl_body *ret_body);
+
+/* ---- parser_operand.c ---- */
+
+/* A node that reaches from that token to the current one. NULL: out of memory, noted. */
+struct rune_dl_expr *rune_dl_new_expr(struct rune_dl_parser *parser, enum rune_dl_expr_kind kind,
+                                      uint32_t first_token);
+/* The node, its depth known from its arguments. NULL: too deep, reported. */
+struct rune_dl_expr *rune_dl_set_depth(struct rune_dl_parser *parser, struct rune_dl_expr *expr);
+/* Whether a call has the arguments that its function takes; false: reported. */
+bool rune_dl_check_arity(struct rune_dl_parser *parser, const struct rune_dl_expr *call);
+/* An operand without suffixes; NULL: reported. */
+struct rune_dl_expr *rune_dl_parse_operand(struct rune_dl_parser *parser);
+/* A number token, maybe behind a minus, which is the token `first` then. NULL: reported. */
+struct rune_dl_expr *rune_dl_parse_integer(struct rune_dl_parser *parser, uint32_t first,
+                                           bool is_negative);
+struct rune_dl_expr *rune_dl_parse_float(struct rune_dl_parser *parser, uint32_t first,
+                                         bool is_negative);
+/* `(a, b)` or `()` from its parenthesis on. False: reported. */
+bool rune_dl_parse_args(struct rune_dl_parser *parser, struct rune_dl_expr ***ret_args,
+                        uint32_t *ret_count);
+/* `A::B`, the current token its first part. False: reported. */
+bool rune_dl_parse_type(struct rune_dl_parser *parser, struct rune_str *ret_type);
+
 /* ---- parser_expr.c ---- */
 
 /* One more level of nesting; false: reported. Pairs with parser->depth--. */
 bool rune_dl_enter(struct rune_dl_parser *parser);
 /* An expression; NULL: reported. */
 struct rune_dl_expr *rune_dl_parse_expr(struct rune_dl_parser *parser);
-/* `(a, b)` or `()` from its parenthesis on. False: reported. */
-bool rune_dl_parse_args(struct rune_dl_parser *parser, struct rune_dl_expr ***ret_args,
-                        uint32_t *ret_count);
-/* `A::B`, the current token its first part; `with_id`: followed by `::"id"`. False: reported. */
-bool rune_dl_parse_type(struct rune_dl_parser *parser, struct rune_str *ret_type);
 bool rune_dl_is_test(const struct rune_dl_expr *expr);
 /* An operator, so that what stands before it is an expression and no atom. */
 bool rune_dl_is_operator(const struct rune_dl_parser *parser, const struct rune_dl_token *token);
