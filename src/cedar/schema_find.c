@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The order of a schema's tables, and what is found by it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cedar/schema_resolve_int.h"
+
+/* ---- types and actions ---- */
+
+static int compare_types(const void *a, const void *b)
+{
+    return rune_str_compare(((const struct rune_cedar_entity_type *)a)->name,
+                            ((const struct rune_cedar_entity_type *)b)->name);
+}
+
+static int compare_uids(const struct rune_cedar_uid *a, const struct rune_cedar_uid *b)
+{
+    int order = rune_str_compare(a->type, b->type);
+    return order != 0 ? order : rune_str_compare(a->id, b->id);
+}
+
+static int compare_actions(const void *a, const void *b)
+{
+    return compare_uids(&((const struct rune_cedar_action *)a)->uid,
+                        &((const struct rune_cedar_action *)b)->uid);
+}
+
+void rune_cedar_schema_sort(struct rune_cedar_entity_type *types, size_t type_count,
+                            struct rune_cedar_action *actions, size_t action_count)
+{
+    if (type_count > 1) {
+        qsort(types, type_count, sizeof *types, compare_types);
+    }
+    if (action_count > 1) {
+        qsort(actions, action_count, sizeof *actions, compare_actions);
+    }
+}
+
+const struct rune_cedar_entity_type *
+rune_cedar_schema_find_type(const struct rune_cedar_schema *schema, struct rune_str name)
+{
+    struct rune_cedar_entity_type key = {.name = name};
+    return schema->entity_type_count == 0
+               ? NULL
+               : bsearch(&key, schema->entity_types, schema->entity_type_count, sizeof key,
+                         compare_types);
+}
+
+const struct rune_cedar_action *
+rune_cedar_schema_find_action(const struct rune_cedar_schema *schema,
+                              const struct rune_cedar_uid *uid)
+{
+    struct rune_cedar_action key = {.uid = *uid};
+    return schema->action_count == 0
+               ? NULL
+               : bsearch(&key, schema->actions, schema->action_count, sizeof key, compare_actions);
+}
+
+const struct rune_cedar_type_attr *rune_cedar_type_find_attr(const struct rune_cedar_type *record,
+                                                             struct rune_str name)
+{
+    size_t low = 0;
+    size_t high = record->attr_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = rune_str_compare(name, record->attrs[middle].name);
+        if (order == 0) {
+            return &record->attrs[middle];
+        }
+        if (order < 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return NULL;
+}
+
+/* ---- names ---- */
+
+bool rune_cedar_is_action_type(struct rune_str type)
+{
+    struct rune_str last = RUNE_STR("Action");
+    return type.length >= last.length &&
+           memcmp(type.data + type.length - last.length, last.data, last.length) == 0 &&
+           (type.length == last.length || type.data[type.length - last.length - 1] == ':');
+}
