@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* parser_int: what the files that read Cedar's texts share: policies (parser.c, parse_*.c) and
- * schemas (schema_parser.c). parse_cursor.c moves along the text; on it stand names, annotations,
+ * schemas (schema_parse*.c). parse_cursor.c moves along the text; on it stand names, annotations,
  * scopes and expressions, each in a file of its own. Private to them.
  *
  * Two kinds of mistakes. After a mistake of grammar the parser no longer knows where it is:
