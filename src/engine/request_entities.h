@@ -36,6 +36,8 @@ RUNE_MUST_USE enum rune_err rune_request_read_attrs(struct rune_request_decoder 
 RUNE_MUST_USE enum rune_err rune_request_read_entities(struct rune_request_decoder *decoder,
                                                        struct rune_request_entity_list *list);
 
+/* ---- request_merge.c ---- */
+
 /* Makes request->entities of the list and of the properties of principal and resource (record terms
  * or RUNE_TERM_NONE), closed and sorted. A cycle, or an entity twice, is refused. Cost: linear in
  * what comes out. */

@@ -2,58 +2,13 @@
 /* The members of a request may come in any order, so each is decoded where it stands, but for what
  * a schema types by another member (the context by the action, attributes by their entity): that is
  * passed over and read when the other is known. What the request says about entities is merged with
- * the image at the end (engine/request_entities.c). */
+ * the image at the end (engine/request_merge.c). */
 #include "engine/request_json.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "engine/request_entities.h"
 #include "engine/request_uid.h"
-
-/* ---- refusing ---- */
-
-static const struct {
-    const char *code;
-    int status;
-    enum rune_err err;
-} refusals[RUNE_REQUEST_CODE_COUNT] = {
-#define RUNE_REQUEST_ERROR(name, code, status, err) [RUNE_REQUEST_##name] = {code, status, err},
-#include "engine/request_errors.def"
-#undef RUNE_REQUEST_ERROR
-};
-
-enum rune_err rune_request_refuse(struct rune_request_decoder *decoder, enum rune_request_code code,
-                                  const char *at, const char *fmt, ...)
-{
-    struct rune_request_error *error = decoder->error;
-    error->err = refusals[code].err;
-    error->status = refusals[code].status;
-    error->code = refusals[code].code;
-    if (decoder->item == RUNE_REQUEST_NO_ITEM) {
-        snprintf(error->at, sizeof(error->at), "%s", at);
-    } else {
-        snprintf(error->at, sizeof(error->at), "requests[%u]%s%s", decoder->item,
-                 at[0] != '\0' ? "." : "", at);
-    }
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(error->message, sizeof(error->message), fmt, args);
-    va_end(args);
-    return error->err;
-}
-
-enum rune_err rune_request_refuse_json(struct rune_request_decoder *decoder, const char *at)
-{
-    const struct rune_json *json = decoder->json;
-    enum rune_request_code code = RUNE_REQUEST_INVALID_JSON;
-    if (json->err == RUNE_E_LIMIT) {
-        code = json->depth >= json->max_depth ? RUNE_REQUEST_TOO_DEEP : RUNE_REQUEST_TOO_LARGE;
-    }
-    return rune_request_refuse(decoder, code, at, "%s at byte %zu", json->message,
-                               rune_json_offset(json));
-}
 
 /* ---- values ---- */
 
@@ -73,36 +28,12 @@ struct rune_value_reader *rune_request_reader(struct rune_request_decoder *decod
     return decoder->reader;
 }
 
-enum rune_err rune_request_refuse_value(struct rune_request_decoder *decoder, enum rune_err err,
-                                        const char *at)
-{
-    struct rune_value_reader *reader = decoder->reader;
-    if (err == RUNE_E_SYNTAX && decoder->json->err != RUNE_OK) {
-        return rune_request_refuse_json(decoder, at);
-    }
-    enum rune_request_code code = err == RUNE_E_SCHEMA   ? RUNE_REQUEST_SCHEMA
-                                  : err == RUNE_E_LIMIT  ? RUNE_REQUEST_TOO_LARGE
-                                  : err == RUNE_E_SYNTAX ? RUNE_REQUEST_INVALID_JSON
-                                                         : RUNE_REQUEST_INVALID_VALUE;
-    if (err == RUNE_E_LIMIT && decoder->json->depth >= decoder->json->max_depth) {
-        code = RUNE_REQUEST_TOO_DEEP;
-    }
-    if (err == RUNE_E_INVALID && reader->has_key_twice) {
-        code = RUNE_REQUEST_DUPLICATE_KEY;
-    }
-    char place[160];
-    snprintf(place, sizeof(place), "%s%s%s", at,
-             reader->at[0] == '\0' || reader->at[0] == '[' ? "" : ".", reader->at);
-    return rune_request_refuse(decoder, code, place, "%s", reader->message);
-}
-
 enum rune_err rune_request_read_record(struct rune_request_decoder *decoder, const char *at,
                                        rune_schema_type type, rune_term *ret_record)
 {
     struct rune_value_reader *reader = rune_request_reader(decoder);
     if (reader == NULL) {
-        return rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, at,
-                                   "the request has too many values");
+        return rune_request_refuse_size(decoder, at);
     }
     size_t first;
     size_t count;
@@ -113,9 +44,7 @@ enum rune_err rune_request_read_record(struct rune_request_decoder *decoder, con
     err = rune_dict_record(decoder->values, reader->stack + first, reader->stack + first + count,
                            count, ret_record);
     reader->count = first;
-    return err == RUNE_OK ? RUNE_OK
-                          : rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, at,
-                                                "the request has too many values");
+    return err == RUNE_OK ? RUNE_OK : rune_request_refuse_size(decoder, at);
 }
 
 /* ---- the request's object ---- */
@@ -235,64 +164,107 @@ static enum rune_err read_properties(struct parts *parts, enum field place,
     return err;
 }
 
-static enum rune_err read_place_object(struct parts *parts, enum field place)
+/* What an entity's object says, until all of it is there. */
+struct place {
+    uint32_t seen; /* bit i: member i */
+    struct rune_str texts[2];
+    struct rune_json properties_at; /* where they begin; they wait for the entity */
+};
+
+static enum rune_err find_place_member(struct rune_request_decoder *decoder, const char *at,
+                                       struct rune_str key, struct place *place,
+                                       uint32_t *ret_member)
+{
+    uint32_t member = 0;
+    while (member < PLACE_MEMBER_COUNT && !rune_str_equal(key, place_members[member])) {
+        member++;
+    }
+    if (member == PLACE_MEMBER_COUNT) {
+        return refuse_unknown(decoder, at, key, place_members, PLACE_MEMBER_COUNT);
+    }
+    if ((place->seen & (1u << member)) != 0) {
+        return rune_request_refuse(decoder, RUNE_REQUEST_DUPLICATE_KEY, at, "\"%s\" is there twice",
+                                   place_members[member].data);
+    }
+    place->seen |= 1u << member;
+    *ret_member = member;
+    return RUNE_OK;
+}
+
+static enum rune_err read_place_text(struct rune_request_decoder *decoder, const char *at,
+                                     uint32_t member, struct rune_str *ret_text)
+{
+    struct rune_json_token token;
+    if (rune_json_value(decoder->json, &token) != RUNE_OK) {
+        return rune_request_refuse_json(decoder, at);
+    }
+    if (token.type != RUNE_JSON_STRING) {
+        return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, at, "\"%s\" must be a string",
+                                   place_members[member].data);
+    }
+    *ret_text = token.text;
+    return RUNE_OK;
+}
+
+static enum rune_err pass_properties(struct parts *parts, enum field field,
+                                     struct rune_json *ret_at)
 {
     struct rune_request_decoder *decoder = parts->decoder;
-    struct rune_json *json = decoder->json;
-    const char *at = field_names[place].data;
-    struct rune_str texts[2] = {{0}};
-    struct rune_json properties_at;
-    uint32_t seen = 0;
+    enum rune_err err = check_properties(parts, field);
+    if (err != RUNE_OK) {
+        return err;
+    }
+    *ret_at = *decoder->json;
+    return rune_json_skip(decoder->json) == RUNE_OK
+               ? RUNE_OK
+               : rune_request_refuse_json(decoder, field_names[field].data);
+}
+
+/* All members; the properties are passed over. */
+static enum rune_err read_place_members(struct parts *parts, enum field field, struct place *place)
+{
+    struct rune_request_decoder *decoder = parts->decoder;
+    const char *at = field_names[field].data;
     for (bool first = true;; first = false) {
         struct rune_str key;
+        uint32_t member = 0;
         bool more;
-        if (rune_json_next_member(json, first, &more, &key) != RUNE_OK) {
+        if (rune_json_next_member(decoder->json, first, &more, &key) != RUNE_OK) {
             return rune_request_refuse_json(decoder, at);
         }
         if (!more) {
-            break;
+            return RUNE_OK;
         }
-        uint32_t member = 0;
-        while (member < PLACE_MEMBER_COUNT && !rune_str_equal(key, place_members[member])) {
-            member++;
+        enum rune_err err = find_place_member(decoder, at, key, place, &member);
+        if (err == RUNE_OK) {
+            err = member == PLACE_PROPERTIES
+                      ? pass_properties(parts, field, &place->properties_at)
+                      : read_place_text(decoder, at, member, &place->texts[member]);
         }
-        if (member == PLACE_MEMBER_COUNT) {
-            return refuse_unknown(decoder, at, key, place_members, PLACE_MEMBER_COUNT);
+        if (err != RUNE_OK) {
+            return err;
         }
-        if ((seen & (1u << member)) != 0) {
-            return rune_request_refuse(decoder, RUNE_REQUEST_DUPLICATE_KEY, at,
-                                       "\"%s\" is there twice", place_members[member].data);
-        }
-        seen |= 1u << member;
-        if (member == PLACE_PROPERTIES) {
-            enum rune_err err = check_properties(parts, place);
-            if (err != RUNE_OK) {
-                return err;
-            }
-            properties_at = *json;
-            if (rune_json_skip(json) != RUNE_OK) {
-                return rune_request_refuse_json(decoder, at);
-            }
-            continue;
-        }
-        struct rune_json_token token;
-        if (rune_json_value(json, &token) != RUNE_OK) {
-            return rune_request_refuse_json(decoder, at);
-        }
-        if (token.type != RUNE_JSON_STRING) {
-            return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, at,
-                                       "\"%s\" must be a string", place_members[member].data);
-        }
-        texts[member] = token.text;
     }
-    if ((seen & 3u) != 3u) {
+}
+
+static enum rune_err read_place_object(struct parts *parts, enum field field)
+{
+    struct rune_request_decoder *decoder = parts->decoder;
+    const char *at = field_names[field].data;
+    struct place place = {0};
+    enum rune_err err = read_place_members(parts, field, &place);
+    if (err != RUNE_OK) {
+        return err;
+    }
+    bool has_type = (place.seen & (1u << PLACE_TYPE)) != 0;
+    if (!has_type || (place.seen & (1u << PLACE_ID)) == 0) {
         return rune_request_refuse(decoder, RUNE_REQUEST_MISSING_FIELD, at, "\"%s\" is missing",
-                                   place_members[(seen & 1u) != 0 ? PLACE_ID : PLACE_TYPE].data);
+                                   place_members[has_type ? PLACE_ID : PLACE_TYPE].data);
     }
-    enum rune_err err = rune_request_intern_uid(decoder, at, texts[PLACE_TYPE], texts[PLACE_ID],
-                                                &parts->places[place]);
-    if (err == RUNE_OK && (seen & (1u << PLACE_PROPERTIES)) != 0) {
-        err = read_properties(parts, place, &properties_at);
+    err = rune_request_intern_uid(decoder, at, place.texts[PLACE_TYPE], place.texts[PLACE_ID],
+                                  &parts->places[field]);
+    if (err == RUNE_OK && (place.seen & (1u << PLACE_PROPERTIES)) != 0) {
+        err = read_properties(parts, field, &place.properties_at);
     }
     return err;
 }
@@ -329,8 +301,7 @@ static enum rune_err read_context(struct parts *parts, rune_schema_type type)
     struct rune_request_decoder *decoder = parts->decoder;
     struct rune_value_reader *reader = rune_request_reader(decoder);
     if (reader == NULL) {
-        return rune_request_refuse(decoder, RUNE_REQUEST_TOO_LARGE, "context",
-                                   "the request has too many values");
+        return rune_request_refuse_size(decoder, "context");
     }
     struct rune_json begin = *decoder->json;
     enum rune_err err = rune_value_read_context(reader, type, &parts->context);

@@ -59,6 +59,9 @@ enum rune_err rune_request_refuse(struct rune_request_decoder *decoder, enum run
 /* The same for what the JSON reader refused: its message and where. */
 enum rune_err rune_request_refuse_json(struct rune_request_decoder *decoder, const char *at);
 
+/* More than the request's memory holds. */
+enum rune_err rune_request_refuse_size(struct rune_request_decoder *decoder, const char *at);
+
 /* A value reader that stands where decoder->json does, and the refusal of what it did not take.
  * `at` is the place of the value it read. */
 struct rune_value_reader *rune_request_reader(struct rune_request_decoder *decoder);
