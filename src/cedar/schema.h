@@ -232,5 +232,7 @@ const struct rune_cedar_type_attr *rune_cedar_type_find_attr(const struct rune_c
                                                              struct rune_str name);
 /* True for `Action` and `NS::Action`. */
 bool rune_cedar_is_action_type(struct rune_str type);
+/* True for the words of schemas, which cannot name a common type. */
+bool rune_schema_is_keyword(struct rune_str name);
 /* enum rune_ext_kind of ipaddr, decimal, datetime, duration; 0: none. */
 uint32_t rune_cedar_ext_find(struct rune_str name);

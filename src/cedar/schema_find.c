@@ -85,3 +85,16 @@ bool rune_cedar_is_action_type(struct rune_str type)
            memcmp(type.data + type.length - last.length, last.data, last.length) == 0 &&
            (type.length == last.length || type.data[type.length - last.length - 1] == ':');
 }
+
+bool rune_schema_is_keyword(struct rune_str name)
+{
+    static const struct rune_str words[] = {{"Bool", 4},      {"Boolean", 7}, {"Entity", 6},
+                                            {"Extension", 9}, {"Long", 4},    {"Record", 6},
+                                            {"Set", 3},       {"String", 6}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (rune_str_equal(words[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}

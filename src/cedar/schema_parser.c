@@ -14,19 +14,6 @@ RUNE_VEC(vec_namespace, struct rune_schema_ast_namespace);
 
 /* ---- common types ---- */
 
-static bool is_schema_keyword(struct rune_str name)
-{
-    static const struct rune_str words[] = {{"Bool", 4},      {"Boolean", 7}, {"Entity", 6},
-                                            {"Extension", 9}, {"Long", 4},    {"Record", 6},
-                                            {"Set", 3},       {"String", 6}};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (rune_str_equal(words[i], name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool read_common(struct rune_cedar_parser *parser, struct rune_schema_scope *scope,
                         struct rune_schema_ast_annotations annotations)
 {
@@ -35,7 +22,7 @@ static bool read_common(struct rune_cedar_parser *parser, struct rune_schema_sco
     if (!rune_cedar_read_ident(parser, "a type's name", &common.name)) {
         return false;
     }
-    if (is_schema_keyword(common.name)) {
+    if (rune_schema_is_keyword(common.name)) {
         rune_cedar_error(parser, "RUNE-C0501", common.span, "choose another name",
                          "`%.*s` cannot name a type: it is a word of schemas",
                          RUNE_STR_ARG(common.name));
