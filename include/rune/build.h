@@ -21,10 +21,19 @@ struct rune_diag;
 
 #define RUNE_BUILD_OPTIONS_VERSION 2u
 
+/* What derivations and each of the builder's arenas and dictionaries may take where the options say
+ * nothing: 100 million derived pairs need a quarter of it. */
+#define RUNE_BUILD_DEFAULT_MEMORY (UINT64_C(4) << 30)
+
+/* Steps (a tuple read, 10 to 30 ns each) that derivations may take where the options say
+ * nothing. */
+#define RUNE_BUILD_DEFAULT_STEPS (UINT64_C(1) << 30)
+
 struct rune_build_options {
     uint32_t version;          /* RUNE_BUILD_OPTIONS_VERSION; 0 is read as 1 */
     uint64_t max_image_bytes;  /* 0: none */
-    uint64_t max_memory_bytes; /* of each of the builder's arenas and dictionaries; 0: none */
+    uint64_t max_memory_bytes; /* of derivations, and of each of the builder's arenas and
+                                  dictionaries; 0: RUNE_BUILD_DEFAULT_MEMORY; UINT64_MAX: none */
     uint64_t max_facts;        /* tuples, given and derived, each; 0: none */
     /* Called now and then with what is going on ("reading facts", done, total or 0); NULL: silent.
      */
@@ -32,6 +41,8 @@ struct rune_build_options {
     void *progress_context;
     /* From version 2 on: direct parents are kept for queries even if no rule reads them. */
     bool keeps_parents;
+    /* From version 2 on: of derivations; 0: RUNE_BUILD_DEFAULT_STEPS; UINT64_MAX: none. */
+    uint64_t max_steps;
 };
 
 #define RUNE_BUILD_OPTIONS_INIT               \

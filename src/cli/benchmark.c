@@ -29,6 +29,7 @@ struct arguments {
     uint64_t threads;
     uint64_t seconds;
     enum cli_format format;
+    struct cli_limits limits;
 };
 
 static const struct cli_option options[] = {
@@ -38,6 +39,7 @@ static const struct cli_option options[] = {
                "threads that decide at once (1)"),
     CLI_OPTION(arguments, seconds, "seconds", 0, CLI_NUMBER, "S", "how long to measure (3)"),
     CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json", "how to print"),
+    CLI_LIMIT_OPTIONS,
 };
 
 struct latencies {
@@ -357,7 +359,7 @@ static enum cli_exit run(const struct cli_call *call)
     if (code != CLI_OK) {
         return code;
     }
-    code = cli_subject_open(call->operands[0], &subject);
+    code = cli_subject_open(call->operands[0], &arguments->limits, &subject);
     if (code == CLI_OK) {
         code = measure(&subject, &file, arguments);
         cli_subject_close(&subject);

@@ -21,6 +21,7 @@ struct arguments {
     bool stats;
     uint64_t max_bytes;
     enum cli_format format;
+    struct cli_limits limits;
 };
 
 static const struct cli_option options[] = {
@@ -31,6 +32,7 @@ static const struct cli_option options[] = {
     CLI_OPTION(arguments, max_bytes, "max-bytes", 0, CLI_NUMBER, "N",
                "refuse to write a larger image"),
     CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json", "how to print the result"),
+    CLI_LIMIT_OPTIONS,
 };
 
 static void hex(const uint8_t bytes[32], char out[65])
@@ -112,7 +114,7 @@ static enum rune_err build(const char *bundle, const struct arguments *arguments
     if (diag == NULL) {
         return RUNE_E_NOMEM;
     }
-    struct rune_build_options build_options = cli_build_options();
+    struct rune_build_options build_options = cli_build_options(&arguments->limits);
     build_options.max_image_bytes = arguments->max_bytes;
     enum rune_err err = rune_build_bundle(bundle, &build_options, fd, result, diag);
     cli_progress_end();

@@ -35,7 +35,7 @@ static void print_result(struct rune_diag *diag, enum rune_err err,
 static enum cli_exit run(const struct cli_call *call)
 {
     const struct arguments *arguments = call->arguments;
-    struct rune_build_options build_options = cli_build_options();
+    struct rune_build_options build_options = cli_build_options(&(struct cli_limits){0});
     struct rune_build_result result = {0};
     struct rune_diag *diag = rune_diag_create();
     if (diag == NULL) {

@@ -17,6 +17,7 @@ struct arguments {
     const char *request;
     bool debug;
     enum cli_format format;
+    struct cli_limits limits;
 };
 
 static const struct cli_option options[] = {
@@ -34,6 +35,7 @@ static const struct cli_option options[] = {
                "also tell what was evaluated and what matched"),
     CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json",
                "how to print; json: the server's answer"),
+    CLI_LIMIT_OPTIONS,
 };
 
 /* Appends a file's bytes, "-" being standard input; pipes are fine. */
@@ -162,7 +164,7 @@ static enum cli_exit run(const struct cli_call *call)
     struct cli_subject subject;
     enum cli_exit code = make_body(arguments, &body);
     if (code == CLI_OK) {
-        code = cli_subject_open(call->operands[0], &subject);
+        code = cli_subject_open(call->operands[0], &arguments->limits, &subject);
     }
     if (code == CLI_OK) {
         struct rune_str text = {body.data, body.length};

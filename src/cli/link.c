@@ -117,7 +117,7 @@ static enum rune_err check(const struct cli_call *call, struct rune_str entry)
     rune_buf_printf(&array, "[%.*s]", RUNE_STR_ARG(entry));
     enum rune_err err = diag == NULL || array.failed ? RUNE_E_NOMEM : RUNE_OK;
     if (err == RUNE_OK) {
-        struct rune_build_options build_options = cli_build_options();
+        struct rune_build_options build_options = cli_build_options(&(struct cli_limits){0});
         err = rune_build_check_links(paths, 1, (struct rune_str){array.data, array.length},
                                      &build_options, &result, diag);
         cli_progress_end();

@@ -72,6 +72,28 @@ static bool parse_number(const char *text, uint64_t *ret_value)
     return true;
 }
 
+/* A number of bytes, KiB, MiB or GiB. */
+static bool parse_size(const char *text, uint64_t *ret_value)
+{
+    static const char units[] = "KMG";
+    char digits[24];
+    size_t length = strlen(text);
+    const char *unit = length > 0 ? strchr(units, text[length - 1]) : NULL;
+    length -= unit != NULL;
+    if (length >= sizeof(digits)) {
+        return false;
+    }
+    memcpy(digits, text, length);
+    digits[length] = '\0';
+    uint64_t shift = unit != NULL ? 10 * (uint64_t)(unit - units + 1) : 0;
+    uint64_t value;
+    if (!parse_number(digits, &value) || value > UINT64_MAX >> shift) {
+        return false;
+    }
+    *ret_value = value << shift;
+    return true;
+}
+
 static bool store(const struct cli_command *command, const struct cli_option *option,
                   const char *value, void *arguments)
 {
@@ -85,6 +107,9 @@ static bool store(const struct cli_command *command, const struct cli_option *op
         return true;
     case CLI_NUMBER:
         return parse_number(value, at) || usage_error(command, "expected a number, not", value);
+    case CLI_SIZE:
+        return parse_size(value, at) ||
+               usage_error(command, "expected a size such as 512M or 8G, not", value);
     case CLI_FORMAT:
         if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0) {
             return usage_error(command, "--format is text or json, not", value);

@@ -10,11 +10,13 @@
 
 struct arguments {
     bool count;
+    struct cli_limits limits;
 };
 
 static const struct cli_option options[] = {
     CLI_OPTION(arguments, count, "count", 0, CLI_FLAG, NULL,
                "also count what is computed on demand (may take long)"),
+    CLI_LIMIT_OPTIONS,
 };
 
 static bool print_line(void *context, struct rune_str line)
@@ -28,7 +30,7 @@ static enum cli_exit run(const struct cli_call *call)
 {
     const struct arguments *arguments = call->arguments;
     struct cli_subject subject;
-    enum cli_exit code = cli_subject_open(call->operands[0], &subject);
+    enum cli_exit code = cli_subject_open(call->operands[0], &arguments->limits, &subject);
     if (code != CLI_OK) {
         return code;
     }

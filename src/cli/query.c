@@ -14,6 +14,7 @@ struct arguments {
     bool count;
     uint64_t limit;
     enum cli_format format;
+    struct cli_limits limits;
 };
 
 static const struct cli_option options[] = {
@@ -22,6 +23,7 @@ static const struct cli_option options[] = {
     CLI_OPTION(arguments, limit, "limit", 'n', CLI_NUMBER, "N", "stop after N tuples"),
     CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json",
                "text: a tuple a line, fields separated by tabs"),
+    CLI_LIMIT_OPTIONS,
 };
 
 struct printer {
@@ -169,12 +171,13 @@ static enum rune_err query(const struct cli_subject *subject, const struct argum
 
 static enum cli_exit run(const struct cli_call *call)
 {
+    const struct arguments *arguments = call->arguments;
     struct cli_subject subject;
-    enum cli_exit code = cli_subject_open_to_query(call->operands[0], &subject);
+    enum cli_exit code = cli_subject_open_to_query(call->operands[0], &arguments->limits, &subject);
     if (code != CLI_OK) {
         return code;
     }
-    enum rune_err err = query(&subject, call->arguments, call->operands[1]);
+    enum rune_err err = query(&subject, arguments, call->operands[1]);
     if (err != RUNE_OK) {
         cli_print_diag(subject.diag, err, "query");
     }

@@ -50,9 +50,11 @@ static void show_progress(void *context, const char *what, uint64_t done, uint64
     }
 }
 
-struct rune_build_options cli_build_options(void)
+struct rune_build_options cli_build_options(const struct cli_limits *limits)
 {
     struct rune_build_options options = RUNE_BUILD_OPTIONS_INIT;
+    options.max_memory_bytes = limits->memory_bytes;
+    options.max_steps = limits->steps;
     if (isatty(STDERR_FILENO)) {
         options.progress = show_progress;
     }
@@ -108,15 +110,17 @@ static enum cli_exit open_subject(const char *path, const struct rune_build_opti
     return CLI_OK;
 }
 
-enum cli_exit cli_subject_open(const char *path, struct cli_subject *ret_subject)
+enum cli_exit cli_subject_open(const char *path, const struct cli_limits *limits,
+                               struct cli_subject *ret_subject)
 {
-    const struct rune_build_options options = cli_build_options();
+    const struct rune_build_options options = cli_build_options(limits);
     return open_subject(path, &options, ret_subject);
 }
 
-enum cli_exit cli_subject_open_to_query(const char *path, struct cli_subject *ret_subject)
+enum cli_exit cli_subject_open_to_query(const char *path, const struct cli_limits *limits,
+                                        struct cli_subject *ret_subject)
 {
-    struct rune_build_options options = cli_build_options();
+    struct rune_build_options options = cli_build_options(limits);
     options.keeps_parents = true;
     return open_subject(path, &options, ret_subject);
 }

@@ -13,10 +13,24 @@ struct cli_subject {
     struct rune_diag *diag;
 };
 
+/* What a build may take; 0: librune's defaults. A member `limits` of the arguments of a command
+ * that builds, with CLI_LIMIT_OPTIONS in its table. */
+struct cli_limits {
+    uint64_t memory_bytes, steps;
+};
+
+#define CLI_LIMIT_OPTIONS                                                         \
+    CLI_OPTION(arguments, limits.memory_bytes, "max-memory", 0, CLI_SIZE, "SIZE", \
+               "memory that deriving may take, as 512M or 8G (4G)"),              \
+        CLI_OPTION(arguments, limits.steps, "max-steps", 0, CLI_NUMBER, "N",      \
+                   "steps that deriving may take (1073741824, some 30 s)")
+
 /* CLI_OK, or the exit code of a message that was printed; then there is nothing to close. */
-enum cli_exit cli_subject_open(const char *path, struct cli_subject *ret_subject);
+enum cli_exit cli_subject_open(const char *path, const struct cli_limits *limits,
+                               struct cli_subject *ret_subject);
 /* The same, and a bundle's image keeps what only queries ask for. */
-enum cli_exit cli_subject_open_to_query(const char *path, struct cli_subject *ret_subject);
+enum cli_exit cli_subject_open_to_query(const char *path, const struct cli_limits *limits,
+                                        struct cli_subject *ret_subject);
 void cli_subject_close(struct cli_subject *subject);
 
 /* The exit code that fits an error. */
@@ -30,5 +44,5 @@ void cli_print_count(uint64_t count, const char *one, const char *many, const ch
 
 /* Build options whose progress shows on standard error if that is a terminal. cli_progress_end
  * clears the line. */
-struct rune_build_options cli_build_options(void);
+struct rune_build_options cli_build_options(const struct cli_limits *limits);
 void cli_progress_end(void);

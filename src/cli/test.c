@@ -10,12 +10,14 @@
 struct arguments {
     bool verbose;
     enum cli_format format;
+    struct cli_limits limits;
 };
 
 static const struct cli_option options[] = {
     CLI_OPTION(arguments, verbose, "verbose", 'v', CLI_FLAG, NULL,
                "also list the tests that passed"),
     CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json", "json: an object a line"),
+    CLI_LIMIT_OPTIONS,
 };
 
 struct tally {
@@ -121,14 +123,15 @@ static enum cli_exit run_all(const struct cli_subject *subject, const char *bund
 
 static enum cli_exit run(const struct cli_call *call)
 {
+    const struct arguments *arguments = call->arguments;
     struct cli_subject subject;
     if (rune_image_is_image_file(call->operands[0])) {
         fprintf(stderr, "rune test: an image has no tests: give the bundle it was built from\n");
         return CLI_USAGE;
     }
-    enum cli_exit code = cli_subject_open(call->operands[0], &subject);
+    enum cli_exit code = cli_subject_open(call->operands[0], &arguments->limits, &subject);
     if (code == CLI_OK) {
-        code = run_all(&subject, call->operands[0], call->arguments);
+        code = run_all(&subject, call->operands[0], arguments);
         cli_subject_close(&subject);
     }
     return code;

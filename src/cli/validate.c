@@ -7,11 +7,13 @@
 
 struct arguments {
     enum cli_format format;
+    struct cli_limits limits;
 };
 
 static const struct cli_option options[] = {
     CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json",
                "how to print the messages"),
+    CLI_LIMIT_OPTIONS,
 };
 
 static void print_json(struct rune_diag *diag, enum rune_err err)
@@ -43,7 +45,7 @@ static void print_text(struct rune_diag *diag, enum rune_err err,
 static enum cli_exit run(const struct cli_call *call)
 {
     const struct arguments *arguments = call->arguments;
-    struct rune_build_options build_options = cli_build_options();
+    struct rune_build_options build_options = cli_build_options(&arguments->limits);
     struct rune_build_result result = {0};
     struct rune_diag *diag = rune_diag_create();
     if (diag == NULL) {

@@ -431,6 +431,10 @@ static enum rune_err reserve_row(struct search *search, uint32_t count)
     }
     if (want > search->capacity) {
         uint64_t capacity = want + want / 2 + 1024;
+        enum rune_err err = rune_dl_check_limits(search->ctx, search->count, 4 * want);
+        if (err != RUNE_OK) {
+            return err;
+        }
         uint32_t *words = rune_realloc(search->words, capacity, sizeof(uint32_t));
         if (words == NULL) {
             return RUNE_E_NOMEM;
@@ -492,7 +496,6 @@ static enum rune_err run_key(struct search *search, uint32_t key)
 /* All rows into an order with the exits' keys. */
 static enum rune_err run_keys(struct search *search, struct rune_dl_order *order)
 {
-    const struct rune_dl_options *options = search->ctx->options;
     uint32_t keys = search->exits.key_count;
     bool is_sparse = search->exits.keys != NULL;
     /* The keys are the exits': so is what finds them. */
@@ -509,12 +512,8 @@ static enum rune_err run_keys(struct search *search, struct rune_dl_order *order
     for (uint32_t k = 0; k < keys; k++) {
         search->words[lead + k] = (uint32_t)search->count;
         enum rune_err err = run_key(search, k);
-        if (err == RUNE_OK &&
-            ((options->max_tuples != 0 &&
-              search->ctx->derived + search->count > options->max_tuples) ||
-             (options->max_memory_bytes != 0 &&
-              search->ctx->memory_bytes + 4 * search->capacity > options->max_memory_bytes))) {
-            err = RUNE_E_LIMIT;
+        if (err == RUNE_OK) {
+            err = rune_dl_check_limits(search->ctx, search->count, 4 * search->capacity);
         }
         if (err != RUNE_OK) {
             return err;

@@ -87,6 +87,7 @@ static enum rune_err add_program_facts(struct rune_dl_ctx *ctx)
 
 static enum rune_err set_up(struct rune_dl_ctx *ctx, struct rune_tuples *facts)
 {
+    ctx->steps_left = ctx->options->max_steps == 0 ? UINT64_MAX : ctx->options->max_steps;
     rune_arena_init(&ctx->arena, 0);
     rune_arena_init(&ctx->scratch, 0);
     for (uint32_t i = 0; i < ctx->program->relation_count; i++) {

@@ -8,6 +8,7 @@
  *   free.c      recursions that no request could afford
  *   orders.c    tuples -> sorted orders; which orders serve which searches
  *   fixpoint.c  components of relations -> stored tuples
+ *   limits.c    derivations that grow too large, or that nothing bounds
  *   growing.c   a relation while its fixpoint runs
  *   closure.c   the same for binary recursions that fall into rows
  *   evaluate.c  the whole: what is stored, what is demanded, the image's tables
@@ -165,6 +166,15 @@ enum rune_dl_range { RUNE_DL_RANGE_ALL, RUNE_DL_RANGE_NEW, RUNE_DL_RANGE_OLD };
 /* Searches are only noted, not served: first pass over the image's plans. */
 enum rune_dl_pass { RUNE_DL_PASS_BUILD, RUNE_DL_PASS_COLLECT, RUNE_DL_PASS_IMAGE };
 
+/* What a derivation ran into. */
+enum rune_dl_limit {
+    RUNE_DL_LIMIT_POSITIONS, /* RUNE_RELATION_MAX_TUPLES */
+    RUNE_DL_LIMIT_TUPLES,    /* options->max_tuples */
+    RUNE_DL_LIMIT_MEMORY,    /* options->max_memory_bytes */
+    RUNE_DL_LIMIT_STEPS,     /* options->max_steps */
+    RUNE_DL_LIMIT_VALUES,    /* the length of a value, or the number of values */
+};
+
 struct rune_dl_ctx {
     const struct rune_dl_program *program;
     const struct rune_dl_entities *entities;
@@ -197,7 +207,10 @@ struct rune_dl_ctx {
     struct rune_store store; /* entity data for the machine */
     struct rune_rule_vm vm;
     uint64_t derived, base_facts;
-    uint64_t memory_bytes; /* tuples and orders */
+    uint64_t memory_bytes;    /* tuples and orders */
+    uint64_t steps_left;      /* of options->max_steps */
+    uint64_t growing_bytes;   /* of the component whose fixpoint runs */
+    enum rune_dl_limit limit; /* that was hit, after RUNE_E_LIMIT */
 };
 
 /* ---- goals.c ---- */
@@ -291,6 +304,28 @@ RUNE_MUST_USE enum rune_err rune_dl_fixpoint(struct rune_dl_ctx *ctx, const uint
 
 /* One relation that does not recurse, in full. */
 RUNE_MUST_USE enum rune_err rune_dl_compute(struct rune_dl_ctx *ctx, uint32_t relation);
+
+/* ---- limits.c ---- */
+
+/* Whether so many more tuples and bytes are allowed. RUNE_E_LIMIT: no; ctx->limit says which. */
+RUNE_MUST_USE enum rune_err rune_dl_check_limits(struct rune_dl_ctx *ctx, uint64_t more_tuples,
+                                                 uint64_t more_bytes);
+/* Reports a limit at the rule whose relation was growing, with the tuples that it had; passes `err`
+ * through. */
+RUNE_MUST_USE enum rune_err rune_dl_report_limit(struct rune_dl_ctx *ctx,
+                                                 const struct rune_dl_plan_rule *rule,
+                                                 uint64_t tuples, enum rune_err err);
+/* Refuses a rule that is a product of relations and nothing else, if that many tuples cannot be:
+ * before any is derived. RUNE_E_LIMIT (reported). */
+RUNE_MUST_USE enum rune_err rune_dl_check_product(struct rune_dl_ctx *ctx,
+                                                  const struct rune_dl_plan_rule *rule);
+/* Whether a rule of a growing relation makes new values of old ones by arithmetic or concat, and
+ * nothing in it bounds them: no comparison, no test, no atom of other relations. */
+bool rune_dl_is_unbounded(const struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule);
+/* Reports that such a rule was given up. RUNE_E_LIMIT. */
+RUNE_MUST_USE enum rune_err rune_dl_report_unbounded(struct rune_dl_ctx *ctx,
+                                                     const struct rune_dl_plan_rule *rule,
+                                                     uint64_t rounds, uint64_t tuples);
 
 /* ---- ahead.c ---- */
 

@@ -63,19 +63,9 @@ struct sink {
     uint64_t count, capacity, sorted;
     uint64_t budget; /* tuples that may be collected; UINT64_MAX: any number */
     bool is_over;    /* the budget, not a limit */
+    uint64_t steps;  /* that were taken */
     enum rune_err err;
 };
-
-static enum rune_err check_limits(struct rune_dl_ctx *ctx, uint64_t more_bytes)
-{
-    const struct rune_dl_options *options = ctx->options;
-    if ((options->max_tuples != 0 && ctx->derived > options->max_tuples) ||
-        (options->max_memory_bytes != 0 &&
-         ctx->memory_bytes + more_bytes > options->max_memory_bytes)) {
-        return RUNE_E_LIMIT;
-    }
-    return RUNE_OK;
-}
 
 /* After some were added: in bounds, now and then. */
 static bool check_growth(struct sink *sink, uint32_t before)
@@ -83,8 +73,10 @@ static bool check_growth(struct sink *sink, uint32_t before)
     const struct rune_growing *tuples = &sink->growing->tuples;
     sink->ctx->derived += tuples->count - before;
     if (sink->err == RUNE_OK && (before ^ tuples->count) >> 12 != 0) {
-        sink->err =
-            check_limits(sink->ctx, (uint64_t)tuples->capacity * (sink->rel->arity + 3) * 4);
+        uint64_t bytes = rune_dl_growing_bytes(sink->growing);
+        sink->ctx->growing_bytes += bytes - sink->growing->counted_bytes;
+        sink->growing->counted_bytes = bytes;
+        sink->err = rune_dl_check_limits(sink->ctx, 0, 0);
     }
     return sink->err == RUNE_OK;
 }
@@ -158,6 +150,10 @@ static bool make_room(struct sink *sink)
     }
     if (sink->count * 2 >= sink->capacity) {
         uint64_t capacity = sink->capacity == 0 ? 1024 : sink->capacity * 2;
+        sink->err = rune_dl_check_limits(sink->ctx, sink->count, capacity * arity * 8);
+        if (sink->err != RUNE_OK) {
+            return false;
+        }
         rune_term *rows =
             rune_realloc(sink->rows, capacity, (arity + (arity == 0)) * sizeof(rune_term));
         if (rows == NULL) {
@@ -167,11 +163,7 @@ static bool make_room(struct sink *sink)
         sink->rows = rows;
         sink->capacity = capacity;
     }
-    uint64_t derived = sink->ctx->derived;
-    sink->ctx->derived += sink->count;
-    sink->err = check_limits(sink->ctx, sink->capacity * arity * 8);
-    sink->ctx->derived = derived;
-    return sink->err == RUNE_OK;
+    return true;
 }
 
 static bool emit_rows(void *context, const rune_term *row)
@@ -195,28 +187,14 @@ static void point_machine(struct rune_dl_ctx *ctx)
     ctx->vm.code = ctx->code.items;
 }
 
-/* The limit that was hit, with the rule that hit it. */
-static enum rune_err report_limit(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
-                                  enum rune_err err)
-{
-    if (err == RUNE_E_LIMIT) {
-        rune_diag_report(ctx->diag, RUNE_ERROR, "RUNE-R0401",
-                         rule->source == NULL ? RUNE_SPAN_NONE : rule->source->head_span,
-                         "join on more columns, or raise the limit",
-                         "a limit was reached (tuples or memory) while this rule was evaluated, "
-                         "after %llu derived tuples",
-                         (unsigned long long)ctx->derived);
-    }
-    return err;
-}
-
 static enum rune_err run_rule(struct rune_dl_ctx *ctx, uint32_t number,
                               const struct rune_image_plan *plan, uint64_t steps, struct sink *sink)
 {
     struct rune_arena_mark mark = rune_arena_mark(&ctx->scratch);
     struct rune_image_plan copy = *plan;
+    uint64_t allowed = steps < ctx->steps_left ? steps : ctx->steps_left;
     point_machine(ctx);
-    ctx->vm.steps_left = steps;
+    ctx->vm.steps_left = allowed;
     ctx->vm.failed = 0;
     ctx->vm.is_unsure = false;
     ctx->vm.err = RUNE_OK;
@@ -231,17 +209,21 @@ static enum rune_err run_rule(struct rune_dl_ctx *ctx, uint32_t number,
     }
     rune_rule_vm_forget(&ctx->vm);
     rune_arena_rewind(&ctx->scratch, mark);
+    sink->steps = allowed - ctx->vm.steps_left;
+    ctx->steps_left -= sink->steps;
     sink->rel->is_partial = sink->rel->is_partial || ctx->vm.failed != 0;
     sink->rel->is_unsure = sink->rel->is_unsure || ctx->vm.is_unsure;
     enum rune_err err = sink->err;
+    uint64_t tuples = sink->growing != NULL ? sink->growing->tuples.count : sink->count;
     if (err == RUNE_OK && ctx->vm.err != RUNE_OK) {
-        if (steps != UINT64_MAX && ctx->vm.steps_left == 0) {
+        if (allowed == steps && steps != UINT64_MAX && ctx->vm.steps_left == 0) {
             sink->is_over = true;
             return RUNE_OK;
         }
+        ctx->limit = ctx->vm.steps_left == 0 ? RUNE_DL_LIMIT_STEPS : RUNE_DL_LIMIT_VALUES;
         err = ctx->vm.err;
     }
-    return report_limit(ctx, &ctx->rules.items[number], err);
+    return rune_dl_report_limit(ctx, &ctx->rules.items[number], tuples, err);
 }
 
 /* ---- relations that do not recurse ---- */
@@ -255,7 +237,12 @@ static enum rune_err compute_once(struct rune_dl_ctx *ctx, uint32_t relation, ui
     bool was_partial = rel->is_partial, was_unsure = rel->is_unsure;
     for (uint32_t i = 0; i < rel->rule_count && err == RUNE_OK && !sink.is_over; i++) {
         struct rune_image_plan plan;
-        err = rune_dl_code_rule(ctx, rel->first_rule + i, 0, UINT32_MAX, &plan);
+        if (budget == UINT64_MAX) {
+            err = rune_dl_check_product(ctx, &ctx->rules.items[rel->first_rule + i]);
+        }
+        if (err == RUNE_OK) {
+            err = rune_dl_code_rule(ctx, rel->first_rule + i, 0, UINT32_MAX, &plan);
+        }
         rel = &ctx->rels.items[relation];
         if (err == RUNE_OK) {
             err = run_rule(ctx, rel->first_rule + i, &plan, steps, &sink);
@@ -322,13 +309,40 @@ static enum rune_err add_variants(struct rune_dl_ctx *ctx, uint32_t rule, struct
     return err == RUNE_OK && !RUNE_VEC_PUSH(first, variant) ? RUNE_E_NOMEM : err;
 }
 
-static enum rune_err run_variants(struct rune_dl_ctx *ctx, const struct vec_variant *variants)
+/* How far a component may go in which a rule makes values that nothing bounds. */
+#define UNBOUNDED_ROUNDS (UINT64_C(1) << 20) /* LIMIT */
+#define UNBOUNDED_STEPS  (UINT64_C(1) << 27) /* LIMIT: a few seconds */
+
+/* A component on its way to the fixpoint. */
+struct rounds {
+    struct vec_variant first, again; /* of the first round, and of those behind it */
+    uint32_t unbounded;              /* a rule that nothing bounds, or UINT32_MAX */
+    uint64_t count, steps_left;
+};
+
+static enum rune_err give_up(struct rune_dl_ctx *ctx, const struct rounds *rounds)
+{
+    const struct rune_dl_plan_rule *rule = &ctx->rules.items[rounds->unbounded];
+    uint64_t tuples = ctx->rels.items[rule->head].growing->tuples.count;
+    return rune_dl_report_unbounded(ctx, rule, rounds->count, tuples);
+}
+
+static enum rune_err run_variants(struct rune_dl_ctx *ctx, struct rounds *rounds,
+                                  const struct vec_variant *variants)
 {
     enum rune_err err = RUNE_OK;
+    rounds->count++;
     for (size_t i = 0; i < variants->count && err == RUNE_OK; i++) {
         struct rune_dl_rel *rel = &ctx->rels.items[ctx->rules.items[variants->items[i].rule].head];
         struct sink sink = {.ctx = ctx, .rel = rel, .growing = rel->growing, .budget = UINT64_MAX};
-        err = run_rule(ctx, variants->items[i].rule, &variants->items[i].plan, UINT64_MAX, &sink);
+        err = run_rule(ctx, variants->items[i].rule, &variants->items[i].plan, rounds->steps_left,
+                       &sink);
+        if (rounds->unbounded != UINT32_MAX) {
+            rounds->steps_left -= sink.steps;
+        }
+        if (err == RUNE_OK && sink.is_over) {
+            err = give_up(ctx, rounds);
+        }
     }
     return err;
 }
@@ -349,30 +363,47 @@ static enum rune_err next_round(struct rune_dl_ctx *ctx, const uint32_t *relatio
     return RUNE_OK;
 }
 
-static enum rune_err compute_rounds(struct rune_dl_ctx *ctx, const uint32_t *relations,
-                                    uint32_t count)
+static enum rune_err make_variants(struct rune_dl_ctx *ctx, const uint32_t *relations,
+                                   uint32_t count, struct rounds *rounds)
 {
-    struct vec_variant first = {0}, rounds = {0};
     enum rune_err err = RUNE_OK;
     for (uint32_t i = 0; i < count && err == RUNE_OK; i++) {
         const struct rune_dl_rel *rel = &ctx->rels.items[relations[i]];
         for (uint32_t r = 0; r < rel->rule_count && err == RUNE_OK; r++) {
-            err = add_variants(ctx, rel->first_rule + r, &first, &rounds);
+            uint32_t rule = rel->first_rule + r;
+            if (rounds->unbounded == UINT32_MAX &&
+                rune_dl_is_unbounded(ctx, &ctx->rules.items[rule])) {
+                rounds->unbounded = rule;
+                rounds->steps_left = UNBOUNDED_STEPS;
+            }
+            err = add_variants(ctx, rule, &rounds->first, &rounds->again);
             rel = &ctx->rels.items[relations[i]];
         }
     }
+    return err;
+}
+
+static enum rune_err compute_rounds(struct rune_dl_ctx *ctx, const uint32_t *relations,
+                                    uint32_t count)
+{
+    struct rounds rounds = {.unbounded = UINT32_MAX, .steps_left = UINT64_MAX};
+    enum rune_err err = make_variants(ctx, relations, count, &rounds);
     if (err == RUNE_OK) {
-        err = run_variants(ctx, &first);
+        err = run_variants(ctx, &rounds, &rounds.first);
     }
     bool more = true;
     while (err == RUNE_OK && more) {
         err = next_round(ctx, relations, count, &more);
+        if (err == RUNE_OK && more && rounds.unbounded != UINT32_MAX &&
+            rounds.count > UNBOUNDED_ROUNDS) {
+            err = give_up(ctx, &rounds);
+        }
         if (err == RUNE_OK && more) {
-            err = run_variants(ctx, &rounds);
+            err = run_variants(ctx, &rounds, &rounds.again);
         }
     }
-    RUNE_VEC_FINI(&first);
-    RUNE_VEC_FINI(&rounds);
+    RUNE_VEC_FINI(&rounds.first);
+    RUNE_VEC_FINI(&rounds.again);
     return err;
 }
 
@@ -426,6 +457,7 @@ out:
         rune_dl_growing_destroy(ctx->rels.items[relations[i]].growing);
         ctx->rels.items[relations[i]].growing = NULL;
     }
+    ctx->growing_bytes = 0;
     return err;
 }
 
@@ -462,7 +494,8 @@ enum rune_err rune_dl_fixpoint(struct rune_dl_ctx *ctx, const uint32_t *relation
         enum rune_err err = count == 1 ? rune_dl_closure(ctx, relations[0], &done) : RUNE_OK;
         if (err != RUNE_OK) {
             const struct rune_dl_rel *failed = &ctx->rels.items[relations[0]];
-            return report_limit(ctx, &ctx->rules.items[failed->first_rule], err);
+            return rune_dl_report_limit(ctx, &ctx->rules.items[failed->first_rule], failed->count,
+                                        err);
         }
         return done ? RUNE_OK : compute_recursive(ctx, relations, count);
     }

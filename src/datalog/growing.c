@@ -39,6 +39,16 @@ void rune_dl_growing_destroy(struct rune_dl_growing *growing)
     rune_free(growing);
 }
 
+uint64_t rune_dl_growing_bytes(const struct rune_dl_growing *growing)
+{
+    uint64_t words = (uint64_t)growing->tuples.capacity * growing->tuples.arity +
+                     growing->slot_count + 2 * growing->bits.rows * growing->bits.stride;
+    for (uint32_t i = 0; i < growing->index_count; i++) {
+        words += 2 * (uint64_t)growing->indexes[i].slots;
+    }
+    return words * sizeof(uint32_t);
+}
+
 /* ---- the set as a hash table ---- */
 
 static uint64_t hash_row(const rune_term *row, uint32_t arity, uint64_t mask)

@@ -39,6 +39,7 @@ struct rune_dl_growing {
     struct rune_growing_view views[64];
     uint32_t view_ids[64]; /* in ctx->orders */
     uint32_t view_count;
+    uint64_t counted_bytes; /* the caller's: what it has accounted for */
 };
 
 /* NULL: out of memory. */
@@ -54,6 +55,8 @@ RUNE_MUST_USE enum rune_err rune_dl_growing_add(struct rune_dl_growing *growing,
 RUNE_MUST_USE enum rune_err rune_dl_growing_add_row(struct rune_dl_growing *growing,
                                                     const rune_term *row, const rune_term *lasts,
                                                     uint32_t count);
+/* What it takes, in bytes. */
+uint64_t rune_dl_growing_bytes(const struct rune_dl_growing *growing);
 /* What was added since the last turn becomes new, what was new old. *ret_more: there is something
  * new. RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, bool *ret_more);

@@ -61,9 +61,11 @@ static enum rune_err build_init(struct rune_build *build, const struct rune_buil
 {
     *build = (struct rune_build){.options = options, .diag = diag};
     build->began_ns = build->phase_ns = cpu_ns();
-    rune_arena_init(&build->arena, options->max_memory_bytes);
-    rune_arena_init(&build->policy_arena, options->max_memory_bytes);
-    build->dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, options->max_memory_bytes);
+    build->max_memory_bytes =
+        options->max_memory_bytes != 0 ? options->max_memory_bytes : RUNE_BUILD_DEFAULT_MEMORY;
+    rune_arena_init(&build->arena, build->max_memory_bytes);
+    rune_arena_init(&build->policy_arena, build->max_memory_bytes);
+    build->dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, build->max_memory_bytes);
     if (build->dict == NULL) {
         return RUNE_E_NOMEM;
     }

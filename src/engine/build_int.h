@@ -35,6 +35,7 @@ RUNE_VEC(rune_vec_cedar_link, struct rune_cedar_link);
 
 struct rune_build {
     const struct rune_build_options *options;
+    uint64_t max_memory_bytes; /* as the options have it, or the default */
     struct rune_diag *diag;
     struct rune_arena arena; /* everything that is parsed, but policies */
     struct rune_dict *dict;

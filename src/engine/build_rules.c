@@ -215,7 +215,10 @@ enum rune_err rune_build_rule_input(const struct rune_build *build,
                 .storing = RUNE_DL_STORE_WHAT_PAYS,
                 .keeps_parents = keeps_parents(build),
                 .max_tuples = build->options->max_facts,
-                .max_memory_bytes = build->options->max_memory_bytes,
+                .max_memory_bytes = build->max_memory_bytes,
+                .max_steps = build->options->version >= 2 && build->options->max_steps != 0
+                                 ? build->options->max_steps
+                                 : RUNE_BUILD_DEFAULT_STEPS,
                 .progress = build->options->progress,
                 .progress_context = build->options->progress_context,
             },

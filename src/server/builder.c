@@ -65,8 +65,10 @@ static enum rune_err make_image(const struct rune_config *config, uint64_t max_m
                                 struct rune_diag *diag)
 {
     struct rune_build_result result;
-    const struct rune_build_options options = {.max_image_bytes = config->max_image_bytes,
-                                               .max_memory_bytes = max_memory};
+    const struct rune_build_options options = {.version = RUNE_BUILD_OPTIONS_VERSION,
+                                               .max_image_bytes = config->max_image_bytes,
+                                               .max_memory_bytes = max_memory,
+                                               .max_steps = UINT64_MAX}; /* build_ms ends it */
     int fd;
     enum rune_err err = rune_image_memfd_create("rune-image", &fd);
     if (err != RUNE_OK) {

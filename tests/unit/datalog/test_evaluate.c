@@ -30,7 +30,8 @@ static void test_product__is_refused_by_the_limit_with_the_rule(void **state)
     assert_int_equal(rune_dl_evaluate(&run.program, run.facts, NULL, run.dict, &options, NULL, NULL,
                                       &run.result, run.diag),
                      RUNE_E_LIMIT);
-    assert_non_null(strstr(rune_diag_text(run.diag), "RUNE-R0401"));
+    assert_non_null(strstr(rune_diag_text(run.diag), "RUNE-R0403"));
+    assert_non_null(strstr(rune_diag_text(run.diag), "27000000 tuples"));
     assert_non_null(strstr(rune_diag_text(run.diag), "all(X, Y, Z)"));
     datalog_run_close(&run);
     rune_buf_fini(&text);
@@ -49,6 +50,74 @@ static uint32_t flags_of(const char *program, const char *relation)
     uint32_t flags = run.store.relations[found].flags;
     datalog_run_close(&run);
     return flags & (RUNE_RELATION_PARTIAL | RUNE_RELATION_UNSURE);
+}
+
+/* Programs that explode, what stops them, and the rule that is named. */
+static void test_explosions__end_with_a_limit_and_its_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *program;
+        const char *code, *place, *what;
+        struct rune_dl_options options;
+    } cases[] = {
+        {"n(0).\nn(Y) :- n(X), Y = X + 1.\n", "RUNE-R0402", ":2:1:", "1048577 tuples", {0}},
+        {"n(0).\nn(X + 1) :- n(X).\n", "RUNE-R0402", ":2:1:", "does not seem to end", {0}},
+        {"n(0).\na(Y) :- n(Y).\na(Z) :- b(Y), Z = Y + 1.\nb(Y) :- a(Y).\n",
+         "RUNE-R0402",
+         ":3:1:",
+         "`a` does not seem to end",
+         {0}},
+        {"n(1). n(2).\nn(Y) :- n(X), n(Z), Y = X + Z, X != Z.\n",
+         "RUNE-R0401",
+         ":2:1:",
+         "limit of 100000 steps",
+         {.max_steps = 100000}},
+        {"n(0).\nn(Y) :- n(X), Y = X + 1, Y > 0.\n",
+         "RUNE-R0401",
+         ":2:1:",
+         "limit of 1.0 MiB of memory",
+         {.max_memory_bytes = 1 << 20}},
+        {"n(0).\nn(Y) :- n(X), Y = X + 1, Y > 0.\n",
+         "RUNE-R0401",
+         ":2:1:",
+         "limit of 50000 derived tuples",
+         {.max_tuples = 50000}},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct datalog_run run;
+        assert_int_equal(
+            datalog_run_open(&run, rune_str_from(cases[i].program), RUNE_DL_BARE, NULL, 0),
+            RUNE_OK);
+        struct rune_dl_options options = cases[i].options;
+        options.storing = RUNE_DL_STORE_ALL;
+        assert_int_equal(rune_dl_evaluate(&run.program, run.facts, NULL, run.dict, &options, NULL,
+                                          NULL, &run.result, run.diag),
+                         RUNE_E_LIMIT);
+        assert_non_null(strstr(rune_diag_text(run.diag), cases[i].code));
+        assert_non_null(strstr(rune_diag_text(run.diag), cases[i].place));
+        assert_non_null(strstr(rune_diag_text(run.diag), cases[i].what));
+        datalog_run_close(&run);
+    }
+}
+
+/* Recursions that compute, of which something says that they end, go on past a million rounds. */
+static void test_bounded_recursion__is_not_given_up(void **state)
+{
+    (void)state;
+    static const char *const bounds[] = {"Y < 1100000", "X != 1099999", "X < 1099999"};
+    for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
+        struct rune_buf text = RUNE_BUF_INIT;
+        rune_buf_printf(&text, "n(0).\nn(Y) :- n(X), Y = X + 1, %s.\n", bounds[i]);
+        struct datalog_run run;
+        assert_int_equal(datalog_run_open(&run, (struct rune_str){text.data, text.length},
+                                          RUNE_DL_BARE, NULL, 0),
+                         RUNE_OK);
+        assert_int_equal(datalog_run_evaluate(&run, RUNE_DL_STORE_ALL), RUNE_OK);
+        assert_int_equal(run.result.relations.items[0].tuple_count, 1100000);
+        datalog_run_close(&run);
+        rune_buf_fini(&text);
+    }
 }
 
 static void test_failed_derivation__marks_what_rests_on_it(void **state)
@@ -292,6 +361,8 @@ int main(void)
         cmocka_unit_test(test_chain__of_twenty_thousand_relations),
         cmocka_unit_test(test_many_goals__are_ordered_like_few),
         cmocka_unit_test(test_product__is_refused_by_the_limit_with_the_rule),
+        cmocka_unit_test(test_explosions__end_with_a_limit_and_its_place),
+        cmocka_unit_test(test_bounded_recursion__is_not_given_up),
         cmocka_unit_test(test_failed_derivation__marks_what_rests_on_it),
         cmocka_unit_test(test_same_program__same_bytes),
         cmocka_unit_test(test_dense_recursion__goes_on_with_values_far_off),
