@@ -29,6 +29,12 @@ RBAC_FACT = {
     "rbac10k": dict(member=18751, role_all=217, role_can=253, anc=27331, holds=34683, eff=231022, blocked=1919),
     "rbac100k": dict(member=236584, role_all=217, role_can=259, anc=273336, holds=468002, eff=3072394, blocked=13595),
     "rbac1m": dict(member=2841330, role_all=217, role_can=286, anc=2733350, holds=5693560, eff=41614898, blocked=325264),
+    "rbac5m": dict(member=14732877, role_all=217, role_can=284, anc=6833357, holds=30179124, eff=214210552,
+                   blocked=1361702),
+}
+RBAC_FLAT = {
+    "rbac10k": dict(holds=3209, eff=30521, blocked=5161, can=74322),
+    "rbac1m": dict(holds=349224, eff=3550488, blocked=1974098, can=35305346),
 }
 # (program, input, {relation: tuples})
 CASES = {
@@ -37,6 +43,7 @@ CASES = {
         ("tc_nonlinear", "rnd1m", dict(path=991018)),
         ("tc_right", "tree1m", dict(path=917506)),
         ("rbac_fact", "rbac10k", RBAC_FACT["rbac10k"]),
+        ("rbac_flat", "rbac10k", RBAC_FLAT["rbac10k"]),
     ],
     "full": [
         ("tc", "tree9m", dict(path=8912898)),
@@ -53,6 +60,8 @@ CASES = {
         ("sg", "sg22m", dict(sg=22361430)),
         ("rbac_fact", "rbac100k", RBAC_FACT["rbac100k"]),
         ("rbac_fact", "rbac1m", RBAC_FACT["rbac1m"]),
+        ("rbac_fact", "rbac5m", RBAC_FACT["rbac5m"]),
+        ("rbac_flat", "rbac1m", RBAC_FLAT["rbac1m"]),
     ],
 }
 # allow for every line of `request`, sorted, as tab-separated lines
@@ -103,7 +112,7 @@ def materialise(program, name, expected, work):
     generate(name, bundle, program)
     _, build_s, build_mib = run(RUNE, "build", bundle, "-o", image)
     for relation, want in expected.items():
-        arity = {"holds": 3, "eff": 3}.get(relation, 2)
+        arity = {"holds": 3, "eff": 3, "can": 3}.get(relation, 2)
         pattern = f"{relation}({', '.join('XYZ'[:arity])})"
         output, query_s, query_mib = run(RUNE, "query", image, pattern, "--count")
         got = int(output)

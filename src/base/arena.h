@@ -64,6 +64,12 @@ void rune_arena_rewind(struct rune_arena *arena, struct rune_arena_mark mark);
 /* Rewind to empty, keeping one chunk. */
 void rune_arena_reset(struct rune_arena *arena);
 
+/* Bytes of a fixed arena that are still free. */
+static inline size_t rune_arena_left(const struct rune_arena *arena)
+{
+    return (size_t)(arena->end - arena->next);
+}
+
 static inline bool rune_arena_failed(const struct rune_arena *arena)
 {
     return arena->failed;

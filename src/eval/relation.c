@@ -279,6 +279,24 @@ void rune_relation_fetch_row(const struct rune_relations *in, uint32_t order_id,
     __builtin_prefetch(arrays.columns + arrays.starts[key + 1] - 1);
 }
 
+bool rune_relation_find_rows(const struct rune_relations *in, uint32_t order_id,
+                             const rune_term *terms, uint32_t count, uint32_t *ret_starts,
+                             uint32_t *ret_ends)
+{
+    const struct rune_image_order *order = &in->orders[order_id];
+    if (order->form >= RUNE_ORDER_UNIT) {
+        return false;
+    }
+    struct rune_order_arrays arrays = rune_order_arrays(order, in->base);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t key;
+        bool found = find_key(order, &arrays, terms[i], &key);
+        ret_starts[i] = found ? arrays.starts[key] : 0;
+        ret_ends[i] = found ? arrays.starts[key + 1] : 0;
+    }
+    return true;
+}
+
 uint32_t rune_cursor_filter(const struct rune_relations *in, struct rune_cursor *c,
                             uint32_t position, uint32_t filter, uint32_t most)
 {

@@ -180,6 +180,12 @@ bool rune_relation_exists(const struct rune_relations *in, uint32_t order, const
 void rune_relation_fetch_key(const struct rune_relations *in, uint32_t order, rune_term term);
 void rune_relation_fetch_row(const struct rune_relations *in, uint32_t order, rune_term term);
 
+/* Where the tuples that begin with each of many terms are: positions [start, end), in the arrays of
+ * rune_order_arrays. The searches wait for memory together. False: the order has no keys. */
+bool rune_relation_find_rows(const struct rune_relations *in, uint32_t order,
+                             const rune_term *terms, uint32_t count, uint32_t *ret_starts,
+                             uint32_t *ret_ends);
+
 /* Moves a cursor on to the first tuple whose value at `position` is a key of `filter` (an order of
  * the image), looking at no more than `most`, or to the end. Returns how many it passed over. */
 uint32_t rune_cursor_filter(const struct rune_relations *in, struct rune_cursor *cursor,

@@ -339,6 +339,8 @@ static enum rune_err query_stored(struct query *query)
 #define MAX_SPREAD \
     (1u << 28) /* LIMIT: distance of the least and the greatest value, for a bitmap */
 
+#define KEYS_AT_ONCE 256u
+
 struct keys {
     rune_term least;
     uint32_t spread;
@@ -401,18 +403,13 @@ static bool find_keys(struct rune_arena *arena, const struct rune_store *store,
     return true;
 }
 
-/* Counts key by key without tables. False: it has to be done with them. */
-static bool count_by_key(struct query *query, const struct rune_image_plan *plans,
-                         uint32_t plan_count, const struct keys *keys, struct rune_arena *arena)
+/* Counts one key after the other by the machine. */
+static bool count_by_machine(struct query *query, const struct rune_image_plan *plans,
+                             uint32_t plan_count, const struct keys *keys,
+                             struct rune_rule_counter *counter, struct rune_arena *arena)
 {
-    struct rune_rule_counter *counter = RUNE_ARENA_ARRAY(arena, struct rune_rule_counter, 1);
-    bool can =
-        query->emit == NULL && query->relation->component == 0 && counter != NULL &&
-        rune_rule_counter_init(counter, arena, query->relation->arity, keys->least, keys->spread);
-    for (uint32_t i = 0; i < query->relation->arity; i++) {
-        can = can && query->bound[i] == RUNE_TERM_NONE && query->same[i] == i;
-    }
     struct rune_arena_mark mark = rune_arena_mark(arena);
+    bool can = true;
     for (uint32_t w = 0; can && w < keys->spread / 64 + (keys->spread > 0); w++) {
         for (uint64_t bits = keys->bits[w]; can && bits != 0; bits &= bits - 1) {
             rune_term key = keys->least + w * 64 + (uint32_t)__builtin_ctzll(bits);
@@ -421,8 +418,62 @@ static bool count_by_key(struct query *query, const struct rune_image_plan *plan
             rune_arena_rewind(arena, mark);
         }
     }
-    query->count = can ? counter->count : 0;
-    return can || query->vm.err != RUNE_OK;
+    return can;
+}
+
+/* Counts many keys at once by pipes, the values of column `small` as bits. */
+static bool count_by_pipes(struct query *query, const struct rune_image_plan *plans,
+                           uint32_t plan_count, const struct keys *keys,
+                           struct rune_rule_counter *counter, struct rune_arena *arena,
+                           uint32_t small)
+{
+    struct rune_arena_mark start = rune_arena_mark(arena);
+    struct rune_pipes *pipes = RUNE_ARENA_ARRAY(arena, struct rune_pipes, 1);
+    bool can = pipes != NULL && rune_pipes_make(pipes, &query->vm, arena, plans, plan_count, small);
+    struct rune_arena_mark mark = rune_arena_mark(arena);
+    rune_term some[KEYS_AT_ONCE];
+    uint32_t count = 0;
+    for (uint32_t w = 0; can && w < keys->spread / 64 + (keys->spread > 0); w++) {
+        for (uint64_t bits = keys->bits[w]; bits != 0; bits &= bits - 1) {
+            some[count++] = keys->least + w * 64 + (uint32_t)__builtin_ctzll(bits);
+        }
+        if (count + 64 > KEYS_AT_ONCE) {
+            can = rune_rule_count_keys(counter, pipes, some, count, arena, mark);
+            count = 0;
+        }
+    }
+    can = can && rune_rule_count_keys(counter, pipes, some, count, arena, mark);
+    rune_rule_vm_forget(&query->vm);
+    rune_arena_rewind(arena, start); /* also what failed */
+    if (!can && query->vm.err == RUNE_E_LIMIT && query->vm.steps_left > 0) {
+        query->vm.err = RUNE_OK; /* there was no room */
+    }
+    return can;
+}
+
+/* Counts key by key without tables. False: it has to be done with them. */
+static bool count_by_key(struct query *query, const struct rune_image_plan *plans,
+                         uint32_t plan_count, const struct keys *keys, struct rune_arena *arena)
+{
+    struct rune_rule_counter *counter = RUNE_ARENA_ARRAY(arena, struct rune_rule_counter, 1);
+    uint32_t arity = query->relation->arity;
+    bool can = query->emit == NULL && query->relation->component == 0 && counter != NULL &&
+               rune_rule_counter_init(counter, arena, arity, keys->least, keys->spread);
+    for (uint32_t i = 0; i < arity; i++) {
+        can = can && query->bound[i] == RUNE_TERM_NONE && query->same[i] == i;
+    }
+    bool done = false;
+    for (uint32_t small = 2; can && !done && small >= 4 - arity && query->vm.err == RUNE_OK;
+         small--) {
+        rune_rule_counter_restart(counter);
+        done = count_by_pipes(query, plans, plan_count, keys, counter, arena, small);
+    }
+    if (can && !done && query->vm.err == RUNE_OK) {
+        rune_rule_counter_restart(counter);
+        done = count_by_machine(query, plans, plan_count, keys, counter, arena);
+    }
+    query->count = done ? counter->count : 0;
+    return done || query->vm.err != RUNE_OK;
 }
 
 static enum rune_err query_by_key(struct query *query, const struct rune_store *store,

@@ -90,9 +90,8 @@ static rune_term request_part(const struct rune_rule_vm *vm, uint32_t which)
 
 /* ---- the machine ---- */
 
-/* Whether a relation asked with its bound columns has a tuple. */
-static bool call(struct rune_rule_vm *vm, const struct rune_image_plan *plans, uint32_t plan_count,
-                 const rune_term *args)
+bool rune_rule_holds(struct rune_rule_vm *vm, const struct rune_image_plan *plans,
+                     uint32_t plan_count, const rune_term *args)
 {
     if (vm->in.relations[plans[0].relation].component != 0) {
         const struct rune_rule_table *table = rune_rule_solve(vm, plans, plan_count, args);
@@ -426,7 +425,7 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
         case RUNE_RULE_CALL: {
             (void)gather(word + 5, registers, terms);
             uint32_t before = vm->failed;
-            bool found = call(vm, vm->plans + word[1], word[2], terms);
+            bool found = rune_rule_holds(vm, vm->plans + word[1], word[2], terms);
             if (word[3] != 0 && vm->failed != before) {
                 vm->is_unsure = true;
             }

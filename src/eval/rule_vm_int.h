@@ -42,6 +42,12 @@ static inline bool rune_rule_take_steps(struct rune_rule_vm *vm, uint64_t steps)
     return true;
 }
 
+/* ---- rule_vm.c ---- */
+
+/* Whether a relation asked with its bound columns has a tuple. */
+bool rune_rule_holds(struct rune_rule_vm *vm, const struct rune_image_plan *plans,
+                     uint32_t plan_count, const rune_term *args);
+
 /* ---- rule_fold.c ---- */
 
 /* An aggregate over the tuples of a group of plans. False: there is no result, or an error. */

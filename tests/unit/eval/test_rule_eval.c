@@ -193,6 +193,7 @@ static void ask_everything(struct world *world)
 {
     struct rune_rule_outcome outcome;
     uint32_t sum = 0;
+    uint64_t count;
     (void)!decide(world, "a", "d", 3000, &outcome);
     for (uint32_t r = 0; r < world->run.store.relation_count; r++) {
         rune_term bound[64] = {0};
@@ -209,6 +210,9 @@ static void ask_everything(struct world *world)
                                      .arena = &world->run.request,
                                      .steps_left = 2000};
             (void)!rune_rules_query(&eval, r, bound, same, count_tuple, &sum);
+            rune_arena_reset(&world->run.request);
+            eval.steps_left = 2000;
+            (void)!rune_rules_count(&eval, r, bound, same, &count);
         }
     }
 }
@@ -227,6 +231,8 @@ static void test_damage__is_refused_or_harmless(void **state)
         "U], text(T), "
         "T.starts_with(\"a\"), A != R, count2(_, N), N < 9.\n"
         "count2(X, N) :- n(X), N = count { member(_, _) }, principal(_).\n"
+        "held(U, G, R) :- member(U, G), grant(G, R). two(U, R) :- held(U, _, R), not "
+        "suspended(U).\n"
         "forbid(U, A, R) :- principal(U), action(A), resource(R), context(\"k\", V), V > 3.\n";
     struct world world;
     open_world(&world, program);
@@ -306,7 +312,8 @@ static bool add_one(void *context, const rune_term *tuple, uint32_t arity)
     return true;
 }
 
-static void expect_count(struct world *world, const char *name, uint64_t expected)
+/* What is counted, which is as many as are visited. */
+static uint64_t count_both_ways(struct world *world, const char *name)
 {
     struct rune_eval eval = {
         .store = &world->run.store,
@@ -323,9 +330,10 @@ static void expect_count(struct world *world, const char *name, uint64_t expecte
     assert_int_equal(rune_rules_count(&eval, relation, bound, same, &count), RUNE_OK);
     rune_arena_reset(eval.arena);
     assert_int_equal(rune_rules_query(&eval, relation, bound, same, add_one, &visited), RUNE_OK);
-    if (count != expected || visited != expected) {
+    if (count != visited) {
         fail_msg("%s: %u counted, %u visited", name, (unsigned)count, (unsigned)visited);
     }
+    return count;
 }
 
 /* Demanded relations, counted without tables where that is possible and with them where not, give
@@ -371,9 +379,81 @@ static void test_count__is_what_a_query_visits(void **state)
         {"holds", 480}, {"can", 972}, {"may", 32000}, {"sees", 220}, {"four", 1440},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        expect_count(&world, cases[i].name, cases[i].count);
+        assert_int_equal(count_both_ways(&world, cases[i].name), cases[i].count);
     }
     datalog_run_close(&world.run);
+}
+
+/* Every shape of plan that pipes know, and some that they must leave to the machine. */
+static void test_count__of_pipes_is_what_a_query_visits(void **state)
+{
+    (void)state;
+    static const char rules[] =
+        "two(X, Z) :- e(X, Y), f(Y, Z).\n"
+        "either(X, Z) :- two(X, Z).\neither(X, Z) :- e(X, Z), not f(X, Z).\n"
+        "on(X, Z) :- either(X, Y), e(Y, Z).\n"
+        "loop(X, Z) :- e(X, Y), f(Y, Z), X = Z.\n"
+        "other(X, Z) :- e(X, Y), f(Y, Z), X != Z, not two(Z, X).\n"
+        "leads(X, Y) :- e(X, Y), f(Y, _).\n"
+        "some(X, Y) :- e(X, Y), f(Y, Z), g(Z, _, _).\n"
+        "reach(X, Y) :- e(X, Y).\nreach(X, Z) :- reach(X, Y), e(Y, Z).\n"
+        "ends(X, K, Z) :- e(X, Y), g(Y, K, _), reach(Y, Z).\n"
+        "kinds(X, Y, K) :- two(X, Y), g(Y, K, _).\n"
+        "three(X, K, Z) :- e(X, Y), g(Y, K, Z).\n"
+        "fixed(X, 7, Z) :- two(X, Z), g(X, _, _).\n"
+        "twice(X, Y, Y) :- e(X, Y), two(Y, _).\n"
+        "wide(X, Y, Z) :- e(X, _), e(Y, Z).\n"
+        "sums(X, S) :- e(X, Y), f(Y, Z), S = Y + Z.\n"
+        "deep(X, Z) :- on(X, Y), either(Y, W), two(W, Z).\n"
+        "under(X, Y, K) :- on(X, Y), kinds(X, Y, K), not leads(Y, X), e(X, Y).\n";
+    static const char *const names[] = {"two",   "either", "on",   "loop",  "other", "leads",
+                                        "some",  "reach",  "ends", "kinds", "three", "fixed",
+                                        "twice", "wide",   "sums", "deep",  "under"};
+    enum { NODES = 90, TUPLES = 400 };
+    char *program = malloc(sizeof(rules) + 3 * TUPLES * 32);
+    assert_non_null(program);
+    size_t at = (size_t)sprintf(program, "%s", rules);
+    uint64_t rng = 7;
+    for (int i = 0; i < 3 * TUPLES; i++) {
+        rng = rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        unsigned a = (unsigned)(rng >> 33) % NODES, b = (unsigned)(rng >> 42) % NODES;
+        at += (size_t)sprintf(program + at, i % 3 == 2 ? "%c(%u, %u, %u).\n" : "%c(%u, %u).\n",
+                              "efg"[i % 3], a, i % 3 == 2 ? b % 5 : b, b);
+    }
+    struct world world;
+    assert_int_equal(
+        datalog_run_open(&world.run, (struct rune_str){program, at}, RUNE_DL_BUNDLE, NULL, 0),
+        RUNE_OK);
+    assert_int_equal(datalog_run_evaluate(&world.run, RUNE_DL_STORE_BASE), RUNE_OK);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        assert_true(count_both_ways(&world, names[i]) > 0);
+    }
+    datalog_run_close(&world.run);
+    free(program);
+}
+
+/* A batch of keys whose tuples are too many for the table is counted in smaller ones. */
+static void test_count__of_keys_with_very_many_tuples(void **state)
+{
+    (void)state;
+    enum { KEYS = 20, VALUES = 40000 };
+    char *program = malloc(32 * (VALUES + KEYS) + 64);
+    assert_non_null(program);
+    size_t at = (size_t)sprintf(program, "all(X, Z) :- key(X, Y), many(Y, Z).\n");
+    for (int i = 0; i < KEYS; i++) {
+        at += (size_t)sprintf(program + at, "key(%d, %d).\n", i, i < 8 ? -1 : -2 - i % 3);
+    }
+    for (int i = 0; i < VALUES; i++) {
+        at += (size_t)sprintf(program + at, "many(%d, %d).\n", i % 40 == 0 ? -2 : -1, i);
+    }
+    struct world world;
+    assert_int_equal(
+        datalog_run_open(&world.run, (struct rune_str){program, at}, RUNE_DL_BUNDLE, NULL, 0),
+        RUNE_OK);
+    assert_int_equal(datalog_run_evaluate(&world.run, RUNE_DL_STORE_BASE), RUNE_OK);
+    assert_int_equal(count_both_ways(&world, "all"), 8 * 39000 + 4 * 1000);
+    datalog_run_close(&world.run);
+    free(program);
 }
 
 /* ---- what is fetched before a decision ---- */
@@ -421,6 +501,8 @@ int main(void)
         cmocka_unit_test(test_decide__matching_is_limited),
         cmocka_unit_test(test_verify__refuses_reading_what_is_not_written),
         cmocka_unit_test(test_count__is_what_a_query_visits),
+        cmocka_unit_test(test_count__of_pipes_is_what_a_query_visits),
+        cmocka_unit_test(test_count__of_keys_with_very_many_tuples),
         cmocka_unit_test(test_damage__is_refused_or_harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
