@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Types of expressions: variables, literals, logic, attributes, sets and records. Recursion
- * follows the tree, whose depth the parser limits (RUNE_CEDAR_MAX_DEPTH).
+/* Types of expressions: variables, literals, logic, sets and records. Recursion follows the tree,
+ * whose depth the parser limits (RUNE_CEDAR_MAX_DEPTH).
  *
  * An answer that is not ok never has capabilities; its type, where one is known, still decides
  * whether other operands can be reached: `false && wrong` is never looked into. */
@@ -9,23 +9,14 @@
 #include "cedar/validate_int.h"
 #include "model/ext.h"
 
-static const struct rune_vanswer nothing = {NULL, NULL, false};
-
 struct rune_vanswer rune_v_answer(const struct rune_vtype *type, bool ok)
 {
     return (struct rune_vanswer){.type = type, .ok = ok && type != NULL};
 }
 
-static struct rune_vanswer answer_with(const struct rune_vtype *type, bool ok,
-                                       const struct rune_vcaps *caps)
-{
-    bool is_ok = ok && type != NULL;
-    return (struct rune_vanswer){type, is_ok ? caps : NULL, is_ok};
-}
-
 /* ---- expectations ---- */
 
-static bool fits(const struct rune_vtype *type, uint32_t expected)
+bool rune_v_fits(const struct rune_vtype *type, uint32_t expected)
 {
     switch (type->kind) {
     case RUNE_VTYPE_NEVER:
@@ -79,7 +70,7 @@ static const char *expected_text(uint32_t expected)
 }
 
 /* What to do about a wrong type. */
-static const char *expected_help(uint32_t expected, const struct rune_vtype *found)
+const char *rune_v_expected_help(uint32_t expected, const struct rune_vtype *found)
 {
     bool is_set = found->kind == RUNE_VTYPE_SET;
     bool is_string = found->kind == RUNE_VTYPE_STRING;
@@ -120,17 +111,17 @@ struct rune_vanswer rune_v_expect(struct rune_validator *v, const struct rune_ce
 {
     struct rune_vanswer answer = rune_v_type(v, expr);
     if (answer.type == NULL) {
-        return nothing;
+        return rune_v_nothing;
     }
-    if (fits(answer.type, expected)) {
+    if (rune_v_fits(answer.type, expected)) {
         return answer;
     }
     if (rune_v_find(v, RUNE_FINDING_UNEXPECTED_TYPE, expr->span)) {
         rune_v_tell(v, RUNE_FINDING_UNEXPECTED_TYPE, expr->span,
-                    expected_help(expected, answer.type), "expected %s, found %s",
+                    rune_v_expected_help(expected, answer.type), "expected %s, found %s",
                     expected_text(expected), rune_v_type_text(v, answer.type));
     }
-    return nothing;
+    return rune_v_nothing;
 }
 
 /* ---- logic ---- */
@@ -158,12 +149,12 @@ static struct rune_vanswer type_and(struct rune_validator *v, const struct rune_
         return rune_v_answer(right.type, ok);
     }
     if (is(&right, RUNE_VTYPE_TRUE)) {
-        return answer_with(left.type, ok, rune_vcaps_union(caps, left.caps, right.caps));
+        return rune_v_answer_with(left.type, ok, rune_vcaps_union(caps, left.caps, right.caps));
     }
     if (is(&left, RUNE_VTYPE_TRUE)) {
-        return answer_with(right.type, ok, right.caps);
+        return rune_v_answer_with(right.type, ok, right.caps);
     }
-    return answer_with(v->types.boolean, ok, rune_vcaps_union(caps, left.caps, right.caps));
+    return rune_v_answer_with(v->types.boolean, ok, rune_vcaps_union(caps, left.caps, right.caps));
 }
 
 static struct rune_vanswer type_or(struct rune_validator *v, const struct rune_cedar_expr *expr)
@@ -178,16 +169,16 @@ static struct rune_vanswer type_or(struct rune_validator *v, const struct rune_c
         return rune_v_answer(v->types.boolean, false);
     }
     if (is(&right, RUNE_VTYPE_TRUE)) {
-        return answer_with(right.type, ok, right.caps);
+        return rune_v_answer_with(right.type, ok, right.caps);
     }
     if (is(&right, RUNE_VTYPE_FALSE)) {
-        return answer_with(left.type, ok, left.caps);
+        return rune_v_answer_with(left.type, ok, left.caps);
     }
     if (is(&left, RUNE_VTYPE_FALSE)) {
-        return answer_with(right.type, ok, right.caps);
+        return rune_v_answer_with(right.type, ok, right.caps);
     }
-    return answer_with(v->types.boolean, ok,
-                       rune_vcaps_intersect(&v->capabilities, right.caps, left.caps));
+    return rune_v_answer_with(v->types.boolean, ok,
+                              rune_vcaps_intersect(&v->capabilities, right.caps, left.caps));
 }
 
 static void tell_no_join(struct rune_validator *v, const struct rune_cedar_expr *expr,
@@ -216,22 +207,22 @@ static struct rune_vanswer join_branches(struct rune_validator *v,
 {
     enum rune_lub_hint hint;
     if (yes->type == NULL || no->type == NULL) {
-        return nothing;
+        return rune_v_nothing;
     }
     const struct rune_vtype *type = rune_vtypes_join(&v->types, yes->type, no->type, &hint);
     if (type == NULL) {
         tell_no_join(v, expr, yes->type, no->type, hint, "the branches of `if`");
-        return nothing;
+        return rune_v_nothing;
     }
-    return answer_with(type, yes->ok && no->ok,
-                       rune_vcaps_intersect(&v->capabilities, no->caps, yes->caps));
+    return rune_v_answer_with(type, yes->ok && no->ok,
+                              rune_vcaps_intersect(&v->capabilities, no->caps, yes->caps));
 }
 
 static struct rune_vanswer type_if(struct rune_validator *v, const struct rune_cedar_expr *expr)
 {
     struct rune_vcapabilities *caps = &v->capabilities;
     struct rune_vanswer test = rune_v_expect(v, expr->args[0], RUNE_EXPECT_BOOL);
-    struct rune_vanswer yes = nothing;
+    struct rune_vanswer yes = rune_v_nothing;
     if (!is(&test, RUNE_VTYPE_FALSE)) {
         rune_vcapabilities_push(caps, test.caps);
         yes = rune_v_type(v, expr->args[1]);
@@ -239,14 +230,14 @@ static struct rune_vanswer type_if(struct rune_validator *v, const struct rune_c
         yes.caps = yes.ok ? rune_vcaps_union(caps, yes.caps, test.caps) : NULL;
     }
     if (is(&test, RUNE_VTYPE_TRUE)) {
-        return answer_with(yes.type, yes.ok && test.ok, yes.caps);
+        return rune_v_answer_with(yes.type, yes.ok && test.ok, yes.caps);
     }
     struct rune_vanswer no = rune_v_type(v, expr->args[2]);
     if (is(&test, RUNE_VTYPE_FALSE)) {
-        return answer_with(no.type, no.ok && test.ok, no.caps);
+        return rune_v_answer_with(no.type, no.ok && test.ok, no.caps);
     }
     struct rune_vanswer joined = join_branches(v, expr, &yes, &no);
-    return answer_with(joined.type, joined.ok && test.ok, joined.caps);
+    return rune_v_answer_with(joined.type, joined.ok && test.ok, joined.caps);
 }
 
 static struct rune_vanswer negate(struct rune_validator *v, struct rune_vanswer operand)
@@ -270,180 +261,6 @@ const struct rune_vtype *rune_v_uid_type(struct rune_validator *v, const struct 
     }
     uint32_t entity = rune_vtypes_entity(&v->types, uid->type);
     return entity == UINT32_MAX ? NULL : v->types.entities[entity];
-}
-
-/* ---- attributes ---- */
-
-/* `principal.a` of the expression's text, for advice; cut where it is long. */
-static struct rune_str short_text(struct rune_span span)
-{
-    struct rune_str text = rune_v_source_text(span);
-    return text.length > 0 && text.length <= 60 && memchr(text.data, '\n', text.length) == NULL
-               ? text
-               : RUNE_STR("..");
-}
-
-static void tell_optional(struct rune_validator *v, const struct rune_cedar_expr *expr,
-                          struct rune_span span, const struct rune_vtype *type,
-                          struct rune_str name)
-{
-    if (!rune_v_find(v, RUNE_FINDING_OPTIONAL_ATTRIBUTE, span)) {
-        return;
-    }
-    struct rune_str of = short_text(expr->span);
-    const char *help = rune_arena_printf(
-        &v->scratch, "this attribute is optional: test it with `%.*s has %.*s && ..`",
-        RUNE_STR_ARG(of), RUNE_STR_ARG(name));
-    rune_v_tell(v, RUNE_FINDING_OPTIONAL_ATTRIBUTE, span, help, "`%.*s` of %s may be missing",
-                RUNE_STR_ARG(name), rune_v_type_text(v, type));
-}
-
-static void tell_unknown(struct rune_validator *v, struct rune_span span,
-                         const struct rune_vtype *type, struct rune_str name)
-{
-    if (rune_v_find(v, RUNE_FINDING_UNKNOWN_ATTRIBUTE, span)) {
-        rune_v_tell(v, RUNE_FINDING_UNKNOWN_ATTRIBUTE, span, rune_v_suggest_attr(v, type, name),
-                    "%s has no attribute `%.*s`", rune_v_type_text(v, type), RUNE_STR_ARG(name));
-    }
-}
-
-static struct rune_vanswer type_get(struct rune_validator *v, const struct rune_cedar_expr *expr)
-{
-    struct rune_vcapabilities *caps = &v->capabilities;
-    const struct rune_cedar_expr *of = expr->args[0];
-    struct rune_str name = expr->as.string;
-    struct rune_vanswer answer = rune_v_expect(v, of, RUNE_EXPECT_ENTITY | RUNE_EXPECT_RECORD);
-    if (answer.type == NULL) {
-        return nothing;
-    }
-    const struct rune_vtype_attr *attr = rune_vtypes_attribute(&v->types, answer.type, name);
-    if (attr == NULL) {
-        tell_unknown(v, expr->span, answer.type, name);
-        return nothing;
-    }
-    if (!attr->is_required &&
-        !rune_vcapabilities_holds(
-            caps, rune_vcapabilities_attr(caps, rune_vcapabilities_shape(caps, of), name))) {
-        tell_optional(v, of, expr->span, answer.type, name);
-        return rune_v_answer(attr->type, false);
-    }
-    return rune_v_answer(attr->type, answer.ok);
-}
-
-static struct rune_vanswer type_has(struct rune_validator *v, const struct rune_cedar_expr *expr,
-                                    struct rune_vanswer of)
-{
-    struct rune_vcapabilities *caps = &v->capabilities;
-    struct rune_str name = expr->as.path.names[0];
-    const struct rune_vtype_attr *attr = rune_vtypes_attribute(&v->types, of.type, name);
-    if (attr == NULL) {
-        bool may = rune_vtypes_may_have(&v->types, of.type, name);
-        return rune_v_answer(may ? v->types.boolean : v->types.no, of.ok);
-    }
-    uint32_t capability =
-        rune_vcapabilities_attr(caps, rune_vcapabilities_shape(caps, expr->args[0]), name);
-    /* An entity may be missing with all of its attributes; a record may not. */
-    bool is_sure = rune_vcapabilities_holds(caps, capability) ||
-                   (attr->is_required && of.type->kind == RUNE_VTYPE_RECORD);
-    return answer_with(is_sure ? v->types.yes : v->types.boolean, of.ok,
-                       rune_vcaps_one(caps, capability));
-}
-
-/* One step of `has a.b.c`. */
-struct has_step {
-    const struct rune_vtype *type; /* of the test; NULL: wrong */
-    const struct rune_vcaps *caps;
-};
-
-static struct has_step has_step(struct rune_validator *v, const struct rune_cedar_expr *expr,
-                                const struct rune_vtype *type, uint32_t shape, struct rune_str name)
-{
-    struct rune_vcapabilities *caps = &v->capabilities;
-    if (!fits(type, RUNE_EXPECT_ENTITY | RUNE_EXPECT_RECORD)) {
-        if (rune_v_find(v, RUNE_FINDING_UNEXPECTED_TYPE, expr->span)) {
-            rune_v_tell(v, RUNE_FINDING_UNEXPECTED_TYPE, expr->span,
-                        expected_help(RUNE_EXPECT_ENTITY | RUNE_EXPECT_RECORD, type),
-                        "expected an entity or a record before `.%.*s`, found %s",
-                        RUNE_STR_ARG(name), rune_v_type_text(v, type));
-        }
-        return (struct has_step){NULL, NULL};
-    }
-    const struct rune_vtype_attr *attr = rune_vtypes_attribute(&v->types, type, name);
-    if (attr == NULL) {
-        bool may = rune_vtypes_may_have(&v->types, type, name);
-        return (struct has_step){may ? v->types.boolean : v->types.no, NULL};
-    }
-    uint32_t capability = rune_vcapabilities_attr(caps, shape, name);
-    if (rune_vcapabilities_holds(caps, capability) ||
-        (attr->is_required && type->kind == RUNE_VTYPE_RECORD)) {
-        return (struct has_step){v->types.yes, NULL};
-    }
-    return (struct has_step){v->types.boolean, rune_vcaps_one(caps, capability)};
-}
-
-/* The steps from `index` on; right to left as a chain of `&&`. */
-static struct rune_vanswer type_path(struct rune_validator *v, const struct rune_cedar_expr *expr,
-                                     const struct rune_vtype *type)
-{
-    struct rune_vcapabilities *caps = &v->capabilities;
-    uint32_t count = expr->as.path.count;
-    struct has_step *steps = RUNE_ARENA_ARRAY(&v->capabilities.ropes, struct has_step, count);
-    uint32_t shape = rune_vcapabilities_shape(caps, expr->args[0]);
-    uint32_t done = 0;
-    bool ok = steps != NULL;
-    v->failed = v->failed || !ok;
-    for (; ok && done < count; done++) {
-        struct rune_str name = expr->as.path.names[done];
-        steps[done] = has_step(v, expr, type, shape, name);
-        ok = steps[done].type != NULL;
-        if (!ok || done + 1 == count || steps[done].type == v->types.no) {
-            done += ok;
-            break;
-        }
-        rune_vcapabilities_push(caps, steps[done].caps);
-        const struct rune_vtype_attr *attr = rune_vtypes_attribute(&v->types, type, name);
-        if (attr == NULL) {
-            tell_unknown(v, expr->span, type, name);
-            ok = false;
-            done++;
-            break;
-        }
-        type = attr->type;
-        shape = rune_vcapabilities_member(caps, shape, name);
-    }
-    const struct rune_vtype *result = NULL;
-    const struct rune_vcaps *set = NULL;
-    uint32_t pushed = ok && done > 0 ? done - 1 : done;
-    for (uint32_t i = done; i-- > 0;) {
-        if (i < pushed) {
-            rune_vcapabilities_pop(caps, steps[i].caps);
-        }
-        if (!ok || result == NULL) {
-            result = steps[i].type;
-            set = steps[i].caps;
-        } else if (result == v->types.no) {
-            set = NULL;
-        } else {
-            result = result == v->types.yes ? steps[i].type : result;
-            set = rune_vcaps_union(caps, steps[i].caps, set);
-        }
-    }
-    return ok ? answer_with(result, true, set) : rune_v_answer(v->types.boolean, false);
-}
-
-static struct rune_vanswer type_has_any(struct rune_validator *v,
-                                        const struct rune_cedar_expr *expr)
-{
-    struct rune_vanswer of =
-        rune_v_expect(v, expr->args[0], RUNE_EXPECT_ENTITY | RUNE_EXPECT_RECORD);
-    if (of.type == NULL) {
-        return rune_v_answer(v->types.boolean, false);
-    }
-    if (expr->as.path.count == 1) {
-        return type_has(v, expr, of);
-    }
-    struct rune_vanswer answer = type_path(v, expr, of.type);
-    return answer_with(answer.type, answer.ok && of.ok, answer.caps);
 }
 
 /* ---- type tests, sets, records ---- */
@@ -510,9 +327,10 @@ static struct rune_vanswer type_set(struct rune_validator *v, const struct rune_
                         "use `isEmpty` to test for an empty set",
                         "the type of an empty set cannot be known");
         }
-        return nothing;
+        return rune_v_nothing;
     }
-    return is_known && is_joined ? rune_v_answer(rune_vtypes_set(&v->types, element), ok) : nothing;
+    return is_known && is_joined ? rune_v_answer(rune_vtypes_set(&v->types, element), ok)
+                                 : rune_v_nothing;
 }
 
 static int compare_attrs(const void *a, const void *b)
@@ -535,7 +353,7 @@ static struct rune_vanswer type_record(struct rune_validator *v, const struct ru
         is_known = is_known && answer.type != NULL;
     }
     if (!is_known) {
-        return nothing;
+        return rune_v_nothing;
     }
     if (expr->arg_count > 1) {
         qsort(attrs, expr->arg_count, sizeof(*attrs), compare_attrs);
@@ -602,13 +420,13 @@ static struct rune_vanswer type_of(struct rune_validator *v, const struct rune_c
     case RUNE_EXPR_IS:
         return type_is(v, expr);
     case RUNE_EXPR_HAS:
-        return type_has_any(v, expr);
+        return rune_v_has(v, expr);
     case RUNE_EXPR_LIKE:
         return test(v, expr->args[0], RUNE_EXPECT_STRING);
     case RUNE_EXPR_IS_EMPTY:
         return test(v, expr->args[0], RUNE_EXPECT_SET);
     case RUNE_EXPR_GET_ATTR:
-        return type_get(v, expr);
+        return rune_v_get(v, expr);
     case RUNE_EXPR_HAS_TAG:
     case RUNE_EXPR_GET_TAG:
         return rune_v_tag(v, expr);
@@ -623,13 +441,13 @@ static struct rune_vanswer type_of(struct rune_validator *v, const struct rune_c
     case RUNE_EXPR_CALL:
         return rune_v_call(v, expr);
     }
-    return nothing;
+    return rune_v_nothing;
 }
 
 struct rune_vanswer rune_v_type(struct rune_validator *v, const struct rune_cedar_expr *expr)
 {
     if (rune_validator_failed(v)) {
-        return nothing;
+        return rune_v_nothing;
     }
     struct rune_vanswer answer = type_of(v, expr);
     if (v->max_level != UINT32_MAX) {

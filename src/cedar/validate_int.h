@@ -112,13 +112,34 @@ enum rune_expected {
 /* ---- validate_expr.c ---- */
 
 struct rune_vanswer rune_v_type(struct rune_validator *v, const struct rune_cedar_expr *expr);
-/* With an error if it is of no type in `expected`. `help` may be NULL. */
+/* With an error if it is of no type in `expected`. */
 struct rune_vanswer rune_v_expect(struct rune_validator *v, const struct rune_cedar_expr *expr,
                                   uint32_t expected);
 struct rune_vanswer rune_v_answer(const struct rune_vtype *type, bool ok);
+
+static const struct rune_vanswer rune_v_nothing = {NULL, NULL, false};
+
+static inline struct rune_vanswer rune_v_answer_with(const struct rune_vtype *type, bool ok,
+                                                     const struct rune_vcaps *caps)
+{
+    bool is_ok = ok && type != NULL;
+    return (struct rune_vanswer){type, is_ok ? caps : NULL, is_ok};
+}
+
+/* Is the type one of `expected`? */
+bool rune_v_fits(const struct rune_vtype *type, uint32_t expected);
+/* What to do about one that is not; may be NULL. */
+const char *rune_v_expected_help(uint32_t expected, const struct rune_vtype *type);
+
 /* The type of a literal; NULL: the schema does not have it. */
 const struct rune_vtype *rune_v_uid_type(struct rune_validator *v,
                                          const struct rune_cedar_uid *uid);
+
+/* ---- validate_attribute.c ---- */
+
+struct rune_vanswer rune_v_get(struct rune_validator *v, const struct rune_cedar_expr *expr);
+/* `has`, of one name or of a path. */
+struct rune_vanswer rune_v_has(struct rune_validator *v, const struct rune_cedar_expr *expr);
 
 /* ---- validate_operator.c ---- */
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Types are looked up by content before they are made, so that most comparisons are of pointers.
- * Bounds of two types are remembered: schemas share types within types, and without memory the
- * walk would be exponential. */
+/* Types are looked up by content before they are made, so that most comparisons are of pointers. */
 #include "cedar/validate_types.h"
 
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "cedar/validate_types_int.h"
 
 #define PRINT_MAX 160u /* bytes of a type in a message */
 
@@ -114,8 +113,8 @@ static const struct rune_vtype *intern_kind(struct rune_vtypes *types, enum rune
     return intern(types, &(struct rune_vtype){.kind = kind});
 }
 
-static const struct rune_vtype *intern_entities(struct rune_vtypes *types, const uint32_t *entities,
-                                                uint32_t count)
+const struct rune_vtype *rune_vtypes_of_entities(struct rune_vtypes *types,
+                                                 const uint32_t *entities, uint32_t count)
 {
     return intern(types, &(struct rune_vtype){
                              .kind = RUNE_VTYPE_ENTITY, .entities = entities, .count = count});
@@ -144,8 +143,8 @@ const struct rune_vtype *rune_vtypes_record(struct rune_vtypes *types,
 /* ---- memory of what was computed ---- */
 
 /* The key must outlive the map: a copy in the arena. */
-static bool remember(struct rune_vtypes *types, struct rune_map *map, const void *key,
-                     size_t length, const struct rune_vtype *type, enum rune_lub_hint hint)
+bool rune_vtypes_remember(struct rune_vtypes *types, struct rune_map *map, const void *key,
+                          size_t length, const struct rune_vtype *type, enum rune_lub_hint hint)
 {
     const void *copy = rune_arena_memdup(types->arena, key, length);
     uint32_t index = (uint32_t)types->conversions.count;
@@ -218,8 +217,8 @@ const struct rune_vtype *rune_vtypes_of(struct rune_vtypes *types,
         return types->conversions.items[index];
     }
     const struct rune_vtype *result = convert(types, type);
-    if (result == NULL ||
-        !remember(types, &types->converted, &type, sizeof(type), result, RUNE_LUB_NONE)) {
+    if (result == NULL || !rune_vtypes_remember(types, &types->converted, &type, sizeof(type),
+                                                result, RUNE_LUB_NONE)) {
         return NULL;
     }
     return result;
@@ -307,8 +306,8 @@ static const struct rune_vtype *entity_record(struct rune_vtypes *types, uint32_
                                                : rune_vtypes_of(types, type->attrs);
 }
 
-static const struct rune_vtype_attr *find_attr(const struct rune_vtype *record,
-                                               struct rune_str name)
+const struct rune_vtype_attr *rune_vtypes_find_attr(const struct rune_vtype *record,
+                                                    struct rune_str name)
 {
     uint32_t low = 0;
     for (uint32_t high = record->count; low < high;) {
@@ -326,45 +325,6 @@ static const struct rune_vtype_attr *find_attr(const struct rune_vtype *record,
     return NULL;
 }
 
-/* What both records have, as far as their types have a bound; permissive, or `is_exact`: all or
- * nothing. */
-static const struct rune_vtype *join_records(struct rune_vtypes *types, const struct rune_vtype *a,
-                                             const struct rune_vtype *b, bool is_exact,
-                                             enum rune_lub_hint *hint)
-{
-    if (is_exact && a->count != b->count) {
-        *hint = RUNE_LUB_WIDTH;
-        return NULL;
-    }
-    struct rune_vtype_attr *attrs =
-        RUNE_ARENA_ARRAY(types->arena, struct rune_vtype_attr, a->count);
-    uint32_t count = 0;
-    for (uint32_t i = 0; attrs != NULL && i < a->count; i++) {
-        const struct rune_vtype_attr *left = &a->attrs[i];
-        const struct rune_vtype_attr *right = find_attr(b, left->name);
-        enum rune_lub_hint why = RUNE_LUB_WIDTH;
-        const struct rune_vtype *bound =
-            right == NULL ? NULL : rune_vtypes_join(types, left->type, right->type, &why);
-        if (bound != NULL && is_exact && left->is_required != right->is_required) {
-            why = RUNE_LUB_OPTIONALITY;
-            bound = NULL;
-        }
-        if (bound != NULL) {
-            attrs[count++] = (struct rune_vtype_attr){left->name, bound,
-                                                      left->is_required && right->is_required};
-        } else if (is_exact) {
-            *hint = why;
-            return NULL;
-        }
-    }
-    if (attrs == NULL) {
-        types->failed = true;
-        return NULL;
-    }
-    bool is_open = a->is_open || b->is_open || count != a->count || count != b->count;
-    return rune_vtypes_record(types, attrs, count, !is_exact && is_open);
-}
-
 const struct rune_vtype *rune_vtypes_attributes(struct rune_vtypes *types,
                                                 const struct rune_vtype *entity)
 {
@@ -378,7 +338,7 @@ const struct rune_vtype *rune_vtypes_attributes(struct rune_vtypes *types,
     for (uint32_t i = 1; record != NULL && i < entity->count; i++) {
         const struct rune_vtype *next = entity_record(types, entity->entities[i]);
         enum rune_lub_hint hint;
-        record = next == NULL ? NULL : join_records(types, record, next, false, &hint);
+        record = next == NULL ? NULL : rune_vtypes_join_records(types, record, next, false, &hint);
     }
     ((struct rune_vtype *)entity)->joined = record;
     return record;
@@ -390,18 +350,18 @@ const struct rune_vtype_attr *rune_vtypes_attribute(struct rune_vtypes *types,
 {
     const struct rune_vtype *record =
         type->kind == RUNE_VTYPE_RECORD ? type : rune_vtypes_attributes(types, type);
-    return record == NULL ? NULL : find_attr(record, name);
+    return record == NULL ? NULL : rune_vtypes_find_attr(record, name);
 }
 
 bool rune_vtypes_may_have(struct rune_vtypes *types, const struct rune_vtype *type,
                           struct rune_str name)
 {
     if (type->kind == RUNE_VTYPE_RECORD) {
-        return type->is_open || find_attr(type, name) != NULL;
+        return type->is_open || rune_vtypes_find_attr(type, name) != NULL;
     }
     for (uint32_t i = 0; type->kind == RUNE_VTYPE_ENTITY && i < type->count; i++) {
         const struct rune_vtype *record = entity_record(types, type->entities[i]);
-        if (record == NULL || find_attr(record, name) != NULL) {
+        if (record == NULL || rune_vtypes_find_attr(record, name) != NULL) {
             return true;
         }
     }
@@ -417,102 +377,6 @@ bool rune_vtype_is_entity(const struct rune_vtype *type)
 bool rune_vtype_is_entity_set(const struct rune_vtype *type)
 {
     return type->kind == RUNE_VTYPE_SET && rune_vtype_is_entity(type->element);
-}
-
-/* ---- bounds ---- */
-
-static bool is_subset(const struct rune_vtype *a, const struct rune_vtype *b)
-{
-    uint32_t k = 0;
-    for (uint32_t i = 0; i < a->count; i++, k++) {
-        for (; k < b->count && b->entities[k] < a->entities[i]; k++) {
-        }
-        if (k == b->count || b->entities[k] != a->entities[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static const struct rune_vtype *unite(struct rune_vtypes *types, const struct rune_vtype *a,
-                                      const struct rune_vtype *b)
-{
-    uint32_t *entities = RUNE_ARENA_ARRAY(types->arena, uint32_t, (size_t)a->count + b->count);
-    if (entities == NULL) {
-        types->failed = true;
-        return NULL;
-    }
-    uint32_t count = 0;
-    for (uint32_t i = 0, k = 0; i < a->count || k < b->count;) {
-        if (k == b->count || (i < a->count && a->entities[i] <= b->entities[k])) {
-            k += k < b->count && a->entities[i] == b->entities[k];
-            entities[count++] = a->entities[i++];
-        } else {
-            entities[count++] = b->entities[k++];
-        }
-    }
-    return intern_entities(types, entities, count);
-}
-
-static const struct rune_vtype *join_entities(struct rune_vtypes *types, const struct rune_vtype *a,
-                                              const struct rune_vtype *b, enum rune_lub_hint *hint)
-{
-    if (types->is_strict) {
-        *hint = RUNE_LUB_ENTITY_TYPES; /* equal ones are one pointer and do not come here */
-        return NULL;
-    }
-    if (a->kind == RUNE_VTYPE_ANY_ENTITY || b->kind == RUNE_VTYPE_ANY_ENTITY) {
-        return types->any_entity;
-    }
-    return is_subset(a, b) ? b : is_subset(b, a) ? a : unite(types, a, b);
-}
-
-static const struct rune_vtype *join_compound(struct rune_vtypes *types, const struct rune_vtype *a,
-                                              const struct rune_vtype *b, enum rune_lub_hint *hint)
-{
-    const struct rune_vtype *key[2] = {a, b};
-    uint32_t index;
-    if (rune_map_find(&types->joins, (struct rune_str){(const char *)key, sizeof(key)}, &index)) {
-        *hint = (enum rune_lub_hint)types->join_hints.items[index];
-        return types->conversions.items[index];
-    }
-    const struct rune_vtype *result;
-    if (a->kind == RUNE_VTYPE_SET) {
-        result = rune_vtypes_join(types, a->element, b->element, hint);
-        result = result == NULL ? NULL : rune_vtypes_set(types, result);
-    } else {
-        result = join_records(types, a, b, types->is_strict, hint);
-    }
-    if (types->failed || !remember(types, &types->joins, key, sizeof(key), result, *hint)) {
-        return NULL;
-    }
-    return result;
-}
-
-const struct rune_vtype *rune_vtypes_join(struct rune_vtypes *types, const struct rune_vtype *a,
-                                          const struct rune_vtype *b, enum rune_lub_hint *ret_hint)
-{
-    *ret_hint = RUNE_LUB_NONE;
-    if (a == b || a->kind == RUNE_VTYPE_NEVER) {
-        return b;
-    }
-    if (b->kind == RUNE_VTYPE_NEVER) {
-        return a;
-    }
-    if (rune_vtype_is_bool(a) && rune_vtype_is_bool(b)) {
-        return types->boolean;
-    }
-    if (rune_vtype_is_entity(a) && rune_vtype_is_entity(b)) {
-        return join_entities(types, a, b, ret_hint);
-    }
-    if (a->kind == b->kind && (a->kind == RUNE_VTYPE_SET || a->kind == RUNE_VTYPE_RECORD)) {
-        return join_compound(types, a, b, ret_hint);
-    }
-    if ((rune_vtype_is_entity(a) && b->kind == RUNE_VTYPE_RECORD) ||
-        (a->kind == RUNE_VTYPE_RECORD && rune_vtype_is_entity(b))) {
-        *ret_hint = RUNE_LUB_ENTITY_RECORD;
-    }
-    return NULL;
 }
 
 /* ---- for people ---- */
@@ -602,7 +466,7 @@ static bool add_basic_types(struct rune_vtypes *types)
     size_t count = types->schema->entity_type_count + types->action_types.count;
     types->entities = RUNE_ARENA_ARRAY(types->arena, const struct rune_vtype *, count);
     for (uint32_t i = 0; types->entities != NULL && i < count; i++) {
-        types->entities[i] = intern_entities(types, &i, 1);
+        types->entities[i] = rune_vtypes_of_entities(types, &i, 1);
     }
     return types->entities != NULL && !types->failed;
 }
