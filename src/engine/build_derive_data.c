@@ -318,7 +318,7 @@ static enum rune_err merge_attr(struct rune_deriving *deriving, uint32_t relatio
                                                : "two values are derived for one attribute");
         return RUNE_OK;
     }
-    if (stored == rows[2] || !check_value(deriving, relation, entity, name, rows[2], false)) {
+    if (!check_value(deriving, relation, entity, name, rows[2], false) || stored == rows[2]) {
         return RUNE_OK;
     }
     deriving->derived++;
