@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The rule engine on the inputs of RUNE_SHARED/bench/datalog, in parts (--only): `count`, relations whose sizes must come
-out exactly, with CPU seconds, peak memory and bytes of the image; `request`, batches of requests as facts, the whole
+out exactly, with CPU seconds, peak memory and bytes of the image; `facts`, how fast they are read beside a bare search
+for line ends in the same file; `request`, batches of requests as facts, the whole
 list of what is allowed by its SHA-256, and a negation that nothing guards beside its guarded form; `decide`, decisions
 at a million facts; `serve`, what the same bundle costs two workers of runed; `micro`, a naive evaluator beside the
 engine.
@@ -11,6 +12,7 @@ One line a measurement, key=value. Exits 1 if a count, a list or a decision is w
 import argparse
 import hashlib
 import http.client
+import json
 import os
 import shutil
 import signal
@@ -311,7 +313,36 @@ def compile_programs(count, work):
               f"bytes={len(text)}", flush=True)
 
 
-PARTS = ("micro", "compile", "count", "request", "decide", "serve")
+# ---- facts ----
+
+
+def scan_s(path):
+    """CPU seconds to find every line's end in a file that is in memory: what reading it cannot be faster than."""
+    with open(path, "rb") as file:
+        text = file.read()
+    began = time.process_time()
+    text.count(b"\n")
+    return time.process_time() - began
+
+
+def read_facts(tuples, work):
+    """Tuples of two columns a second, by the build's own measure of reading, the best of three."""
+    shapes = (("integers", lambda i: f"{i * 7919 % 1000003}\t{i * 104729 % 1000003}\n", 20),
+              ("strings", lambda i: f"user:{i * 7919 % 1000003}\tdocument:{i * 104729 % 1000003}\n", 5))
+    for shape, line, bar in shapes:
+        bundle, image = os.path.join(work, "bundle"), os.path.join(work, "image")
+        shutil.rmtree(bundle, ignore_errors=True)
+        os.makedirs(os.path.join(bundle, "facts"))
+        path = os.path.join(bundle, "facts", "pair.tsv")
+        with open(path, "w", encoding="ascii") as file:
+            file.writelines(line(i) for i in range(tuples))
+        read_s = min(json.loads(run(RUNE, "build", bundle, "-o", image, "--stats", "--format", "json")[0])
+                     ["cpuMs"]["read"] / 1e3 for _ in range(3))
+        print(f"facts shape={shape} tuples={tuples} bytes={os.path.getsize(path)} read_cpu_s={read_s:.3f} "
+              f"million_a_s={tuples / read_s / 1e6:.1f} bar={bar} scan_cpu_s={scan_s(path):.3f}", flush=True)
+
+
+PARTS = ("micro", "compile", "facts", "count", "request", "decide", "serve")
 
 
 def main():
@@ -336,6 +367,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="rune-bench-") as work:
         if "compile" in parts:
             compile_programs(500 if options.smoke else 5000, work)
+        if "facts" in parts:
+            read_facts(50000 if options.smoke else 2000000, work)
         if "count" in parts:
             for program, name, expected in CASES[size]:
                 if is_wanted(program, name):
