@@ -2,9 +2,9 @@
 /* evaluate_int: what the builder's half of the rule engine shares between its files; private to
  * datalog.
  *
- *   goals.c     rules as trees -> rules as goals over numbered variables (struct rune_dl_plan_rule)
+ *   goals*.c    rules as trees -> rules as goals over numbered variables (struct rune_dl_plan_rule)
  *   join.c      one such rule and a binding pattern -> an order of its goals
- *   code.c      that order -> a program
+ *   code*.c     that order -> a program
  *   free.c      recursions that no request could afford
  *   orders.c    tuples -> sorted orders; which orders serve which searches
  *   fixpoint.c  components of relations -> stored tuples
