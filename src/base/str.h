@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "rune/str.h" /* public: struct rune_str */
@@ -17,9 +18,31 @@ static inline struct rune_str rune_str_from(const char *text)
     return (struct rune_str){text, strlen(text)};
 }
 
+/* Most names are short: the two loads of up to 16 bytes overlap, and no function is called. */
+static inline bool rune_bytes_equal(const char *a, const char *b, size_t length)
+{
+    if (length >= 8 && length <= 16) {
+        uint64_t a_words[2], b_words[2];
+        memcpy(&a_words[0], a, 8);
+        memcpy(&a_words[1], a + length - 8, 8);
+        memcpy(&b_words[0], b, 8);
+        memcpy(&b_words[1], b + length - 8, 8);
+        return ((a_words[0] ^ b_words[0]) | (a_words[1] ^ b_words[1])) == 0;
+    }
+    if (length >= 4 && length < 8) {
+        uint32_t a_words[2], b_words[2];
+        memcpy(&a_words[0], a, 4);
+        memcpy(&a_words[1], a + length - 4, 4);
+        memcpy(&b_words[0], b, 4);
+        memcpy(&b_words[1], b + length - 4, 4);
+        return ((a_words[0] ^ b_words[0]) | (a_words[1] ^ b_words[1])) == 0;
+    }
+    return length == 0 || memcmp(a, b, length) == 0;
+}
+
 static inline bool rune_str_equal(struct rune_str a, struct rune_str b)
 {
-    return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
+    return a.length == b.length && rune_bytes_equal(a.data, b.data, a.length);
 }
 
 /* Bytewise order: <0, 0, >0. */

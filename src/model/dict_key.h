@@ -87,7 +87,7 @@ static inline bool rune_dict_string_equal(const struct rune_terms *terms, uint32
     uint32_t from = terms->string_offsets[index];
     uint32_t length = terms->string_offsets[index + 1] - from;
     return length == key->text.length &&
-           (length == 0 || memcmp(terms->string_bytes + from, key->text.data, length) == 0);
+           rune_bytes_equal(terms->string_bytes + from, key->text.data, length);
 }
 
 static inline bool rune_dict_entity_equal(const struct rune_terms *terms, uint32_t index,
