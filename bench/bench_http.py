@@ -8,10 +8,12 @@ Starts runed with one worker and http_reference; loads both at once, over HTTP/1
 (h2load, 4 connections x 16 streams). Counted: user and system time of all processes of each server, per completed
 request. Windows in which the host took CPU time away (stolen time) are dropped. Prints key=value lines: medians, and
 the ratio reference / runed (1 is as cheap as the bare handler; the bars: 0.95 over HTTP/1.1, 0.70 over h2c), for a small
-bundle of policies; then, as docshare_*, for the example bundle, whose decision asks rules as well.
+bundle of policies; as docshare_*, for the example bundle, whose decision asks rules as well; and as github_*, for the
+github application of RUNE_SHARED/bench/oopsla, where it is.
 """
 import argparse
 import http.client
+import json
 import os
 import re
 import shutil
@@ -23,6 +25,7 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SHARED = os.environ.get("RUNE_SHARED", os.path.join(ROOT, "..", "shared"))
 TICKS = os.sysconf("SC_CLK_TCK")
 STOLEN_MAX = 0.005  # of a window's CPU time
 PATH = "/v1/authorize"
@@ -211,6 +214,20 @@ def compare(prefix, bundle, request, arguments):
             server.stop()
 
 
+def compare_github(arguments):
+    """Its first request, without the decision that is expected."""
+    bundle = os.path.join(SHARED, "bench", "oopsla", "github-n50-s01")
+    if not os.path.isdir(bundle):
+        print("github_skipped=no inputs at RUNE_SHARED", flush=True)
+        return
+    with open(os.path.join(bundle, "requests.jsonl"), encoding="utf-8") as file:
+        line = json.loads(file.readline())
+    with tempfile.NamedTemporaryFile("w", prefix="rune-bench-", suffix=".json", encoding="utf-8") as file:
+        json.dump({key: line[key] for key in ("principal", "action", "resource")}, file)
+        file.flush()
+        compare("github_", bundle, file.name, arguments)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--build", default=os.path.join(ROOT, "build", "release"))
@@ -234,6 +251,7 @@ def main():
     compare("", os.path.join(bundles, "documents"), os.path.join(bundles, "documents.request.json"), arguments)
     example = os.path.join(ROOT, "examples", "docshare")
     compare("docshare_", example, os.path.join(example, "requests", "bob-edits-roadmap.json"), arguments)
+    compare_github(arguments)
 
 
 if __name__ == "__main__":
