@@ -4,6 +4,7 @@
  * A block is validated (UTF-8, no NUL) as it arrives, so that rows need not look at bytes they do
  * not care for. The block grows only while a single row does not fit. */
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -140,6 +141,14 @@ static bool check_bytes(struct rune_fact_reader *reader, struct block *block)
     return true;
 }
 
+/* The mark that some editors put before UTF-8 is no part of the first field. */
+static void skip_mark(struct block *block)
+{
+    if (block->end >= 3 && memcmp(block->bytes, "\xef\xbb\xbf", 3) == 0) {
+        block->begin = 3;
+    }
+}
+
 /* ---- rows ---- */
 
 static enum rune_row read_row(struct rune_fact_reader *reader, const char *p, const char *end,
@@ -203,11 +212,15 @@ void rune_facts_read_rows(struct rune_fact_reader *reader, int fd, struct rune_s
                           void (*progress)(void *context, uint64_t bytes), void *progress_context)
 {
     struct block block = {.fd = fd, .text = text};
-    bool go_on = true;
+    bool go_on = true, is_first = true;
     while (go_on && !block.is_last) {
         size_t before = block.end - block.begin;
-        go_on = make_room(reader, &block) && read_more(reader, &block) &&
-                check_bytes(reader, &block) && read_block(reader, &block);
+        go_on = make_room(reader, &block) && read_more(reader, &block);
+        if (go_on && is_first) {
+            skip_mark(&block);
+            is_first = false;
+        }
+        go_on = go_on && check_bytes(reader, &block) && read_block(reader, &block);
         if (progress != NULL) {
             progress(progress_context, block.end - before);
         }

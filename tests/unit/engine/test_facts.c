@@ -119,6 +119,10 @@ static void test_tsv__takes_fields_for_what_they_are(void **state)
         {"\n\n1\t2\n\n", "1 2"},
         {"\xc3\xbc\t\xe2\x82\xac\n", "\"\xc3\xbc\" \"\xe2\x82\xac\""},
         {"a,b\n\"c\"\n", "\"a,b\"; \"\\\"c\\\"\""},
+        {"\xef\xbb\xbf"
+         "1\t2\n3\t4\n",
+         "1 2; 3 4"},
+        {"\xef\xbb\xbf", ""},
     };
     (void)state;
     EXPECT(cases, RUNE_FACTS_TSV, NULL);
@@ -133,6 +137,9 @@ static void test_tsv__names_the_place_of_errors(void **state)
         {"1\t99999999999999999999999999999999999999999\n", "RUNE-T0105 1:3"},
         {"\xc3\xbc\ta\n\xc3\xbc\tb\\x\n", "RUNE-T0103 2:4"},
         {"a\n\xff\n", "RUNE-T0101 2:1"},
+        {"\xef\xbb\xbf"
+         "1\n2\t3\n",
+         "RUNE-T0102 2:2"},
         {"a\tb\n1\tc\n", "RUNE-T0201 2:0; \"a\" \"b\"; 1 \"c\""},
     };
     (void)state;
@@ -181,6 +188,7 @@ static void test_csv__reads_rfc_4180(void **state)
         {"\"a,b\",\"say \"\"hi\"\"\"\n", "\"a,b\" \"say \\\"hi\\\"\""},
         {"\"two\nlines\",x\ny,z\n", "\"two\\nlines\" \"x\"; \"y\" \"z\""},
         {"\"1\",2\n", "1 2"},
+        {"\xef\xbb\xbf\"1\",2\n", "1 2"},
         {"\"\",\n", "\"\" \"\""},
         {"a\tb,c\n", "\"a\\tb\" \"c\""},
         {"a,b\nc\n", "RUNE-T0102 2:2"},
