@@ -152,8 +152,8 @@ static void put_policy(struct rune_buf *out, const struct item *item, int number
     static const char *const questions[POLICY_QUESTIONS] = {
         [EDITS] = "resource.editors.contains(principal)",
         [EDITS_GUARDED] = "resource has editors && resource.editors.contains(principal)",
-        [EDITS_ALL] = "resource has editors && "
-                      "resource.editors.containsAll([principal, User::\"0\"])",
+        [EDITS_ALL] = ("resource has editors && "
+                       "resource.editors.containsAll([principal, User::\"0\"])"),
         [EDITS_AS_VALUE] = "resource.editors == [principal]",
         [LEVEL] = "principal has level && principal.level >= ",
         [MEMBER] = "principal in Group::",
@@ -218,8 +218,8 @@ static void put_derivations(struct rune_buf *out, const struct world *world)
     static const char *const editors[] = {
         "", "entity.element(D, \"editors\", U) :- grant(G, D), member(U, G).\n",
         "entity.element(D, \"editors\", U) :- U in G, grant(G, D), U is User, user(U).\n",
-        "entity.element(D, \"editors\", U) :- user(U), doc(D), not blocked(U), grant(G, D), "
-        "not member(U, G).\n"};
+        ("entity.element(D, \"editors\", U) :- user(U), doc(D), not blocked(U), grant(G, D), "
+         "not member(U, G).\n")};
     static const char *const levels[] = {
         "", "entity.attr(U, \"level\", N) :- user(U), N = count { member(U, _) }.\n",
         "entity.attr(U, \"level\", N) :- user(U), N = max { S : score(U, S) }.\n",
