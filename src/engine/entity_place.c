@@ -7,7 +7,9 @@
 
 struct search {
     const struct rune_terms *terms;
-    uint32_t index; /* the entity's */
+    uint32_t index;        /* the entity's */
+    struct rune_json json; /* goes from entity to entity */
+    struct rune_json here; /* within one */
     struct rune_value_reader reader;
 };
 
@@ -37,11 +39,12 @@ static bool find_uid(struct rune_json *json)
     return false;
 }
 
-static bool is_sought(struct search *search, struct rune_json *json)
+static bool is_sought(struct search *search)
 {
     struct rune_value_uid uid;
-    search->reader.json = json;
-    return find_uid(json) && rune_value_read_uid_text(&search->reader, &uid) == RUNE_OK &&
+    search->here = search->json;
+    search->reader.json = &search->here;
+    return find_uid(&search->here) && rune_value_read_uid_text(&search->reader, &uid) == RUNE_OK &&
            uid.type == search->terms->entity_type[search->index] &&
            rune_str_equal(
                uid.id, rune_terms_string(search->terms, search->terms->entity_id[search->index]));
@@ -50,25 +53,24 @@ static bool is_sought(struct search *search, struct rune_json *json)
 static bool find_in(struct search *search, const struct rune_source *source,
                     struct rune_arena *arena, uint32_t *ret_offset)
 {
-    struct rune_json json;
+    struct rune_json *json = &search->json;
     struct rune_json_token token;
     bool more = true;
-    rune_json_init(&json, source->text, source->length, arena);
-    json.max_depth = RUNE_VALUE_MAX_DEPTH;
-    rune_value_reader_reset(&search->reader, &json);
-    if (rune_json_value(&json, &token) != RUNE_OK || token.type != RUNE_JSON_ARRAY) {
+    rune_json_init(json, source->text, source->length, arena);
+    json->max_depth = RUNE_VALUE_MAX_DEPTH;
+    rune_value_reader_reset(&search->reader, json);
+    if (rune_json_value(json, &token) != RUNE_OK || token.type != RUNE_JSON_ARRAY) {
         return false;
     }
     for (bool first = true;; first = false) {
-        if (rune_json_next_element(&json, first, &more) != RUNE_OK || !more) {
+        if (rune_json_next_element(json, first, &more) != RUNE_OK || !more) {
             return false;
         }
-        struct rune_json here = json;
-        if (is_sought(search, &here)) {
-            *ret_offset = (uint32_t)rune_json_offset(&json);
+        if (is_sought(search)) {
+            *ret_offset = (uint32_t)rune_json_offset(json);
             return true;
         }
-        if (rune_json_skip(&json) != RUNE_OK) {
+        if (rune_json_skip(json) != RUNE_OK) {
             return false;
         }
     }

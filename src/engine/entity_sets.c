@@ -100,7 +100,7 @@ static uint32_t find(const struct rune_entity_sets *sets, const struct rune_enti
 static enum rune_err settle(struct rune_entity_sets *sets, const struct rune_entity_set *set)
 {
     uint32_t *place = &sets->table->ancestors.items[set->entity];
-    uint32_t at;
+    uint32_t at = 0;
     uint32_t run = find(sets, set, &at);
     if (run != 0) {
         *place = run;
