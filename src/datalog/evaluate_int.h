@@ -11,7 +11,8 @@
  *   limits.c    derivations that grow too large, or that nothing bounds
  *   growing.c   a relation while its fixpoint runs
  *   closure.c   the same for binary recursions that fall into rows
- *   evaluate.c  the whole: what is stored, what is demanded, the image's tables
+ *   evaluate.c  the whole: what is stored, what is demanded
+ *   entity_relations.c, image_tables.c  where that begins and where it ends
  *
  * Relations have one number everywhere in the builder: program relations first, then those the
  * builder makes itself (bodies of aggregates; the facts of a demanded relation). */
@@ -158,6 +159,12 @@ struct rune_dl_rel {
     uint32_t image_relation; /* its number in the image */
 };
 RUNE_VEC(rune_dl_vec_rel, struct rune_dl_rel);
+
+static inline bool rune_dl_is_entity_builtin(const struct rune_dl_rel *rel)
+{
+    return rel->builtin >= RUNE_DL_ENTITY_EXISTS && rel->builtin <= RUNE_DL_ENTITY_ID;
+}
+
 RUNE_VEC(rune_dl_vec_image_relation, struct rune_image_relation);
 
 /* Which tuples of a growing relation a goal reads. */
@@ -291,6 +298,20 @@ RUNE_MUST_USE enum rune_err rune_dl_demand_plans(struct rune_dl_ctx *ctx, uint32
 RUNE_MUST_USE enum rune_err rune_dl_refuse_free(struct rune_dl_ctx *ctx);
 
 /* ---- evaluate.c ---- */
+
+/* The facts of a relation, sorted and stored; its facts are given up. */
+RUNE_MUST_USE enum rune_err rune_dl_store_facts(struct rune_dl_ctx *ctx, uint32_t relation);
+
+/* Compiles all that is demanded: once to choose the orders, once for good. */
+RUNE_MUST_USE enum rune_err rune_dl_compile_image(struct rune_dl_ctx *ctx);
+
+/* ---- image_tables.c ---- */
+
+/* Compiles the programs and moves everything into the result. */
+RUNE_MUST_USE enum rune_err rune_dl_write_image(struct rune_dl_ctx *ctx,
+                                                struct rune_dl_result *result);
+
+/* ---- entity_relations.c ---- */
 
 /* Entity data as tuples of a built-in relation (entity, entity.parent, entity.attr ...), stored. */
 RUNE_MUST_USE enum rune_err rune_dl_store_builtin(struct rune_dl_ctx *ctx, uint32_t relation);
