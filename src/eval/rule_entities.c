@@ -2,20 +2,7 @@
 /* rule_entities: what rules see of entities: attributes and tags, types, and Cedar's `in`; stored
  * data first, what the request brings on top of it. */
 #include "eval/rule_vm_int.h"
-
-static bool run_has(const uint32_t *run, rune_term term)
-{
-    uint32_t low = 0, high = run[0];
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (run[1 + middle] < term) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < run[0] && run[1 + low] == term;
-}
+#include "eval/values.h"
 
 static bool is_stored_entity(const struct rune_rule_vm *vm, rune_term term)
 {
@@ -65,7 +52,7 @@ static bool stored_in(const struct rune_rule_vm *vm, rune_term entity, rune_term
         return false;
     }
     const uint32_t *heap = vm->values.spaces[RUNE_SPACE_IMAGE]->heap;
-    return run_has(heap + vm->store->entity_ancestors[rune_term_index(entity)], ancestor);
+    return rune_run_contains(heap + vm->store->entity_ancestors[rune_term_index(entity)], ancestor);
 }
 
 bool rune_rule_is_in(const struct rune_rule_vm *vm, rune_term entity, rune_term ancestor,

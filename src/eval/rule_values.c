@@ -6,6 +6,7 @@
 
 #include "base/utf8.h"
 #include "model/uid.h"
+#include "eval/values.h"
 
 static const char type_error[] = "type_error";
 static const char overflow[] = "overflow";
@@ -350,20 +351,6 @@ static const uint32_t *set_run(const struct rune_rule_values *values, rune_term 
     return terms->heap + terms->sets[rune_term_index(set)];
 }
 
-static bool run_contains(const uint32_t *run, rune_term term)
-{
-    uint32_t low = 0, high = run[0];
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (run[1 + middle] < term) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < run[0] && run[1 + low] == term;
-}
-
 static const char *set_function(struct rune_rule_values *values, enum rune_rule_function function,
                                 const rune_term *args, rune_term *ret_term)
 {
@@ -376,7 +363,7 @@ static const char *set_function(struct rune_rule_values *values, enum rune_rule_
         return NULL;
     }
     if (function == RUNE_RULE_FN_CONTAINS) {
-        *ret_term = rune_term_bool(run_contains(set, args[1]));
+        *ret_term = rune_term_bool(rune_run_contains(set, args[1]));
         return NULL;
     }
     if (rune_term_kind(args[1]) != RUNE_KIND_SET) {
@@ -386,7 +373,7 @@ static const char *set_function(struct rune_rule_values *values, enum rune_rule_
     uint32_t found = 0;
     values->work += other[0];
     for (uint32_t i = 0; i < other[0]; i++) {
-        found += run_contains(set, other[1 + i]);
+        found += rune_run_contains(set, other[1 + i]);
     }
     *ret_term =
         rune_term_bool(function == RUNE_RULE_FN_CONTAINS_ALL ? found == other[0] : found > 0);
