@@ -14,6 +14,6 @@
 RUNE_MUST_USE enum rune_err rune_sandbox_builder(uint64_t max_memory_bytes,
                                                  uint64_t max_file_bytes);
 
-/* Verifier: reads the memory it was given, and answers; opens nothing, starts nothing, connects
- * nowhere. */
+/* Verifier: reads the memory it was given, and answers; opens nothing, starts threads but no
+ * process, connects nowhere. */
 RUNE_MUST_USE enum rune_err rune_sandbox_verifier(void);
