@@ -173,7 +173,7 @@ static void shuffle(struct maker *maker, uint32_t *places, uint32_t count)
 static size_t put_shuffled(struct maker *maker, const struct literals *literals,
                            const char *between, char *out)
 {
-    uint32_t places[MAX_LITERALS];
+    uint32_t places[MAX_LITERALS] = {0};
     size_t at = 0;
     shuffle(maker, places, literals->count);
     for (uint32_t i = 0; i < literals->count; i++) {
@@ -279,7 +279,7 @@ static void put_literal(struct maker *maker, struct scope *scope, struct literal
     case 1:
         if (scope->bound < MAX_VARS) {
             size_t at = (size_t)sprintf(out, "V%u = ", scope->bound);
-            at += put_expr(maker, scope, 2, out + at);
+            put_expr(maker, scope, 2, out + at);
             scope->bound++;
             maker->is_growing = true;
             return;
