@@ -3,7 +3,7 @@
  * datalog.
  *
  *   goals*.c    rules as trees -> rules as goals over numbered variables (struct rune_dl_plan_rule)
- *   join.c      one such rule and a binding pattern -> an order of its goals
+ *   join*.c     one such rule and a binding pattern -> an order of its goals
  *   code*.c     that order -> a program
  *   free.c      recursions that no request could afford
  *   orders.c    tuples -> sorted orders; which orders serve which searches

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* join: greedy. What only checks or computes goes as soon as its variables are known; otherwise the
- * atom that is expected to give the fewest tuples goes next, by the real counts of stored relations
- * (tuples / distinct values of the bound columns) and by the same estimate of the plans of demanded
- * ones.
+/* join: what goals cost. What only checks or computes goes as soon as its variables are known;
+ * otherwise the atom that is expected to give the fewest tuples goes next, by the real counts of
+ * stored relations (tuples / distinct values of the bound columns) and by the same estimate of the
+ * plans of demanded ones.
  *
- * A goal's cost depends on which of its variables are known, and on nothing else of the order. So
- * goals stand in a heap by their cost, and a variable that becomes known has the goals in which it
- * occurs weighed again: a rule of ten thousand goals takes as long as a thousand rules of ten. A
- * few goals are looked through one by one. */
+ * A recursion that is demanded needs more care, or it never ends: p(X) :- Y = X + 1, p(Y), e(X, Z)
+ * asked with 1 asks itself with 2, 3, ... as long as p is asked before e has been. So, while a rule
+ * is planned that recurses on demand, a variable that only the question gives a value is told from
+ * one that an atom gave it, too. What computes waits for atoms to do so, and what recurses waits
+ * for what computes its columns. Each question then is made of values of tuples: there are as many
+ * as there are such tuples, whatever the order in which the rule is written. */
 #include "datalog/join.h"
 
 #include <string.h>
@@ -15,9 +17,11 @@
 #define MAX_ESTIMATE_DEPTH 6u
 #define LARGE_RECURSION \
     65536u /* tuples of a recursion that gets a further order only where a decision needs it */
-#define NOT_YET     (-1.0) /* the cost of a goal that cannot be taken */
-#define CALL_FACTOR 4.0    /* a call is dearer than a scan of as many tuples */
+#define CALL_FACTOR 4.0 /* a call is dearer than a scan of as many tuples */
 #define CALL_MORE   4.0
+#define MOST_ROWS   1e11
+#define AWAITS      1e12 /* a recursion one of whose columns is still to be computed */
+#define WAITS       1e15 /* a computation of what no atom has had yet */
 #define LAST_RESORT 1e18
 
 /* ---- what is known ---- */
@@ -145,7 +149,7 @@ static double atom_rows(struct rune_dl_join *join, const struct rune_dl_goal *go
 static double atom_cost(struct rune_dl_join *join, const struct rune_dl_goal *goal)
 {
     if (goal->is_negated && !knows_all(join, goal->vars, goal->count)) {
-        return NOT_YET;
+        return RUNE_DL_NOT_YET;
     }
     enum rune_dl_atom_kind kind = rune_dl_join_atom(join, goal);
     if (goal->is_negated) {
@@ -165,12 +169,16 @@ static double atom_cost(struct rune_dl_join *join, const struct rune_dl_goal *go
                                                                                       : 0.05;
     }
     double rows = atom_rows(join, goal, kind);
+    rows = rows < MOST_ROWS || is_naming ? rows : MOST_ROWS;
     return 0.5 + (kind == RUNE_DL_ATOM_CALL ? CALL_FACTOR * rows + CALL_MORE : rows);
 }
 
-/* The tuples of a goal that is taken at this cost, as things stand. */
-static double rows_at(const struct rune_dl_join *join, const struct rune_dl_goal *goal, double cost)
+double rune_dl_join_rows_at(const struct rune_dl_join *join, const struct rune_dl_goal *goal,
+                            double cost)
 {
+    if (cost < LAST_RESORT) {
+        cost -= cost >= WAITS ? WAITS : cost >= AWAITS ? AWAITS : 0;
+    }
     bool is_call = goal->kind == RUNE_DL_GOAL_ATOM && !goal->is_negated &&
                    cost >= 0.5 + CALL_MORE && rune_dl_join_atom(join, goal) == RUNE_DL_ATOM_CALL;
     return is_call ? (cost - 0.5 - CALL_MORE) / CALL_FACTOR + 0.5 : cost;
@@ -190,9 +198,8 @@ static bool binds_first(const struct rune_dl_goal *goal)
     }
 }
 
-/* What taking the goal next would cost, as tuples for each so far; NOT_YET: not possible. Below
- * 0.5: at once. */
-static double goal_cost(struct rune_dl_join *join, const struct rune_dl_goal *goal)
+/* Without waiting for others. */
+static double plain_cost(struct rune_dl_join *join, const struct rune_dl_goal *goal)
 {
     if (goal->kind == RUNE_DL_GOAL_ATOM) {
         return atom_cost(join, goal);
@@ -205,272 +212,136 @@ static double goal_cost(struct rune_dl_join *join, const struct rune_dl_goal *go
         bool knows_one =
             goal->kind == RUNE_DL_GOAL_EQ &&
             (rune_dl_join_knows(join, goal->vars[0]) || rune_dl_join_knows(join, goal->vars[1]));
-        return knows_one ? 0.001 : NOT_YET;
+        return knows_one ? 0.001 : RUNE_DL_NOT_YET;
     }
     return goal->kind == RUNE_DL_GOAL_AGGREGATE ? 0.97 : 0.01;
 }
 
-/* ---- the order: few goals ---- */
+/* ---- recursions on demand ---- */
 
-#define FEW_GOALS 16u
-
-/* A bit for each variable; variables may share one. */
-static uint64_t bits_of(const struct rune_dl_goal *goal)
+static bool is_same_recursion(const struct rune_dl_join *join, const struct rune_dl_goal *goal)
 {
-    uint64_t bits = 0;
+    const struct rune_dl_rel *rels = join->ctx->rels.items;
+    return goal->kind == RUNE_DL_GOAL_ATOM && rels[goal->relation].component != 0 &&
+           rels[goal->relation].component == rels[join->rule->head].component;
+}
+
+/* Whether atoms have given these variables their values, or what computes has made them of such. */
+static bool has_values(const struct rune_dl_join *join, const uint32_t *vars, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (vars[i] != RUNE_DL_NO_VAR && (!join->is_bound[vars[i]] || join->only_asked[vars[i]])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether the goal, taken now, does that for its variables. */
+static bool gives_values(const struct rune_dl_join *join, const struct rune_dl_goal *goal)
+{
+    const uint32_t *vars = goal->vars;
+    switch (goal->kind) {
+    case RUNE_DL_GOAL_ATOM:
+        return join->ctx->rels.items[goal->relation].builtin != RUNE_DL_ENTITY_ID ||
+               rune_dl_join_atom(join, goal) == RUNE_DL_ATOM_STORED || has_values(join, vars, 1) ||
+               has_values(join, vars + 1, 2);
+    case RUNE_DL_GOAL_EQ:
+        return has_values(join, vars, 1) || has_values(join, vars + 1, 1);
+    case RUNE_DL_GOAL_TEST:
+        return goal->op == RUNE_RULE_FN_CONTAINS && has_values(join, vars, 1);
+    default:
+        return binds_first(goal) && has_values(join, vars + 1, goal->count - 1);
+    }
+}
+
+/* What a goal that could be taken costs more because it should wait for others. */
+static double waiting_cost(const struct rune_dl_join *join, const struct rune_dl_goal *goal)
+{
+    if (binds_first(goal)) {
+        return has_values(join, goal->vars + 1, goal->count - 1) ? 0 : WAITS;
+    }
+    if (!is_same_recursion(join, goal) || rune_dl_join_atom(join, goal) != RUNE_DL_ATOM_CALL) {
+        return 0;
+    }
     for (uint32_t i = 0; i < goal->count; i++) {
-        bits |= goal->vars[i] != RUNE_DL_NO_VAR ? UINT64_C(1) << goal->vars[i] % 64 : 0;
-    }
-    return bits;
-}
-
-static void add_to_order(struct rune_dl_join *join, uint32_t goal, double cost)
-{
-    join->order[join->count] = goal;
-    join->rows[join->count++] = rows_at(join, &join->rule->goals[goal], cost);
-    rune_dl_join_take(join, goal);
-}
-
-/* The cheapest of the goals in `todo`, or UINT32_MAX. */
-static uint32_t find_cheapest(const double *costs, uint32_t todo)
-{
-    uint32_t best = UINT32_MAX;
-    for (; todo != 0; todo &= todo - 1) {
-        uint32_t goal = (uint32_t)__builtin_ctz(todo);
-        if (costs[goal] >= 0 && (best == UINT32_MAX || costs[goal] < costs[best])) {
-            best = goal;
+        uint32_t var = goal->vars[i];
+        if (var != RUNE_DL_NO_VAR && !join->is_bound[var] && join->is_computed[var]) {
+            return AWAITS;
         }
     }
-    return best;
+    return 0;
 }
 
-static void find_among_few(struct rune_dl_join *join, uint32_t first)
+double rune_dl_join_cost(struct rune_dl_join *join, const struct rune_dl_goal *goal)
 {
-    const struct rune_dl_plan_rule *rule = join->rule;
-    double costs[FEW_GOALS];
-    uint64_t bits[FEW_GOALS];
-    uint32_t todo = (1u << rule->goal_count) - 1;
-    if (first != UINT32_MAX) {
-        todo &= ~(1u << first);
-        add_to_order(join, first, 1);
-    }
-    for (uint32_t g = 0; g < rule->goal_count; g++) {
-        bits[g] = bits_of(&rule->goals[g]);
-        costs[g] = g != first ? goal_cost(join, &rule->goals[g]) : NOT_YET;
-    }
-    for (uint32_t best; (best = find_cheapest(costs, todo)) != UINT32_MAX;) {
-        add_to_order(join, best, costs[best]);
-        todo &= ~(1u << best);
-        for (uint32_t left = todo; left != 0; left &= left - 1) {
-            uint32_t goal = (uint32_t)__builtin_ctz(left);
-            if ((bits[goal] & bits[best]) != 0 && !rule->goals[best].is_negated) {
-                costs[goal] = goal_cost(join, &rule->goals[goal]);
-            }
-        }
-    }
+    double cost = plain_cost(join, goal);
+    return join->waits && cost >= 0 ? cost + waiting_cost(join, goal) : cost;
 }
 
-/* ---- the order: many goals ---- */
-
-/* A goal at the cost it had when it was put here; it counts if that is still its cost. */
-struct offer {
-    double cost;
-    uint32_t goal;
-};
-
-struct search {
-    struct rune_dl_join *join;
-    double *cost;     /* by goal */
-    bool *is_done;    /* by goal */
-    uint32_t *starts; /* by variable: its occurrences in `goals` */
-    uint32_t *goals;
-    struct offer *heap; /* cheapest first; equal: in order of the text */
-    uint32_t heap_count;
-};
-
-static bool is_before(const struct offer *a, const struct offer *b)
+/* While its fixpoint runs, a recursion is read, not asked. */
+static bool may_ask_itself(const struct rune_dl_join *join)
 {
-    return a->cost < b->cost || (a->cost <= b->cost && a->goal < b->goal);
-}
-
-static void heap_push(struct search *search, struct offer offer)
-{
-    uint32_t at = search->heap_count++;
-    for (uint32_t up; at > 0 && is_before(&offer, &search->heap[up = (at - 1) / 2]); at = up) {
-        search->heap[at] = search->heap[up];
-    }
-    search->heap[at] = offer;
-}
-
-static struct offer heap_pop(struct search *search)
-{
-    struct offer top = search->heap[0];
-    struct offer last = search->heap[--search->heap_count];
-    uint32_t at = 0;
-    for (uint32_t down; (down = 2 * at + 1) < search->heap_count; at = down) {
-        if (down + 1 < search->heap_count &&
-            is_before(&search->heap[down + 1], &search->heap[down])) {
-            down++;
-        }
-        if (!is_before(&search->heap[down], &last)) {
-            break;
-        }
-        search->heap[at] = search->heap[down];
-    }
-    search->heap[at] = last;
-    return top;
-}
-
-static void weigh(struct search *search, uint32_t goal)
-{
-    double cost = goal_cost(search->join, &search->join->rule->goals[goal]);
-    if (cost < 0 || (cost >= search->cost[goal] && cost <= search->cost[goal])) {
-        return; /* not yet, or as before */
-    }
-    search->cost[goal] = cost;
-    heap_push(search, (struct offer){cost, goal});
-}
-
-/* Goals in which a variable of the one just taken occurs. `known`: what was known before. */
-static void weigh_neighbours(struct search *search, uint32_t goal, const bool *known)
-{
-    const struct rune_dl_goal *taken = &search->join->rule->goals[goal];
-    for (uint32_t i = 0; i < taken->count && !taken->is_negated; i++) {
-        uint32_t var = taken->vars[i];
-        if (var == RUNE_DL_NO_VAR || known[i]) {
-            continue;
-        }
-        for (uint32_t o = search->starts[var]; o < search->starts[var + 1]; o++) {
-            if (!search->is_done[search->goals[o]]) {
-                weigh(search, search->goals[o]);
-            }
-        }
-    }
-}
-
-static enum rune_err take_and_weigh(struct search *search, uint32_t goal, double cost)
-{
-    struct rune_dl_join *join = search->join;
-    const struct rune_dl_goal *taken = &join->rule->goals[goal];
-    bool few[8];
-    bool *known = taken->count <= 8
-                      ? few
-                      : rune_arena_alloc(&join->ctx->scratch, taken->count * sizeof(bool));
-    if (known == NULL) {
-        return RUNE_E_NOMEM;
-    }
-    for (uint32_t i = 0; i < taken->count; i++) {
-        known[i] = rune_dl_join_knows(join, taken->vars[i]);
-    }
-    search->is_done[goal] = true;
-    add_to_order(join, goal, cost);
-    weigh_neighbours(search, goal, known);
-    return RUNE_OK;
-}
-
-/* Where each variable occurs. */
-static enum rune_err search_init(struct search *search, struct rune_dl_join *join)
-{
-    const struct rune_dl_plan_rule *rule = join->rule;
-    struct rune_arena *arena = &join->ctx->scratch;
-    uint32_t total = 0;
-    *search = (struct search){.join = join};
-    for (uint32_t g = 0; g < rule->goal_count; g++) {
-        total += rule->goals[g].count;
-    }
-    search->starts = RUNE_ARENA_ARRAY(arena, uint32_t, rule->var_count + 2);
-    search->goals = rune_arena_alloc(arena, ((size_t)total + 1) * sizeof(uint32_t));
-    search->cost = rune_arena_alloc(arena, ((size_t)rule->goal_count + 1) * sizeof(double));
-    search->is_done = RUNE_ARENA_ARRAY(arena, bool, rule->goal_count + 1);
-    search->heap =
-        rune_arena_alloc(arena, ((size_t)total + rule->goal_count + 1) * sizeof(struct offer));
-    if (rune_arena_failed(arena)) {
-        return RUNE_E_NOMEM;
-    }
-    uint32_t *starts = search->starts + 1;
-    for (uint32_t g = 0; g < rule->goal_count; g++) {
-        search->cost[g] = NOT_YET;
-        for (uint32_t i = 0; i < rule->goals[g].count; i++) {
-            uint32_t var = rule->goals[g].vars[i];
-            if (var != RUNE_DL_NO_VAR && var + 1 < rule->var_count) {
-                starts[var + 1]++;
-            }
-        }
-    }
-    for (uint32_t v = 1; v < rule->var_count; v++) {
-        starts[v] += starts[v - 1];
-    }
-    for (uint32_t g = 0; g < rule->goal_count; g++) {
-        for (uint32_t i = 0; i < rule->goals[g].count; i++) {
-            uint32_t var = rule->goals[g].vars[i];
-            if (var != RUNE_DL_NO_VAR) {
-                search->goals[starts[var]++] = g;
-            }
-        }
-    }
-    return RUNE_OK;
-}
-
-static enum rune_err find_among_many(struct rune_dl_join *join, uint32_t first)
-{
-    struct search search;
-    enum rune_err err = search_init(&search, join);
-    if (err != RUNE_OK) {
-        return err;
-    }
-    if (first != UINT32_MAX) {
-        search.is_done[first] = true;
-        add_to_order(join, first, 1);
-    }
     for (uint32_t g = 0; g < join->rule->goal_count; g++) {
-        if (g != first) {
-            weigh(&search, g);
+        const struct rune_dl_goal *goal = &join->rule->goals[g];
+        if (is_same_recursion(join, goal) &&
+            join->ctx->rels.items[goal->relation].access != RUNE_DL_GROWING) {
+            return true;
         }
     }
-    while (search.heap_count > 0 && err == RUNE_OK) {
-        struct offer offer = heap_pop(&search);
-        bool is_current = offer.cost >= search.cost[offer.goal] &&
-                          offer.cost <= search.cost[offer.goal] && !search.is_done[offer.goal];
-        if (is_current) {
-            err = take_and_weigh(&search, offer.goal, offer.cost);
-        }
-    }
-    return err;
+    return false;
 }
 
-/* What is known before any goal is taken. */
-static void know_at_first(struct rune_dl_join *join)
+static enum rune_err init_waiting(struct rune_dl_join *join)
+{
+    const struct rune_dl_plan_rule *rule = join->rule;
+    join->only_asked = RUNE_ARENA_ARRAY(&join->ctx->scratch, bool, 2 * (size_t)rule->var_count + 1);
+    if (join->only_asked == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    join->is_computed = join->only_asked + rule->var_count;
+    for (uint32_t g = 0; g < rule->goal_count; g++) {
+        if (binds_first(&rule->goals[g])) {
+            join->is_computed[rule->goals[g].vars[0]] = true;
+        }
+    }
+    join->waits = true;
+    return RUNE_OK;
+}
+
+/* ---- the join ---- */
+
+void rune_dl_join_restart(struct rune_dl_join *join)
 {
     const struct rune_dl_plan_rule *rule = join->rule;
     for (uint32_t i = 0; i < rule->var_count; i++) {
         join->is_bound[i] = rule->vars[i].is_constant;
     }
+    for (uint32_t i = 0; join->waits && i < rule->var_count; i++) {
+        join->only_asked[i] = false;
+    }
     for (uint32_t bound = join->bound; bound != 0; bound &= bound - 1) {
-        join->is_bound[rule->head_vars[__builtin_ctz(bound)]] = true;
+        uint32_t var = rule->head_vars[__builtin_ctz(bound)];
+        join->is_bound[var] = true;
+        if (join->waits && !rule->vars[var].is_constant) {
+            join->only_asked[var] = true;
+        }
     }
-}
-
-enum rune_err rune_dl_join_find(struct rune_dl_join *join, uint32_t first)
-{
-    enum rune_err err = RUNE_OK;
-    join->count = 0;
-    if (join->rule->goal_count <= FEW_GOALS) {
-        find_among_few(join, first);
-    } else {
-        err = find_among_many(join, first);
-    }
-    join->is_whole = join->count == join->rule->goal_count;
-    know_at_first(join);
-    return err;
 }
 
 void rune_dl_join_take(struct rune_dl_join *join, uint32_t goal)
 {
     const struct rune_dl_goal *taken = &join->rule->goals[goal];
+    bool gives = !join->waits || (!taken->is_negated && gives_values(join, taken));
     for (uint32_t i = 0; i < taken->count && !taken->is_negated; i++) {
-        if (taken->vars[i] != RUNE_DL_NO_VAR) {
-            join->is_bound[taken->vars[i]] = true;
+        uint32_t var = taken->vars[i];
+        if (var == RUNE_DL_NO_VAR) {
+            continue;
         }
+        if (join->waits && (gives || !join->is_bound[var])) {
+            join->only_asked[var] = !gives;
+        }
+        join->is_bound[var] = true;
     }
 }
 
@@ -490,7 +361,13 @@ enum rune_err rune_dl_join_init(struct rune_dl_join *join, struct rune_dl_ctx *c
     join->uses = join->order + goals;
     join->is_bound = (bool *)(join->uses + vars);
     memset(join->uses, 0, vars * sizeof(uint32_t));
-    know_at_first(join);
+    if (bound != 0 && may_ask_itself(join)) {
+        enum rune_err err = init_waiting(join);
+        if (err != RUNE_OK) {
+            return err;
+        }
+    }
+    rune_dl_join_restart(join);
     for (uint32_t i = 0; i < rule->arity; i++) {
         join->uses[rule->head_vars[i]]++;
     }

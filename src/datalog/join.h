@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* join: in which order a rule's goals are taken for a binding pattern.
  *
- * Owns: the choice (greedy, by expected tuples) and what it rests on: which variables are known,
- * how an atom is answered, how many tuples it is expected to give. Does not know: programs
- * (code.c), which walk the order and bind as they go. Private to datalog. */
+ * Owns: the choice (greedy, by expected tuples; join_order.c) and what it rests on: which variables
+ * are known, how an atom is answered, how many tuples it is expected to give (join.c). Does not
+ * know: programs (code.c), which walk the order and bind as they go. Private to datalog. */
 #pragma once
 
 #include "datalog/evaluate_int.h"
@@ -32,6 +32,10 @@ struct rune_dl_join {
     double *rows;    /* by position: tuples expected for each so far; below 1: it only checks */
     uint32_t count;
     bool is_whole;
+    /* the rule may ask its own recursion. Then, by variable: known, but by the question alone, no
+     * atom has given it; the result of a goal that computes */
+    bool waits;
+    bool *only_asked, *is_computed;
 };
 
 /* Constants and the head's bound columns are known; no order yet. RUNE_E_NOMEM. */
@@ -64,3 +68,16 @@ enum rune_dl_atom_kind rune_dl_join_atom(const struct rune_dl_join *join,
                                          const struct rune_dl_goal *goal);
 /* `S.contains(X)` with X free: a loop over S. */
 bool rune_dl_join_is_member(const struct rune_dl_join *join, const struct rune_dl_goal *goal);
+
+/* ---- between join.c and join_order.c ---- */
+
+#define RUNE_DL_NOT_YET (-1.0) /* the cost of a goal that cannot be taken */
+
+/* What taking the goal next would cost, as tuples for each so far; RUNE_DL_NOT_YET: not possible.
+ * Below 0.5: at once. */
+double rune_dl_join_cost(struct rune_dl_join *join, const struct rune_dl_goal *goal);
+/* The tuples of a goal that is taken at this cost, as things stand. */
+double rune_dl_join_rows_at(const struct rune_dl_join *join, const struct rune_dl_goal *goal,
+                            double cost);
+/* Back to what is known before any goal is taken. */
+void rune_dl_join_restart(struct rune_dl_join *join);
