@@ -227,15 +227,17 @@ struct rune_arena_mark rune_arena_mark(const struct rune_arena *arena)
 
 void rune_arena_rewind(struct rune_arena *arena, struct rune_arena_mark mark)
 {
+    if (mark.next == NULL) { /* nothing had been allocated */
+        rune_arena_reset(arena);
+        return;
+    }
     arena->failed = false;
     if (arena->fixed == NULL) {
         free_chunks(arena, mark.chunk);
-        arena->end = mark.chunk != NULL ? mark.chunk->bytes + mark.chunk->size : NULL;
+        arena->end = mark.chunk->bytes + mark.chunk->size;
     }
     arena->next = mark.next;
-    if (arena->next != NULL) {
-        POISON(arena->next, (size_t)(arena->end - arena->next));
-    }
+    POISON(arena->next, (size_t)(arena->end - arena->next));
 }
 
 void rune_arena_reset(struct rune_arena *arena)

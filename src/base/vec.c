@@ -3,9 +3,14 @@
 
 #include "base/alloc.h"
 
+/* What a vec takes first. Thousands of them have one item and no second: an order of a relation, a
+ * demand of one. */
+#define FIRST_BYTES 64
+
 bool rune_vec_grow(void **items, size_t *capacity, size_t want, size_t item_size)
 {
-    size_t grown = *capacity < 8 ? 8 : *capacity;
+    size_t first = item_size < FIRST_BYTES ? FIRST_BYTES / item_size : 1;
+    size_t grown = *capacity < first ? first : *capacity;
     while (grown < want) {
         grown = grown <= SIZE_MAX / 2 ? grown * 2 : want;
     }

@@ -139,8 +139,11 @@ static void test_arena__rewind_gives_back_what_came_after(void **state)
     (void)second;
 #endif
     rune_arena_rewind(&arena, empty);
-    assert_int_equal(arena.used_bytes, 0);
+#ifndef RUNE_ARENA_DEBUG
+    assert_ptr_equal(rune_arena_alloc(&arena, 1), first); /* the chunk was kept */
+#else
     assert_non_null(rune_arena_alloc(&arena, 1));
+#endif
     rune_arena_fini(&arena);
 }
 
