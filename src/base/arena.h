@@ -57,8 +57,8 @@ void *rune_arena_memdup(struct rune_arena *arena, const void *bytes, size_t leng
 char *rune_arena_strndup(struct rune_arena *arena, const char *text, size_t length);
 char *rune_arena_printf(struct rune_arena *arena, const char *fmt, ...) RUNE_PRINTF(2, 3);
 
-/* Everything allocated after the mark is given back by the rewind; failed is cleared. To the mark of
- * an empty arena, it is a reset. */
+/* Everything allocated after the mark is given back by the rewind; failed is cleared. To the mark
+ * of an empty arena, it is a reset. */
 struct rune_arena_mark rune_arena_mark(const struct rune_arena *arena);
 void rune_arena_rewind(struct rune_arena *arena, struct rune_arena_mark mark);
 

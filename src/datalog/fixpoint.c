@@ -4,13 +4,30 @@
  * A relation that does not recurse is computed once: tuples are collected as rows, sorted and
  * deduplicated whenever they have doubled. A component that recurses is computed semi-naively: its
  * relations grow (growing.h); each round runs every rule once for each of its recursive goals, that
- * goal reading only what the last round added. */
+ * goal reading only what the last round added. Relations to which nothing was added cost a round
+ * nothing, so that a component may have thousands of them and thousands of rounds. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/diag.h"
 #include "datalog/evaluate_int.h"
 
 /* ---- what goals read ---- */
+
+/* The order that reads through such a view, if there is one. */
+static bool find_view(const struct rune_dl_ctx *ctx, const struct rune_dl_growing *growing,
+                      const struct rune_growing_view *view, uint32_t *ret_order)
+{
+    for (size_t i = 0; i < growing->views.count; i++) {
+        uint32_t order = growing->views.items[i];
+        const void *there = (const void *)(uintptr_t)ctx->orders.items[order].offset;
+        if (memcmp(there, view, sizeof(*view)) == 0) {
+            *ret_order = order;
+            return true;
+        }
+    }
+    return false;
+}
 
 enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t search,
                                     enum rune_dl_range range, uint32_t *ret_order)
@@ -25,21 +42,12 @@ enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, 
     struct rune_growing_view view = {&growing->tuples, index,
                                      range == RUNE_DL_RANGE_NEW ? &growing->low : &growing->zero,
                                      range == RUNE_DL_RANGE_OLD ? &growing->low : &growing->high};
-    for (uint32_t i = 0; i < growing->view_count; i++) {
-        if (memcmp(&growing->views[i], &view, sizeof(view)) == 0) {
-            *ret_order = growing->view_ids[i];
-            return RUNE_OK;
-        }
+    if (find_view(ctx, growing, &view, ret_order)) {
+        return RUNE_OK;
     }
-    if (growing->view_count == sizeof(growing->views) / sizeof(growing->views[0])) {
-        return RUNE_E_LIMIT;
-    }
-    uint32_t at = growing->view_count++;
-    growing->views[at] = view;
-    growing->view_ids[at] = (uint32_t)ctx->orders.count;
-    struct rune_image_order order = {.relation = relation,
-                                     .form = RUNE_ORDER_GROWING,
-                                     .offset = (uint64_t)(uintptr_t)&growing->views[at]};
+    const struct rune_growing_view *kept = rune_arena_memdup(&ctx->arena, &view, sizeof(view));
+    struct rune_image_order order = {
+        .relation = relation, .form = RUNE_ORDER_GROWING, .offset = (uint64_t)(uintptr_t)kept};
     uint32_t position = 0;
     for (int in_search = 1; in_search >= 0; in_search--) {
         for (uint32_t c = 0; c < rel->arity && position < 8; c++) {
@@ -48,8 +56,11 @@ enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, 
             }
         }
     }
-    *ret_order = growing->view_ids[at];
-    return RUNE_VEC_PUSH(&ctx->orders, order) ? RUNE_OK : RUNE_E_NOMEM;
+    *ret_order = (uint32_t)ctx->orders.count;
+    return kept != NULL && RUNE_VEC_PUSH(&growing->views, *ret_order) &&
+                   RUNE_VEC_PUSH(&ctx->orders, order)
+               ? RUNE_OK
+               : RUNE_E_NOMEM;
 }
 
 /* ---- running rules ---- */
@@ -275,6 +286,7 @@ enum rune_err rune_dl_compute(struct rune_dl_ctx *ctx, uint32_t relation)
 /* One rule for one of its recursive goals. */
 struct variant {
     uint32_t rule;
+    uint32_t reads; /* the goal's relation, whose new tuples it begins with */
     struct rune_image_plan plan;
 };
 RUNE_VEC(vec_variant, struct variant);
@@ -295,7 +307,7 @@ static enum rune_err add_variants(struct rune_dl_ctx *ctx, uint32_t rule, struct
             continue;
         }
         recurses = true;
-        struct variant variant = {.rule = rule};
+        struct variant variant = {.rule = rule, .reads = ctx->rules.items[rule].goals[g].relation};
         enum rune_err err = rune_dl_code_rule(ctx, rule, 0, g, &variant.plan);
         if (err != RUNE_OK || !RUNE_VEC_PUSH(rounds, variant)) {
             return err != RUNE_OK ? err : RUNE_E_NOMEM;
@@ -316,6 +328,7 @@ static enum rune_err add_variants(struct rune_dl_ctx *ctx, uint32_t rule, struct
 /* A component on its way to the fixpoint. */
 struct rounds {
     struct vec_variant first, again; /* of the first round, and of those behind it */
+    struct rune_vec_u32 changed;     /* relations that have new tuples, or some in the making */
     uint32_t unbounded;              /* a rule that nothing bounds, or UINT32_MAX */
     uint64_t count, steps_left;
 };
@@ -327,40 +340,92 @@ static enum rune_err give_up(struct rune_dl_ctx *ctx, const struct rounds *round
     return rune_dl_report_unbounded(ctx, rule, rounds->count, tuples);
 }
 
-static enum rune_err run_variants(struct rune_dl_ctx *ctx, struct rounds *rounds,
-                                  const struct vec_variant *variants)
+static enum rune_err run_variant(struct rune_dl_ctx *ctx, struct rounds *rounds,
+                                 const struct variant *variant)
+{
+    uint32_t head = ctx->rules.items[variant->rule].head;
+    struct rune_dl_rel *rel = &ctx->rels.items[head];
+    struct sink sink = {.ctx = ctx, .rel = rel, .growing = rel->growing, .budget = UINT64_MAX};
+    enum rune_err err = run_rule(ctx, variant->rule, &variant->plan, rounds->steps_left, &sink);
+    if (rounds->unbounded != UINT32_MAX) {
+        rounds->steps_left -= sink.steps;
+    }
+    if (err == RUNE_OK && sink.is_over) {
+        err = give_up(ctx, rounds);
+    }
+    struct rune_dl_growing *growing = sink.growing;
+    if (err == RUNE_OK && growing->tuples.count > growing->high && !growing->is_changed) {
+        growing->is_changed = true;
+        err = RUNE_VEC_PUSH(&rounds->changed, head) ? RUNE_OK : RUNE_E_NOMEM;
+    }
+    return err;
+}
+
+static enum rune_err run_first(struct rune_dl_ctx *ctx, struct rounds *rounds)
 {
     enum rune_err err = RUNE_OK;
     rounds->count++;
-    for (size_t i = 0; i < variants->count && err == RUNE_OK; i++) {
-        struct rune_dl_rel *rel = &ctx->rels.items[ctx->rules.items[variants->items[i].rule].head];
-        struct sink sink = {.ctx = ctx, .rel = rel, .growing = rel->growing, .budget = UINT64_MAX};
-        err = run_rule(ctx, variants->items[i].rule, &variants->items[i].plan, rounds->steps_left,
-                       &sink);
-        if (rounds->unbounded != UINT32_MAX) {
-            rounds->steps_left -= sink.steps;
-        }
-        if (err == RUNE_OK && sink.is_over) {
-            err = give_up(ctx, rounds);
+    for (size_t i = 0; i < rounds->first.count && err == RUNE_OK; i++) {
+        err = run_variant(ctx, rounds, &rounds->first.items[i]);
+    }
+    return err;
+}
+
+/* What begins with tuples that the last round added. */
+static enum rune_err run_again(struct rune_dl_ctx *ctx, struct rounds *rounds)
+{
+    enum rune_err err = RUNE_OK;
+    size_t count = rounds->changed.count; /* those that this round changes come behind */
+    rounds->count++;
+    for (size_t i = 0; i < count; i++) {
+        const struct rune_dl_growing *read = ctx->rels.items[rounds->changed.items[i]].growing;
+        for (uint32_t v = 0; v < read->variant_count && err == RUNE_OK; v++) {
+            err = run_variant(ctx, rounds, &rounds->again.items[read->first_variant + v]);
         }
     }
     return err;
 }
 
-/* What the last round added becomes what the next one reads. *ret_more: there is something. */
-static enum rune_err next_round(struct rune_dl_ctx *ctx, const uint32_t *relations, uint32_t count,
-                                bool *ret_more)
+/* What the last round added becomes what the next one reads. After it, what has changed is what has
+ * new tuples. */
+static enum rune_err next_round(struct rune_dl_ctx *ctx, struct rounds *rounds)
 {
-    *ret_more = false;
-    for (uint32_t i = 0; i < count; i++) {
-        bool more;
-        enum rune_err err = rune_dl_growing_turn(ctx->rels.items[relations[i]].growing, &more);
+    struct rune_vec_u32 *changed = &rounds->changed;
+    size_t kept = 0;
+    for (size_t i = 0; i < changed->count; i++) {
+        struct rune_dl_growing *growing = ctx->rels.items[changed->items[i]].growing;
+        enum rune_err err = rune_dl_growing_turn(growing, &growing->is_changed);
         if (err != RUNE_OK) {
             return err;
         }
-        *ret_more = *ret_more || more;
+        if (growing->is_changed) {
+            changed->items[kept++] = changed->items[i];
+        }
     }
+    changed->count = kept;
     return RUNE_OK;
+}
+
+static int compare_variants(const void *a, const void *b)
+{
+    const struct variant *x = a, *y = b;
+    if (x->reads != y->reads) {
+        return x->reads < y->reads ? -1 : 1;
+    }
+    return (x->plan.code > y->plan.code) - (x->plan.code < y->plan.code);
+}
+
+/* By the relation that they read, which learns of its own. */
+static void group_variants(struct rune_dl_ctx *ctx, struct vec_variant *variants)
+{
+    if (variants->count > 0) {
+        qsort(variants->items, variants->count, sizeof(variants->items[0]), compare_variants);
+    }
+    for (size_t i = variants->count; i-- > 0;) {
+        struct rune_dl_growing *growing = ctx->rels.items[variants->items[i].reads].growing;
+        growing->first_variant = (uint32_t)i;
+        growing->variant_count++;
+    }
 }
 
 static enum rune_err make_variants(struct rune_dl_ctx *ctx, const uint32_t *relations,
@@ -380,6 +445,9 @@ static enum rune_err make_variants(struct rune_dl_ctx *ctx, const uint32_t *rela
             rel = &ctx->rels.items[relations[i]];
         }
     }
+    if (err == RUNE_OK) {
+        group_variants(ctx, &rounds->again);
+    }
     return err;
 }
 
@@ -389,21 +457,21 @@ static enum rune_err compute_rounds(struct rune_dl_ctx *ctx, const uint32_t *rel
     struct rounds rounds = {.unbounded = UINT32_MAX, .steps_left = UINT64_MAX};
     enum rune_err err = make_variants(ctx, relations, count, &rounds);
     if (err == RUNE_OK) {
-        err = run_variants(ctx, &rounds, &rounds.first);
+        err = run_first(ctx, &rounds);
     }
-    bool more = true;
-    while (err == RUNE_OK && more) {
-        err = next_round(ctx, relations, count, &more);
-        if (err == RUNE_OK && more && rounds.unbounded != UINT32_MAX &&
+    while (err == RUNE_OK && rounds.changed.count > 0) {
+        err = next_round(ctx, &rounds);
+        if (err == RUNE_OK && rounds.changed.count > 0 && rounds.unbounded != UINT32_MAX &&
             rounds.count > UNBOUNDED_ROUNDS) {
             err = give_up(ctx, &rounds);
         }
-        if (err == RUNE_OK && more) {
-            err = run_variants(ctx, &rounds, &rounds.again);
+        if (err == RUNE_OK) {
+            err = run_again(ctx, &rounds);
         }
     }
     RUNE_VEC_FINI(&rounds.first);
     RUNE_VEC_FINI(&rounds.again);
+    RUNE_VEC_FINI(&rounds.changed);
     return err;
 }
 

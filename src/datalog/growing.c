@@ -32,6 +32,7 @@ void rune_dl_growing_destroy(struct rune_dl_growing *growing)
     rune_free(growing->slots);
     rune_free(growing->bits.words);
     rune_free(growing->pending);
+    RUNE_VEC_FINI(&growing->views);
     for (uint32_t i = 0; i < growing->index_count; i++) {
         rune_free(growing->indexes[i].heads);
         rune_free(growing->indexes[i].next);

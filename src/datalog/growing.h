@@ -2,13 +2,14 @@
 /* growing: a relation while its fixpoint runs: all tuples in order of arrival, which of them are
  * old, new and in the making, and who is already there.
  *
- * Owns: the tuples, the set, the chains of indexes, the views that rules read through. Does not
- * know: rules, rounds. The set is a hash table of rows, or, where the columns are dense, a bit for
- * each tuple there could be. Tuples are added many at a time: a place in a large table is fetched
- * from memory while others are, so that adding waits for the memory's throughput, not for its
- * latency. Private to datalog. Used by: fixpoint, orders. */
+ * Owns: the tuples, the set, the chains of indexes. Does not know: rules, rounds. The set is a hash
+ * table of rows, or, where the columns are dense, a bit for each tuple there could be. Tuples are
+ * added many at a time: a place in a large table is fetched from memory while others are, so that
+ * adding waits for the memory's throughput, not for its latency. Private to datalog. Used by:
+ * fixpoint, orders. */
 #pragma once
 
+#include "base/vec.h"
 #include "eval/relation.h"
 #include "rune/err.h"
 
@@ -36,10 +37,11 @@ struct rune_dl_growing {
     struct rune_growing_index indexes[16];
     uint32_t index_count;
     uint32_t zero, low, high; /* [0, low) old, [low, high) new */
-    struct rune_growing_view views[64];
-    uint32_t view_ids[64]; /* in ctx->orders */
-    uint32_t view_count;
-    uint64_t counted_bytes; /* the caller's: what it has accounted for */
+    /* The caller's, fixpoint.c: */
+    struct rune_vec_u32 views;             /* of it, in ctx->orders */
+    uint64_t counted_bytes;                /* what it has accounted for */
+    uint32_t first_variant, variant_count; /* rules that begin with its new tuples */
+    bool is_changed;                       /* it has new tuples, or some in the making */
 };
 
 /* NULL: out of memory. */

@@ -120,6 +120,30 @@ static void test_bounded_recursion__is_not_given_up(void **state)
     }
 }
 
+/* Relations that recurse through each other, a tuple on its way through all of them: a round costs
+ * what it adds, not what there are relations. */
+static void test_large_component__rounds_cost_what_they_add(void **state)
+{
+    (void)state;
+    enum { RELATIONS = 1000 };
+    struct rune_buf text = RUNE_BUF_INIT;
+    rune_buf_append_cstr(&text, "e(1, 2).\ne(2, 1).\nm0(X, Y) :- e(X, Y).\n");
+    for (int i = 0; i < RELATIONS; i++) {
+        rune_buf_printf(&text, "m%d(X, Y) :- m%d(X, Z), e(Z, Y).\n", (i + 1) % RELATIONS, i);
+    }
+    struct datalog_run run;
+    assert_int_equal(
+        datalog_run_open(&run, (struct rune_str){text.data, text.length}, RUNE_DL_BARE, NULL, 0),
+        RUNE_OK);
+    struct rune_dl_options options = {.storing = RUNE_DL_STORE_ALL, .max_steps = 20 * RELATIONS};
+    assert_int_equal(rune_dl_evaluate(&run.program, run.facts, NULL, run.dict, &options, NULL, NULL,
+                                      &run.result, run.diag),
+                     RUNE_OK);
+    assert_int_equal(run.result.derived_facts, 2 * RELATIONS);
+    datalog_run_close(&run);
+    rune_buf_fini(&text);
+}
+
 static void test_failed_derivation__marks_what_rests_on_it(void **state)
 {
     (void)state;
@@ -363,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_product__is_refused_by_the_limit_with_the_rule),
         cmocka_unit_test(test_explosions__end_with_a_limit_and_its_place),
         cmocka_unit_test(test_bounded_recursion__is_not_given_up),
+        cmocka_unit_test(test_large_component__rounds_cost_what_they_add),
         cmocka_unit_test(test_failed_derivation__marks_what_rests_on_it),
         cmocka_unit_test(test_same_program__same_bytes),
         cmocka_unit_test(test_dense_recursion__goes_on_with_values_far_off),
