@@ -70,7 +70,7 @@ static void measure_in(uint32_t size)
         must(rune_dict_set(dict, elements, size, &set));
         ancestors[i] = rune_dict_terms(dict)->sets[rune_term_index(set)];
     }
-    const struct rune_store store = {.terms = *rune_dict_terms(dict),
+    const struct rune_store store = {.terms = *rune_dict_finish(dict),
                                      .entity_ancestors = ancestors};
     const struct rune_entities view = {.store = &store, .is_plain = true};
     uint32_t found = 0;
@@ -133,7 +133,7 @@ static void measure_uid(uint32_t entities)
         rune_term entity;
         must(rune_dict_entity(dict, type, intern(dict, "e", i), &entity));
     }
-    const struct rune_terms *terms = rune_dict_terms(dict);
+    const struct rune_terms *terms = rune_dict_finish(dict);
     uint32_t found = 0;
     double from = now_ns();
     for (uint32_t i = 0; i < OPERATIONS && entities > 0; i++) {

@@ -4,6 +4,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE ((uintptr_t)2 << 20)
 
 /* The one piece of global state of base: a test's hook. Product code never sets it. */
 static rune_alloc_hook_fn alloc_hook;
@@ -40,6 +43,15 @@ void *rune_realloc(void *ptr, size_t count, size_t size)
 void rune_free(void *ptr)
 {
     free(ptr);
+}
+
+void rune_alloc_advise(void *ptr, size_t size)
+{
+    uintptr_t begin = ((uintptr_t)ptr + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+    uintptr_t end = ((uintptr_t)ptr + size) & ~(HUGE_PAGE - 1);
+    if (begin < end) {
+        (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE); /* a wish */
+    }
 }
 
 char *rune_strdup(const char *text)

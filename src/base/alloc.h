@@ -14,6 +14,9 @@ void *rune_alloc(size_t size);
 void *rune_calloc(size_t count, size_t size);
 void *rune_realloc(void *ptr, size_t count, size_t size);
 void rune_free(void *ptr);
+/* Tells the kernel that all of an allocation will be used, in no order: large pages spare it faults
+ * and the processor walks through page tables. Does nothing for small ones. */
+void rune_alloc_advise(void *ptr, size_t size);
 char *rune_strdup(const char *text);
 
 /* Tests only: called before each allocation; false makes it fail. NULL removes it. Not thread-safe.

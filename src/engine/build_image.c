@@ -181,7 +181,7 @@ enum rune_err rune_build_write(struct rune_build *build, int fd)
     if (err == RUNE_OK) {
         struct parts parts = {0};
         add(&parts, RUNE_SECTION_MANIFEST, &manifest, 1);
-        add_dictionary(&parts, rune_dict_terms(build->dict));
+        add_dictionary(&parts, rune_dict_finish(build->dict));
         add_entities(&parts, &build->entities);
         add_policies(&parts, &build->program, &build->index);
         add_rules(&parts, &build->derived);

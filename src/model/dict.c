@@ -13,66 +13,57 @@
 
 /* ---- strings and entities ---- */
 
-enum rune_err rune_dict_intern_string(struct rune_dict *dict, struct rune_str text, uint32_t hash,
-                                      rune_term *ret_term)
+enum rune_err rune_dict_add_string(struct rune_dict *dict, struct rune_str text, uint32_t hash,
+                                   uint32_t at, rune_term *ret_term)
 {
-    const struct rune_dict_key key = {.text = text};
-    rune_term term =
-        dict->base != NULL ? rune_dict_find_string(dict->base, hash, &key) : RUNE_TERM_NONE;
-    if (term == RUNE_TERM_NONE) {
-        term = rune_dict_find_own(dict, hash, RUNE_KIND_STRING, rune_dict_string_equal, &key);
-    }
-    if (term != RUNE_TERM_NONE) {
-        *ret_term = term;
-        return RUNE_OK;
-    }
-    struct rune_terms *terms = &dict->terms;
-    uint32_t *offsets = dict->columns[RUNE_DICT_STRING_OFFSETS].items;
-    uint32_t end = offsets[terms->string_count];
-    if (text.length > UINT32_MAX - end) {
+    uint32_t count = dict->terms.string_count;
+    uint32_t begin = ((uint32_t *)dict->columns[RUNE_DICT_STRING_OFFSETS].items)[count];
+    if (count >= RUNE_TERM_INDEX_MAX || text.length > UINT32_MAX - begin) {
         return RUNE_E_LIMIT;
     }
-    enum rune_err err =
-        rune_dict_reserve_value(dict, RUNE_DICT_STRING_OFFSETS, terms->string_count + 1);
+    enum rune_err err = rune_dict_reserve(dict, RUNE_DICT_STRING_OFFSETS, (size_t)count + 2);
+    uint32_t end = begin + (uint32_t)text.length;
     if (err == RUNE_OK) {
         /* One byte at least, so that the pointer is never NULL. */
-        err = rune_dict_reserve(dict, RUNE_DICT_STRING_BYTES,
-                                end + text.length + (end + text.length == 0));
+        err = rune_dict_reserve(dict, RUNE_DICT_STRING_BYTES, end == 0 ? 1 : end);
     }
     if (err != RUNE_OK) {
         return err;
     }
-    offsets = dict->columns[RUNE_DICT_STRING_OFFSETS].items;
     if (text.length > 0) {
-        memcpy((char *)dict->columns[RUNE_DICT_STRING_BYTES].items + end, text.data, text.length);
+        memcpy((char *)dict->columns[RUNE_DICT_STRING_BYTES].items + begin, text.data, text.length);
     }
-    offsets[terms->string_count + 1] = end + (uint32_t)text.length;
-    *ret_term = rune_dict_add_to_index(dict, RUNE_KIND_STRING, terms->string_count++, hash);
+    ((uint32_t *)dict->columns[RUNE_DICT_STRING_OFFSETS].items)[count + 1] = end;
+    *ret_term = rune_term_make(dict->terms.space, RUNE_KIND_STRING, count);
+    rune_dict_table_put(&dict->index, at, hash, *ret_term);
+    dict->terms.string_count++;
     return RUNE_OK;
 }
 
 enum rune_err rune_dict_string(struct rune_dict *dict, struct rune_str text, rune_term *ret_term)
 {
-    return rune_dict_intern_string(dict, text, rune_dict_hash_string(text), ret_term);
-}
-
-enum rune_err rune_dict_intern_entity(struct rune_dict *dict, rune_term type, rune_term id,
-                                      uint32_t hash, rune_term *ret_term)
-{
-    const struct rune_dict_key key = {.a = type, .b = id};
-    const rune_term parts[2] = {type, id};
-    rune_term term = rune_dict_may_be_in_base(dict, parts, 2)
-                         ? rune_dict_find_entity(dict->base, hash, &key)
-                         : RUNE_TERM_NONE;
-    if (term == RUNE_TERM_NONE) {
-        term = rune_dict_find_own(dict, hash, RUNE_KIND_ENTITY, rune_dict_entity_equal, &key);
-    }
+    const struct rune_dict_key key = {.text = text};
+    uint32_t hash = rune_dict_hash_string(text);
+    rune_term term = rune_dict_find_known(dict, dict->base != NULL, hash, RUNE_KIND_STRING, &key);
     if (term != RUNE_TERM_NONE) {
         *ret_term = term;
         return RUNE_OK;
     }
+    enum rune_err err = rune_dict_table_reserve(dict, &dict->index, 1);
+    return err == RUNE_OK
+               ? rune_dict_add_string(dict, text, hash, rune_dict_home_of(hash, dict->index.size),
+                                      ret_term)
+               : err;
+}
+
+enum rune_err rune_dict_add_entity(struct rune_dict *dict, rune_term type, rune_term id,
+                                   uint32_t hash, uint32_t at, rune_term *ret_term)
+{
     uint32_t count = dict->terms.entity_count;
-    enum rune_err err = rune_dict_reserve_value(dict, RUNE_DICT_ENTITY_TYPE, count);
+    if (count >= RUNE_TERM_INDEX_MAX) {
+        return RUNE_E_LIMIT;
+    }
+    enum rune_err err = rune_dict_reserve(dict, RUNE_DICT_ENTITY_TYPE, (size_t)count + 1);
     if (err == RUNE_OK) {
         err = rune_dict_reserve(dict, RUNE_DICT_ENTITY_ID, (size_t)count + 1);
     }
@@ -81,14 +72,29 @@ enum rune_err rune_dict_intern_entity(struct rune_dict *dict, rune_term type, ru
     }
     ((uint32_t *)dict->columns[RUNE_DICT_ENTITY_TYPE].items)[count] = type;
     ((uint32_t *)dict->columns[RUNE_DICT_ENTITY_ID].items)[count] = id;
-    *ret_term = rune_dict_add_to_index(dict, RUNE_KIND_ENTITY, dict->terms.entity_count++, hash);
+    *ret_term = rune_term_make(dict->terms.space, RUNE_KIND_ENTITY, count);
+    rune_dict_table_put(&dict->index, at, hash, *ret_term);
+    dict->terms.entity_count++;
     return RUNE_OK;
 }
 
 enum rune_err rune_dict_entity(struct rune_dict *dict, rune_term type, rune_term id,
                                rune_term *ret_term)
 {
-    return rune_dict_intern_entity(dict, type, id, rune_dict_hash_entity(type, id), ret_term);
+    const struct rune_dict_key key = {.a = type, .b = id};
+    const rune_term parts[2] = {type, id};
+    uint32_t hash = rune_dict_hash_entity(type, id);
+    rune_term term = rune_dict_find_known(dict, rune_dict_may_be_in_base(dict, parts, 2), hash,
+                                          RUNE_KIND_ENTITY, &key);
+    if (term != RUNE_TERM_NONE) {
+        *ret_term = term;
+        return RUNE_OK;
+    }
+    enum rune_err err = rune_dict_table_reserve(dict, &dict->index, 1);
+    return err == RUNE_OK
+               ? rune_dict_add_entity(dict, type, id, hash,
+                                      rune_dict_home_of(hash, dict->index.size), ret_term)
+               : err;
 }
 
 /* ---- numbers and extension values ---- */
@@ -101,11 +107,7 @@ enum rune_err rune_dict_long(struct rune_dict *dict, int64_t value, rune_term *r
     }
     uint32_t hash = rune_dict_hash_long(value);
     const struct rune_dict_key key = {.number = value};
-    rune_term term =
-        dict->base != NULL ? rune_dict_find_long(dict->base, hash, &key) : RUNE_TERM_NONE;
-    if (term == RUNE_TERM_NONE) {
-        term = rune_dict_find_own(dict, hash, RUNE_KIND_LONG, rune_dict_long_equal, &key);
-    }
+    rune_term term = rune_dict_find_known(dict, dict->base != NULL, hash, RUNE_KIND_LONG, &key);
     if (term == RUNE_TERM_NONE) {
         enum rune_err err = rune_dict_reserve_value(dict, RUNE_DICT_LONGS, dict->terms.long_count);
         if (err != RUNE_OK) {
@@ -122,11 +124,7 @@ enum rune_err rune_dict_float(struct rune_dict *dict, double value, rune_term *r
 {
     uint32_t hash = rune_dict_hash_float(value);
     const struct rune_dict_key key = {.number = (int64_t)rune_dict_float_bits(value)};
-    rune_term term =
-        dict->base != NULL ? rune_dict_find_float(dict->base, hash, &key) : RUNE_TERM_NONE;
-    if (term == RUNE_TERM_NONE) {
-        term = rune_dict_find_own(dict, hash, RUNE_KIND_FLOAT, rune_dict_float_equal, &key);
-    }
+    rune_term term = rune_dict_find_known(dict, dict->base != NULL, hash, RUNE_KIND_FLOAT, &key);
     if (term == RUNE_TERM_NONE) {
         enum rune_err err =
             rune_dict_reserve_value(dict, RUNE_DICT_FLOATS, dict->terms.float_count);
@@ -146,11 +144,7 @@ enum rune_err rune_dict_ext(struct rune_dict *dict, const struct rune_ext *value
 {
     uint32_t hash = rune_dict_hash_ext(value);
     const struct rune_dict_key key = {.ext = value};
-    rune_term term =
-        dict->base != NULL ? rune_dict_find_ext(dict->base, hash, &key) : RUNE_TERM_NONE;
-    if (term == RUNE_TERM_NONE) {
-        term = rune_dict_find_own(dict, hash, RUNE_KIND_EXT, rune_dict_ext_equal, &key);
-    }
+    rune_term term = rune_dict_find_known(dict, dict->base != NULL, hash, RUNE_KIND_EXT, &key);
     if (term == RUNE_TERM_NONE) {
         enum rune_err err = rune_dict_reserve_value(dict, RUNE_DICT_EXTS, dict->terms.ext_count);
         if (err != RUNE_OK) {

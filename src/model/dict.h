@@ -53,6 +53,8 @@ struct rune_terms {
                               where `hash` is the upper half of the 64-bit one; 0: empty (one slot
                               always is), else a term of this space */
     uint32_t index_slots;
+    uint32_t index_shift; /* a slot has 1 << shift words: the term, and while a dict grows its hash
+                           */
 };
 
 struct rune_dict; /* a growing dictionary */
@@ -67,6 +69,10 @@ void rune_dict_destroy(struct rune_dict *dict);
 
 /* The read side, valid until the next addition (pointers may move then). */
 const struct rune_terms *rune_dict_terms(const struct rune_dict *dict);
+
+/* Ends the life of a dict that is to become an image's: its index is packed to terms alone, and to
+ * intern is RUNE_E_INTERNAL from here on. The read side. */
+const struct rune_terms *rune_dict_finish(struct rune_dict *dict);
 
 /* Forgets everything of this dict's own space and changes the base: one call a request. Keeps
  * memory. */

@@ -4,39 +4,52 @@
 
 #define BATCH 64u /* values on their way: more than the processor can fetch at a time */
 
-static void prefetch_slot(const struct rune_dict *dict, uint32_t hash)
-{
-    uint32_t at = rune_dict_home_of(hash, dict->index.size);
-    __builtin_prefetch(dict->index.slots + at);
-    __builtin_prefetch(dict->index.hashes + at);
-}
+/* A search on its way. */
+struct search {
+    uint32_t hash;
+    uint32_t at; /* the slot where it goes on: the first of its hash, else an empty one */
+};
 
-/* The index of the first value of the kind that has the hash, nearly always the one sought; 0 if
- * there is none. */
-static uint32_t peek(const struct rune_dict *dict, enum rune_kind kind, uint32_t hash)
+/* Brings all searches to the first slot that needs a look. The index has room for all of them
+ * afterwards, so that the slots stay where they are while values are added. */
+static enum rune_err seek_all(struct rune_dict *dict, struct search *searches, size_t count)
 {
-    const struct rune_dict_table *index = &dict->index;
-    uint32_t tag = rune_term_make(dict->terms.space, kind, 0);
-    for (uint32_t at = rune_dict_home_of(hash, index->size); index->slots[at] != RUNE_TERM_NONE;) {
-        rune_term term = index->slots[at];
-        if (index->hashes[at] == hash && (term & ~RUNE_TERM_INDEX_MAX) == tag) {
-            return rune_term_index(term);
-        }
-        at = at + 1 == index->size ? 0 : at + 1;
+    enum rune_err err = rune_dict_table_reserve(dict, &dict->index, (uint32_t)count);
+    if (err != RUNE_OK) {
+        return err;
     }
-    return 0;
+    const struct rune_dict_table *index = &dict->index;
+    for (size_t i = 0; i < count; i++) {
+        searches[i].at = rune_dict_home_of(searches[i].hash, index->size);
+        __builtin_prefetch(index->slots + searches[i].at);
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint32_t at = searches[i].at;
+        while (index->slots[at].value != RUNE_TERM_NONE &&
+               index->slots[at].hash != searches[i].hash) {
+            at = rune_dict_next_of(at, index->size);
+        }
+        searches[i].at = at;
+    }
+    return RUNE_OK;
 }
 
-/* Fetches what a search among strings will look at. */
-static void prefetch_strings(const struct rune_dict *dict, const uint32_t *hashes, size_t count)
+/* The index of the value where a search stands, nearly always the one sought; 0 where it stands at
+ * none of the kind. */
+static uint32_t peek(const struct rune_dict *dict, enum rune_kind kind, const struct search *search)
+{
+    rune_term term = dict->index.slots[search->at].value;
+    return rune_term_kind(term) == kind ? rune_term_index(term) : 0;
+}
+
+/* Fetches what a comparison of strings will look at. */
+static void prefetch_strings(const struct rune_dict *dict, const struct search *searches,
+                             size_t count)
 {
     const struct rune_terms *terms = &dict->terms;
     uint32_t found[BATCH];
     for (size_t i = 0; i < count; i++) {
-        prefetch_slot(dict, hashes[i]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        found[i] = peek(dict, RUNE_KIND_STRING, hashes[i]);
+        found[i] = peek(dict, RUNE_KIND_STRING, &searches[i]);
         __builtin_prefetch(terms->string_offsets + found[i]);
     }
     for (size_t i = 0; i < count; i++) {
@@ -46,31 +59,35 @@ static void prefetch_strings(const struct rune_dict *dict, const uint32_t *hashe
     }
 }
 
-static void prefetch_entities(const struct rune_dict *dict, const uint32_t *hashes, size_t count)
+static void prefetch_entities(const struct rune_dict *dict, const struct search *searches,
+                              size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        prefetch_slot(dict, hashes[i]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        uint32_t found = peek(dict, RUNE_KIND_ENTITY, hashes[i]);
-        if (found != 0) {
-            __builtin_prefetch(dict->terms.entity_type + found);
-            __builtin_prefetch(dict->terms.entity_id + found);
-        }
+        uint32_t found = peek(dict, RUNE_KIND_ENTITY, &searches[i]);
+        __builtin_prefetch(dict->terms.entity_type + found);
+        __builtin_prefetch(dict->terms.entity_id + found);
     }
 }
 
 static enum rune_err string_batch(struct rune_dict *dict, const struct rune_str *texts,
                                   size_t count, rune_term *ret_terms)
 {
-    uint32_t hashes[BATCH];
+    struct search searches[BATCH];
     for (size_t i = 0; i < count; i++) {
-        hashes[i] = rune_dict_hash_string(texts[i]);
+        searches[i].hash = rune_dict_hash_string(texts[i]);
     }
-    prefetch_strings(dict, hashes, count);
-    enum rune_err err = RUNE_OK;
+    enum rune_err err = seek_all(dict, searches, count);
+    if (err == RUNE_OK) {
+        prefetch_strings(dict, searches, count);
+    }
     for (size_t i = 0; i < count && err == RUNE_OK; i++) {
-        err = rune_dict_intern_string(dict, texts[i], hashes[i], &ret_terms[i]);
+        const struct rune_dict_key key = {.text = texts[i]};
+        uint32_t hash = searches[i].hash;
+        uint32_t at = rune_dict_seek(dict, searches[i].at, hash, RUNE_KIND_STRING, &key);
+        ret_terms[i] = dict->index.slots[at].value;
+        if (ret_terms[i] == RUNE_TERM_NONE) {
+            err = rune_dict_add_string(dict, texts[i], hash, at, &ret_terms[i]);
+        }
     }
     return err;
 }
@@ -78,14 +95,22 @@ static enum rune_err string_batch(struct rune_dict *dict, const struct rune_str 
 static enum rune_err entity_batch(struct rune_dict *dict, const rune_term *types,
                                   const rune_term *ids, size_t count, rune_term *ret_terms)
 {
-    uint32_t hashes[BATCH];
+    struct search searches[BATCH];
     for (size_t i = 0; i < count; i++) {
-        hashes[i] = rune_dict_hash_entity(types[i], ids[i]);
+        searches[i].hash = rune_dict_hash_entity(types[i], ids[i]);
     }
-    prefetch_entities(dict, hashes, count);
-    enum rune_err err = RUNE_OK;
+    enum rune_err err = seek_all(dict, searches, count);
+    if (err == RUNE_OK) {
+        prefetch_entities(dict, searches, count);
+    }
     for (size_t i = 0; i < count && err == RUNE_OK; i++) {
-        err = rune_dict_intern_entity(dict, types[i], ids[i], hashes[i], &ret_terms[i]);
+        const struct rune_dict_key key = {.a = types[i], .b = ids[i]};
+        uint32_t hash = searches[i].hash;
+        uint32_t at = rune_dict_seek(dict, searches[i].at, hash, RUNE_KIND_ENTITY, &key);
+        ret_terms[i] = dict->index.slots[at].value;
+        if (ret_terms[i] == RUNE_TERM_NONE) {
+            err = rune_dict_add_entity(dict, types[i], ids[i], hash, at, &ret_terms[i]);
+        }
     }
     return err;
 }
@@ -95,9 +120,30 @@ static size_t batch_size(size_t left)
     return left < BATCH ? left : BATCH;
 }
 
+/* With a base, which must be asked first, and in a request's small dict nothing is gained. */
+static enum rune_err one_by_one(struct rune_dict *dict, const rune_term *types,
+                                const struct rune_str *texts, size_t count, rune_term *ret_terms)
+{
+    enum rune_err err = RUNE_OK;
+    for (size_t i = 0; i < count && err == RUNE_OK; i++) {
+        rune_term term;
+        err = rune_dict_string(dict, texts[i], &term);
+        if (err == RUNE_OK && types != NULL) {
+            err = rune_dict_entity(dict, types[i], term, &term);
+        }
+        if (err == RUNE_OK) {
+            ret_terms[i] = term;
+        }
+    }
+    return err;
+}
+
 enum rune_err rune_dict_strings(struct rune_dict *dict, const struct rune_str *texts, size_t count,
                                 rune_term *ret_terms)
 {
+    if (dict->base != NULL) {
+        return one_by_one(dict, NULL, texts, count, ret_terms);
+    }
     enum rune_err err = RUNE_OK;
     for (size_t done = 0; done < count && err == RUNE_OK; done += BATCH) {
         err = string_batch(dict, texts + done, batch_size(count - done), ret_terms + done);
@@ -108,6 +154,9 @@ enum rune_err rune_dict_strings(struct rune_dict *dict, const struct rune_str *t
 enum rune_err rune_dict_entities(struct rune_dict *dict, const rune_term *types,
                                  const struct rune_str *ids, size_t count, rune_term *ret_terms)
 {
+    if (dict->base != NULL) {
+        return one_by_one(dict, types, ids, count, ret_terms);
+    }
     enum rune_err err = RUNE_OK;
     for (size_t done = 0; done < count && err == RUNE_OK; done += BATCH) {
         rune_term id_terms[BATCH];

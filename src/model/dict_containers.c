@@ -36,12 +36,8 @@ enum rune_err rune_dict_set(struct rune_dict *dict, rune_term *elements, size_t 
     count = drop_repetitions(elements, count);
     uint32_t hash = rune_dict_hash_set(elements, count);
     const struct rune_dict_key key = {.values = elements, .count = count};
-    rune_term term = rune_dict_may_be_in_base(dict, elements, count)
-                         ? rune_dict_find_set(dict->base, hash, &key)
-                         : RUNE_TERM_NONE;
-    if (term == RUNE_TERM_NONE) {
-        term = rune_dict_find_own(dict, hash, RUNE_KIND_SET, rune_dict_set_equal, &key);
-    }
+    rune_term term = rune_dict_find_known(dict, rune_dict_may_be_in_base(dict, elements, count),
+                                          hash, RUNE_KIND_SET, &key);
     if (term != RUNE_TERM_NONE) {
         *ret_term = term;
         return RUNE_OK;
@@ -86,23 +82,23 @@ static enum rune_err intern_shape(struct rune_dict *dict, const rune_term *names
         *ret_offset = append_run(dict, (uint32_t)count, names, count);
         return RUNE_OK;
     }
-    enum rune_err err = rune_dict_table_reserve(dict, &dict->shapes);
+    enum rune_err err = rune_dict_table_reserve(dict, &dict->shapes, 1);
     if (err != RUNE_OK) {
         return err;
     }
     uint32_t hash = rune_dict_hash_set(names, count);
     const struct rune_dict_table *shapes = &dict->shapes;
-    for (uint32_t at = rune_dict_home_of(hash, shapes->size); shapes->slots[at] != 0;) {
-        const uint32_t *run = dict->terms.heap + shapes->slots[at];
-        if (shapes->hashes[at] == hash && run[0] == count &&
+    uint32_t at = rune_dict_home_of(hash, shapes->size);
+    for (; shapes->slots[at].value != 0; at = rune_dict_next_of(at, shapes->size)) {
+        const uint32_t *run = dict->terms.heap + shapes->slots[at].value;
+        if (shapes->slots[at].hash == hash && run[0] == count &&
             rune_dict_run_equal(run + 1, names, count)) {
-            *ret_offset = shapes->slots[at];
+            *ret_offset = shapes->slots[at].value;
             return RUNE_OK;
         }
-        at = at + 1 == shapes->size ? 0 : at + 1;
     }
     *ret_offset = append_run(dict, (uint32_t)count, names, count);
-    rune_dict_table_put(&dict->shapes, hash, *ret_offset);
+    rune_dict_table_put(&dict->shapes, at, hash, *ret_offset);
     return RUNE_OK;
 }
 
@@ -137,14 +133,9 @@ enum rune_err rune_dict_record(struct rune_dict *dict, rune_term *names, rune_te
     rune_sort_u32(names, values, count);
     uint32_t hash = rune_dict_hash_record(names, values, count);
     const struct rune_dict_key key = {.names = names, .values = values, .count = count};
-    rune_term term = RUNE_TERM_NONE;
-    if (rune_dict_may_be_in_base(dict, names, count) &&
-        rune_dict_may_be_in_base(dict, values, count)) {
-        term = rune_dict_find_record(dict->base, hash, &key);
-    }
-    if (term == RUNE_TERM_NONE) {
-        term = rune_dict_find_own(dict, hash, RUNE_KIND_RECORD, rune_dict_record_equal, &key);
-    }
+    bool in_base = rune_dict_may_be_in_base(dict, names, count) &&
+                   rune_dict_may_be_in_base(dict, values, count);
+    rune_term term = rune_dict_find_known(dict, in_base, hash, RUNE_KIND_RECORD, &key);
     if (term != RUNE_TERM_NONE) {
         *ret_term = term;
         return RUNE_OK;

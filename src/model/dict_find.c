@@ -4,14 +4,14 @@
 
 rune_term rune_terms_find_string(const struct rune_terms *terms, struct rune_str text)
 {
-    return rune_dict_find_string(terms, rune_dict_hash_string(text),
-                                 &(struct rune_dict_key){.text = text});
+    return rune_dict_find(terms, rune_dict_hash_string(text), RUNE_KIND_STRING,
+                          &(struct rune_dict_key){.text = text});
 }
 
 rune_term rune_terms_find_entity(const struct rune_terms *terms, rune_term type, rune_term id)
 {
-    return rune_dict_find_entity(terms, rune_dict_hash_entity(type, id),
-                                 &(struct rune_dict_key){.a = type, .b = id});
+    return rune_dict_find(terms, rune_dict_hash_entity(type, id), RUNE_KIND_ENTITY,
+                          &(struct rune_dict_key){.a = type, .b = id});
 }
 
 rune_term rune_terms_find_long(const struct rune_terms *terms, int64_t value)
@@ -19,34 +19,34 @@ rune_term rune_terms_find_long(const struct rune_terms *terms, int64_t value)
     if (rune_term_fits_inline(value)) {
         return rune_term_from_inline(value);
     }
-    return rune_dict_find_long(terms, rune_dict_hash_long(value),
-                               &(struct rune_dict_key){.number = value});
+    return rune_dict_find(terms, rune_dict_hash_long(value), RUNE_KIND_LONG,
+                          &(struct rune_dict_key){.number = value});
 }
 
 rune_term rune_terms_find_float(const struct rune_terms *terms, double value)
 {
-    return rune_dict_find_float(
-        terms, rune_dict_hash_float(value),
-        &(struct rune_dict_key){.number = (int64_t)rune_dict_float_bits(value)});
+    return rune_dict_find(terms, rune_dict_hash_float(value), RUNE_KIND_FLOAT,
+                          &(struct rune_dict_key){.number = (int64_t)rune_dict_float_bits(value)});
 }
 
 rune_term rune_terms_find_ext(const struct rune_terms *terms, const struct rune_ext *value)
 {
-    return rune_dict_find_ext(terms, rune_dict_hash_ext(value),
-                              &(struct rune_dict_key){.ext = value});
+    return rune_dict_find(terms, rune_dict_hash_ext(value), RUNE_KIND_EXT,
+                          &(struct rune_dict_key){.ext = value});
 }
 
 rune_term rune_terms_find_set(const struct rune_terms *terms, const rune_term *sorted, size_t count)
 {
-    return rune_dict_find_set(terms, rune_dict_hash_set(sorted, count),
-                              &(struct rune_dict_key){.values = sorted, .count = count});
+    return rune_dict_find(terms, rune_dict_hash_set(sorted, count), RUNE_KIND_SET,
+                          &(struct rune_dict_key){.values = sorted, .count = count});
 }
 
 rune_term rune_terms_find_record(const struct rune_terms *terms, const rune_term *names,
                                  const rune_term *values, size_t count)
 {
     const struct rune_dict_key key = {.names = names, .values = values, .count = count};
-    return rune_dict_find_record(terms, rune_dict_hash_record(names, values, count), &key);
+    return rune_dict_find(terms, rune_dict_hash_record(names, values, count), RUNE_KIND_RECORD,
+                          &key);
 }
 
 rune_term rune_terms_find_uid(const struct rune_terms *terms, struct rune_str type,

@@ -21,11 +21,17 @@ enum rune_dict_column {
     RUNE_DICT_COUNT,
 };
 
+/* The hash lies beside what it leads to: a search in a large table waits for one place in memory.
+ * ORDER: rune_terms_find reads slots as words, the value first. */
+struct rune_dict_slot {
+    uint32_t value; /* 0: empty */
+    uint32_t hash;
+};
+
 /* Terms (or heap offsets of shapes) by hash. */
 struct rune_dict_table {
-    uint32_t *slots;  /* 0: empty */
-    uint32_t *hashes; /* of the slot beside */
-    uint32_t size;    /* a power of two, or 0 */
+    struct rune_dict_slot *slots;
+    uint32_t size; /* a power of two, or 0 */
     uint32_t used;
 };
 
@@ -38,29 +44,51 @@ struct rune_dict {
     } columns[RUNE_DICT_COUNT];
     struct rune_dict_table index;
     struct rune_dict_table shapes; /* not kept by a request's dict: its records are few */
+    uint32_t *packed;              /* the index of a finished dict, which has no other */
     size_t cap_bytes;
     size_t used_bytes;
-    void *block; /* a request's memory, or NULL */
-    /* its index: a table of n slots lies at [n, 2n), its hashes block_max_slots words behind */
-    uint32_t *block_slots;
+    void *block;                        /* a request's memory, or NULL */
+    struct rune_dict_slot *block_slots; /* its index: a table of n slots lies at [n, 2n) */
     uint32_t block_max_slots;
 };
 
-/* The slot where the search for a hash begins. */
+/* The slot where the search for a hash begins, and the one after a slot. */
 static inline uint32_t rune_dict_home_of(uint32_t hash, uint32_t slots)
 {
     return (uint32_t)(((uint64_t)hash * slots) >> 32);
 }
 
+static inline uint32_t rune_dict_next_of(uint32_t at, uint32_t slots)
+{
+    return at + 1 == slots ? 0 : at + 1;
+}
+
 /* ---- dict_memory.c ---- */
 
-/* Room for `want` items in all; and for one value more in a table: at most two thirds of its slots
- * are ever used. */
-RUNE_MUST_USE enum rune_err rune_dict_reserve(struct rune_dict *dict, enum rune_dict_column column,
-                                              size_t want);
-RUNE_MUST_USE enum rune_err rune_dict_table_reserve(struct rune_dict *dict,
-                                                    struct rune_dict_table *table);
-void rune_dict_table_put(struct rune_dict_table *table, uint32_t hash, uint32_t value);
+RUNE_MUST_USE enum rune_err rune_dict_grow(struct rune_dict *dict, enum rune_dict_column column,
+                                           size_t want);
+RUNE_MUST_USE enum rune_err rune_dict_table_grow(struct rune_dict *dict,
+                                                 struct rune_dict_table *table, uint32_t more);
+
+/* Room for `want` items in all. */
+RUNE_MUST_USE static inline enum rune_err
+rune_dict_reserve(struct rune_dict *dict, enum rune_dict_column column, size_t want)
+{
+    return want <= dict->columns[column].capacity ? RUNE_OK : rune_dict_grow(dict, column, want);
+}
+
+/* Room for `more` values in a table: at most two thirds of its slots are ever used. */
+RUNE_MUST_USE static inline enum rune_err
+rune_dict_table_reserve(struct rune_dict *dict, struct rune_dict_table *table, uint32_t more)
+{
+    return ((uint64_t)table->used + more) * 3 <= (uint64_t)table->size * 2
+               ? RUNE_OK
+               : rune_dict_table_grow(dict, table, more);
+}
+
+/* Into the first empty slot from `at` on: the home of the hash, or a later place of its search.
+ * There is room. */
+void rune_dict_table_put(struct rune_dict_table *table, uint32_t at, uint32_t hash, uint32_t value);
 
 /* Words behind the heap's end. */
 RUNE_MUST_USE enum rune_err rune_dict_reserve_heap(struct rune_dict *dict, size_t words);
@@ -74,9 +102,9 @@ rune_term rune_dict_add_to_index(struct rune_dict *dict, enum rune_kind kind, ui
 
 /* ---- dict.c ---- */
 
-/* Find or add, the hash being known. */
-RUNE_MUST_USE enum rune_err rune_dict_intern_string(struct rune_dict *dict, struct rune_str text,
-                                                    uint32_t hash, rune_term *ret_term);
-RUNE_MUST_USE enum rune_err rune_dict_intern_entity(struct rune_dict *dict, rune_term type,
-                                                    rune_term id, uint32_t hash,
-                                                    rune_term *ret_term);
+/* Adds one that is not there. The index has room for it, from the slot `at` on. */
+RUNE_MUST_USE enum rune_err rune_dict_add_string(struct rune_dict *dict, struct rune_str text,
+                                                 uint32_t hash, uint32_t at, rune_term *ret_term);
+RUNE_MUST_USE enum rune_err rune_dict_add_entity(struct rune_dict *dict, rune_term type,
+                                                 rune_term id, uint32_t hash, uint32_t at,
+                                                 rune_term *ret_term);

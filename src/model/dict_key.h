@@ -78,40 +78,12 @@ struct rune_dict_key {
     size_t count;
 };
 
-typedef bool (*rune_dict_equal_fn)(const struct rune_terms *terms, uint32_t index,
-                                   const struct rune_dict_key *key);
-
 static inline bool rune_dict_string_equal(const struct rune_terms *terms, uint32_t index,
-                                          const struct rune_dict_key *key)
+                                          struct rune_str text)
 {
     uint32_t from = terms->string_offsets[index];
     uint32_t length = terms->string_offsets[index + 1] - from;
-    return length == key->text.length &&
-           rune_bytes_equal(terms->string_bytes + from, key->text.data, length);
-}
-
-static inline bool rune_dict_entity_equal(const struct rune_terms *terms, uint32_t index,
-                                          const struct rune_dict_key *key)
-{
-    return terms->entity_id[index] == key->b && terms->entity_type[index] == key->a;
-}
-
-static inline bool rune_dict_long_equal(const struct rune_terms *terms, uint32_t index,
-                                        const struct rune_dict_key *key)
-{
-    return terms->longs[index] == key->number;
-}
-
-static inline bool rune_dict_float_equal(const struct rune_terms *terms, uint32_t index,
-                                         const struct rune_dict_key *key)
-{
-    return rune_dict_float_bits(terms->floats[index]) == (uint64_t)key->number;
-}
-
-static inline bool rune_dict_ext_equal(const struct rune_terms *terms, uint32_t index,
-                                       const struct rune_dict_key *key)
-{
-    return memcmp(&terms->exts[index], key->ext, sizeof *key->ext) == 0;
+    return length == text.length && rune_bytes_equal(terms->string_bytes + from, text.data, length);
 }
 
 static inline bool rune_dict_run_equal(const uint32_t *run, const rune_term *items, size_t count)
@@ -119,103 +91,97 @@ static inline bool rune_dict_run_equal(const uint32_t *run, const rune_term *ite
     return count == 0 || memcmp(run, items, count * sizeof *items) == 0;
 }
 
-static inline bool rune_dict_set_equal(const struct rune_terms *terms, uint32_t index,
-                                       const struct rune_dict_key *key)
-{
-    const uint32_t *run = terms->heap + terms->sets[index];
-    return run[0] == key->count && rune_dict_run_equal(run + 1, key->values, key->count);
-}
-
-static inline bool rune_dict_record_equal(const struct rune_terms *terms, uint32_t index,
+static inline bool rune_dict_record_equal(const uint32_t *heap, const uint32_t *run,
                                           const struct rune_dict_key *key)
 {
-    const uint32_t *run = terms->heap + terms->records[index];
-    const uint32_t *shape = terms->heap + run[0];
+    const uint32_t *shape = heap + run[0];
     return shape[0] == key->count && rune_dict_run_equal(run + 1, key->values, key->count) &&
            rune_dict_run_equal(shape + 1, key->names, key->count);
 }
 
-/* `equal` is a constant at every call, so each kind gets a loop of its own. */
+static inline __attribute__((always_inline)) bool rune_dict_equal(const struct rune_terms *terms,
+                                                                  enum rune_kind kind,
+                                                                  uint32_t index,
+                                                                  const struct rune_dict_key *key)
+{
+    const uint32_t *run;
+    switch (kind) {
+    case RUNE_KIND_STRING:
+        return rune_dict_string_equal(terms, index, key->text);
+    case RUNE_KIND_ENTITY:
+        return terms->entity_id[index] == key->b && terms->entity_type[index] == key->a;
+    case RUNE_KIND_LONG:
+        return terms->longs[index] == key->number;
+    case RUNE_KIND_SET:
+        run = terms->heap + terms->sets[index];
+        return run[0] == key->count && rune_dict_run_equal(run + 1, key->values, key->count);
+    case RUNE_KIND_RECORD:
+        return rune_dict_record_equal(terms->heap, terms->heap + terms->records[index], key);
+    case RUNE_KIND_EXT:
+        return memcmp(&terms->exts[index], key->ext, sizeof *key->ext) == 0;
+    case RUNE_KIND_FLOAT:
+        return rune_dict_float_bits(terms->floats[index]) == (uint64_t)key->number;
+    case RUNE_KIND_SPECIAL:
+        break;
+    }
+    return false;
+}
+
+/* Both searches get a loop of its own for each kind, which is a constant at every call. */
+static inline __attribute__((always_inline)) bool rune_dict_is_at(const struct rune_terms *terms,
+                                                                  rune_term term,
+                                                                  enum rune_kind kind,
+                                                                  const struct rune_dict_key *key)
+{
+    return (term & ~RUNE_TERM_INDEX_MAX) == rune_term_make(terms->space, kind, 0) &&
+           rune_dict_equal(terms, kind, rune_term_index(term), key);
+}
+
+/* In a dictionary of any sort, through its index as readers see it. */
 static inline __attribute__((always_inline)) rune_term
 rune_dict_find(const struct rune_terms *terms, uint32_t hash, enum rune_kind kind,
-               rune_dict_equal_fn equal, const struct rune_dict_key *key)
+               const struct rune_dict_key *key)
 {
     if (terms->index_slots == 0) {
         return RUNE_TERM_NONE;
     }
-    uint32_t tag = rune_term_make(terms->space, kind, 0);
     for (uint32_t at = rune_dict_home_of(hash, terms->index_slots);;) {
-        rune_term term = terms->index[at];
-        if (term == RUNE_TERM_NONE) {
-            return RUNE_TERM_NONE;
-        }
-        if ((term & ~RUNE_TERM_INDEX_MAX) == tag && equal(terms, rune_term_index(term), key)) {
+        rune_term term = terms->index[(size_t)at << terms->index_shift];
+        if (term == RUNE_TERM_NONE || rune_dict_is_at(terms, term, kind, key)) {
             return term;
         }
-        at = at + 1 == terms->index_slots ? 0 : at + 1;
+        at = rune_dict_next_of(at, terms->index_slots);
     }
 }
 
-/* The same among a growing dict's own values, which knows their hashes: a value is looked at only
- * if its hash is the key's, so that a search in a large dict waits for one place in memory, not for
- * one a probe. */
+/* In a growing one, which knows the hashes of its values: looks at a value only if its hash is the
+ * key's. From the slot `at` on: the slot that has it, else the empty one where it belongs. */
+static inline __attribute__((always_inline)) uint32_t
+rune_dict_seek(const struct rune_dict *dict, uint32_t at, uint32_t hash, enum rune_kind kind,
+               const struct rune_dict_key *key)
+{
+    const struct rune_dict_slot *slots = dict->index.slots;
+    while (slots[at].value != RUNE_TERM_NONE &&
+           !(slots[at].hash == hash && rune_dict_is_at(&dict->terms, slots[at].value, kind, key))) {
+        at = rune_dict_next_of(at, dict->index.size);
+    }
+    return at;
+}
+
+/* What every addition asks first: is it known, to the base (if it may be) or to the dict itself? */
 static inline __attribute__((always_inline)) rune_term
-rune_dict_find_own(const struct rune_dict *dict, uint32_t hash, enum rune_kind kind,
-                   rune_dict_equal_fn equal, const struct rune_dict_key *key)
+rune_dict_find_known(const struct rune_dict *dict, bool may_be_in_base, uint32_t hash,
+                     enum rune_kind kind, const struct rune_dict_key *key)
 {
-    const struct rune_dict_table *index = &dict->index;
-    uint32_t tag = rune_term_make(dict->terms.space, kind, 0);
-    for (uint32_t at = rune_dict_home_of(hash, index->size); index->slots[at] != RUNE_TERM_NONE;) {
-        rune_term term = index->slots[at];
-        if (index->hashes[at] == hash && (term & ~RUNE_TERM_INDEX_MAX) == tag &&
-            equal(&dict->terms, rune_term_index(term), key)) {
-            return term;
-        }
-        at = at + 1 == index->size ? 0 : at + 1;
+    rune_term term = may_be_in_base ? rune_dict_find(dict->base, hash, kind, key) : RUNE_TERM_NONE;
+    if (term != RUNE_TERM_NONE) {
+        return term;
     }
-    return RUNE_TERM_NONE;
-}
-
-static inline rune_term rune_dict_find_string(const struct rune_terms *terms, uint32_t hash,
-                                              const struct rune_dict_key *key)
-{
-    return rune_dict_find(terms, hash, RUNE_KIND_STRING, rune_dict_string_equal, key);
-}
-
-static inline rune_term rune_dict_find_entity(const struct rune_terms *terms, uint32_t hash,
-                                              const struct rune_dict_key *key)
-{
-    return rune_dict_find(terms, hash, RUNE_KIND_ENTITY, rune_dict_entity_equal, key);
-}
-
-static inline rune_term rune_dict_find_long(const struct rune_terms *terms, uint32_t hash,
-                                            const struct rune_dict_key *key)
-{
-    return rune_dict_find(terms, hash, RUNE_KIND_LONG, rune_dict_long_equal, key);
-}
-
-static inline rune_term rune_dict_find_float(const struct rune_terms *terms, uint32_t hash,
-                                             const struct rune_dict_key *key)
-{
-    return rune_dict_find(terms, hash, RUNE_KIND_FLOAT, rune_dict_float_equal, key);
-}
-
-static inline rune_term rune_dict_find_ext(const struct rune_terms *terms, uint32_t hash,
-                                           const struct rune_dict_key *key)
-{
-    return rune_dict_find(terms, hash, RUNE_KIND_EXT, rune_dict_ext_equal, key);
-}
-
-static inline rune_term rune_dict_find_set(const struct rune_terms *terms, uint32_t hash,
-                                           const struct rune_dict_key *key)
-{
-    return rune_dict_find(terms, hash, RUNE_KIND_SET, rune_dict_set_equal, key);
-}
-
-static inline rune_term rune_dict_find_record(const struct rune_terms *terms, uint32_t hash,
-                                              const struct rune_dict_key *key)
-{
-    return rune_dict_find(terms, hash, RUNE_KIND_RECORD, rune_dict_record_equal, key);
+    if (dict->index.size == 0) {
+        return RUNE_TERM_NONE; /* finished: the addition will fail */
+    }
+    uint32_t home = rune_dict_home_of(hash, dict->index.size);
+    return dict->index.slots[rune_dict_seek(dict, home, hash, kind, key)].value;
 }
 
 /* True if a container of these terms may be in the base: none of them is of the dict's own space.

@@ -37,8 +37,9 @@ static void publish(struct rune_dict *dict)
     terms->exts = dict->columns[RUNE_DICT_EXTS].items;
     terms->floats = dict->columns[RUNE_DICT_FLOATS].items;
     terms->heap = dict->columns[RUNE_DICT_HEAP].items;
-    terms->index = dict->index.slots;
+    terms->index = (const uint32_t *)(const void *)dict->index.slots;
     terms->index_slots = dict->index.size;
+    terms->index_shift = 1; /* a hash stands beside each */
 }
 
 static bool fits_cap(const struct rune_dict *dict, size_t extra_bytes)
@@ -47,13 +48,9 @@ static bool fits_cap(const struct rune_dict *dict, size_t extra_bytes)
            (extra_bytes <= dict->cap_bytes && dict->used_bytes <= dict->cap_bytes - extra_bytes);
 }
 
-/* Room for `want` items in all. */
-enum rune_err rune_dict_reserve(struct rune_dict *dict, enum rune_dict_column column, size_t want)
+enum rune_err rune_dict_grow(struct rune_dict *dict, enum rune_dict_column column, size_t want)
 {
     size_t capacity = dict->columns[column].capacity;
-    if (want <= capacity) {
-        return RUNE_OK;
-    }
     /* LIMIT: offsets into a column are u32. */
     if (dict->block != NULL || want > UINT32_MAX) {
         return RUNE_E_LIMIT;
@@ -78,14 +75,12 @@ enum rune_err rune_dict_reserve(struct rune_dict *dict, enum rune_dict_column co
     return RUNE_OK;
 }
 
-void rune_dict_table_put(struct rune_dict_table *table, uint32_t hash, uint32_t value)
+void rune_dict_table_put(struct rune_dict_table *table, uint32_t at, uint32_t hash, uint32_t value)
 {
-    uint32_t at = rune_dict_home_of(hash, table->size);
-    while (table->slots[at] != 0) {
-        at = at + 1 == table->size ? 0 : at + 1;
+    while (table->slots[at].value != 0) {
+        at = rune_dict_next_of(at, table->size);
     }
-    table->slots[at] = value;
-    table->hashes[at] = hash;
+    table->slots[at] = (struct rune_dict_slot){value, hash};
     table->used++;
 }
 
@@ -94,25 +89,23 @@ static enum rune_err table_alloc(struct rune_dict *dict, uint32_t size,
                                  struct rune_dict_table *ret_table)
 {
     struct rune_dict_table table = {.size = size};
+    size_t bytes = (size_t)size * sizeof *table.slots;
     if (dict->block != NULL) {
         if (size > dict->block_max_slots) {
             return RUNE_E_LIMIT;
         }
         table.slots = dict->block_slots + size;
-        table.hashes = table.slots + 2 * (size_t)dict->block_max_slots;
-        memset(table.slots, 0, size * sizeof *table.slots);
+        memset(table.slots, 0, bytes);
     } else {
-        if (!fits_cap(dict, (size_t)size * 8)) {
+        if (!fits_cap(dict, bytes)) {
             return RUNE_E_LIMIT;
         }
         table.slots = rune_calloc(size, sizeof *table.slots);
-        table.hashes = rune_calloc(size, sizeof *table.hashes);
-        if (table.slots == NULL || table.hashes == NULL) {
-            rune_free(table.slots);
-            rune_free(table.hashes);
+        if (table.slots == NULL) {
             return RUNE_E_NOMEM;
         }
-        dict->used_bytes += (size_t)size * 8;
+        rune_alloc_advise(table.slots, bytes);
+        dict->used_bytes += bytes;
     }
     *ret_table = table;
     return RUNE_OK;
@@ -122,29 +115,33 @@ static void table_free(struct rune_dict *dict, struct rune_dict_table *table)
 {
     if (dict->block == NULL && table->slots != NULL) {
         rune_free(table->slots);
-        rune_free(table->hashes);
-        dict->used_bytes -= (size_t)table->size * 8;
+        dict->used_bytes -= table->size * sizeof *table->slots;
     }
     *table = (struct rune_dict_table){0};
 }
 
-/* Room for one more value: at most two thirds of the slots are ever used. */
-enum rune_err rune_dict_table_reserve(struct rune_dict *dict, struct rune_dict_table *table)
+/* Twice the slots, or more. Homes ascend with the hash, so that both tables are passed from front
+ * to back. */
+enum rune_err rune_dict_table_grow(struct rune_dict *dict, struct rune_dict_table *table,
+                                   uint32_t more)
 {
-    if ((uint64_t)(table->used + 1) * 3 <= (uint64_t)table->size * 2) {
-        return RUNE_OK;
+    uint64_t size = table->size == 0 ? MIN_SLOTS : (uint64_t)table->size * 2;
+    while (((uint64_t)table->used + more) * 3 > size * 2) {
+        size *= 2;
     }
-    if (table->size >= 1u << 31) {
-        return RUNE_E_LIMIT;
+    if (dict->packed != NULL || size > 1u << 31) {
+        return dict->packed != NULL ? RUNE_E_INTERNAL : RUNE_E_LIMIT;
     }
     struct rune_dict_table larger;
-    enum rune_err err = table_alloc(dict, table->size == 0 ? MIN_SLOTS : table->size * 2, &larger);
+    enum rune_err err = table_alloc(dict, (uint32_t)size, &larger);
     if (err != RUNE_OK) {
         return err;
     }
     for (uint32_t i = 0; i < table->size; i++) {
-        if (table->slots[i] != 0) {
-            rune_dict_table_put(&larger, table->hashes[i], table->slots[i]);
+        const struct rune_dict_slot *slot = &table->slots[i];
+        if (slot->value != 0) {
+            uint32_t home = rune_dict_home_of(slot->hash, larger.size);
+            rune_dict_table_put(&larger, home, slot->hash, slot->value);
         }
     }
     table_free(dict, table);
@@ -163,7 +160,7 @@ static enum rune_err seed(struct rune_dict *dict)
         err = rune_dict_reserve(dict, RUNE_DICT_STRING_OFFSETS, 1);
     }
     if (err == RUNE_OK) {
-        err = rune_dict_table_reserve(dict, &dict->index);
+        err = rune_dict_table_reserve(dict, &dict->index, 1);
     }
     if (err != RUNE_OK) {
         return err;
@@ -203,10 +200,10 @@ static bool block_init(struct rune_dict *dict)
         dict->columns[i].capacity = capacity > UINT32_MAX ? UINT32_MAX : capacity;
         block += bytes;
     }
-    /* Four words a slot: the tables of all smaller sizes, and the hashes of all. */
-    dict->block_slots = (uint32_t *)(void *)block;
+    /* Two slots for each: the tables of all smaller sizes lie before it. */
+    dict->block_slots = (struct rune_dict_slot *)(void *)block;
     dict->block_max_slots = MIN_SLOTS;
-    while ((size_t)dict->block_max_slots * 2 * 16 <= unit * 16 &&
+    while ((size_t)dict->block_max_slots * 2 * 2 * sizeof *dict->block_slots <= unit * 16 &&
            dict->block_max_slots < 1u << 28) {
         dict->block_max_slots *= 2;
     }
@@ -244,6 +241,7 @@ void rune_dict_destroy(struct rune_dict *dict)
         }
         table_free(dict, &dict->index);
         table_free(dict, &dict->shapes);
+        rune_free(dict->packed);
     }
     rune_free(dict);
 }
@@ -251,6 +249,22 @@ void rune_dict_destroy(struct rune_dict *dict)
 const struct rune_terms *rune_dict_terms(const struct rune_dict *dict)
 {
     return &dict->terms;
+}
+
+const struct rune_terms *rune_dict_finish(struct rune_dict *dict)
+{
+    struct rune_terms *terms = &dict->terms;
+    if (dict->packed == NULL) {
+        const struct rune_dict_slot *slots = dict->index.slots;
+        dict->packed = (uint32_t *)(void *)dict->index.slots;
+        for (uint32_t i = 0; i < dict->index.size; i++) {
+            dict->packed[i] = slots[i].value; /* never ahead of what is read */
+        }
+        dict->index = (struct rune_dict_table){0};
+        terms->index = dict->packed;
+        terms->index_shift = 0;
+    }
+    return terms;
 }
 
 size_t rune_dict_bytes(const struct rune_dict *dict)
@@ -305,13 +319,13 @@ enum rune_err rune_dict_reserve_value(struct rune_dict *dict, enum rune_dict_col
         return RUNE_E_LIMIT;
     }
     enum rune_err err = rune_dict_reserve(dict, column, (size_t)count + 1);
-    return err == RUNE_OK ? rune_dict_table_reserve(dict, &dict->index) : err;
+    return err == RUNE_OK ? rune_dict_table_reserve(dict, &dict->index, 1) : err;
 }
 
 rune_term rune_dict_add_to_index(struct rune_dict *dict, enum rune_kind kind, uint32_t index,
                                  uint32_t hash)
 {
     rune_term term = rune_term_make(dict->terms.space, kind, index);
-    rune_dict_table_put(&dict->index, hash, term);
+    rune_dict_table_put(&dict->index, rune_dict_home_of(hash, dict->index.size), hash, term);
     return term;
 }

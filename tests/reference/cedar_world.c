@@ -187,7 +187,7 @@ static void point_store(struct cedar_world *world)
 {
     static const uint8_t no_bytes[1];
     struct rune_store *store = &world->store;
-    store->terms = *rune_dict_terms(world->dict);
+    store->terms = *rune_dict_finish(world->dict);
     store->manifest = &world->manifest;
     world->manifest.policy_count = (uint32_t)world->program.policies.count;
     store->policies = world->program.policies.items;

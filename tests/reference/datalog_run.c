@@ -57,7 +57,7 @@ static void open_store(struct datalog_run *run)
 {
     struct rune_dl_result *result = &run->result;
     run->store = (struct rune_store){
-        .terms = *rune_dict_terms(run->dict),
+        .terms = *rune_dict_finish(run->dict),
         .relations = result->relations.items,
         .relation_count = (uint32_t)result->relations.count,
         .orders = result->orders.items,

@@ -105,6 +105,39 @@ static void test_dict__takes_many_at_once(void **state)
     rune_dict_destroy(slow);
 }
 
+/* What an image holds: the index without hashes, in which everything is found as before. */
+static void test_dict__finishes_with_an_index_of_terms(void **state)
+{
+    enum { COUNT = 3000 };
+    static rune_term users[COUNT];
+    char text[32];
+    (void)state;
+    struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(text, sizeof text, "name%d", i);
+        users[i] = entity(dict, "User", text);
+    }
+    uint32_t slots = rune_dict_terms(dict)->index_slots;
+    const struct rune_terms *terms = rune_dict_finish(dict);
+    assert_ptr_equal(terms, rune_dict_finish(dict));
+    assert_int_equal(terms->index_slots, slots);
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < slots; i++) {
+        used += terms->index[i] != RUNE_TERM_NONE;
+    }
+    assert_int_equal(used, terms->string_count + COUNT + 2);
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(text, sizeof text, "name%d", i);
+        assert_int_equal(rune_terms_find_uid(terms, RUNE_STR("User"), rune_str_from(text)),
+                         users[i]);
+    }
+    rune_term term;
+    struct rune_str many[2] = {RUNE_STR("late"), RUNE_STR("name1")};
+    assert_int_equal(rune_dict_string(dict, RUNE_STR("late"), &term), RUNE_E_INTERNAL);
+    assert_int_equal(rune_dict_strings(dict, many, 2, &term), RUNE_E_INTERNAL);
+    rune_dict_destroy(dict);
+}
+
 static void test_dict__numbers(void **state)
 {
     (void)state;
@@ -212,6 +245,15 @@ static void test_request_dict__prefers_the_image(void **state)
         rune_term bob = entity(dict, "User", "bob");
         assert_int_equal(rune_term_space(bob), RUNE_SPACE_REQUEST);
         assert_int_equal(entity(dict, "User", "bob"), bob);
+        const struct rune_str ids[] = {RUNE_STR("bob"), RUNE_STR("alice"), RUNE_STR("bob")};
+        const rune_term user = rune_terms_find_string(rune_dict_terms(image), RUNE_STR("User"));
+        rune_term many[3];
+        assert_int_equal(
+            rune_dict_entities(dict, (const rune_term[]){user, user, user}, ids, 3, many), RUNE_OK);
+        assert_true(many[0] == bob && many[1] == alice && many[2] == bob);
+        assert_int_equal(rune_dict_strings(dict, ids, 2, many), RUNE_OK);
+        assert_int_equal(rune_term_space(many[0]), RUNE_SPACE_REQUEST);
+        assert_int_equal(rune_term_space(many[1]), RUNE_SPACE_IMAGE);
         rune_term both[] = {bob, alice, bob};
         rune_term again[] = {alice, bob};
         rune_term first, second;
@@ -343,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_dict__begins_with_the_empty_values),
         cmocka_unit_test(test_dict__finds_each_value_again),
         cmocka_unit_test(test_dict__takes_many_at_once),
+        cmocka_unit_test(test_dict__finishes_with_an_index_of_terms),
         cmocka_unit_test(test_dict__numbers),
         cmocka_unit_test(test_dict__containers_are_canonical),
         cmocka_unit_test(test_dict__sorts_large_sets),
