@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Recursions of the kinds that the builder computes in ways of their own (closure.c) or with sets
+ * and indexes of their own (growing.c), over random facts: small ones against the naive evaluator,
+ * larger ones stored against demanded, which share no way of closing a recursion. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "reference/datalog_naive.h"
+#include "reference/datalog_random.h"
+#include "reference/datalog_run.h"
+
+#define SMALL_ROUNDS 12u
+#define LARGE_ROUNDS 2u
+
+/* Facts: e, f and g have pairs of nodes, n nodes, l a label and two nodes, m two labels and two
+ * nodes. */
+static const struct {
+    const char *name, *rules;
+    uint32_t nodes; /* of a large run */
+} recursions[] = {
+    {"left", "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), e(Y, Z).", 150},
+    {"right", "p(X, Y) :- e(X, Y). p(X, Z) :- e(X, Y), p(Y, Z).", 150},
+    {"right, other exits", "p(X, Y) :- f(X, Y). p(X, Z) :- e(X, Y), p(Y, Z).", 150},
+    {"left and right",
+     "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), f(Y, Z). p(X, Z) :- g(X, Y), p(Y, Z).", 90},
+    {"two steps",
+     "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), f(Y, Z). p(X, Z) :- p(X, Y), g(Y, Z), n(Z).", 90},
+    {"backward step", "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), f(Z, Y).", 90},
+    {"step with a negation", "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), e(Y, Z), not n(Z).", 90},
+    {"step with the key", "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), e(Y, Z), X != Z.", 90},
+    {"key alone", "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), e(Y, Z), n(X).", 90},
+    {"own facts", "p(1, 2). p(2, 1). p(X, Z) :- p(X, Y), e(Y, Z).", 90},
+    {"constant in the head",
+     "p(X, 1) :- n(X). p(X, Z) :- p(X, Y), e(Y, Z). p(3, Z) :- p(X, Z), n(X).", 90},
+    {"non-linear", "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), p(Y, Z).", 120},
+    {"non-linear, filtered", "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), n(Y), p(Y, Z).", 120},
+    {"non-linear, with a gap", "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), f(Y, W), p(W, Z).", 90},
+    {"non-linear and left",
+     "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), n(Y), p(Y, Z). p(X, Z) :- p(X, Y), f(Y, Z).", 90},
+    {"non-linear and right",
+     "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), g(Y, W), p(W, Z). p(X, Z) :- f(X, Y), p(Y, Z).", 90},
+    {"non-linear twice",
+     "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), n(Y), p(Y, Z). p(X, Z) :- p(X, Y), f(Y, W), p(W, Z).",
+     60},
+    {"three of them", "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), p(Y, W), p(W, Z).", 60},
+    {"meeting", "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), p(Z, Y).", 60},
+    {"symmetric", "p(X, Y) :- e(X, Y). p(X, Y) :- p(Y, X). p(X, Z) :- p(X, Y), p(Y, Z).", 120},
+    {"symmetric, filtered",
+     "p(X, Y) :- e(X, Y). p(X, Y) :- p(Y, X). p(X, Z) :- p(X, Y), n(Y), p(Y, Z).", 90},
+    {"symmetric, with a gap",
+     "p(X, Y) :- e(X, Y). p(X, Y) :- p(Y, X). p(X, Z) :- p(X, Y), f(Y, W), p(W, Z).", 60},
+    {"symmetric and left", "p(X, Y) :- e(X, Y). p(X, Y) :- p(Y, X). p(X, Z) :- p(X, Y), e(Y, Z).",
+     60},
+    {"symmetric alone", "p(X, Y) :- e(X, Y). p(X, Y) :- p(Y, X).", 90},
+    {"symmetric, labelled",
+     "p(L, X, Y) :- l(L, X, Y). p(L, X, Y) :- p(L, Y, X). p(L, X, Z) :- p(L, X, Y), p(L, Y, Z).",
+     60},
+    {"labelled left", "p(L, X, Y) :- l(L, X, Y). p(L, X, Z) :- p(L, X, Y), l(L, Y, Z).", 90},
+    {"labelled right", "p(L, X, Y) :- l(L, X, Y). p(L, X, Z) :- l(L, X, Y), p(L, Y, Z).", 90},
+    {"labelled non-linear", "p(L, X, Y) :- l(L, X, Y). p(L, X, Z) :- p(L, X, Y), p(L, Y, Z).", 60},
+    {"labelled, filtered", "p(L, X, Y) :- l(L, X, Y). p(L, X, Z) :- p(L, X, Y), n(Y), p(L, Y, Z).",
+     60},
+    {"label last", "p(X, Y, L) :- l(L, X, Y). p(X, Z, L) :- p(X, Y, L), l(L, Y, Z).", 60},
+    {"label between", "p(X, L, Y) :- l(L, X, Y). p(X, L, Z) :- l(L, X, Y), p(Y, L, Z).", 60},
+    {"label handed through", "p(L, X, Y) :- l(L, X, Y). p(L, X, Z) :- p(L, X, Y), e(Y, Z).", 60},
+    {"label without a key", "p(L, Y) :- l(L, Y, _). p(L, Z) :- p(L, Y), l(L, Y, Z).", 90},
+    {"label of other goals",
+     "p(L, X, Y) :- l(L, X, Y). p(L, X, Z) :- p(L, X, Y), e(Y, Z), l(L, _, Z).", 60},
+    {"label as the step's other end", "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), l(X, Y, Z).", 90},
+    {"value that is its label",
+     "p(L, X, Y) :- l(L, X, Y). p(L, X, Z) :- p(L, X, Y), l(L, Y, Z), n(L). p(L, X, L) :- p(L, X, "
+     "Y), n(Y).",
+     40},
+    {"four columns",
+     "p(A, B, X, Y) :- m(A, B, X, Y). p(A, B, X, Z) :- p(A, B, X, Y), m(A, B, Y, Z).", 60},
+    {"four columns, turned",
+     "p(X, A, Y, B) :- m(A, B, X, Y). p(X, A, Z, B) :- m(A, B, X, Y), p(Y, A, Z, B).", 60},
+    {"four columns, two keys",
+     "p(A, B, X, Y) :- m(A, B, X, Y). p(A, B, X, Z) :- p(A, B, X, Y), l(A, Y, Z).", 40},
+    {"same generation", "p(X, X) :- n(X). p(X, Y) :- e(A, X), p(A, B), e(B, Y).", 90},
+    {"even and odd",
+     "o(X, Y) :- e(X, Y). v(X, Z) :- o(X, Y), e(Y, Z). o(X, Z) :- v(X, Y), e(Y, Z).", 90},
+    {"one node after the other", "p(X) :- n(X). p(Y) :- p(X), e(X, Y).", 200},
+    {"reachable pairs of sets", "p(X) :- n(X). p(Y) :- p(X), e(X, Y), p(Z), e(Z, Y).", 150},
+    {"counting", "p(0). p(Y) :- p(X), X < 40, Y = X + 1.", 10},
+    {"steps counted", "p(X, 0) :- n(X). p(Y, E) :- p(X, D), e(X, Y), D < 12, E = D + 1.", 40},
+    {"ways weighed",
+     "p(X, Y, 1) :- e(X, Y). p(X, Z, E) :- p(X, Y, D), l(W, Y, Z), E = D + W, E < 10.", 15},
+    {"values that differ", "p(X, Y) :- e(X, Y). p(X, D) :- p(X, Y), p(Y, Z), D = Z - Y, D > 0.",
+     20},
+    {"points-to",
+     "p(V, H) :- e(V, H). p(V, H) :- f(V, W), p(W, H). h(O, H) :- g(B, V), p(B, O), p(V, H). "
+     "p(V, H) :- f(W, V), n(W), p(W, O), h(O, H).",
+     60},
+    {"points-to with fields",
+     "p(V, H) :- e(V, H). p(V, H) :- f(V, W), p(W, H). "
+     "h(O, F, H) :- l(F, B, V), p(B, O), p(V, H). "
+     "p(V, H) :- l(F, V, B), p(B, O), h(O, F, H).",
+     40},
+    {"points-to in one",
+     "p(V, H) :- e(V, H). p(V, H) :- f(V, W), p(W, H). p(V, H) :- g(V, B), p(B, O), p(O, H). "
+     "p(O, H) :- g(B, V), p(B, O), p(V, H).",
+     40},
+    {"brackets",
+     "p(X, Y) :- l(L, X, A), m(L, _, A, Y). p(X, Y) :- l(L, X, A), p(A, B), m(L, _, B, Y). "
+     "p(X, Z) :- p(X, Y), p(Y, Z).",
+     40},
+    {"brackets, empty word",
+     "p(X, X) :- n(X). p(X, Y) :- l(L, X, A), p(A, B), l(L, Y, B). p(X, Z) :- p(X, Y), p(Y, Z).",
+     40},
+    {"grammar of three",
+     "a(X, Y) :- e(X, Y). b(X, Z) :- a(X, Y), f(Y, Z). a(X, Z) :- b(X, Y), c(Y, Z). "
+     "c(X, Y) :- g(X, Y). c(X, Z) :- c(X, Y), b(Y, Z).",
+     40},
+};
+
+static void put_facts(struct rune_buf *text, uint64_t *state, const char *name, uint32_t labels,
+                      uint32_t ends, uint32_t nodes, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        rune_buf_printf(text, "%s(", name);
+        for (uint32_t c = 0; c < labels + ends; c++) {
+            rune_buf_printf(text, "%s%u", c > 0 ? ", " : "",
+                            datalog_random_below(state, c < labels ? 3 : nodes));
+        }
+        rune_buf_append_cstr(text, ").\n");
+    }
+}
+
+static void make_text(struct rune_buf *text, const char *rules, uint64_t *state, uint32_t nodes,
+                      uint32_t edges)
+{
+    put_facts(text, state, "e", 0, 2, nodes, edges);
+    put_facts(text, state, "f", 0, 2, nodes, edges / 2 + 1);
+    put_facts(text, state, "g", 0, 2, nodes, edges / 2 + 1);
+    put_facts(text, state, "n", 0, 1, nodes, nodes / 2 + 1);
+    put_facts(text, state, "l", 1, 2, nodes, edges + edges / 2);
+    put_facts(text, state, "m", 2, 2, nodes, edges + edges / 2);
+    rune_buf_append_cstr(text, rules);
+    (void)rune_buf_cstr(text);
+}
+
+/* ---- tuples in order ---- */
+
+struct tuples {
+    rune_term *terms;
+    uint32_t arity;
+    size_t count, capacity;
+};
+
+static bool take(void *context, const rune_term *tuple, uint32_t arity)
+{
+    struct tuples *tuples = context;
+    if (tuples->count == tuples->capacity) {
+        tuples->capacity = 2 * tuples->capacity + 64;
+        tuples->terms = realloc(tuples->terms, tuples->capacity * (arity + 1) * sizeof(rune_term));
+        assert_non_null(tuples->terms);
+    }
+    memcpy(tuples->terms + tuples->count++ * arity, tuple, arity * sizeof(rune_term));
+    return true;
+}
+
+static int compare_tuples(const void *a, const void *b, void *context)
+{
+    const rune_term *x = a, *y = b;
+    for (uint32_t i = 0; i < *(const uint32_t *)context; i++) {
+        if (x[i] != y[i]) {
+            return x[i] < y[i] ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+static void sort(struct tuples *tuples)
+{
+    if (tuples->count == 0) {
+        return;
+    }
+    qsort_r(tuples->terms, tuples->count, tuples->arity * sizeof(rune_term), compare_tuples,
+            &tuples->arity);
+}
+
+/* A relation whole, sorted; values are integers of the image. */
+static struct tuples read_relation(struct datalog_run *run, uint32_t relation, const char *what)
+{
+    struct tuples tuples = {.arity = run->program.relations[relation].arity};
+    enum rune_err err =
+        datalog_run_query(run, run->program.relations[relation].name, NULL, NULL, take, &tuples);
+    if (err != RUNE_OK) {
+        fail_msg("%s: %s", what, rune_err_text(err));
+    }
+    sort(&tuples);
+    return tuples;
+}
+
+static struct tuples read_naive(const struct naive_relation *naive)
+{
+    struct tuples tuples = {.arity = naive->arity};
+    for (uint32_t t = 0; t < naive->count; t++) {
+        rune_term row[RUNE_DL_MAX_ARITY];
+        for (uint32_t i = 0; i < naive->arity; i++) {
+            assert_int_equal(naive->tuples[(size_t)t * naive->arity + i].kind, NAIVE_LONG);
+            row[i] =
+                rune_term_from_inline((int32_t)naive->tuples[(size_t)t * naive->arity + i].integer);
+        }
+        (void)take(&tuples, row, naive->arity);
+    }
+    sort(&tuples);
+    return tuples;
+}
+
+static void check_same(struct tuples *got, struct tuples *want, const char *what,
+                       const struct datalog_run *run, uint32_t relation)
+{
+    if (got->count != want->count ||
+        (want->count > 0 &&
+         memcmp(got->terms, want->terms, want->count * want->arity * sizeof(rune_term)) != 0)) {
+        fail_msg("%s: %.*s: %zu tuples, %zu expected, or others\n%.*s", what,
+                 RUNE_STR_ARG(run->program.relations[relation].name), got->count, want->count,
+                 (int)run->source.length < 4000 ? (int)run->source.length : 0, run->source.text);
+    }
+    free(got->terms);
+    free(want->terms);
+}
+
+static void evaluate(struct datalog_run *run, const struct rune_buf *text,
+                     enum rune_dl_storing storing, const char *what)
+{
+    enum rune_err err =
+        datalog_run_open(run, (struct rune_str){text->data, text->length}, RUNE_DL_BARE, NULL, 0);
+    if (err == RUNE_OK) {
+        err = datalog_run_evaluate(run, storing);
+    }
+    if (err != RUNE_OK) {
+        fail_msg("%s: %s %s", what, rune_err_text(err), rune_diag_text(run->diag));
+    }
+}
+
+/* ---- tests ---- */
+
+static void test_small__is_the_naive_one(void **state)
+{
+    (void)state;
+    for (size_t r = 0; r < sizeof(recursions) / sizeof(recursions[0]); r++) {
+        uint64_t derived = 0, random = r;
+        for (uint32_t round = 0; round < SMALL_ROUNDS; round++) {
+            struct rune_buf text = RUNE_BUF_INIT;
+            uint32_t nodes = 3 + datalog_random_below(&random, 5);
+            make_text(&text, recursions[r].rules, &random, nodes,
+                      1 + datalog_random_below(&random, 2 * nodes));
+            struct datalog_run run;
+            struct rune_arena arena;
+            struct naive_relation *want;
+            rune_arena_init(&arena, (size_t)512 << 20);
+            evaluate(&run, &text, RUNE_DL_STORE_ALL, recursions[r].name);
+            assert_true(naive_evaluate(&run.program, 5000, &arena, &want));
+            for (uint32_t i = 0; i < run.program.relation_count; i++) {
+                struct tuples got = read_relation(&run, i, recursions[r].name);
+                struct tuples naive = read_naive(&want[i]);
+                derived += run.program.relations[i].is_head ? got.count : 0;
+                check_same(&got, &naive, recursions[r].name, &run, i);
+            }
+            datalog_run_close(&run);
+            rune_arena_fini(&arena);
+            rune_buf_fini(&text);
+        }
+        assert_true(derived > SMALL_ROUNDS);
+    }
+}
+
+static void test_large__stored_is_demanded(void **state)
+{
+    (void)state;
+    for (size_t r = 0; r < sizeof(recursions) / sizeof(recursions[0]); r++) {
+        uint64_t random = r + 1000;
+        for (uint32_t round = 0; round < LARGE_ROUNDS; round++) {
+            struct rune_buf text = RUNE_BUF_INIT;
+            uint32_t nodes = recursions[r].nodes;
+            make_text(&text, recursions[r].rules, &random, nodes, nodes + round * nodes / 4);
+            struct datalog_run stored, demanded;
+            evaluate(&stored, &text, RUNE_DL_STORE_ALL, recursions[r].name);
+            evaluate(&demanded, &text, RUNE_DL_STORE_BASE, recursions[r].name);
+            for (uint32_t i = 0; i < stored.program.relation_count; i++) {
+                struct tuples got = read_relation(&stored, i, recursions[r].name);
+                struct tuples want = read_relation(&demanded, i, recursions[r].name);
+                check_same(&got, &want, recursions[r].name, &stored, i);
+            }
+            datalog_run_close(&stored);
+            datalog_run_close(&demanded);
+            rune_buf_fini(&text);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_small__is_the_naive_one),
+        cmocka_unit_test(test_large__stored_is_demanded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
