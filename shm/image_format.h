@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define RUNE_IMAGE_MAGIC        "RUNEIMG\n"
-#define RUNE_IMAGE_VERSION      2u
+#define RUNE_IMAGE_VERSION      3u
 #define RUNE_IMAGE_ALIGN        64u
 #define RUNE_IMAGE_MAX_SECTIONS 64u
 #define RUNE_IMAGE_ENGINE_MAJOR 0u /* of the builder that writes images today */
@@ -104,11 +104,12 @@ _Static_assert(sizeof(struct rune_image_manifest) == 88, "FORMAT");
 enum rune_effect { RUNE_EFFECT_PERMIT = 0, RUNE_EFFECT_FORBID = 1 };
 
 struct rune_image_policy {
-    uint32_t id;             /* text: what reasons name */
-    uint32_t effect;         /* enum rune_effect */
-    uint32_t code;           /* first word in POLICY_CODE */
-    uint32_t code_length;    /* words */
-    uint32_t max_stack;      /* values, checked by the verifier */
+    uint32_t id;          /* text: what reasons name */
+    uint16_t effect;      /* enum rune_effect */
+    uint16_t entry;       /* word of its program where a request begins that found it by its key */
+    uint32_t code;        /* first word in POLICY_CODE */
+    uint32_t code_length; /* words */
+    uint32_t max_stack;   /* values, checked by the verifier */
     uint32_t slot_principal; /* entity term that a link fills in, or RUNE_TERM_NONE */
     uint32_t slot_resource;
     uint32_t template_id;   /* text: the template linked, 0 for a static policy */

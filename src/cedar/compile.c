@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Policies: the scope's tests, the conditions as jumps to the end, MATCH, NO_MATCH. A policy that
- * can never match, because a condition folds to false, is NO_MATCH alone. */
+/* Policies: the scope's tests, the conditions as jumps to the end, MATCH, NO_MATCH. The action's
+ * test comes first, where the index can let it out. A policy that can never match, because a
+ * condition folds to false, is NO_MATCH alone. */
 #include "cedar/compile.h"
 
 #include <stdio.h>
@@ -105,9 +106,9 @@ static void compile_body(struct rune_cedar_compiler *c, const struct rune_image_
     struct rune_cedar_label no = {0};
     const struct rune_cedar_policy *policy = c->policy;
     size_t first_span = c->program->spans.count;
+    compile_action(c, &policy->action, &no, key);
     compile_scope(c, &policy->principal, RUNE_CEDAR_PRINCIPAL, slots->slot_principal, &no,
                   &key->principal, &key->principal_type, &key->principal_in);
-    compile_action(c, &policy->action, &no, key);
     compile_scope(c, &policy->resource, RUNE_CEDAR_RESOURCE, slots->slot_resource, &no,
                   &key->resource, &key->resource_type, &key->resource_in);
     uint32_t after_scope = rune_cedar_here(c);

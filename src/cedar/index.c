@@ -387,7 +387,7 @@ static enum rune_err build_scopes(struct rune_index_builder *builder)
 
 /* ---- all ---- */
 
-enum rune_err rune_cedar_index_build(const struct rune_cedar_program *program,
+enum rune_err rune_cedar_index_build(struct rune_cedar_program *program,
                                      const struct rune_terms *terms,
                                      const uint32_t *entity_ancestors,
                                      struct rune_cedar_index *index)

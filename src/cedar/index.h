@@ -23,11 +23,12 @@ struct rune_cedar_index {
     struct rune_vec_u32 ancestor_scopes;
 };
 
-/* `entity_ancestors` has the heap offset of the ancestor set of each of terms->entity_count
- * entities, as the image will. The index is zeroed before and must be finished in any case.
- * RUNE_E_NOMEM, RUNE_E_LIMIT. Cost: O(policies log policies + entities + words of distinct ancestor
- * sets), the latter only for policies with `in`. */
-RUNE_MUST_USE enum rune_err rune_cedar_index_build(const struct rune_cedar_program *program,
+/* Files all policies, and says in each whether it is found by its action. `entity_ancestors` has
+ * the heap offset of the ancestor set of each of terms->entity_count entities, as the image will.
+ * The index is zeroed before and must be finished in any case. RUNE_E_NOMEM, RUNE_E_LIMIT. Cost:
+ * O(policies log policies + entities + words of distinct ancestor sets), the latter only for
+ * policies with `in`. */
+RUNE_MUST_USE enum rune_err rune_cedar_index_build(struct rune_cedar_program *program,
                                                    const struct rune_terms *terms,
                                                    const uint32_t *entity_ancestors,
                                                    struct rune_cedar_index *index);

@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "cedar/index_int.h"
+#include "eval/policy_code.h"
 
 /* LIMIT: a policy that allows more actions is filed under "any action". */
 #define MAX_ACTIONS 1024u
@@ -402,6 +403,13 @@ static enum rune_err choose_ways(struct rune_index_builder *builder, struct rune
 
 /* ---- filing ---- */
 
+/* Whoever finds a policy by such a way has one of its actions. Not by a pair: all pairs of a
+ * principal are taken at times. */
+static bool tells_action(enum way way)
+{
+    return is_by_action(way) && way != BY_PAIR_ACTION;
+}
+
 static enum rune_err file_policy(struct rune_index_builder *builder, uint32_t policy, enum way way)
 {
     const struct rune_cedar_key *key = &builder->program->keys.items[policy];
@@ -414,6 +422,9 @@ static enum rune_err file_policy(struct rune_index_builder *builder, uint32_t po
             return RUNE_E_NOMEM;
         }
         builder->keys.items[entry.key].count++;
+    }
+    if (err == RUNE_OK && tells_action(way) && actions[0] != RUNE_TERM_NONE) {
+        builder->program->policies.items[policy].entry = RUNE_POLICY_ACTION_WORDS;
     }
     return err;
 }

@@ -43,7 +43,7 @@ struct rune_index_actions {
 };
 
 struct rune_index_builder {
-    const struct rune_cedar_program *program;
+    struct rune_cedar_program *program;
     const struct rune_terms *terms;
     const uint32_t *entity_ancestors;
     struct rune_cedar_index *index;

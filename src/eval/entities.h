@@ -77,15 +77,20 @@ static inline const uint32_t *rune_entities_tags(const struct rune_entities *ent
            (store->entity_tags != NULL ? store->entity_tags[rune_term_index(uid)] : 1);
 }
 
+/* The stored proper ancestors of an entity of the image, as a set run. */
+static inline const uint32_t *rune_entities_image_ancestors(const struct rune_store *store,
+                                                            rune_term uid)
+{
+    return store->terms.heap + store->entity_ancestors[rune_term_index(uid)];
+}
+
 /* The stored proper ancestors of an ENTITY term, as a set run; the empty run for one that the image
  * does not know. */
 static inline const uint32_t *rune_entities_stored_ancestors(const struct rune_store *store,
                                                              rune_term uid)
 {
-    uint32_t offset = rune_term_space(uid) == RUNE_SPACE_IMAGE
-                          ? store->entity_ancestors[rune_term_index(uid)]
-                          : 0;
-    return store->terms.heap + offset;
+    return rune_term_space(uid) == RUNE_SPACE_IMAGE ? rune_entities_image_ancestors(store, uid)
+                                                    : store->terms.heap;
 }
 
 /* Cedar's `in` between two ENTITY terms: equal, or an ancestor. Cost: O(log ancestors). */

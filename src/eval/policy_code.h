@@ -25,10 +25,14 @@ enum rune_op {
 };
 
 #define RUNE_POLICY_VARIABLES 4u /* registers 0 to 3 */
-#define RUNE_POLICY_MAX_REGISTERS                                                            \
-    (1u << 17)                          /* LIMIT: also elements of a set that is no constant \
-                                         */
-#define RUNE_POLICY_MAX_CODE (1u << 24) /* LIMIT: words of a program; jumps have 24 bits */
+#define RUNE_POLICY_ACTION    1u
+#define RUNE_POLICY_MAX_REGISTERS                                   \
+    (1u << 17) /* LIMIT: also elements of a set that is no constant \
+                */
+/* Words of the action's test, with which programs begin: a policy that is found by its action only
+ * begins behind it (rune_image_policy.entry). */
+#define RUNE_POLICY_ACTION_WORDS 3u
+#define RUNE_POLICY_MAX_CODE     (1u << 24) /* LIMIT: words of a program; jumps have 24 bits */
 
 struct rune_op_info {
     const char *name;

@@ -15,7 +15,6 @@
 struct walk {
     struct rune_eval *eval;
     struct rune_policy_vm vm;
-    uint32_t register_count;
     uint32_t *matching;
     uint32_t permits;
     uint32_t forbids;
@@ -45,38 +44,29 @@ static bool add_error(struct walk *walk, uint32_t policy)
     return true;
 }
 
-/* A policy with more registers than any before it. */
-static bool grow_registers(struct walk *walk, uint32_t count)
+static bool keep(struct walk *walk, uint32_t policy, enum rune_policy_result result)
 {
-    rune_term *registers = rune_arena_alloc(walk->eval->arena, count * sizeof *registers);
-    if (registers == NULL) {
-        return false;
+    if (result == RUNE_POLICY_ERROR) {
+        return walk->vm.error.code != RUNE_EVAL_LIMIT && add_error(walk, policy);
     }
-    memset(registers, 0, count * sizeof *registers);
-    memcpy(registers, walk->vm.registers, RUNE_POLICY_VARIABLES * sizeof *registers);
-    walk->vm.registers = registers;
-    walk->register_count = count;
+    if (walk->eval->store->policies[policy].effect == RUNE_EFFECT_PERMIT) {
+        walk->matching[walk->permits++] = policy;
+    } else {
+        walk->matching[walk->total - ++walk->forbids] = policy;
+    }
     return true;
 }
 
-static bool run_policy(struct walk *walk, uint32_t index)
+static bool run(struct walk *walk, const struct rune_candidate_run *candidates)
 {
-    const struct rune_image_policy *policy = &walk->eval->store->policies[index];
-    if (policy->max_stack > walk->register_count && !grow_registers(walk, policy->max_stack)) {
-        return false;
-    }
-    switch (rune_policy_vm_run(&walk->vm, policy)) {
-    case RUNE_POLICY_NO_MATCH:
-        break;
-    case RUNE_POLICY_MATCH:
-        if (policy->effect == RUNE_EFFECT_PERMIT) {
-            walk->matching[walk->permits++] = index;
-        } else {
-            walk->matching[walk->total - ++walk->forbids] = index;
+    const uint32_t *policies = candidates->policies;
+    enum rune_policy_result result;
+    uint32_t at = 0;
+    while ((result = rune_policy_vm_run(&walk->vm, policies, candidates->count, &at)) !=
+           RUNE_POLICY_NO_MATCH) {
+        if (!keep(walk, policies[at - 1], result)) {
+            return false;
         }
-        break;
-    case RUNE_POLICY_ERROR:
-        return walk->vm.error.code != RUNE_EVAL_LIMIT && add_error(walk, index);
     }
     return true;
 }
@@ -93,10 +83,8 @@ static enum rune_err run_all(struct walk *walk, const struct rune_candidates *ca
         return RUNE_E_LIMIT;
     }
     for (uint32_t i = 0; i < candidates->run_count; i++) {
-        for (uint32_t j = 0; j < candidates->runs[i].count; j++) {
-            if (!run_policy(walk, candidates->runs[i].policies[j])) {
-                return RUNE_E_LIMIT;
-            }
+        if (!run(walk, &candidates->runs[i])) {
+            return RUNE_E_LIMIT;
         }
     }
     return RUNE_OK;
@@ -136,7 +124,6 @@ static bool keep_matching(struct walk *walk, struct rune_policy_outcome *ret_out
 static void init(struct walk *walk, struct rune_eval *eval, rune_term *registers)
 {
     walk->eval = eval;
-    walk->register_count = FEW_REGISTERS;
     walk->permits = walk->forbids = walk->total = 0;
     walk->errors = NULL;
     walk->error_count = walk->error_capacity = 0;

@@ -22,6 +22,7 @@ void rune_policy_vm_init(struct rune_policy_vm *vm, const struct rune_eval *eval
     vm->values.steps_left = eval->steps_left;
     vm->prober = (struct rune_prober){.eval = eval};
     vm->registers = registers;
+    vm->register_count = register_count;
     vm->error = (struct rune_eval_error){0};
     vm->error_pc = 0;
     /* No register is ever read before it is written by what the compiler makes; a program that does
@@ -100,7 +101,8 @@ static int test_in_set(struct rune_policy_vm *vm, rune_term value, rune_term set
     return 0;
 }
 
-static inline int test_in(struct rune_policy_vm *vm, rune_term value, rune_term container)
+static __attribute__((noinline)) int test_in_any(struct rune_policy_vm *vm, rune_term value,
+                                                 rune_term container)
 {
     if (unlikely(!is_entity(value))) {
         return fail_type(vm, RUNE_TYPE_ENTITY, value);
@@ -115,6 +117,18 @@ static inline int test_in(struct rune_policy_vm *vm, rune_term value, rune_term 
         return fail_type(vm, RUNE_TYPE_SET | RUNE_TYPE_ENTITY, container);
     }
     return test_in_set(vm, value, container);
+}
+
+/* Most often: two entities of the image, and a request that brings none. */
+static inline int test_in(struct rune_policy_vm *vm, rune_term value, rune_term container)
+{
+    if (likely(rune_term_is_image_entity(value) && rune_term_is_image_entity(container) &&
+               vm->entities.is_plain)) {
+        return value == container ||
+               rune_run_contains(rune_entities_image_ancestors(vm->entities.store, value),
+                                 container);
+    }
+    return test_in_any(vm, value, container);
 }
 
 static inline int test_has(struct rune_policy_vm *vm, rune_term value, rune_term name)
@@ -140,8 +154,8 @@ static inline int test_contains(struct rune_policy_vm *vm, rune_term set, rune_t
 
 /* ---- attributes and tags: false where vm->error is set ---- */
 
-static inline bool get_attribute(struct rune_policy_vm *vm, rune_term value, rune_term name,
-                                 rune_term *ret_term)
+static __attribute__((noinline)) bool get_attribute_any(struct rune_policy_vm *vm, rune_term value,
+                                                        rune_term name, rune_term *ret_term)
 {
     rune_term found;
     if (likely(is_entity(value))) {
@@ -164,6 +178,24 @@ static inline bool get_attribute(struct rune_policy_vm *vm, rune_term value, run
     }
     *ret_term = found;
     return true;
+}
+
+/* Most often: an attribute that is there, of an entity of the image, and a request that brings
+ * none. An entity without data has the empty record. */
+static inline bool get_attribute(struct rune_policy_vm *vm, rune_term value, rune_term name,
+                                 rune_term *ret_term)
+{
+    const struct rune_store *store = vm->entities.store;
+    if (likely(rune_term_is_image_entity(value) && vm->entities.is_plain)) {
+        const uint32_t *heap = store->terms.heap;
+        rune_term found =
+            rune_record_find(heap + store->entity_attrs[rune_term_index(value)], heap, name);
+        if (likely(found != RUNE_TERM_NONE)) {
+            *ret_term = found;
+            return true;
+        }
+    }
+    return get_attribute_any(vm, value, name, ret_term);
 }
 
 /* ---- sets to which rules add ---- */
@@ -345,8 +377,33 @@ static bool make_record(struct rune_policy_vm *vm, rune_term *items, rune_term n
     pc += (words);                         \
     NEXT();
 
-enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm,
-                                           const struct rune_image_policy *policy)
+/* For a policy with more registers than any before it. */
+static __attribute__((noinline)) bool grow_registers(struct rune_policy_vm *vm, uint32_t count)
+{
+    rune_term *registers = rune_arena_alloc(vm->prober.eval->arena, count * sizeof *registers);
+    if (registers == NULL) {
+        return false;
+    }
+    memset(registers, 0, count * sizeof *registers);
+    memcpy(registers, vm->registers, RUNE_POLICY_VARIABLES * sizeof *registers);
+    vm->registers = registers;
+    vm->register_count = count;
+    return true;
+}
+
+/* Programs do not loop: their length bounds what they execute. False: a limit is reached. */
+static inline bool begin_program(struct rune_policy_vm *vm, const struct rune_image_policy *policy)
+{
+    if (unlikely(vm->values.steps_left < policy->code_length)) {
+        vm->values.steps_left = 0;
+        return false;
+    }
+    vm->values.steps_left -= policy->code_length;
+    return likely(policy->max_stack <= vm->register_count) || grow_registers(vm, policy->max_stack);
+}
+
+enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm, const uint32_t *policies,
+                                           uint32_t count, uint32_t *at)
 {
 #ifdef __GNUC__
     static const void *const targets[256] = {
@@ -360,18 +417,25 @@ enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm,
 #endif
     struct rune_values *values = &vm->values;
     struct rune_eval_error *error = &vm->error;
-    rune_term *registers = vm->registers;
-    const uint32_t *code = vm->entities.store->policy_code + policy->code;
-    const uint32_t *pc = code;
+    const struct rune_store *store = vm->entities.store;
+    rune_term *registers;
+    const uint32_t *code, *pc;
+    uint32_t next = *at;
     int truth;
     bool flag;
-    /* Programs do not loop: their length bounds what they execute. */
-    if (unlikely(values->steps_left < policy->code_length)) {
-        values->steps_left = 0;
+begin:
+    if (next == count) {
+        *at = next;
+        return RUNE_POLICY_NO_MATCH;
+    }
+    const struct rune_image_policy *policy = &store->policies[policies[next++]];
+    pc = code = store->policy_code + policy->code;
+    if (unlikely(!begin_program(vm, policy))) {
         fail(vm, RUNE_EVAL_LIMIT, 0, RUNE_TERM_NONE, RUNE_TERM_NONE);
         goto failed;
     }
-    values->steps_left -= policy->code_length;
+    registers = vm->registers;
+    pc += vm->entities.is_plain ? policy->entry : 0;
 #ifdef __GNUC__
     NEXT();
 #else
@@ -379,8 +443,9 @@ enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm,
         switch (rune_op_of(*pc)) {
         case RUNE_OP_COUNT:
 #endif
-    CASE(NO_MATCH) : return RUNE_POLICY_NO_MATCH;
-    CASE(MATCH) : return RUNE_POLICY_MATCH;
+    CASE(NO_MATCH) : goto begin;
+    CASE(MATCH) : *at = next;
+    return RUNE_POLICY_MATCH;
     CASE(FAIL_ARITY) : fail(vm, RUNE_EVAL_ARITY, pc[1], pc[2], RUNE_TERM_NONE);
     goto failed;
     CASE(JUMP) : pc = code + A();
@@ -450,6 +515,7 @@ enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm,
 }
 }
 #endif
-failed : vm->error_pc = (uint32_t)(pc - code);
+failed : *at = next;
+vm->error_pc = (uint32_t)(pc - code);
 return RUNE_POLICY_ERROR;
 }

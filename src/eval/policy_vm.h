@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* policy_vm: runs one policy's program against one request.
+/* policy_vm: runs policies' programs against one request.
  *
  * Owns: the meaning of the instructions (eval/policy_code.def). INVARIANT: runs verified programs
- * only and checks no operand. Allocates nothing but values (in the request's dictionary). Thread:
+ * only and checks no operand. Allocates values, in the request's dictionary, and registers. Thread:
  * one struct rune_policy_vm at a time. Used by: eval/policy_eval, tests, benchmarks. */
 #pragma once
 
@@ -17,7 +17,8 @@
 struct rune_policy_vm {
     struct rune_entities entities;
     struct rune_values values;
-    rune_term *registers; /* the first four are the request; as many as the policy needs */
+    rune_term *registers; /* the first four are the request */
+    uint32_t register_count;
     struct rune_prober prober;
     struct rune_eval_error error;
     uint32_t error_pc; /* word of the instruction that failed */
@@ -25,12 +26,13 @@ struct rune_policy_vm {
 
 enum rune_policy_result { RUNE_POLICY_NO_MATCH, RUNE_POLICY_MATCH, RUNE_POLICY_ERROR };
 
-/* `registers` has room for the variables at least and for as many values as any policy run on it
- * needs; it is filled here. */
+/* `registers` has room for the variables at least; it is filled here. Policies that need more get
+ * them from the eval's arena. */
 void rune_policy_vm_init(struct rune_policy_vm *vm, const struct rune_eval *eval,
                          rune_term *registers, uint32_t register_count);
 
-/* Runs a program to its end. With ERROR, vm->error and vm->error_pc say why; an error of code LIMIT
- * ends the decision. */
-enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm,
-                                           const struct rune_image_policy *policy);
+/* Runs the programs of `count` policies, which the index found, from the one at *at on until one
+ * matches or fails: *at is then behind it. NO_MATCH: none of the rest did. With ERROR, vm->error
+ * and vm->error_pc say why; an error of code LIMIT ends the decision. */
+enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm, const uint32_t *policies,
+                                           uint32_t count, uint32_t *at);

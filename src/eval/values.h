@@ -107,6 +107,26 @@ static inline bool rune_run_contains(const uint32_t *run, uint32_t item)
     return rune_run_scan(at, count, item);
 }
 
+/* The place of an item among `count`, or count where it is not there. */
+static inline uint32_t rune_run_place(const uint32_t *items, uint32_t count, uint32_t item)
+{
+    uint32_t i = 0;
+#ifdef __SSE2__
+    const __m128i want = _mm_set1_epi32((int)item);
+    for (; i + 4 <= count; i += 4) {
+        __m128i four = _mm_loadu_si128((const __m128i *)(const void *)(items + i));
+        int found = _mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(four, want)));
+        if (found != 0) {
+            return i + (uint32_t)__builtin_ctz((unsigned)found);
+        }
+    }
+#endif
+    while (i < count && items[i] != item) {
+        i++;
+    }
+    return i;
+}
+
 /* The value of a name in a record run [shape, values...], RUNE_TERM_NONE where there is none.
  * `heap` is the one that the run lies in. Cost: O(names) for small records, O(log names) else. */
 static inline rune_term rune_record_find(const uint32_t *run, const uint32_t *heap, rune_term name)
@@ -125,12 +145,8 @@ static inline rune_term rune_record_find(const uint32_t *run, const uint32_t *he
         }
         return shape[low] == name ? run[low] : RUNE_TERM_NONE;
     }
-    for (; low <= count; low++) {
-        if (shape[low] == name) {
-            return run[low];
-        }
-    }
-    return RUNE_TERM_NONE;
+    uint32_t place = rune_run_place(shape + 1, count, name);
+    return place < count ? run[1 + place] : RUNE_TERM_NONE;
 }
 
 /* The value of a name in a RECORD term, RUNE_TERM_NONE where there is none. */

@@ -184,6 +184,18 @@ static bool verify_words(struct walk *walk)
     return walk->waiting == 0 ? true : refuse(walk, "a jump goes into an instruction");
 }
 
+/* Only the action's test may be passed over. */
+static bool verify_entry(struct walk *walk)
+{
+    enum rune_op op = rune_op_of(walk->code[0]);
+    bool tests_action = (op == RUNE_OP_EQ_CONST_ELSE || op == RUNE_OP_IN_CONST_ELSE) &&
+                        walk->code[1] == RUNE_POLICY_ACTION;
+    return walk->policy->entry == 0 ||
+                   (tests_action && walk->policy->entry == RUNE_POLICY_ACTION_WORDS)
+               ? true
+               : refuse(walk, "a program is entered behind what is not a test of the action");
+}
+
 bool rune_verify_program(const struct rune_verified *verified,
                          const struct rune_image_policy *policy, const char **ret_what)
 {
@@ -203,7 +215,7 @@ bool rune_verify_program(const struct rune_verified *verified,
             return false;
         }
     }
-    bool ok = verify_words(&walk);
+    bool ok = verify_words(&walk) && verify_entry(&walk);
     if (walk.targets != small) {
         rune_free(walk.targets);
     }

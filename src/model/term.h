@@ -68,6 +68,12 @@ static inline enum rune_kind rune_term_kind(rune_term term)
                                      : (enum rune_kind)((term >> RUNE_TERM_INDEX_BITS) & 7);
 }
 
+/* An entity of the image: what nearly all entities are. */
+static inline bool rune_term_is_image_entity(rune_term term)
+{
+    return term >> RUNE_TERM_INDEX_BITS == RUNE_KIND_ENTITY;
+}
+
 static inline uint32_t rune_term_index(rune_term term)
 {
     return term & RUNE_TERM_INDEX_MAX;

@@ -95,26 +95,83 @@ static const struct {
     {"pattern of wrapping length", 5, {OP(LIKE, 4), 0, 0, 0xffffffffu, OP(MATCH, 0)}, 5, false},
 };
 
+static void open_world(struct cedar_world *world)
+{
+    cedar_world_init(world);
+    assert_null(cedar_world_parse(world, "permit(principal, action, resource);"));
+    assert_int_equal(cedar_world_build(world), RUNE_OK);
+    assert_int_equal(rune_store_verify(&world->store, NULL), RUNE_OK);
+}
+
+/* The world's one policy with another program. */
+static bool is_accepted(const struct cedar_world *world, struct rune_image_policy policy,
+                        const uint32_t *words)
+{
+    struct rune_store store = world->store;
+    store.policies = &policy;
+    store.policy_code = words;
+    store.policy_code_count = policy.code_length;
+    store.code_span_count = 0;
+    return rune_store_verify(&store, NULL) == RUNE_OK;
+}
+
 static void test_program__is_verified(void **state)
 {
     (void)state;
     struct cedar_world world;
-    cedar_world_init(&world);
-    assert_null(cedar_world_parse(&world, "permit(principal, action, resource);"));
-    assert_int_equal(cedar_world_build(&world), RUNE_OK);
-    assert_int_equal(rune_store_verify(&world.store, NULL), RUNE_OK);
+    open_world(&world);
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
         struct rune_image_policy policy = world.store.policies[0];
-        struct rune_store store = world.store;
         policy.code_length = programs[i].length;
         policy.max_stack = programs[i].registers;
-        store.policies = &policy;
-        store.policy_code = programs[i].words;
-        store.policy_code_count = programs[i].length;
-        store.code_span_count = 0;
-        enum rune_err err = rune_store_verify(&store, NULL);
-        if ((err == RUNE_OK) != programs[i].ok) {
-            fail_msg("%s: %s", programs[i].name, rune_err_text(err));
+        if (is_accepted(&world, policy, programs[i].words) != programs[i].ok) {
+            fail_msg("%s", programs[i].name);
+        }
+    }
+    cedar_world_fini(&world);
+}
+
+static void test_entry__is_behind_the_action_only(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint32_t words[5];
+        uint16_t entry;
+        bool ok;
+    } entries[] = {
+        {"the action",
+         {OP(IN_CONST_ELSE, 4), 1, EMPTY_SET, OP(MATCH, 0), OP(NO_MATCH, 0)},
+         3,
+         true},
+        {"none", {OP(IN_CONST_ELSE, 4), 1, EMPTY_SET, OP(MATCH, 0), OP(NO_MATCH, 0)}, 0, true},
+        {"principal",
+         {OP(IN_CONST_ELSE, 4), 0, EMPTY_SET, OP(MATCH, 0), OP(NO_MATCH, 0)},
+         3,
+         false},
+        {"into it", {OP(IN_CONST_ELSE, 4), 1, EMPTY_SET, OP(MATCH, 0), OP(NO_MATCH, 0)}, 1, false},
+        {"behind more",
+         {OP(IN_CONST_ELSE, 4), 1, EMPTY_SET, OP(MATCH, 0), OP(NO_MATCH, 0)},
+         4,
+         false},
+        {"no test",
+         {OP(LOAD, 4), RUNE_TERM_TRUE, OP(MATCH, 0), OP(MATCH, 0), OP(MATCH, 0)},
+         3,
+         false},
+        {"past the end",
+         {OP(MATCH, 0), OP(MATCH, 0), OP(MATCH, 0), OP(MATCH, 0), OP(MATCH, 0)},
+         9,
+         false},
+    };
+    struct cedar_world world;
+    open_world(&world);
+    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
+        struct rune_image_policy policy = world.store.policies[0];
+        policy.code_length = 5;
+        policy.max_stack = 5;
+        policy.entry = entries[i].entry;
+        if (is_accepted(&world, policy, entries[i].words) != entries[i].ok) {
+            fail_msg("%s", entries[i].name);
         }
     }
     cedar_world_fini(&world);
@@ -148,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_program__is_verified),
+        cmocka_unit_test(test_entry__is_behind_the_action_only),
         cmocka_unit_test(test_store__damaged_is_refused_or_harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
