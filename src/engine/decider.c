@@ -33,8 +33,8 @@ struct rune_decider {
     struct rune_arena arena;
     void *slab;
     struct rune_dict *values;
-    rune_term *stack; /* for values in JSON */
-    rune_term type_hints[3];
+    rune_term *stack;       /* for values in JSON */
+    rune_term last_uids[3]; /* principal, action and resource that were known */
     char *answer;
     size_t answer_bytes;
     size_t arena_bytes;
@@ -135,7 +135,7 @@ static void init_decoder(struct rune_request_decoder *decoder, struct rune_json 
         .forms = schema,
         .derived = &image->derived_context,
         .values = values,
-        .type_hints = decider->type_hints,
+        .last_uids = decider->last_uids,
         .stack = decider->stack,
         .stack_capacity = STACK_TERMS,
         .arena = arena,

@@ -36,9 +36,8 @@ struct rune_request_decoder {
                                          there is no schema */
     const struct rune_derived_context *derived; /* keys that a context may not bring; NULL: none */
     struct rune_dict *values;                   /* of RUNE_SPACE_REQUEST over the store's terms */
-    /* three string terms of image types, or whatever: see request_uid.h */
-    rune_term *type_hints;
-    rune_term *stack; /* for values in JSON, see value_json.h */
+    rune_term *last_uids; /* what the three places had last: guesses, see request_uid.c */
+    rune_term *stack;     /* for values in JSON, see value_json.h */
     size_t stack_capacity;
     struct rune_value_reader *reader; /* of this request; NULL until a value is read */
     struct rune_arena *arena;         /* holds what the request points to */

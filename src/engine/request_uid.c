@@ -35,28 +35,28 @@ static bool split_in_place(const struct rune_json *json, struct rune_str *ret_ty
     return true;
 }
 
-/* The term of a type's name; the hint is only ever a guess, of whichever image was decided by
- * before. */
-static rune_term find_type(const struct rune_terms *terms, struct rune_str type, rune_term *hint)
-{
-    if (rune_term_index(*hint) < terms->string_count &&
-        rune_str_equal(rune_terms_string(terms, *hint), type)) {
-        return *hint;
-    }
-    rune_term term = rune_terms_find_string(terms, type);
-    *hint = term;
-    return term;
-}
-
+/* The entity that was last met in this place is a good guess: actions are few, and whoever asks
+ * about one entity asks again. It may be of another image: so it is only where to look. */
 static rune_term find_uid(struct rune_request_decoder *decoder, uint32_t place,
                           struct rune_str type, struct rune_str id)
 {
     const struct rune_terms *terms = &decoder->store->terms;
-    rune_term type_term = find_type(terms, type, &decoder->type_hints[place]);
-    rune_term id_term =
-        type_term != RUNE_TERM_NONE ? rune_terms_find_string(terms, id) : RUNE_TERM_NONE;
-    return id_term != RUNE_TERM_NONE ? rune_terms_find_entity(terms, type_term, id_term)
-                                     : RUNE_TERM_NONE;
+    rune_term *last = &decoder->last_uids[place];
+    rune_term type_term = RUNE_TERM_NONE;
+    uint32_t guess = rune_term_index(*last);
+    if (guess < terms->entity_count &&
+        rune_str_equal(rune_terms_string(terms, terms->entity_type[guess]), type)) {
+        if (rune_str_equal(rune_terms_string(terms, terms->entity_id[guess]), id)) {
+            return rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY, guess);
+        }
+        type_term = terms->entity_type[guess];
+    }
+    rune_term term = type_term != RUNE_TERM_NONE ? rune_terms_find_uid_of(terms, type_term, id)
+                                                 : rune_terms_find_uid(terms, type, id);
+    if (term != RUNE_TERM_NONE) {
+        *last = term;
+    }
+    return term;
 }
 
 bool rune_request_read_known_uid(struct rune_request_decoder *decoder, uint32_t place,

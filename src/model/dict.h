@@ -134,9 +134,12 @@ rune_term rune_terms_find_set(const struct rune_terms *terms, const rune_term *s
 /* Names sorted ascending, values in their order. */
 rune_term rune_terms_find_record(const struct rune_terms *terms, const rune_term *names,
                                  const rune_term *values, size_t count);
-/* Entity straight from its two texts: one or two probes. The decision path's way. */
+/* Entity straight from its two texts: at most three probes. */
 rune_term rune_terms_find_uid(const struct rune_terms *terms, struct rune_str type,
                               struct rune_str id);
+/* The same, of a type that is known: one or two. */
+rune_term rune_terms_find_uid_of(const struct rune_terms *terms, rune_term type,
+                                 struct rune_str id);
 
 /* For the verifier: the hash of a term's value, itself sound, and the slot of the index where the
  * search for values of that hash begins. */

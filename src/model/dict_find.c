@@ -49,16 +49,19 @@ rune_term rune_terms_find_record(const struct rune_terms *terms, const rune_term
                           &key);
 }
 
+rune_term rune_terms_find_uid_of(const struct rune_terms *terms, rune_term type, struct rune_str id)
+{
+    rune_term id_term = rune_terms_find_string(terms, id);
+    return id_term == RUNE_TERM_NONE ? RUNE_TERM_NONE
+                                     : rune_terms_find_entity(terms, type, id_term);
+}
+
 rune_term rune_terms_find_uid(const struct rune_terms *terms, struct rune_str type,
                               struct rune_str id)
 {
-    rune_term id_term = rune_terms_find_string(terms, id);
-    if (id_term == RUNE_TERM_NONE) {
-        return RUNE_TERM_NONE;
-    }
     rune_term type_term = rune_terms_find_string(terms, type);
     return type_term == RUNE_TERM_NONE ? RUNE_TERM_NONE
-                                       : rune_terms_find_entity(terms, type_term, id_term);
+                                       : rune_terms_find_uid_of(terms, type_term, id);
 }
 
 static uint32_t hash_of_term(const struct rune_terms *terms, rune_term term)

@@ -460,6 +460,47 @@ static bool budget_hook(void *context, size_t size)
     return budget > 0 && budget-- > 0;
 }
 
+/* A decider looks first for what its last request named, whose number is another entity's in
+ * another image. */
+static void test_decide__guesses_nothing_of_another_image(void **state)
+{
+    (void)state;
+    static const struct fixture_file one[] = {
+        {"policies.cedar",
+         "permit(principal == User::\"ann\", action == Action::\"get\", resource);\n"
+         "forbid(principal == User::\"bob\", action, resource);\n"}};
+    static const struct fixture_file two[] = {
+        {"policies.cedar",
+         "permit(principal == User::\"bob\", action == Action::\"put\", resource);\n"
+         "forbid(principal == User::\"ann\", action, resource);\n"}};
+    static const struct {
+        const char *principal, *action, *first, *second;
+    } cases[] = {
+        {"ann", "get", "PERMIT", "FORBID"}, {"bob", "put", "FORBID", "PERMIT"},
+        {"ann", "put", "DENY", "FORBID"},   {"ann", "put", "DENY", "FORBID"},
+        {"bob", "get", "FORBID", "DENY"},   {"eve", "get", "DENY", "DENY"},
+        {"ann", "get", "PERMIT", "FORBID"},
+    };
+    struct fixture fixtures[2];
+    fixture_open(&fixtures[0], FIXTURE_FILES(one));
+    fixture_open(&fixtures[1], FIXTURE_FILES(two));
+    for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rune_answer answer;
+        char request[200], expected[40];
+        snprintf(request, sizeof(request),
+                 "{\"principal\":\"User::\\\"%s\\\"\",\"action\":\"Action::\\\"%s\\\"\","
+                 "\"resource\":\"Doc::\\\"d\\\"\"}",
+                 cases[i / 2].principal, cases[i / 2].action);
+        snprintf(expected, sizeof(expected), "{\"decision\":\"%s\"",
+                 i % 2 == 0 ? cases[i / 2].first : cases[i / 2].second);
+        rune_decider_authorize(fixtures[0].decider, fixtures[i % 2].image, 1,
+                               rune_str_from(request), RUNE_ANSWER_PLAIN, &answer);
+        assert_memory_equal(answer.body.data, expected, strlen(expected));
+    }
+    fixture_close(&fixtures[0]);
+    fixture_close(&fixtures[1]);
+}
+
 static void test_create__survives_every_failure(void **state)
 {
     (void)state;
@@ -502,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_decide__is_strict_about_errors_where_told),
         cmocka_unit_test(test_answer__too_large_is_an_error),
         cmocka_unit_test(test_request__lives_on_its_own),
+        cmocka_unit_test(test_decide__guesses_nothing_of_another_image),
         cmocka_unit_test(test_create__survives_every_failure),
         cmocka_unit_test(test_create__refuses_options_of_the_future),
     };
