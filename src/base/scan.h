@@ -33,26 +33,36 @@ static inline uint64_t rune_scan_special(uint64_t word)
 }
 #endif
 
+#ifdef __SSE2__
+/* Bit i: byte i is not plain. Signed: bytes from 0x80 on are negative, so one comparison catches
+ * them together with the control characters. */
+static inline unsigned rune_scan_mask(__m128i bytes)
+{
+    __m128i control = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
+    __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+    __m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(control, _mm_or_si128(quote, slash)));
+}
+#endif
+
 /* The first byte in [p, end) that is not plain: a quote, a backslash, a control character, or not
  * ASCII; else end. */
 static inline const char *rune_scan_plain(const char *p, const char *end)
 {
 #ifdef __SSE2__
-    const __m128i quote = _mm_set1_epi8('"');
-    const __m128i slash = _mm_set1_epi8('\\');
-    const __m128i space = _mm_set1_epi8(0x20);
     while (end - p >= 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
-        /* Signed: bytes from 0x80 on are negative, so this catches them together with the control
-         * characters. */
-        __m128i special =
-            _mm_or_si128(_mm_cmplt_epi8(bytes, space),
-                         _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, slash)));
-        int mask = _mm_movemask_epi8(special);
+        unsigned mask = rune_scan_mask(_mm_loadu_si128((const __m128i *)(const void *)p));
         if (mask != 0) {
-            return p + __builtin_ctz((unsigned)mask);
+            return p + __builtin_ctz(mask);
         }
         p += 16;
+    }
+    if (end - p >= 8) {
+        unsigned mask = rune_scan_mask(_mm_loadl_epi64((const __m128i *)(const void *)p)) & 0xffu;
+        if (mask != 0) {
+            return p + __builtin_ctz(mask);
+        }
+        p += 8;
     }
 #else
     while (end - p >= 8) {

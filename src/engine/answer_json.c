@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/scan.h"
+
 void rune_answer_out_init(struct rune_answer_out *out, char *memory, size_t size)
 {
     *out = (struct rune_answer_out){.start = memory, .next = memory, .end = memory + size};
@@ -58,7 +60,7 @@ void rune_answer_string(struct rune_answer_out *out, struct rune_str text)
     RAW(out, "\"");
     const char *run = text.data;
     const char *end = text.data + text.length;
-    for (const char *at = run; at < end; at++) {
+    for (const char *at = run; (at = rune_scan_plain(at, end)) < end; at++) {
         if (is_special((unsigned char)*at)) {
             char escaped[6];
             rune_answer_raw(out, run, (size_t)(at - run));
@@ -76,6 +78,11 @@ void rune_answer_unsigned(struct rune_answer_out *out, uint64_t value)
 {
     char digits[20];
     char *at = digits + sizeof(digits);
+    for (; value >= 100; value /= 100) {
+        uint32_t two = (uint32_t)(value % 100);
+        *--at = (char)('0' + two % 10);
+        *--at = (char)('0' + two / 10);
+    }
     do {
         *--at = (char)('0' + value % 10);
         value /= 10;
