@@ -325,10 +325,17 @@ def scan_s(path):
     return time.process_time() - began
 
 
+def pairs(left, right, distinct):
+    """Lines of two columns that go through `distinct` values each, out of order."""
+    return lambda i: f"{left(i * 7919 % distinct)}\t{right(i * 104729 % distinct)}\n"
+
+
 def read_facts(tuples, work):
     """Tuples of two columns a second, by the build's own measure of reading, the best of three."""
-    shapes = (("integers", lambda i: f"{i * 7919 % 1000003}\t{i * 104729 % 1000003}\n", 20),
-              ("strings", lambda i: f"user:{i * 7919 % 1000003}\tdocument:{i * 104729 % 1000003}\n", 5))
+    user, document = "user:{}".format, "document:{}".format
+    shapes = (("integers", pairs(str, str, 1000003), 20), ("strings", pairs(user, document, 1000003), 5),
+              ("strings-few", pairs(user, document, 1009), 5), ("strings-distinct", pairs(user, document, 20000003), 5),
+              ("entities", pairs('User::"{}"'.format, 'Document::"{}"'.format, 1000003), None))
     for shape, line, bar in shapes:
         bundle, image = os.path.join(work, "bundle"), os.path.join(work, "image")
         shutil.rmtree(bundle, ignore_errors=True)

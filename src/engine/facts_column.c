@@ -147,13 +147,9 @@ uint32_t rune_facts_scan_int(const char *p, int64_t *ret_value, bool *ret_fits)
 
 /* ---- fields ---- */
 
-static inline rune_term *slot(struct rune_fact_reader *reader, uint32_t column, uint64_t row)
-{
-    return &reader->relation->tuples.columns[column][reader->first_row + row];
-}
-
-static void note_kind(struct rune_fact_reader *reader, struct rune_fact_column *column,
-                      enum rune_field_kind kind, struct rune_str text)
+static __attribute__((noinline)) void note_kind(struct rune_fact_reader *reader,
+                                                struct rune_fact_column *column,
+                                                enum rune_field_kind kind, struct rune_str text)
 {
     column->seen |= 1u << kind;
     column->first_line[kind] = reader->line;
@@ -176,18 +172,6 @@ static inline bool see(struct rune_fact_reader *reader, struct rune_fact_column 
     return true;
 }
 
-static bool wait_to_intern(struct rune_fact_reader *reader, struct rune_fact_column *column,
-                           uint64_t row, struct rune_str type, struct rune_str text)
-{
-    struct rune_fact_text waiting = {text.data, (uint32_t)text.length, (uint32_t)row, type.data,
-                                     (uint32_t)type.length};
-    if (!RUNE_VEC_PUSH(&column->texts, waiting)) {
-        reader->err = RUNE_E_NOMEM;
-        return false;
-    }
-    return true;
-}
-
 bool rune_facts_put_string(struct rune_fact_reader *reader, uint32_t index, uint64_t row,
                            const char *at, struct rune_str text)
 {
@@ -196,7 +180,9 @@ bool rune_facts_put_string(struct rune_fact_reader *reader, uint32_t index, uint
         return fail_kind(reader, column, at, "a string");
     }
     see(reader, column, RUNE_FIELD_STRING, text);
-    return wait_to_intern(reader, column, row, (struct rune_str){0}, text);
+    return rune_facts_wait(reader, column, row,
+                           column->spec.kind == RUNE_COLUMN_ENTITY ? column->type : RUNE_TERM_NONE,
+                           text);
 }
 
 bool rune_facts_put_entity(struct rune_fact_reader *reader, uint32_t index, uint64_t row,
@@ -204,13 +190,14 @@ bool rune_facts_put_entity(struct rune_fact_reader *reader, uint32_t index, uint
 {
     struct rune_fact_column *column = &reader->columns[index];
     if (column->spec.kind == RUNE_COLUMN_ENTITY && rune_str_equal(column->spec.type, type)) {
-        return wait_to_intern(reader, column, row, (struct rune_str){0}, id);
+        return rune_facts_wait(reader, column, row, column->type, id);
     }
     if (column->spec.kind != RUNE_COLUMN_ANY) {
         return fail_kind(reader, column, at, "an entity of another type");
     }
     see(reader, column, RUNE_FIELD_ENTITY, id);
-    return wait_to_intern(reader, column, row, type, id);
+    rune_term term = rune_facts_type(reader, column, type);
+    return term != RUNE_TERM_NONE && rune_facts_wait(reader, column, row, term, id);
 }
 
 bool rune_facts_put_int(struct rune_fact_reader *reader, uint32_t index, uint64_t row,
@@ -226,10 +213,10 @@ bool rune_facts_put_int(struct rune_fact_reader *reader, uint32_t index, uint64_
         see(reader, column, RUNE_FIELD_INT, rune_str_from(text));
     }
     if (rune_term_fits_inline(value)) {
-        *slot(reader, index, row) = rune_term_from_inline(value);
+        *rune_facts_slot(reader, index, row) = rune_term_from_inline(value);
         return true;
     }
-    reader->err = rune_dict_long(reader->dict, value, slot(reader, index, row));
+    reader->err = rune_dict_long(reader->dict, value, rune_facts_slot(reader, index, row));
     return reader->err == RUNE_OK;
 }
 
@@ -241,7 +228,7 @@ bool rune_facts_put_bool(struct rune_fact_reader *reader, uint32_t index, uint64
         return fail_kind(reader, column, at, "a bool");
     }
     see(reader, column, RUNE_FIELD_BOOL, value ? RUNE_STR("true") : RUNE_STR("false"));
-    *slot(reader, index, row) = rune_term_bool(value);
+    *rune_facts_slot(reader, index, row) = rune_term_bool(value);
     return true;
 }
 
@@ -259,7 +246,7 @@ static bool read_uid(struct rune_fact_reader *reader, struct rune_str text,
 static bool scan_text(struct rune_str text, int64_t *ret_value, bool *ret_fits)
 {
     char digits[RUNE_FACTS_PADDING] = {0};
-    if (text.length == 0 || (text.data[0] != '-' && (text.data[0] < '0' || text.data[0] > '9'))) {
+    if (text.length == 0 || !rune_facts_begins_int(text.data[0])) {
         return false;
     }
     if (text.length < 32) {
@@ -273,6 +260,11 @@ static bool scan_text(struct rune_str text, int64_t *ret_value, bool *ret_fits)
         }
     }
     return text.data[0] != '0' && text.data[1] != '0';
+}
+
+static bool is_bool(struct rune_str text)
+{
+    return rune_str_equal(text, RUNE_STR("true")) || rune_str_equal(text, RUNE_STR("false"));
 }
 
 static bool put_declared(struct rune_fact_reader *reader, uint32_t index, uint64_t row,
@@ -289,7 +281,7 @@ static bool put_declared(struct rune_fact_reader *reader, uint32_t index, uint64
                    ? rune_facts_put_entity(reader, index, row, at, uid.type, uid.id)
                    : rune_facts_put_string(reader, index, row, at, text);
     case RUNE_COLUMN_BOOL:
-        if (rune_str_equal(text, RUNE_STR("true")) || rune_str_equal(text, RUNE_STR("false"))) {
+        if (is_bool(text)) {
             return rune_facts_put_bool(reader, index, row, at, text.data[0] == 't');
         }
         return fail_kind(reader, &reader->columns[index], at, "neither true nor false");
@@ -302,8 +294,8 @@ static bool put_declared(struct rune_fact_reader *reader, uint32_t index, uint64
     return rune_facts_put_int(reader, index, row, at, value);
 }
 
-bool rune_facts_put_text(struct rune_fact_reader *reader, uint32_t index, uint64_t row,
-                         const char *at, struct rune_str text)
+bool rune_facts_put_by_form(struct rune_fact_reader *reader, uint32_t index, uint64_t row,
+                            const char *at, struct rune_str text)
 {
     struct rune_uid uid;
     int64_t value;
@@ -323,97 +315,8 @@ bool rune_facts_put_text(struct rune_fact_reader *reader, uint32_t index, uint64
     if (read_uid(reader, text, &uid)) {
         return rune_facts_put_entity(reader, index, row, at, uid.type, uid.id);
     }
-    if (rune_str_equal(text, RUNE_STR("true")) || rune_str_equal(text, RUNE_STR("false"))) {
-        return rune_facts_put_bool(reader, index, row, at, text.data[0] == 't');
-    }
-    return rune_facts_put_string(reader, index, row, at, text);
-}
-
-void rune_facts_drop_row(struct rune_fact_reader *reader, uint64_t row)
-{
-    for (uint32_t i = 0; reader->columns != NULL && i < reader->relation->tuples.arity; i++) {
-        struct rune_vec_fact_text *texts = &reader->columns[i].texts;
-        while (texts->count > 0 && texts->items[texts->count - 1].row == row) {
-            texts->count--;
-        }
-    }
-}
-
-/* ---- interning ---- */
-
-#define MANY 64u /* texts that are interned at once, so that their searches wait together */
-
-/* The texts [k, k + count) of a column whose entities all have its type, or none of which is one.
- */
-static enum rune_err intern_plain(struct rune_fact_reader *reader,
-                                  const struct rune_fact_column *column, size_t k, size_t count,
-                                  rune_term *ret_terms)
-{
-    struct rune_str texts[MANY];
-    rune_term types[MANY];
-    for (size_t i = 0; i < count; i++) {
-        const struct rune_fact_text *text = &column->texts.items[k + i];
-        texts[i] = (struct rune_str){text->data, text->length};
-        types[i] = column->type;
-    }
-    return column->spec.kind == RUNE_COLUMN_ENTITY
-               ? rune_dict_entities(reader->dict, types, texts, count, ret_terms)
-               : rune_dict_strings(reader->dict, texts, count, ret_terms);
-}
-
-/* A whole uid. */
-static enum rune_err intern_uid(struct rune_fact_reader *reader, const struct rune_fact_text *text,
-                                rune_term *ret_term)
-{
-    rune_term type, id;
-    enum rune_err err =
-        rune_dict_string(reader->dict, (struct rune_str){text->data, text->length}, &id);
-    if (err == RUNE_OK) {
-        err =
-            rune_dict_string(reader->dict, (struct rune_str){text->type, text->type_length}, &type);
-    }
-    return err == RUNE_OK ? rune_dict_entity(reader->dict, type, id, ret_term) : err;
-}
-
-/* The next texts of a column that can be interned together. */
-static size_t count_together(const struct rune_fact_column *column, size_t k)
-{
-    size_t count = 0;
-    while (count < MANY && k + count < column->texts.count &&
-           column->texts.items[k + count].type == NULL) {
-        count++;
-    }
-    return count;
-}
-
-static void flush_column(struct rune_fact_reader *reader, uint32_t index)
-{
-    struct rune_fact_column *column = &reader->columns[index];
-    for (size_t k = 0; k < column->texts.count && reader->err == RUNE_OK;) {
-        const struct rune_fact_text *texts = &column->texts.items[k];
-        rune_term terms[MANY];
-        size_t count = count_together(column, k);
-        if (count == 0) {
-            count = 1;
-            reader->err = intern_uid(reader, texts, terms);
-        } else {
-            reader->err = intern_plain(reader, column, k, count, terms);
-        }
-        for (size_t i = 0; i < count && reader->err == RUNE_OK; i++) {
-            *slot(reader, index, texts[i].row) = terms[i];
-        }
-        k += count;
-    }
-    column->texts.count = 0;
-}
-
-void rune_facts_flush(struct rune_fact_reader *reader)
-{
-    for (uint32_t i = 0; reader->columns != NULL && i < reader->relation->tuples.arity; i++) {
-        flush_column(reader, i);
-    }
-    reader->first_row = reader->relation->tuples.count;
-    rune_arena_reset(&reader->scratch);
+    return is_bool(text) ? rune_facts_put_bool(reader, index, row, at, text.data[0] == 't')
+                         : rune_facts_put_string(reader, index, row, at, text);
 }
 
 void rune_facts_warn_mixed(const struct rune_fact_reader *reader)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* facts_int: what the files of the facts reader share: facts.c (the set of relations), facts_read.c
  * (blocks and lines), facts_row.c (TSV and CSV rows), facts_json.c (JSONL rows, [data]),
- * facts_column.c (fields to terms).
+ * facts_column.c (what a field is), facts_text.c (texts to terms).
  *
  * A row's integers and bools become terms at once; texts wait in their column until the block ends
- * and are interned then, column by column. Private to engine/facts*. */
+ * and are interned then, column by column, many at once. Private to engine/facts*. */
 #pragma once
 
 #include "base/arena.h"
@@ -24,22 +24,22 @@ enum rune_field_kind {
     RUNE_FIELD_KINDS
 };
 
-/* A text to intern: a string, the id of an entity of the column's type, or a whole uid. */
-struct rune_fact_text {
-    const char *data;
-    uint32_t length;
-    uint32_t row;     /* within the block */
-    const char *type; /* uid: its type; else NULL */
-    uint32_t type_length;
+/* Texts of consecutive rows, in a column's `texts`: strings, or ids of entities of one type. */
+struct rune_fact_run {
+    rune_term type; /* NONE: strings */
+    uint32_t count;
+    uint64_t row; /* of the first, within the block */
 };
 
-RUNE_VEC(rune_vec_fact_text, struct rune_fact_text);
+RUNE_VEC(rune_vec_fact_text, struct rune_str);
+RUNE_VEC(rune_vec_fact_run, struct rune_fact_run);
 
 struct rune_fact_column {
     struct rune_column spec;
-    rune_term type;                  /* ENTITY: its type's term */
-    struct rune_vec_fact_text texts; /* of the current block */
-    unsigned seen;                   /* kinds, as bits */
+    rune_term type; /* of entities: the declared one, else that of the last one read, or NONE */
+    struct rune_vec_fact_text texts; /* of the current block, to intern */
+    struct rune_vec_fact_run runs;
+    unsigned seen; /* kinds, as bits */
     uint64_t first_line[RUNE_FIELD_KINDS];
     char example[RUNE_FIELD_KINDS][32];
 };
@@ -62,6 +62,13 @@ struct rune_fact_reader {
 
 enum rune_row { RUNE_ROW_OK, RUNE_ROW_MORE, RUNE_ROW_WRONG };
 
+/* Where the term of a row (within the block) belongs. */
+static inline rune_term *rune_facts_slot(struct rune_fact_reader *reader, uint32_t column,
+                                         uint64_t row)
+{
+    return &reader->relation->tuples.columns[column][reader->first_row + row];
+}
+
 /* ---- facts_column.c ---- */
 
 /* Reports at a byte of the current row. */
@@ -70,8 +77,6 @@ void rune_facts_fail(struct rune_fact_reader *reader, const char *at, const char
 /* Fixes the arity, from the declaration or the first row. False: failed, see reader->err. */
 bool rune_facts_set_arity(struct rune_fact_reader *reader, uint32_t arity);
 /* One value of the current row; false: reported, or reader->err. `row` is within the block. */
-bool rune_facts_put_text(struct rune_fact_reader *reader, uint32_t column, uint64_t row,
-                         const char *at, struct rune_str text);
 bool rune_facts_put_int(struct rune_fact_reader *reader, uint32_t column, uint64_t row,
                         const char *at, int64_t value);
 bool rune_facts_put_bool(struct rune_fact_reader *reader, uint32_t column, uint64_t row,
@@ -80,18 +85,48 @@ bool rune_facts_put_string(struct rune_fact_reader *reader, uint32_t column, uin
                            const char *at, struct rune_str text);
 bool rune_facts_put_entity(struct rune_fact_reader *reader, uint32_t column, uint64_t row,
                            const char *at, struct rune_str type, struct rune_str id);
+/* What the declaration says; else by form an integer, an entity, a bool or a string. */
+bool rune_facts_put_by_form(struct rune_fact_reader *reader, uint32_t column, uint64_t row,
+                            const char *at, struct rune_str text);
+/* Whether a field beginning with c may be an integer. */
+static inline bool rune_facts_begins_int(char c)
+{
+    return c == '-' || (c >= '0' && c <= '9');
+}
+
+/* The same. The ends of most texts alone tell that they are strings. */
+static inline bool rune_facts_put_text(struct rune_fact_reader *reader, uint32_t column,
+                                       uint64_t row, const char *at, struct rune_str text)
+{
+    bool is_plain = text.length > 5 && !rune_facts_begins_int(text.data[0]) &&
+                    text.data[text.length - 1] != '"';
+    return is_plain && reader->columns[column].spec.kind == RUNE_COLUMN_ANY
+               ? rune_facts_put_string(reader, column, row, at, text)
+               : rune_facts_put_by_form(reader, column, row, at, text);
+}
 /* Room for a row behind those there are. */
 bool rune_facts_reserve_row(struct rune_fact_reader *reader);
-/* Takes back the texts of a row that failed. */
-void rune_facts_drop_row(struct rune_fact_reader *reader, uint64_t row);
-/* Interns the block's texts. */
-void rune_facts_flush(struct rune_fact_reader *reader);
 /* Warns about columns that mix kinds. */
 void rune_facts_warn_mixed(const struct rune_fact_reader *reader);
 
 /* `-?(0|[1-9][0-9]*)` from p on, at least RUNE_FACTS_PADDING bytes readable: bytes used, 0 if there
  * is none. *ret_fits is false beyond 64 bits. */
 uint32_t rune_facts_scan_int(const char *p, int64_t *ret_value, bool *ret_fits);
+
+/* ---- facts_text.c ---- */
+
+/* A text of the current row: a string, or (type not NONE) the id of an entity. The bytes stay where
+ * they are until the block ends. False: out of memory. */
+bool rune_facts_wait(struct rune_fact_reader *reader, struct rune_fact_column *column, uint64_t row,
+                     rune_term type, struct rune_str text);
+/* The term of a type named in a column, whose entities mostly have the same. NONE: see reader->err.
+ */
+rune_term rune_facts_type(struct rune_fact_reader *reader, struct rune_fact_column *column,
+                          struct rune_str name);
+/* Takes back the texts of a row that failed. */
+void rune_facts_drop_row(struct rune_fact_reader *reader, uint64_t row);
+/* Interns the block's texts. */
+void rune_facts_flush(struct rune_fact_reader *reader);
 
 /* ---- facts_row.c, facts_json.c ---- */
 

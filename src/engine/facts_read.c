@@ -42,6 +42,7 @@ void rune_facts_reader_fini(struct rune_fact_reader *reader)
 {
     for (uint32_t i = 0; reader->columns != NULL && i < reader->relation->tuples.arity; i++) {
         RUNE_VEC_FINI(&reader->columns[i].texts);
+        RUNE_VEC_FINI(&reader->columns[i].runs);
     }
     rune_free(reader->columns);
     rune_arena_fini(&reader->scratch);

@@ -153,7 +153,7 @@ enum rune_row rune_facts_row_tsv(struct rune_fact_reader *reader, const char *p,
     for (uint32_t column = 0; column < arity; column++) {
         int64_t value;
         bool fits;
-        uint32_t used = columns[column].spec.kind <= RUNE_COLUMN_INT
+        uint32_t used = columns[column].spec.kind <= RUNE_COLUMN_INT && rune_facts_begins_int(*p)
                             ? rune_facts_scan_int(p, &value, &fits)
                             : 0;
         bool ok;

@@ -276,6 +276,55 @@ static void test_blocks__do_not_show(void **state)
     }
 }
 
+/* A field of any kind, and how it is printed; the same for the same number. */
+static void append_field(uint32_t number, struct rune_buf *text, struct rune_buf *want)
+{
+    static const char *const kinds[] = {"string", "Group", "User", "int", "bool"};
+    uint32_t kind = number % 7 < 5 ? number % 7 : 0;
+    uint32_t value = number / 7 % 5000;
+    if (kind == 0) {
+        rune_buf_printf(text, "name-%u", value);
+        rune_buf_printf(want, "\"name-%u\"", value);
+    } else if (kind < 3) {
+        rune_buf_printf(text, "%s::\"%u\"", kinds[kind], value);
+        rune_buf_printf(want, "%s::\"%u\"", kinds[kind], value);
+    } else if (kind == 3) {
+        rune_buf_printf(text, "%u", value);
+        rune_buf_printf(want, "%u", value);
+    } else {
+        rune_buf_append_cstr(text, value % 2 == 0 ? "true" : "false");
+        rune_buf_append_cstr(want, value % 2 == 0 ? "true" : "false");
+    }
+}
+
+/* Columns in which every kind may follow every other, and stays a while at times, over some blocks.
+ */
+static void test_columns__may_mix_all_kinds(void **state)
+{
+    struct rune_buf text = RUNE_BUF_INIT, want = RUNE_BUF_INIT;
+    uint32_t random = 1;
+    (void)state;
+    for (uint32_t row = 0; row < 60000; row++) {
+        rune_buf_append_cstr(&want, row > 0 ? "; " : "");
+        for (uint32_t column = 0; column < 3; column++) {
+            random = random * 1664525u + 1013904223u;
+            uint32_t number = row / 1000 % 2 == 0 ? row * 7 : random >> 8;
+            rune_buf_append_cstr(&text, column > 0 ? "\t" : "");
+            rune_buf_append_cstr(&want, column > 0 ? " " : "");
+            append_field(number, &text, &want);
+        }
+        rune_buf_append_cstr(&text, "\n");
+    }
+    assert_true(text.length > 1500000);
+    char *got = parse(text.data, text.length, RUNE_FACTS_TSV, NULL);
+    char *rest = strstr(got, "; ");
+    assert_int_equal(strncmp(got, "RUNE-T0201 ", 11), 0); /* each column is warned of */
+    assert_string_equal(rest + 2, rune_buf_cstr(&want));
+    rune_free(got);
+    rune_buf_fini(&text);
+    rune_buf_fini(&want);
+}
+
 static void test_lines__are_bounded(void **state)
 {
     size_t length = (size_t)RUNE_FACTS_MAX_LINE + 10;
@@ -385,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_jsonl__keeps_strings_strings),
         cmocka_unit_test(test_errors__stop_after_a_hundred),
         cmocka_unit_test(test_blocks__do_not_show),
+        cmocka_unit_test(test_columns__may_mix_all_kinds),
         cmocka_unit_test(test_lines__are_bounded),
         cmocka_unit_test(test_scan_int__is_strtoll_where_it_fits),
         cmocka_unit_test(test_entities__of_a_column_are_neighbours),
