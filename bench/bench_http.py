@@ -24,25 +24,13 @@ import sys
 import tempfile
 import time
 
+from processes import processes_of
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHARED = os.environ.get("RUNE_SHARED", os.path.join(ROOT, "..", "shared"))
 TICKS = os.sysconf("SC_CLK_TCK")
 STOLEN_MAX = 0.005  # of a window's CPU time
 PATH = "/v1/authorize"
-
-
-def processes_of(pid):
-    """The process and all its descendants."""
-    found, waiting = [], [pid]
-    while waiting:
-        pid = waiting.pop()
-        found.append(pid)
-        try:
-            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-                waiting += [int(child) for child in file.read().split()]
-        except FileNotFoundError:
-            pass
-    return found
 
 
 def cpu_seconds(pids):

@@ -21,6 +21,8 @@ import sys
 import tempfile
 import time
 
+from processes import processes_of
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHARED = os.environ.get("RUNE_SHARED", os.path.join(ROOT, "..", "shared"))
 RUNE = os.path.join(ROOT, "build", "release", "bin", "rune")
@@ -179,19 +181,6 @@ def ask(work, cases):
 
 
 # ---- the service ----
-
-
-def processes_of(pid):
-    found, waiting = [], [pid]
-    while waiting:
-        pid = waiting.pop()
-        found.append(pid)
-        try:
-            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-                waiting += [int(child) for child in file.read().split()]
-        except FileNotFoundError:
-            pass
-    return found
 
 
 def pss_bytes(pid):
