@@ -58,6 +58,38 @@ static enum rune_err coder_init(struct rune_dl_coder *coder, struct rune_dl_ctx 
     return RUNE_OK;
 }
 
+/* Whether the new tuples' last column is the head's, and nobody else's, and the columns before it
+ * are read: then it need not be read tuple by tuple. */
+static bool is_by_rows(const struct rune_dl_coder *coder)
+{
+    const struct rune_dl_plan_rule *rule = coder->rule;
+    if (coder->delta == UINT32_MAX || rule->arity < 2 || rule->goals[coder->delta].count < 2) {
+        return false;
+    }
+    const struct rune_dl_goal *goal = &rule->goals[coder->delta];
+    uint32_t last = rule->head_vars[rule->arity - 1];
+    bool reads = false;
+    for (uint32_t i = 0; i + 1 < goal->count; i++) {
+        reads = reads || rune_dl_join_wants(&coder->join, goal->vars[i]);
+    }
+    return reads && goal->vars[goal->count - 1] == last && !rule->vars[last].is_constant &&
+           coder->join.uses[last] == 2;
+}
+
+/* The head's last column has a register that stands for all values of a row. */
+static void put_row(struct rune_dl_coder *coder)
+{
+    const struct rune_dl_plan_rule *rule = coder->rule;
+    uint32_t last = rule->head_vars[rule->arity - 1];
+    coder->join.uses[last] = 1; /* so that no loop reads it */
+    coder->reg[last] = rune_dl_code_register(coder);
+    coder->level[last] = 1; /* the loop over the new tuples comes first */
+    rune_dl_code_put(coder, RUNE_RULE_CONST);
+    rune_dl_code_put(coder, coder->reg[last]);
+    rune_dl_code_put(coder, RUNE_TERM_NONE);
+    coder->ctx->rels.items[rule->goals[coder->delta].relation].growing->is_read_by_rows = true;
+}
+
 static void put_head(struct rune_dl_coder *coder)
 {
     const struct rune_dl_plan_rule *rule = coder->rule;
@@ -98,6 +130,10 @@ static enum rune_err code_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t
     enum rune_err err = coder_init(&coder, ctx, rule, bound, delta, known);
     if (err == RUNE_OK) {
         put_head(&coder);
+        coder.by_rows = is_by_rows(&coder);
+        if (coder.by_rows) {
+            put_row(&coder);
+        }
         put_body(&coder);
         rune_dl_code_put(&coder, RUNE_RULE_EMIT);
         rune_dl_code_put(
@@ -113,7 +149,7 @@ static enum rune_err code_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t
             .code = (uint32_t)coder.begin,
             .code_length = rune_dl_code_here(&coder),
             .registers = coder.registers,
-            .flags = coder.loops,
+            .flags = coder.loops | (coder.by_rows ? RUNE_DL_PLAN_BY_ROWS : 0),
             .rows = coder.rows < UINT32_MAX ? (uint32_t)(coder.rows + 0.5) : UINT32_MAX};
     }
     rune_arena_rewind(&ctx->scratch, mark);

@@ -158,6 +158,9 @@ static void put_stored(struct rune_dl_coder *coder, uint32_t number)
     if (reads.count != distinct - prefix_count || distinct == rel->arity || is_growing) {
         distinct = 0;
     }
+    if (number == coder->delta && coder->by_rows) {
+        distinct = rel->arity - 1; /* new tuples come in groups */
+    }
     rune_dl_code_put(coder, RUNE_RULE_SCAN);
     rune_dl_code_put(coder, loop);
     rune_dl_code_put(coder, order_id);

@@ -18,6 +18,7 @@ struct rune_dl_coder {
     const struct rune_dl_plan_rule *rule;
     struct rune_dl_join join;
     uint32_t delta;
+    bool by_rows;    /* see rune_dl_code_rule */
     double rows;     /* expected */
     size_t begin;    /* of the program in ctx->code */
     uint32_t *reg;   /* by variable */

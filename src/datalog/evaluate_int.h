@@ -278,9 +278,14 @@ bool rune_dl_is_surely_below(const struct rune_dl_ctx *ctx, uint32_t relation, d
 
 /* ---- code.c ---- */
 
+/* Of a plan's flags: it emits rows, for each group of new tuples that agree in all columns but the
+ * last what stands before the head's last column, which is that of the group (growing.h). */
+#define RUNE_DL_PLAN_BY_ROWS 0x10000u
+
 /* Program of one rule for a binding pattern, appended to ctx->code; the plan is filled in. With
  * `delta` (a goal) that goal comes first and reads the new tuples; recursive goals before it read
- * all, those behind it the old. UINT32_MAX: none. RUNE_E_BUNDLE: the rule cannot be run that way
+ * all, those behind it the old. Where it hands its last column on to the head's and nobody else
+ * reads that, the plan is BY_ROWS. UINT32_MAX: none. RUNE_E_BUNDLE: the rule cannot be run that way
  * (reported). */
 RUNE_MUST_USE enum rune_err rune_dl_code_rule(struct rune_dl_ctx *ctx, uint32_t rule,
                                               uint32_t bound, uint32_t delta,

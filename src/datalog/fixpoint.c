@@ -41,7 +41,8 @@ enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, 
     }
     struct rune_growing_view view = {&growing->tuples, index,
                                      range == RUNE_DL_RANGE_NEW ? &growing->low : &growing->zero,
-                                     range == RUNE_DL_RANGE_OLD ? &growing->low : &growing->high};
+                                     range == RUNE_DL_RANGE_OLD ? &growing->low : &growing->high,
+                                     range == RUNE_DL_RANGE_NEW ? &growing->group : NULL};
     if (find_view(ctx, growing, &view, ret_order)) {
         return RUNE_OK;
     }
@@ -70,6 +71,7 @@ struct sink {
     struct rune_dl_ctx *ctx;
     struct rune_dl_rel *rel;
     struct rune_dl_growing *growing; /* recursive: to this */
+    struct rune_dl_growing *read;    /* by rows: what the plan begins with */
     rune_term *rows;                 /* else: to these */
     uint64_t count, capacity, sorted;
     uint64_t budget; /* tuples that may be collected; UINT64_MAX: any number */
@@ -115,20 +117,90 @@ static bool emit_growing(void *context, const rune_term *row)
     return growing->pending_count < RUNE_DL_GROWING_BATCH || add_pending(sink);
 }
 
+/* Tuples that begin like `tuple` and end with each of `lasts`. */
+static bool emit_lasts(struct sink *sink, const rune_term *tuple, const rune_term *lasts,
+                       uint32_t count)
+{
+    struct rune_dl_growing *growing = sink->growing;
+    if (growing->bits.words != NULL) {
+        uint32_t before = growing->tuples.count;
+        sink->err = rune_dl_growing_add_row(growing, tuple, lasts, count);
+        return check_growth(sink, before);
+    }
+    rune_term row[RUNE_DL_MAX_ARITY];
+    uint32_t last = growing->tuples.arity - 1;
+    memcpy(row, tuple, last * sizeof(rune_term));
+    for (uint32_t i = 0; i < count; i++) {
+        row[last] = lasts[i];
+        if (!emit_growing(sink, row)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool emit_words(struct sink *sink, const rune_term *tuple,
+                       const struct rune_dl_row_words *words)
+{
+    uint32_t before = sink->growing->tuples.count;
+    sink->err = rune_dl_growing_add_words(sink->growing, tuple, words);
+    return check_growth(sink, before);
+}
+
+/* A plan by rows: tuples that begin like `tuple` and end like the new ones that it reads now. */
+static bool emit_group(void *context, const rune_term *tuple)
+{
+    struct sink *sink = context;
+    const struct rune_dl_row_of_group *row = rune_dl_growing_row(sink->read);
+    if (row == NULL) {
+        sink->err = RUNE_E_NOMEM;
+        return false;
+    }
+    return rune_dl_growing_takes_words(sink->growing, tuple, &row->words)
+               ? emit_words(sink, tuple, &row->words)
+               : emit_lasts(sink, tuple, row->lasts.items, (uint32_t)row->lasts.count);
+}
+
+/* The words of what a cursor has left, if that is a row of a growing relation whose set is bits. It
+ * may be more than what the cursor would give, newer tuples: nothing is wrong with finding early
+ * what they lead to. */
+static bool find_words(const struct rune_dl_ctx *ctx, const struct rune_cursor *cursor,
+                       uint32_t position, struct rune_dl_row_words *ret_words)
+{
+    if (cursor->order->form != RUNE_ORDER_GROWING) {
+        return false;
+    }
+    const struct rune_growing_view *view =
+        (const struct rune_growing_view *)(uintptr_t)cursor->order->offset;
+    const struct rune_dl_growing *read = ctx->rels.items[cursor->order->relation].growing;
+    const struct rune_dl_bits *bits = &read->bits;
+    if (bits->words == NULL || view->index == NULL || view->low != &read->zero ||
+        position + 1 != bits->arity || cursor->prefix_count != position ||
+        cursor->order->columns[position] != position) {
+        return false;
+    }
+    *ret_words = (struct rune_dl_row_words){.words = rune_dl_bits_find(bits, cursor->prefix),
+                                            .count = bits->stride,
+                                            .base = bits->least[position]};
+    return ret_words->words != NULL;
+}
+
 /* Tuples that differ in the last column only. */
 static bool emit_growing_row(void *context, const rune_term *tuple,
                              const struct rune_cursor *cursor, uint32_t position)
 {
     struct sink *sink = context;
-    struct rune_dl_growing *growing = sink->growing;
+    struct rune_dl_row_words words;
     const rune_term *run = rune_cursor_run(cursor, position);
-    if (run != NULL && growing->bits.words != NULL) {
-        uint32_t before = growing->tuples.count;
-        sink->err = rune_dl_growing_add_row(growing, tuple, run, rune_cursor_left(cursor));
-        return check_growth(sink, before);
+    if (run != NULL) {
+        return emit_lasts(sink, tuple, run, rune_cursor_left(cursor));
+    }
+    if (find_words(sink->ctx, cursor, position, &words) &&
+        rune_dl_growing_takes_words(sink->growing, tuple, &words)) {
+        return emit_words(sink, tuple, &words);
     }
     rune_term row[RUNE_DL_MAX_ARITY];
-    uint32_t last = growing->tuples.arity - 1;
+    uint32_t last = sink->growing->tuples.arity - 1;
     memcpy(row, tuple, last * sizeof(rune_term));
     for (struct rune_cursor each = *cursor; rune_cursor_next(&each);) {
         row[last] = rune_cursor_get(&each, position);
@@ -209,7 +281,10 @@ static enum rune_err run_rule(struct rune_dl_ctx *ctx, uint32_t number,
     ctx->vm.failed = 0;
     ctx->vm.is_unsure = false;
     ctx->vm.err = RUNE_OK;
-    if (sink->growing != NULL) {
+    if ((plan->flags & RUNE_DL_PLAN_BY_ROWS) != 0) {
+        (void)rune_rule_run(&ctx->vm, &copy, NULL, emit_group, sink);
+        (void)add_pending(sink);
+    } else if (sink->growing != NULL) {
         ctx->vm.row_of = emit_growing;
         ctx->vm.row = emit_growing_row;
         (void)rune_rule_run(&ctx->vm, &copy, NULL, emit_growing, sink);
@@ -346,6 +421,7 @@ static enum rune_err run_variant(struct rune_dl_ctx *ctx, struct rounds *rounds,
     uint32_t head = ctx->rules.items[variant->rule].head;
     struct rune_dl_rel *rel = &ctx->rels.items[head];
     struct sink sink = {.ctx = ctx, .rel = rel, .growing = rel->growing, .budget = UINT64_MAX};
+    sink.read = ctx->rels.items[variant->reads].growing;
     enum rune_err err = run_rule(ctx, variant->rule, &variant->plan, rounds->steps_left, &sink);
     if (rounds->unbounded != UINT32_MAX) {
         rounds->steps_left -= sink.steps;

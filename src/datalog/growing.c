@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "datalog/evaluate_int.h"
 
 #define MIN_BIT_ROWS 4096u /* fewer are not worth a bitmap */
 #define BITS_PER_ROW 128u  /* what hash slots would take, or the double */
@@ -32,6 +33,8 @@ void rune_dl_growing_destroy(struct rune_dl_growing *growing)
     rune_free(growing->slots);
     rune_free(growing->bits.words);
     rune_free(growing->pending);
+    RUNE_VEC_FINI(&growing->row.lasts);
+    RUNE_VEC_FINI(&growing->row.bits);
     RUNE_VEC_FINI(&growing->views);
     for (uint32_t i = 0; i < growing->index_count; i++) {
         rune_free(growing->indexes[i].heads);
@@ -168,31 +171,20 @@ static void find_bounds(const struct rune_dl_growing *growing, const rune_term *
     }
 }
 
-/* Where a row's words begin, by all columns but the last; NULL: it has none. */
-static inline uint64_t *find_words(const struct rune_dl_bits *bits, const rune_term *row)
-{
-    uint64_t at = 0;
-    for (uint32_t c = 0; c + 1 < bits->arity; c++) {
-        uint32_t distance = row[c] - bits->least[c];
-        if (distance >= bits->range[c]) {
-            return NULL;
-        }
-        at = at * bits->range[c] + distance;
-    }
-    return bits->words + at * bits->stride;
-}
-
 /* The shape of bits between bounds; false: more than max_words of them. */
 static bool shape_bits(const rune_term *least, const rune_term *most, uint32_t arity,
                        uint64_t max_words, struct rune_dl_bits *ret_bits)
 {
     struct rune_dl_bits bits = {.arity = arity, .rows = 1};
     for (uint32_t c = 0; c < arity; c++) {
-        uint64_t range = (uint64_t)most[c] - least[c] + 1;
+        /* Rows of all relations have their words at the same values. */
+        rune_term from = c + 1 == arity ? least[c] & ~63u : least[c];
+        rune_term to = c + 1 == arity ? most[c] | 63u : most[c];
+        uint64_t range = (uint64_t)to - from + 1;
         if (range > UINT32_MAX) {
             return false;
         }
-        bits.least[c] = least[c];
+        bits.least[c] = from;
         bits.range[c] = (uint32_t)range;
         if (c + 1 == arity) {
             bits.stride = (range - 1) / 64 + 1;
@@ -226,8 +218,8 @@ static bool make_bits(struct rune_dl_growing *growing, const rune_term *more)
     }
     for (size_t at = 0; at < growing->tuples.count; at++) {
         const rune_term *row = growing->tuples.rows + at * arity;
-        uint32_t last = row[arity - 1] - least[arity - 1];
-        find_words(&bits, row)[last / 64] |= UINT64_C(1) << (last % 64);
+        uint32_t last = row[arity - 1] - bits.least[arity - 1];
+        rune_dl_bits_find(&bits, row)[last / 64] |= UINT64_C(1) << (last % 64);
     }
     growing->bits = bits;
     rune_free(growing->slots);
@@ -243,7 +235,7 @@ add_lasts(struct rune_dl_growing *growing, uint32_t arity, const rune_term *row,
           const rune_term *lasts, uint32_t count)
 {
     const struct rune_dl_bits *bits = &growing->bits;
-    uint64_t *words = find_words(bits, row);
+    uint64_t *words = rune_dl_bits_find(bits, row);
     if (words == NULL) {
         return 0;
     }
@@ -285,7 +277,7 @@ static uint32_t add_all_bits(struct rune_dl_growing *growing, const rune_term *r
     uint32_t arity = bits->arity, i = 0;
     for (uint32_t k = 0; k < count; k++) {
         const rune_term *row = rows + (size_t)k * arity;
-        const uint64_t *words = find_words(bits, row);
+        const uint64_t *words = rune_dl_bits_find(bits, row);
         uint32_t last = row[arity - 1] - bits->least[arity - 1];
         if (words != NULL && last < bits->range[arity - 1]) {
             __builtin_prefetch(words + last / 64);
@@ -306,7 +298,7 @@ static uint32_t add_all_bits(struct rune_dl_growing *growing, const rune_term *r
 static bool grow_set(struct rune_dl_growing *growing, const rune_term *row, uint32_t count)
 {
     uint32_t arity = growing->tuples.arity;
-    if (arity >= 2 && arity <= RUNE_DL_BIT_COLUMNS && growing->tuples.count >= MIN_BIT_ROWS) {
+    if (arity >= 1 && arity <= RUNE_DL_BIT_COLUMNS && growing->tuples.count >= MIN_BIT_ROWS) {
         if (!make_bits(growing, row)) {
             return false;
         }
@@ -317,8 +309,7 @@ static bool grow_set(struct rune_dl_growing *growing, const rune_term *row, uint
     return rehash(growing, count);
 }
 
-/* Room for `more` rows and one, which add_bits may write to in vain. */
-static enum rune_err reserve_rows(struct rune_growing *tuples, uint32_t more)
+enum rune_err rune_dl_growing_reserve(struct rune_growing *tuples, uint32_t more)
 {
     uint64_t want = (uint64_t)tuples->count + more + 1;
     if (want <= tuples->capacity) {
@@ -342,7 +333,7 @@ static enum rune_err reserve_rows(struct rune_growing *tuples, uint32_t more)
 enum rune_err rune_dl_growing_add(struct rune_dl_growing *growing, const rune_term *rows,
                                   uint32_t count)
 {
-    enum rune_err err = reserve_rows(&growing->tuples, count);
+    enum rune_err err = rune_dl_growing_reserve(&growing->tuples, count);
     for (uint32_t done = 0; err == RUNE_OK && done < count;) {
         const rune_term *next = rows + (size_t)done * growing->tuples.arity;
         done += growing->bits.words != NULL ? add_all_bits(growing, next, count - done)
@@ -364,7 +355,7 @@ enum rune_err rune_dl_growing_add_row(struct rune_dl_growing *growing, const run
     while (count > 0) {
         uint32_t many = count < RUNE_DL_GROWING_BATCH ? count : RUNE_DL_GROWING_BATCH;
         uint32_t done = 0;
-        enum rune_err err = reserve_rows(&growing->tuples, many);
+        enum rune_err err = rune_dl_growing_reserve(&growing->tuples, many);
         if (err == RUNE_OK && growing->bits.words != NULL) {
             done = add_bits(growing, row, lasts, many);
         }
@@ -436,11 +427,41 @@ enum rune_err rune_dl_growing_find_index(struct rune_dl_growing *growing, uint32
     return index_extend(index, &growing->tuples, growing->high);
 }
 
+#define MIN_SORTED 64u /* fewer new tuples come as they are */
+
+/* New tuples in order, so that those of a row are neighbours. Where the set is a hash table, which
+ * knows their places, they stay as they came: in the order of rules, so mostly together. */
+static enum rune_err sort_new(struct rune_dl_growing *growing)
+{
+    uint64_t count = growing->high - growing->low;
+    uint32_t arity = growing->tuples.arity;
+    if (!growing->is_read_by_rows || growing->bits.words == NULL || count < MIN_SORTED) {
+        return RUNE_OK;
+    }
+    static const uint8_t columns[RUNE_DL_BIT_COLUMNS] = {0, 1, 2, 3};
+    rune_term *place = growing->tuples.rows + (size_t)growing->low * arity;
+    rune_term *rows = rune_realloc(NULL, count, arity * sizeof(rune_term));
+    if (rows == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    memcpy(rows, place, count * arity * sizeof(rune_term));
+    enum rune_err err = rune_dl_sort_rows(&rows, &count, arity, columns);
+    if (err == RUNE_OK) {
+        memcpy(place, rows, count * arity * sizeof(rune_term));
+    }
+    rune_free(rows);
+    return err;
+}
+
 enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, bool *ret_more)
 {
     growing->low = growing->high;
     growing->high = growing->tuples.count;
     *ret_more = growing->low < growing->high;
+    enum rune_err sorted = sort_new(growing);
+    if (sorted != RUNE_OK) {
+        return sorted;
+    }
     for (uint32_t i = 0; i < growing->index_count; i++) {
         enum rune_err err = index_extend(&growing->indexes[i], &growing->tuples, growing->high);
         if (err != RUNE_OK) {

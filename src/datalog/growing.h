@@ -27,6 +27,21 @@ struct rune_dl_bits {
     uint64_t rows, stride;
 };
 
+/* What the last column has, as bits; bit 0 of the first word is `base`, a multiple of 64. */
+struct rune_dl_row_words {
+    const uint64_t *words;
+    uint64_t count;
+    rune_term base;
+};
+
+/* The values of the group that begins at `begin`, and the same as bits where that is shorter. */
+struct rune_dl_row_of_group {
+    struct rune_vec_u32 lasts;
+    struct rune_vec_u64 bits;
+    struct rune_dl_row_words words; /* of `bits`; none: NULL */
+    uint32_t begin, end;            /* end 0: of no group yet */
+};
+
 struct rune_dl_growing {
     struct rune_growing tuples;
     uint32_t *slots;     /* 1 + row, 0: empty; NULL with bits */
@@ -37,6 +52,9 @@ struct rune_dl_growing {
     struct rune_growing_index indexes[16];
     uint32_t index_count;
     uint32_t zero, low, high; /* [0, low) old, [low, high) new */
+    bool is_read_by_rows;     /* the caller's: new tuples are to be sorted, to come in groups */
+    struct rune_growing_group group; /* of new tuples, that a rule reads now */
+    struct rune_dl_row_of_group row; /* its values; growing_rows.c */
     /* The caller's, fixpoint.c: */
     struct rune_vec_u32 views;             /* of it, in ctx->orders */
     uint64_t counted_bytes;                /* what it has accounted for */
@@ -57,6 +75,39 @@ RUNE_MUST_USE enum rune_err rune_dl_growing_add(struct rune_dl_growing *growing,
 RUNE_MUST_USE enum rune_err rune_dl_growing_add_row(struct rune_dl_growing *growing,
                                                     const rune_term *row, const rune_term *lasts,
                                                     uint32_t count);
+/* Where a row's words begin, by all columns but the last; NULL: it has none. */
+static inline uint64_t *rune_dl_bits_find(const struct rune_dl_bits *bits, const rune_term *row)
+{
+    uint64_t at = 0;
+    for (uint32_t c = 0; c + 1 < bits->arity; c++) {
+        uint32_t distance = row[c] - bits->least[c];
+        if (distance >= bits->range[c]) {
+            return NULL;
+        }
+        at = at * bits->range[c] + distance;
+    }
+    return bits->words + at * bits->stride;
+}
+
+/* ---- growing_rows.c: rows whole ---- */
+
+/* Whether `add_words` can: both are bits, and all values have theirs. */
+bool rune_dl_growing_takes_words(const struct rune_dl_growing *growing, const rune_term *row,
+                                 const struct rune_dl_row_words *words);
+/* Adds the tuples that begin like `row` and end with what the words say. RUNE_E_NOMEM,
+ * RUNE_E_LIMIT. Cost: a word each, and the tuples that are new. */
+RUNE_MUST_USE enum rune_err rune_dl_growing_add_words(struct rune_dl_growing *growing,
+                                                      const rune_term *row,
+                                                      const struct rune_dl_row_words *words);
+/* The values of growing->group, gathered the first time that they are asked for. NULL: no memory.
+ */
+const struct rune_dl_row_of_group *rune_dl_growing_row(struct rune_dl_growing *growing);
+
+/* ---- growing.c ---- */
+
+/* Room for `more` rows and one, which may be written to in vain. */
+RUNE_MUST_USE enum rune_err rune_dl_growing_reserve(struct rune_growing *tuples, uint32_t more);
+
 /* What it takes, in bytes. */
 uint64_t rune_dl_growing_bytes(const struct rune_dl_growing *growing);
 /* What was added since the last turn becomes new, what was new old. *ret_more: there is something

@@ -212,8 +212,34 @@ bool rune_cursor_next_slowly(struct rune_cursor *c)
     return true;
 }
 
+/* Neighbours of the current tuple that agree with it. */
+static void skip_growing(struct rune_cursor *c, uint32_t positions)
+{
+    const struct rune_growing_view *view =
+        (const struct rune_growing_view *)(uintptr_t)c->order->offset;
+    size_t arity = view->relation->arity;
+    const rune_term *tuple = view->relation->rows + c->at * arity;
+    if (view->group == NULL) {
+        return;
+    }
+    for (const rune_term *next = tuple + arity; c->next < c->end; c->next++, next += arity) {
+        uint32_t i = 0;
+        while (i < positions && next[i] == tuple[i]) {
+            i++;
+        }
+        if (i < positions) {
+            break;
+        }
+    }
+    *view->group = (struct rune_growing_group){c->at, c->next};
+}
+
 void rune_cursor_skip(struct rune_cursor *c, uint32_t positions)
 {
+    if (c->order->form == RUNE_ORDER_GROWING) {
+        skip_growing(c, positions);
+        return;
+    }
     if (c->order->form >= RUNE_ORDER_UNIT || c->next >= c->end) {
         return;
     }

@@ -62,11 +62,17 @@ struct rune_growing_index {
     uint32_t rows;   /* indexed so far */
 };
 
+/* Neighbours that agree in all columns but the last: the tuples [begin, end). */
+struct rune_growing_group {
+    uint32_t begin, end;
+};
+
 /* What an order of form GROWING points at: the tuples [*low, *high), by index or (NULL) all. */
 struct rune_growing_view {
     const struct rune_growing *relation;
     const struct rune_growing_index *index;
     const uint32_t *low, *high;
+    struct rune_growing_group *group; /* without an index: what rune_cursor_skip skipped last */
 };
 
 /* Hash of a row's columns in `mask`, columns ascending. Cost: O(arity). */
@@ -140,8 +146,9 @@ static inline bool rune_cursor_next(struct rune_cursor *cursor)
     return cursor->next < cursor->end && cursor->next++ < cursor->end;
 }
 
-/* Skips what follows with the same first `positions` sort positions as the current tuple. Cost:
- * O(log skipped). */
+/* Skips what follows with the same first `positions` sort positions as the current tuple. Of a
+ * growing relation only neighbours, and its view's group is the current tuple and they. Cost: O(log
+ * skipped), GROWING O(skipped). */
 void rune_cursor_skip(struct rune_cursor *cursor, uint32_t positions);
 
 /* What rune_cursor_get does where a cursor is not within one row. */

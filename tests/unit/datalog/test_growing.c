@@ -70,6 +70,30 @@ static rune_term pick(uint32_t shape, uint32_t spread)
     return shape == 2 && random_below(5000) == 0 ? value * 100003u : value;
 }
 
+/* The same tuples as words, where they can be, else as they are. */
+static enum rune_err add_row(struct rune_dl_growing *growing, const rune_term *row,
+                             const rune_term *lasts, uint32_t count)
+{
+    static uint64_t bits[1u << 12];
+    struct rune_dl_row_words words = {.words = bits, .base = UINT32_MAX};
+    rune_term most = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        words.base = (lasts[i] & ~63u) < words.base ? lasts[i] & ~63u : words.base;
+        most = lasts[i] > most ? lasts[i] : most;
+    }
+    words.count = (most - words.base) / 64 + 1;
+    if (words.count > sizeof(bits) / sizeof(bits[0])) {
+        return rune_dl_growing_add_row(growing, row, lasts, count);
+    }
+    memset(bits, 0, sizeof(bits));
+    for (uint32_t i = 0; i < count; i++) {
+        bits[(lasts[i] - words.base) / 64] |= UINT64_C(1) << (lasts[i] % 64);
+    }
+    return rune_dl_growing_takes_words(growing, row, &words)
+               ? rune_dl_growing_add_words(growing, row, &words)
+               : rune_dl_growing_add_row(growing, row, lasts, count);
+}
+
 static void run(uint32_t arity, uint32_t shape)
 {
     static const uint32_t spreads[] = {12, 100000, 40};
@@ -90,9 +114,11 @@ static void run(uint32_t arity, uint32_t shape)
             lasts[i] = rows[i * arity + arity - 1];
         }
         list_add(&list, rows, count);
-        assert_int_equal(by_row ? rune_dl_growing_add_row(growing, rows, lasts, count)
-                                : rune_dl_growing_add(growing, rows, count),
-                         RUNE_OK);
+        enum rune_err err = !by_row ? rune_dl_growing_add(growing, rows, count)
+                            : random_below(2) == 0
+                                ? add_row(growing, rows, lasts, count)
+                                : rune_dl_growing_add_row(growing, rows, lasts, count);
+        assert_int_equal(err, RUNE_OK);
     }
     struct list got = {.arity = arity, .count = growing->tuples.count};
     got.rows = malloc((size_t)got.count * arity * sizeof(rune_term));
@@ -120,6 +146,36 @@ static void test_add__is_a_set(void **state)
     }
 }
 
+/* What a group of new tuples has, as values and, where they are close, as bits. */
+static void test_row__has_the_group(void **state)
+{
+    (void)state;
+    for (uint32_t spread = 40; spread <= 100000; spread *= 50) {
+        struct rune_dl_growing *growing = rune_dl_growing_create(2);
+        assert_non_null(growing);
+        for (uint32_t i = 0; i < 100; i++) {
+            const rune_term tuple[2] = {i / 50, 777 + i * spread / 40};
+            assert_int_equal(rune_dl_growing_add(growing, tuple, 1), RUNE_OK);
+        }
+        for (uint32_t begin = 0; begin < 100; begin += 50) {
+            growing->group = (struct rune_growing_group){begin, begin + 50};
+            const struct rune_dl_row_of_group *row = rune_dl_growing_row(growing);
+            assert_non_null(row);
+            assert_int_equal(row->lasts.count, 50);
+            assert_int_equal(row->words.words != NULL, spread == 40);
+            for (uint32_t i = 0; i < 50; i++) {
+                rune_term value = 777 + (begin + i) * spread / 40;
+                assert_int_equal(row->lasts.items[i], value);
+                if (row->words.words != NULL) {
+                    uint32_t at = value - row->words.base;
+                    assert_true((row->words.words[at / 64] >> (at % 64) & 1) == 1);
+                }
+            }
+        }
+        rune_dl_growing_destroy(growing);
+    }
+}
+
 static void test_no_columns__one_tuple(void **state)
 {
     (void)state;
@@ -135,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add__is_a_set),
+        cmocka_unit_test(test_row__has_the_group),
         cmocka_unit_test(test_no_columns__one_tuple),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

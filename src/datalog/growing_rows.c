@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* growing_rows: tuples that differ in the last column only, taken whole.
+ *
+ * Most rules of a recursion hand the last column on: p(X, Z) :- .., q(Y, Z). What q has for a Y is
+ * then or-ed into what p has for an X, 64 values at a time, and only what is new is looked at one
+ * by one. */
+#include "datalog/growing.h"
+
+#include <string.h>
+
+#define VALUES_A_WORD 4u /* fewer are added one by one */
+
+/* ---- adding words ---- */
+
+/* By how many words the row's lie behind the set's; it may be negative. */
+static int64_t word_distance(const struct rune_dl_bits *bits, const struct rune_dl_row_words *words)
+{
+    return ((int64_t)words->base - (int64_t)bits->least[bits->arity - 1]) / 64;
+}
+
+bool rune_dl_growing_takes_words(const struct rune_dl_growing *growing, const rune_term *row,
+                                 const struct rune_dl_row_words *words)
+{
+    const struct rune_dl_bits *bits = &growing->bits;
+    if (bits->words == NULL || words->words == NULL || rune_dl_bits_find(bits, row) == NULL) {
+        return false;
+    }
+    int64_t distance = word_distance(bits, words);
+    for (uint64_t w = 0; w < words->count; w++) {
+        bool is_inside = (uint64_t)((int64_t)w + distance) < bits->stride;
+        if (is_inside && distance >= 0 &&
+            distance + (int64_t)words->count <= (int64_t)bits->stride) {
+            return true; /* so are all others */
+        }
+        if (!is_inside && words->words[w] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The tuples of one word. */
+static void add_word(struct rune_growing *tuples, const rune_term *row, rune_term base,
+                     uint64_t word)
+{
+    uint32_t arity = tuples->arity;
+    rune_term *to = tuples->rows + (size_t)tuples->count * arity;
+    for (; word != 0; word &= word - 1) {
+        for (uint32_t c = 0; c + 1 < arity; c++) {
+            to[c] = row[c];
+        }
+        to[arity - 1] = base + (uint32_t)__builtin_ctzll(word);
+        to += arity;
+        tuples->count++;
+    }
+}
+
+enum rune_err rune_dl_growing_add_words(struct rune_dl_growing *growing, const rune_term *row,
+                                        const struct rune_dl_row_words *words)
+{
+    struct rune_growing *tuples = &growing->tuples;
+    uint64_t *to = rune_dl_bits_find(&growing->bits, row);
+    int64_t distance = word_distance(&growing->bits, words);
+    for (uint64_t w = 0; w < words->count; w++) {
+        if (words->words[w] == 0) {
+            continue;
+        }
+        uint64_t *there = to + ((int64_t)w + distance);
+        uint64_t fresh = words->words[w] & ~*there;
+        if (fresh == 0) {
+            continue;
+        }
+        if (tuples->capacity - tuples->count <= 64) {
+            enum rune_err err = rune_dl_growing_reserve(tuples, 64);
+            if (err != RUNE_OK) {
+                return err;
+            }
+        }
+        *there |= fresh;
+        add_word(tuples, row, words->base + (uint32_t)(64 * w), fresh);
+    }
+    return RUNE_OK;
+}
+
+/* ---- the row of a group ---- */
+
+static bool gather_lasts(struct rune_dl_growing *growing, rune_term *ret_least, rune_term *ret_most)
+{
+    const struct rune_growing *tuples = &growing->tuples;
+    struct rune_vec_u32 *lasts = &growing->row.lasts;
+    uint32_t begin = growing->group.begin, count = growing->group.end - begin;
+    lasts->count = 0;
+    if (!RUNE_VEC_RESERVE(lasts, (size_t)count)) {
+        return false;
+    }
+    const rune_term *last = tuples->rows + (size_t)begin * tuples->arity + tuples->arity - 1;
+    *ret_least = UINT32_MAX;
+    *ret_most = 0;
+    for (uint32_t i = 0; i < count; i++, last += tuples->arity) {
+        *ret_least = *last < *ret_least ? *last : *ret_least;
+        *ret_most = *last > *ret_most ? *last : *ret_most;
+        lasts->items[i] = *last;
+    }
+    lasts->count = count;
+    return true;
+}
+
+const struct rune_dl_row_of_group *rune_dl_growing_row(struct rune_dl_growing *growing)
+{
+    struct rune_dl_row_of_group *row = &growing->row;
+    rune_term least, most;
+    if (row->end != 0 && row->begin == growing->group.begin && row->end == growing->group.end) {
+        return row;
+    }
+    if (!gather_lasts(growing, &least, &most)) {
+        return NULL;
+    }
+    row->begin = growing->group.begin;
+    row->end = growing->group.end;
+    row->words = (struct rune_dl_row_words){.base = least & ~63u};
+    uint64_t count = (most - row->words.base) / 64 + 1;
+    if (count * VALUES_A_WORD > row->lasts.count) {
+        return row;
+    }
+    if (!RUNE_VEC_RESERVE(&row->bits, count)) {
+        row->end = 0;
+        return NULL;
+    }
+    memset(row->bits.items, 0, count * sizeof(uint64_t));
+    for (size_t i = 0; i < row->lasts.count; i++) {
+        uint32_t at = row->lasts.items[i] - row->words.base;
+        row->bits.items[at / 64] |= UINT64_C(1) << (at % 64);
+    }
+    row->words.words = row->bits.items;
+    row->words.count = count;
+    return row;
+}
