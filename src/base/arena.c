@@ -13,15 +13,7 @@
 
 #include "base/alloc.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define HAVE_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAVE_ASAN 1
-#endif
-#endif
-
-#ifdef HAVE_ASAN
+#ifdef RUNE_ARENA_POISONS
 #include <sanitizer/asan_interface.h>
 #define POISON(ptr, size)   ASAN_POISON_MEMORY_REGION((ptr), (size))
 #define UNPOISON(ptr, size) ASAN_UNPOISON_MEMORY_REGION((ptr), (size))
@@ -46,10 +38,18 @@ void rune_arena_init(struct rune_arena *arena, size_t cap_bytes)
     *arena = (struct rune_arena){.cap_bytes = cap_bytes};
 }
 
+/* Bytes to leave out so that `ptr` is aligned. */
+static inline size_t padding(const char *ptr, size_t align)
+{
+    return (size_t)(-(uintptr_t)ptr & (align - 1));
+}
+
 void rune_arena_init_fixed(struct rune_arena *arena, void *slab, size_t size)
 {
+    size_t pad = padding(slab, 8);
+    char *begin = (char *)slab + (pad < size ? pad : size);
     *arena = (struct rune_arena){
-        .next = slab, .end = (char *)slab + size, .fixed = slab, .cap_bytes = size};
+        .next = begin, .end = (char *)slab + size, .fixed = begin, .cap_bytes = size};
     POISON(slab, size);
 }
 
@@ -112,12 +112,6 @@ static bool grow(struct rune_arena *arena, size_t need)
     return true;
 }
 
-/* Bytes to leave out so that `ptr` is aligned. */
-static inline size_t padding(const char *ptr, size_t align)
-{
-    return (size_t)(-(uintptr_t)ptr & (align - 1));
-}
-
 static inline bool fits(const struct rune_arena *arena, size_t size, size_t align)
 {
 #ifdef RUNE_ARENA_DEBUG
@@ -153,31 +147,15 @@ void *rune_arena_alloc_aligned(struct rune_arena *arena, size_t size, size_t ali
         }
     }
     char *ptr = arena->next + padding(arena->next, align);
-    char *behind = ptr + size;
-    arena->next = (size_t)(arena->end - behind) > GAP ? behind + GAP : arena->end;
+    size_t taken = ((size + 7) & ~(size_t)7) + GAP;
+    arena->next = taken < (size_t)(arena->end - ptr) ? ptr + taken : arena->end;
     UNPOISON(ptr, size);
     return ptr;
 }
 
-void *rune_arena_alloc(struct rune_arena *arena, size_t size)
-{
-    return rune_arena_alloc_aligned(arena, size, 8);
-}
-
-void *rune_arena_calloc(struct rune_arena *arena, size_t count, size_t size)
-{
-    size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes)) {
-        arena->failed = true;
-        return NULL;
-    }
-    void *ptr = rune_arena_alloc_aligned(arena, bytes, 8);
-    return ptr != NULL ? memset(ptr, 0, bytes) : NULL;
-}
-
 void *rune_arena_memdup(struct rune_arena *arena, const void *bytes, size_t length)
 {
-    void *copy = rune_arena_alloc_aligned(arena, length, 8);
+    void *copy = rune_arena_alloc(arena, length);
     if (copy != NULL && length > 0) {
         memcpy(copy, bytes, length);
     }
@@ -190,7 +168,7 @@ char *rune_arena_strndup(struct rune_arena *arena, const char *text, size_t leng
         arena->failed = true;
         return NULL;
     }
-    char *copy = rune_arena_alloc_aligned(arena, length + 1, 8);
+    char *copy = rune_arena_alloc(arena, length + 1);
     if (copy == NULL) {
         return NULL;
     }
@@ -211,7 +189,7 @@ char *rune_arena_printf(struct rune_arena *arena, const char *fmt, ...)
         arena->failed = true;
         return NULL;
     }
-    char *text = rune_arena_alloc_aligned(arena, (size_t)length + 1, 8);
+    char *text = rune_arena_alloc(arena, (size_t)length + 1);
     if (text != NULL) {
         va_start(args, fmt);
         vsnprintf(text, (size_t)length + 1, fmt, args);

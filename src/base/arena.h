@@ -11,13 +11,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "rune/err.h"
 
 struct rune_arena_chunk;
 
 struct rune_arena {
-    char *next; /* first free byte of the current chunk */
+    char *next; /* first free byte of the current chunk, aligned to 8 unless it is the end */
     char *end;  /* one past the current chunk */
     /* current chunk, linked to the earlier ones; NULL in a fixed arena */
     struct rune_arena_chunk *chunk;
@@ -46,11 +47,11 @@ void rune_arena_fini(struct rune_arena *arena);
 /* `size` bytes aligned to 8 (rune_arena_alloc_aligned: to `align`, a power of two), uninitialised;
  * NULL when the cap is reached or memory is out (then the arena has failed). Size 0 gives a valid
  * pointer. Cost: O(1). */
-void *rune_arena_alloc(struct rune_arena *arena, size_t size);
+static inline void *rune_arena_alloc(struct rune_arena *arena, size_t size);
 void *rune_arena_alloc_aligned(struct rune_arena *arena, size_t size, size_t align);
 
 /* The same, zeroed; `count * size` is checked for overflow. */
-void *rune_arena_calloc(struct rune_arena *arena, size_t count, size_t size);
+static inline void *rune_arena_calloc(struct rune_arena *arena, size_t count, size_t size);
 
 /* Copies of `length` bytes; the string gets a NUL behind. NULL on failure. */
 void *rune_arena_memdup(struct rune_arena *arena, const void *bytes, size_t length);
@@ -74,6 +75,42 @@ static inline size_t rune_arena_left(const struct rune_arena *arena)
 static inline bool rune_arena_failed(const struct rune_arena *arena)
 {
     return arena->failed;
+}
+
+/* ---- inline: the tree of a program is made of many small pieces ---- */
+
+#if defined(__SANITIZE_ADDRESS__)
+#define RUNE_ARENA_POISONS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define RUNE_ARENA_POISONS 1
+#endif
+#endif
+
+static inline void *rune_arena_alloc(struct rune_arena *arena, size_t size)
+{
+#if !defined(RUNE_ARENA_POISONS) && !defined(RUNE_ARENA_DEBUG)
+    /* INVARIANT: next is aligned to 8, or nothing is left. Size 0 wraps, and goes the long way. */
+    size_t left = (size_t)(arena->end - arena->next);
+    size_t taken = (size + 7) & ~(size_t)7;
+    if (size - 1 < left && taken <= left && !arena->failed) {
+        void *ptr = arena->next;
+        arena->next += taken;
+        return ptr;
+    }
+#endif
+    return rune_arena_alloc_aligned(arena, size, 8);
+}
+
+static inline void *rune_arena_calloc(struct rune_arena *arena, size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) {
+        arena->failed = true;
+        return NULL;
+    }
+    void *ptr = rune_arena_alloc(arena, bytes);
+    return ptr != NULL ? memset(ptr, 0, bytes) : NULL;
 }
 
 #define RUNE_ARENA_NEW(arena, type) ((type *)rune_arena_calloc((arena), 1, sizeof(type)))

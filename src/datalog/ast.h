@@ -36,9 +36,8 @@ enum RUNE_DL_SMALL rune_dl_expr_kind {
     RUNE_DL_MUL,
     RUNE_DL_DIV,
     RUNE_DL_MOD,
-    RUNE_DL_INDEX, /* args: record; as.string is the key: `R["k"]` */
-    /* args; as.function: concat, length, Cedar methods and constructors that yield values */
-    RUNE_DL_CALL,
+    RUNE_DL_INDEX, /* args: record; key: `R["k"]` */
+    RUNE_DL_CALL,  /* args; function: concat, length, Cedar methods and constructors of values */
 };
 
 struct rune_dl_uid {
@@ -47,19 +46,26 @@ struct rune_dl_uid {
 
 struct rune_dl_expr {
     enum rune_dl_expr_kind kind;
-    uint16_t depth; /* 1 + the deepest argument; LIMIT checked by the parser */
-    uint32_t arg_count;
-    struct rune_dl_expr **args;
+    uint16_t depth;     /* 1 + the deepest argument; LIMIT checked by the parser */
+    uint32_t arg_count; /* 0 for leaves, which have no args */
     struct rune_span span;
     union {
-        uint32_t variable; /* index into the rule's variables */
-        int64_t integer;
-        double floating;
-        bool boolean;
-        struct rune_str string;
-        const struct rune_dl_uid *uid;
-        uint32_t function; /* enum rune_dl_function, datalog/functions.def */
-    } as;
+        union {
+            uint32_t variable; /* index into the rule's variables */
+            int64_t integer;
+            double floating;
+            bool boolean;
+            struct rune_str string;
+            const struct rune_dl_uid *uid;
+        } as;
+        struct {
+            struct rune_dl_expr **args;
+            union {
+                uint32_t function; /* enum rune_dl_function, datalog/functions.def */
+                const struct rune_str *key;
+            };
+        };
+    };
 };
 
 /* ---- body literals ---- */
@@ -116,11 +122,17 @@ struct rune_dl_literal {
 };
 
 struct rune_dl_variable {
-    struct rune_str name; /* "_" for wildcards */
-    struct rune_span first;
+    struct rune_span first; /* its name, where it first stands */
     uint32_t uses;
     bool is_local; /* of an aggregate's braces */
 };
+
+/* "_" for wildcards. */
+static inline struct rune_str rune_dl_variable_name(const struct rune_dl_variable *variable)
+{
+    return (struct rune_str){variable->first.source->text + variable->first.offset,
+                             variable->first.length};
+}
 
 struct rune_dl_annotation {
     struct rune_str name, value;

@@ -209,7 +209,7 @@ static bool ext_kind(uint32_t function, enum rune_ext_kind *ret_kind)
 
 static bool is_constructor(const struct rune_dl_expr *expr, enum rune_ext_kind *ret_kind)
 {
-    return expr->kind == RUNE_DL_CALL && ext_kind(expr->as.function, ret_kind) &&
+    return expr->kind == RUNE_DL_CALL && ext_kind(expr->function, ret_kind) &&
            expr->arg_count == 1 && expr->args[0]->kind == RUNE_DL_STRING;
 }
 
@@ -219,7 +219,7 @@ static void check_constructors(struct rune_dl_checker *checker, const struct run
     struct rune_ext value;
     if (is_constructor(expr, &kind) &&
         rune_ext_parse(kind, expr->args[0]->as.string, &value) != RUNE_OK) {
-        struct rune_str name = rune_dl_function_get(expr->as.function)->name;
+        struct rune_str name = rune_dl_function_get(expr->function)->name;
         rune_dl_check_fail(checker, expr->args[0]->span, "RUNE-D0115", NULL,
                            "this text is no %.*s value", RUNE_STR_ARG(name));
     }

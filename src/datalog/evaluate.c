@@ -90,7 +90,12 @@ static enum rune_err set_up(struct rune_dl_ctx *ctx, struct rune_tuples *facts)
     ctx->steps_left = ctx->options->max_steps == 0 ? UINT64_MAX : ctx->options->max_steps;
     rune_arena_init(&ctx->arena, 0);
     rune_arena_init(&ctx->scratch, 0);
-    for (uint32_t i = 0; i < ctx->program->relation_count; i++) {
+    uint32_t count = ctx->program->relation_count;
+    if (!RUNE_VEC_RESERVE(&ctx->rels, count) || !RUNE_VEC_RESERVE(&ctx->image_relations, count) ||
+        !RUNE_VEC_RESERVE(&ctx->orders, count)) {
+        return RUNE_E_NOMEM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
         enum rune_err err =
             add_relation(ctx, &ctx->program->relations[i], facts == NULL ? NULL : &facts[i]);
         if (err != RUNE_OK) {

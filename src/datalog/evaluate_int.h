@@ -28,7 +28,7 @@
 
 /* ---- rules as goals ---- */
 
-enum rune_dl_goal_kind {
+enum RUNE_DL_SMALL rune_dl_goal_kind {
     RUNE_DL_GOAL_ATOM, /* vars: arguments; maybe negated; RUNE_DL_NO_VAR: any value */
     RUNE_DL_GOAL_EQ,   /* vars: two */
     RUNE_DL_GOAL_NE,
@@ -49,11 +49,11 @@ enum rune_dl_goal_kind {
 struct rune_dl_goal {
     enum rune_dl_goal_kind kind;
     bool is_negated;
-    uint32_t op;
+    uint16_t op;
     uint32_t relation;
     rune_term term;
+    uint32_t count; /* of vars */
     uint32_t *vars;
-    uint32_t count;
     struct rune_span span;
 };
 

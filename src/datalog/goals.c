@@ -8,7 +8,7 @@
 /* ---- literals ---- */
 
 static enum rune_err make_plain(struct rune_dl_maker *maker, const struct rune_dl_literal *literal,
-                                enum rune_dl_goal_kind kind, uint32_t op,
+                                enum rune_dl_goal_kind kind, uint16_t op,
                                 struct rune_dl_expr **args, uint32_t count)
 {
     uint32_t *vars = RUNE_ARENA_ARRAY(&maker->ctx->arena, uint32_t, count + 1);
@@ -56,8 +56,8 @@ static enum rune_err wrap_negated(struct rune_dl_maker *maker, uint32_t relation
     uint32_t literal_column = literal == RUNE_TERM_NONE    ? UINT32_MAX
                               : builtin == RUNE_DL_CONTEXT ? 0
                                                            : 1;
-    struct rune_dl_maker inner;
-    err = rune_dl_maker_init(&inner, ctx, maker->source);
+    struct rune_dl_maker inner = {.ctx = ctx};
+    err = rune_dl_maker_begin(&inner, maker->source);
     if (err != RUNE_OK) {
         return err;
     }
@@ -107,7 +107,7 @@ static enum rune_err make_compare(struct rune_dl_maker *maker,
     }
     if (literal->compare != RUNE_DL_EQ) {
         return make_plain(maker, literal, RUNE_DL_GOAL_COMPARE,
-                          (uint32_t)(literal->compare - RUNE_DL_LT), literal->args, 2);
+                          (uint16_t)(literal->compare - RUNE_DL_LT), literal->args, 2);
     }
     uint32_t vars[2];
     enum rune_err err = rune_dl_make_args(maker, literal->args, 2, vars);
@@ -241,24 +241,17 @@ enum rune_err rune_dl_rel_add(struct rune_dl_ctx *ctx, struct rune_str name, uin
     return RUNE_VEC_PUSH(&ctx->image_relations, image) ? RUNE_OK : RUNE_E_NOMEM;
 }
 
-static enum rune_err make_rule(struct rune_dl_ctx *ctx, const struct rune_dl_rule *source)
+static enum rune_err make_rule(struct rune_dl_maker *maker, const struct rune_dl_rule *source)
 {
-    struct rune_dl_maker maker;
-    enum rune_err err = rune_dl_maker_init(&maker, ctx, source);
-    if (err != RUNE_OK) {
-        return err;
-    }
-    uint32_t *head = RUNE_ARENA_ARRAY(&ctx->arena, uint32_t, source->arg_count + 1);
-    err = head == NULL ? RUNE_E_NOMEM
-                       : rune_dl_make_args(&maker, source->args, source->arg_count, head);
+    uint32_t *head = RUNE_ARENA_ARRAY(&maker->ctx->arena, uint32_t, source->arg_count + 1);
+    enum rune_err err = head == NULL ? RUNE_E_NOMEM : rune_dl_maker_begin(maker, source);
     if (err == RUNE_OK) {
-        err = make_body(&maker, &source->body);
+        err = rune_dl_make_args(maker, source->args, source->arg_count, head);
     }
     if (err == RUNE_OK) {
-        err = rune_dl_finish_rule(&maker, source->head, head, source->arg_count);
+        err = make_body(maker, &source->body);
     }
-    rune_dl_maker_fini(&maker);
-    return err;
+    return err == RUNE_OK ? rune_dl_finish_rule(maker, source->head, head, source->arg_count) : err;
 }
 
 /* Whether the rules stand in the order of their heads already; then the relations learn of theirs.
@@ -369,21 +362,20 @@ enum rune_err rune_dl_goals_make(struct rune_dl_ctx *ctx)
             return err;
         }
     }
-    for (uint32_t i = 0; i < program->rule_count; i++) {
-        enum rune_err err = make_rule(ctx, &program->rules[i]);
-        if (err != RUNE_OK) {
-            return err;
-        }
+    enum rune_err err = RUNE_VEC_RESERVE(&ctx->rules, ctx->rules.count + program->rule_count)
+                            ? RUNE_OK
+                            : RUNE_E_NOMEM;
+    struct rune_dl_maker maker = {.ctx = ctx};
+    for (uint32_t i = 0; err == RUNE_OK && i < program->rule_count; i++) {
+        err = make_rule(&maker, &program->rules[i]);
     }
-    for (uint32_t i = 0; i < program->fact_count; i++) {
+    for (uint32_t i = 0; err == RUNE_OK && i < program->fact_count; i++) {
         enum rune_dl_builtin builtin = program->relations[program->facts[i].head].builtin;
         if (builtin == RUNE_DL_PERMIT || builtin == RUNE_DL_FORBID) {
             /* `permit(P, A, R).` names a reason like any rule. */
-            enum rune_err err = make_rule(ctx, &program->facts[i]);
-            if (err != RUNE_OK) {
-                return err;
-            }
+            err = make_rule(&maker, &program->facts[i]);
         }
     }
-    return group_by_head(ctx);
+    rune_dl_maker_fini(&maker);
+    return err == RUNE_OK ? group_by_head(ctx) : err;
 }

@@ -193,8 +193,8 @@ static enum rune_err fill_inner(struct rune_dl_maker *inner, const struct braces
 /* The braces as the one rule of their relation. */
 static enum rune_err make_inner(struct rune_dl_maker *outer, const struct braces *braces)
 {
-    struct rune_dl_maker inner;
-    enum rune_err err = rune_dl_maker_init(&inner, outer->ctx, outer->source);
+    struct rune_dl_maker inner = {.ctx = outer->ctx};
+    enum rune_err err = rune_dl_maker_begin(&inner, outer->source);
     if (err != RUNE_OK) {
         return err;
     }
@@ -217,7 +217,7 @@ static enum rune_err add_goal(struct rune_dl_maker *maker, const struct braces *
     if (goal == NULL) {
         return RUNE_E_NOMEM;
     }
-    goal->op = (uint32_t)literal->aggregate;
+    goal->op = (uint16_t)literal->aggregate;
     goal->relation = braces->relation;
     goal->vars[0] = result;
     for (uint32_t i = 0; i < braces->group_count; i++) {

@@ -8,7 +8,7 @@
 #include "base/diag.h"
 #include "datalog/goals_int.h"
 
-const uint32_t rune_dl_functions[RUNE_DL_FN_COUNT] = {
+const uint16_t rune_dl_functions[RUNE_DL_FN_COUNT] = {
 #define RUNE_DL_FN(name, text, style, arity, result) [RUNE_DL_FN_##name] = RUNE_RULE_FN_##name,
 #include "datalog/functions.def"
 #undef RUNE_DL_FN
@@ -21,24 +21,23 @@ enum rune_err rune_dl_maker_refuse(struct rune_dl_maker *maker, struct rune_span
     return RUNE_E_BUNDLE;
 }
 
-enum rune_err rune_dl_maker_init(struct rune_dl_maker *maker, struct rune_dl_ctx *ctx,
-                                 const struct rune_dl_rule *source)
+enum rune_err rune_dl_maker_begin(struct rune_dl_maker *maker, const struct rune_dl_rule *source)
 {
-    *maker = (struct rune_dl_maker){.ctx = ctx, .source = source};
-    uint32_t count = source->variable_count;
-    maker->map = rune_alloc((count + 1) * sizeof(uint32_t));
-    if (maker->map == NULL) {
+    maker->source = source;
+    maker->vars.count = maker->goals.count = 0;
+    if (!RUNE_VEC_RESERVE(&maker->map, source->variable_count)) {
         return RUNE_E_NOMEM;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        maker->map[i] = RUNE_DL_NO_VAR;
+    maker->map.count = source->variable_count;
+    for (uint32_t i = 0; i < source->variable_count; i++) {
+        maker->map.items[i] = RUNE_DL_NO_VAR;
     }
     return RUNE_OK;
 }
 
 void rune_dl_maker_fini(struct rune_dl_maker *maker)
 {
-    rune_free(maker->map);
+    RUNE_VEC_FINI(&maker->map);
     RUNE_VEC_FINI(&maker->vars);
     RUNE_VEC_FINI(&maker->goals);
 }
@@ -95,10 +94,11 @@ bool rune_dl_var_union(struct rune_dl_maker *maker, uint32_t a, uint32_t b)
 
 uint32_t rune_dl_var_of(struct rune_dl_maker *maker, uint32_t number)
 {
-    if (maker->map[number] == RUNE_DL_NO_VAR) {
-        maker->map[number] = rune_dl_var_new(maker);
+    uint32_t *var = &maker->map.items[number];
+    if (*var == RUNE_DL_NO_VAR) {
+        *var = rune_dl_var_new(maker);
     }
-    return maker->map[number];
+    return *var;
 }
 
 struct rune_dl_goal *rune_dl_goal_add(struct rune_dl_maker *maker, enum rune_dl_goal_kind kind,
@@ -162,7 +162,7 @@ enum rune_err rune_dl_constant(struct rune_dl_ctx *ctx, const struct rune_dl_exp
 
 /* A goal whose first variable is the result, the others the expression's arguments. */
 static enum rune_err make_operation(struct rune_dl_maker *maker, const struct rune_dl_expr *expr,
-                                    enum rune_dl_goal_kind kind, uint32_t op, uint32_t *ret_var)
+                                    enum rune_dl_goal_kind kind, uint16_t op, uint32_t *ret_var)
 {
     uint32_t args[8];
     if (expr->arg_count > 7) {
@@ -183,7 +183,7 @@ static enum rune_err make_operation(struct rune_dl_maker *maker, const struct ru
     goal->vars[0] = result;
     memcpy(goal->vars + 1, args, expr->arg_count * sizeof(uint32_t));
     if (kind == RUNE_DL_GOAL_INDEX) {
-        enum rune_err err = rune_dict_string(maker->ctx->dict, expr->as.string, &goal->term);
+        enum rune_err err = rune_dict_string(maker->ctx->dict, *expr->key, &goal->term);
         if (err != RUNE_OK) {
             return err;
         }
@@ -210,13 +210,13 @@ enum rune_err rune_dl_make_expr(struct rune_dl_maker *maker, const struct rune_d
     case RUNE_DL_MUL:
     case RUNE_DL_DIV:
     case RUNE_DL_MOD:
-        return make_operation(maker, expr, RUNE_DL_GOAL_ARITH, (uint32_t)(expr->kind - RUNE_DL_ADD),
+        return make_operation(maker, expr, RUNE_DL_GOAL_ARITH, (uint16_t)(expr->kind - RUNE_DL_ADD),
                               ret_var);
     case RUNE_DL_INDEX:
         return make_operation(maker, expr, RUNE_DL_GOAL_INDEX, 0, ret_var);
     case RUNE_DL_CALL:
-        return make_operation(maker, expr, RUNE_DL_GOAL_FUNCTION,
-                              rune_dl_functions[expr->as.function], ret_var);
+        return make_operation(maker, expr, RUNE_DL_GOAL_FUNCTION, rune_dl_functions[expr->function],
+                              ret_var);
     default:
         err = rune_dl_constant(maker->ctx, expr, &term);
         if (err == RUNE_E_BUNDLE) {

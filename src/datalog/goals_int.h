@@ -7,11 +7,11 @@
 #include "datalog/evaluate_int.h"
 #include "datalog/functions.h"
 
-/* One rule in the making. */
+/* One rule in the making; the next one may use its memory. */
 struct rune_dl_maker {
     struct rune_dl_ctx *ctx;
     const struct rune_dl_rule *source;
-    uint32_t *map; /* variables of the source to ours */
+    struct rune_vec_u32 map; /* variables of the source to ours */
     RUNE_VEC(, struct rune_dl_var) vars;
     RUNE_VEC(, struct rune_dl_goal) goals;
 };
@@ -19,13 +19,14 @@ struct rune_dl_maker {
 /* ---- goals_expr.c ---- */
 
 /* ORDER: enum rune_dl_function; values: enum rune_rule_function */
-extern const uint32_t rune_dl_functions[RUNE_DL_FN_COUNT];
+extern const uint16_t rune_dl_functions[RUNE_DL_FN_COUNT];
 
 /* Reports it; RUNE_E_BUNDLE. */
 RUNE_MUST_USE enum rune_err rune_dl_maker_refuse(struct rune_dl_maker *maker, struct rune_span span,
                                                  const char *help, const char *text);
-RUNE_MUST_USE enum rune_err rune_dl_maker_init(struct rune_dl_maker *maker, struct rune_dl_ctx *ctx,
-                                               const struct rune_dl_rule *source);
+/* Ready for a rule from `source`: at first {.ctx = ctx}, later with what it has. RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_dl_maker_begin(struct rune_dl_maker *maker,
+                                                const struct rune_dl_rule *source);
 void rune_dl_maker_fini(struct rune_dl_maker *maker);
 
 /* Variables; RUNE_DL_NO_VAR: out of memory. */

@@ -15,11 +15,50 @@ struct output {
     uint32_t *plan_ids;  /* ctx->plans to the image's */
 };
 
+/* A relation to be sorted by its name: most comparisons end in the first 8 bytes. */
+struct named {
+    uint64_t first; /* as a number that compares as they do */
+    uint32_t relation;
+};
+
+static struct named name_of(const struct rune_dl_ctx *ctx, uint32_t relation)
+{
+    struct rune_str name = ctx->rels.items[relation].name;
+    uint64_t first = 0;
+    memcpy(&first, name.data, name.length < sizeof(first) ? name.length : sizeof(first));
+    return (struct named){__builtin_bswap64(first), relation};
+}
+
 static int compare_names(const void *a, const void *b, void *context)
 {
+    const struct named *x = a, *y = b;
     const struct rune_dl_ctx *ctx = context;
-    return rune_str_compare(ctx->rels.items[*(const uint32_t *)a].name,
-                            ctx->rels.items[*(const uint32_t *)b].name);
+    if (x->first != y->first) {
+        return x->first < y->first ? -1 : 1;
+    }
+    return rune_str_compare(ctx->rels.items[x->relation].name, ctx->rels.items[y->relation].name);
+}
+
+/* The relations in the image's order. */
+static enum rune_err sort_by_name(struct output *out)
+{
+    struct rune_dl_ctx *ctx = out->ctx;
+    struct named *names = rune_alloc((ctx->rels.count + 1) * sizeof(*names));
+    if (names == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    for (uint32_t i = 0; i < ctx->rels.count; i++) {
+        if (!ctx->rels.items[i].is_scaffold) {
+            names[out->relation_count++] = name_of(ctx, i);
+        }
+    }
+    qsort_r(names, out->relation_count, sizeof(names[0]), compare_names, ctx);
+    for (uint32_t i = 0; i < out->relation_count; i++) {
+        out->by_name[i] = names[i].relation;
+        ctx->rels.items[names[i].relation].image_relation = i;
+    }
+    rune_free(names);
+    return RUNE_OK;
 }
 
 static enum rune_err text_of(struct rune_dl_ctx *ctx, struct rune_str text, uint32_t *ret_index)
@@ -117,34 +156,31 @@ static uint32_t relation_flags(const struct rune_dl_rel *rel)
 static enum rune_err write_relations(struct output *out)
 {
     struct rune_dl_ctx *ctx = out->ctx;
-    for (uint32_t i = 0; i < ctx->rels.count; i++) {
-        if (!ctx->rels.items[i].is_scaffold) {
-            out->by_name[out->relation_count++] = i;
-        }
+    enum rune_err err = sort_by_name(out);
+    if (err == RUNE_OK && (!RUNE_VEC_RESERVE(&out->result->relations, out->relation_count) ||
+                           !RUNE_VEC_RESERVE(&out->result->rules, ctx->rules.count))) {
+        err = RUNE_E_NOMEM;
     }
-    qsort_r(out->by_name, out->relation_count, sizeof(uint32_t), compare_names, ctx);
-    for (uint32_t i = 0; i < out->relation_count; i++) {
-        ctx->rels.items[out->by_name[i]].image_relation = i;
-    }
-    for (uint32_t i = 0; i < out->relation_count; i++) {
+    for (uint32_t i = 0; i < out->relation_count && err == RUNE_OK; i++) {
         struct rune_dl_rel *rel = &ctx->rels.items[out->by_name[i]];
         struct rune_image_relation image = {
             .arity = rel->arity, .flags = relation_flags(rel), .tuple_count = rel->count};
         image.component = rel->is_recursive ? rel->component : 0;
-        enum rune_err err = text_of(ctx, rel->name, &image.name);
+        err = text_of(ctx, rel->name, &image.name);
         if (err == RUNE_OK) {
             err = write_rules(out, rel, &image);
         }
-        if (err != RUNE_OK || !RUNE_VEC_PUSH(&out->result->relations, image)) {
-            return err != RUNE_OK ? err : RUNE_E_NOMEM;
+        if (err == RUNE_OK && !RUNE_VEC_PUSH(&out->result->relations, image)) {
+            err = RUNE_E_NOMEM;
         }
     }
-    return RUNE_OK;
+    return err;
 }
 
-static uint64_t padded_bytes(const struct rune_dl_order *order)
+/* An order begins at a cache line if it fills one, else as near as its words may. */
+static uint64_t alignment(const struct rune_dl_order *order)
 {
-    return (order->bytes + 63) & ~(uint64_t)63;
+    return order->bytes < 64 ? 8 : 64;
 }
 
 /* The largest order's memory becomes the result's, with room for all: what is largest is not
@@ -159,7 +195,7 @@ static const struct rune_dl_order *adopt_largest(struct output *out)
         for (size_t o = 0; o < ctx->rels.items[i].orders.count; o++) {
             struct rune_dl_order *order = &ctx->rels.items[i].orders.items[o];
             largest = largest == NULL || order->bytes > largest->bytes ? order : largest;
-            total += padded_bytes(order);
+            total += order->bytes + alignment(order) - 1;
         }
     }
     uint8_t *tuples = rune_realloc(largest == NULL ? NULL : (uint8_t *)largest->words, total, 1);
@@ -170,32 +206,32 @@ static const struct rune_dl_order *adopt_largest(struct output *out)
     result->tuple_capacity = total;
     if (largest != NULL) {
         largest->words = NULL;
-        memset(tuples + largest->bytes, 0, padded_bytes(largest) - largest->bytes);
-        result->tuple_bytes = padded_bytes(largest);
+        result->tuple_bytes = largest->bytes;
     }
     return largest;
 }
 
-/* Copies an order behind those there are and frees the builder's. */
-static void append_order(struct rune_dl_result *result, struct rune_dl_order *order)
+/* Copies an order behind those there are and frees the builder's. Returns where it begins. */
+static uint64_t append_order(struct rune_dl_result *result, struct rune_dl_order *order)
 {
-    uint8_t *to = result->tuples + result->tuple_bytes;
+    uint64_t align = alignment(order);
+    uint64_t begin = (result->tuple_bytes + align - 1) & ~(align - 1);
+    memset(result->tuples + result->tuple_bytes, 0, begin - result->tuple_bytes);
     if (order->bytes > 0) {
-        memcpy(to, order->words, order->bytes);
-        memset(to + order->bytes, 0, padded_bytes(order) - order->bytes);
+        memcpy(result->tuples + begin, order->words, order->bytes);
     }
-    result->tuple_bytes += padded_bytes(order);
+    result->tuple_bytes = begin + order->bytes;
     rune_free(order->words);
     order->words = NULL;
+    return begin;
 }
 
-/* All orders, 64-aligned. */
 static enum rune_err write_orders(struct output *out)
 {
     struct rune_dl_ctx *ctx = out->ctx;
     struct rune_dl_result *result = out->result;
     const struct rune_dl_order *first = adopt_largest(out);
-    if (result->tuples == NULL) {
+    if (result->tuples == NULL || !RUNE_VEC_RESERVE(&result->orders, ctx->orders.count)) {
         return RUNE_E_NOMEM;
     }
     for (uint32_t i = 0; i < out->relation_count; i++) {
@@ -209,14 +245,11 @@ static enum rune_err write_orders(struct output *out)
                                                .form = order->form,
                                                .key_min = order->key_min,
                                                .key_count = order->key_count,
-                                               .offset = order == first ? 0 : result->tuple_bytes,
                                                .size = order->bytes,
                                                .block_count = order->block_count,
                                                .shift = order->shift};
             memcpy(written.columns, order->columns, 8);
-            if (order != first) {
-                append_order(result, order);
-            }
+            written.offset = order == first ? 0 : append_order(result, order);
             out->order_ids[order->id] = (uint32_t)result->orders.count;
             if (!RUNE_VEC_PUSH(&result->orders, written)) {
                 return RUNE_E_NOMEM;
@@ -247,6 +280,9 @@ static enum rune_err write_plans(struct output *out)
 {
     struct rune_dl_ctx *ctx = out->ctx;
     RUNE_VEC(, struct group) groups = {0};
+    if (!RUNE_VEC_RESERVE(&out->result->plans, ctx->plans.count)) {
+        return RUNE_E_NOMEM;
+    }
     for (uint32_t i = 0; i < ctx->rels.count; i++) {
         const struct rune_dl_rel *rel = &ctx->rels.items[i];
         for (size_t d = 0; d < rel->demands.count; d++) {

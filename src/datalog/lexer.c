@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lexer: one pass over the bytes of a clause, then one over its tokens that pairs brackets. A
- * bracket pairs within its clause only: a missing `)` must not swallow the clauses behind it. */
+/* lexer: one pass over the bytes of a clause, which pairs brackets, too. A bracket pairs within its
+ * clause only: a missing `)` must not swallow the clauses behind it. */
 #include "datalog/lexer.h"
 
 #include "base/utf8.h"
@@ -21,10 +21,25 @@ static char peek(const struct rune_dl_lexer *lexer, uint32_t ahead)
     return ahead < source->length - lexer->at ? source->text[lexer->at + ahead] : '\0';
 }
 
-enum { IS_LOWER = 1, IS_DIGIT = 2, IS_WORD = 4, IS_BLANK = 8 };
+enum {
+    IS_LOWER = 1,
+    IS_DIGIT = 2,
+    IS_WORD = 4,
+    IS_BLANK = 8,
+    BEGINS_COMMENT = 16, /* perhaps */
+    BEGINS_KEYWORD = 32, /* perhaps: see word_of */
+};
 
 static const uint8_t classes[256] = {
-    ['a' ... 'z'] = IS_LOWER | IS_WORD,
+    ['a' ... 'e'] = IS_LOWER | IS_WORD,
+    ['f'] = IS_LOWER | IS_WORD | BEGINS_KEYWORD,
+    ['g' ... 'h'] = IS_LOWER | IS_WORD,
+    ['i'] = IS_LOWER | IS_WORD | BEGINS_KEYWORD,
+    ['j' ... 'l'] = IS_LOWER | IS_WORD,
+    ['m' ... 'n'] = IS_LOWER | IS_WORD | BEGINS_KEYWORD,
+    ['o' ... 's'] = IS_LOWER | IS_WORD,
+    ['t'] = IS_LOWER | IS_WORD | BEGINS_KEYWORD,
+    ['u' ... 'z'] = IS_LOWER | IS_WORD,
     ['A' ... 'Z'] = IS_WORD,
     ['0' ... '9'] = IS_DIGIT | IS_WORD,
     ['_'] = IS_WORD,
@@ -34,6 +49,18 @@ static const uint8_t classes[256] = {
     ['\r'] = IS_BLANK,
     ['\v'] = IS_BLANK,
     ['\f'] = IS_BLANK,
+    ['%'] = BEGINS_COMMENT,
+    ['#'] = BEGINS_COMMENT,
+    ['/'] = BEGINS_COMMENT,
+};
+
+/* Bytes that are a token whatever follows; END: no such byte. */
+static const enum rune_dl_token_kind alone[256] = {
+    ['('] = RUNE_DL_TOKEN_LPAREN,   [')'] = RUNE_DL_TOKEN_RPAREN,    ['['] = RUNE_DL_TOKEN_LBRACKET,
+    [']'] = RUNE_DL_TOKEN_RBRACKET, ['{'] = RUNE_DL_TOKEN_LBRACE,    ['}'] = RUNE_DL_TOKEN_RBRACE,
+    [','] = RUNE_DL_TOKEN_COMMA,    [';'] = RUNE_DL_TOKEN_SEMICOLON, ['.'] = RUNE_DL_TOKEN_DOT,
+    ['@'] = RUNE_DL_TOKEN_AT,       ['+'] = RUNE_DL_TOKEN_PLUS,      ['-'] = RUNE_DL_TOKEN_MINUS,
+    ['/'] = RUNE_DL_TOKEN_SLASH,
 };
 
 static bool is_digit(char c)
@@ -91,9 +118,12 @@ static void skip_blanks(struct rune_dl_lexer *lexer)
         }
         lexer->at = at;
         char c = at < length ? text[at] : '\0';
-        if (c == '%' || c == '#' || (c == '/' && peek(lexer, 1) == '/')) {
+        if ((classes[(unsigned char)c] & BEGINS_COMMENT) == 0) {
+            return;
+        }
+        if (c != '/' || peek(lexer, 1) == '/') {
             skip_line(lexer);
-        } else if (c == '/' && peek(lexer, 1) == '*') {
+        } else if (peek(lexer, 1) == '*') {
             skip_foreign_comment(lexer);
         } else {
             return;
@@ -121,8 +151,11 @@ static enum rune_dl_word word_of(struct rune_str name)
         {{"in", 2}, RUNE_DL_WORD_IN},     {{"is", 2}, RUNE_DL_WORD_IS},
         {{"true", 4}, RUNE_DL_WORD_TRUE}, {{"false", 5}, RUNE_DL_WORD_FALSE},
     };
-    for (size_t i = 0; name.length <= 5 && i < sizeof(words) / sizeof(words[0]); i++) {
-        if (name.data[0] == words[i].name.data[0] && rune_str_equal(name, words[i].name)) {
+    if ((classes[(unsigned char)name.data[0]] & BEGINS_KEYWORD) == 0) {
+        return RUNE_DL_WORD_OTHER;
+    }
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (rune_str_equal(name, words[i].name)) {
             return words[i].word;
         }
     }
@@ -225,8 +258,9 @@ static const struct {
 /* `<-1` and `X =>= 1` may be meant: a token is foreign only if it cannot be read as ours. */
 static bool is_foreign(const struct rune_dl_lexer *lexer, struct rune_str text)
 {
-    if (lexer->source->length - lexer->at < text.length ||
-        memcmp(lexer->source->text + lexer->at, text.data, text.length) != 0) {
+    const char *here = lexer->source->text + lexer->at;
+    if (lexer->source->length - lexer->at < text.length || here[0] != text.data[0] ||
+        memcmp(here, text.data, text.length) != 0) {
         return false;
     }
     char next = peek(lexer, (uint32_t)text.length);
@@ -329,34 +363,8 @@ static enum rune_dl_token_kind lex_symbol(struct rune_dl_lexer *lexer)
         return RUNE_DL_TOKEN_INVALID;
     }
     switch (first) {
-    case '(':
-        return take(lexer, 1, RUNE_DL_TOKEN_LPAREN);
-    case ')':
-        return take(lexer, 1, RUNE_DL_TOKEN_RPAREN);
-    case '[':
-        return take(lexer, 1, RUNE_DL_TOKEN_LBRACKET);
-    case ']':
-        return take(lexer, 1, RUNE_DL_TOKEN_RBRACKET);
-    case '{':
-        return take(lexer, 1, RUNE_DL_TOKEN_LBRACE);
-    case '}':
-        return take(lexer, 1, RUNE_DL_TOKEN_RBRACE);
-    case ',':
-        return take(lexer, 1, RUNE_DL_TOKEN_COMMA);
-    case ';':
-        return take(lexer, 1, RUNE_DL_TOKEN_SEMICOLON);
-    case '.':
-        return take(lexer, 1, RUNE_DL_TOKEN_DOT);
-    case '@':
-        return take(lexer, 1, RUNE_DL_TOKEN_AT);
-    case '+':
-        return take(lexer, 1, RUNE_DL_TOKEN_PLUS);
-    case '-':
-        return take(lexer, 1, RUNE_DL_TOKEN_MINUS);
     case '*':
         return take(lexer, 1, RUNE_DL_TOKEN_STAR);
-    case '/':
-        return take(lexer, 1, RUNE_DL_TOKEN_SLASH);
     case '=':
         return take(lexer, 1, RUNE_DL_TOKEN_EQ);
     case '!':
@@ -385,6 +393,9 @@ static enum rune_dl_token_kind lex_token(struct rune_dl_lexer *lexer)
     if (lexer->at >= lexer->source->length) {
         return RUNE_DL_TOKEN_END;
     }
+    if (alone[(unsigned char)c] != RUNE_DL_TOKEN_END) {
+        return take(lexer, 1, alone[(unsigned char)c]);
+    }
     if (is_lower(c)) {
         return lex_name(lexer);
     }
@@ -398,37 +409,35 @@ static enum rune_dl_token_kind lex_token(struct rune_dl_lexer *lexer)
     return c == '"' ? lex_string(lexer) : lex_symbol(lexer);
 }
 
+/* Brackets stand in pairs in the table, the opening one first. */
+static bool is_bracket(enum rune_dl_token_kind kind)
+{
+    return kind >= RUNE_DL_TOKEN_LPAREN && kind <= RUNE_DL_TOKEN_RBRACE;
+}
+
 static bool is_opening(enum rune_dl_token_kind kind)
 {
-    return kind == RUNE_DL_TOKEN_LPAREN || kind == RUNE_DL_TOKEN_LBRACKET ||
-           kind == RUNE_DL_TOKEN_LBRACE;
+    return (kind - RUNE_DL_TOKEN_LPAREN) % 2 == 0;
 }
 
-static bool is_closing(enum rune_dl_token_kind kind)
-{
-    return kind == RUNE_DL_TOKEN_RPAREN || kind == RUNE_DL_TOKEN_RBRACKET ||
-           kind == RUNE_DL_TOKEN_RBRACE;
-}
-
-/* The brackets of tokens [begin, count). */
-static enum rune_err pair_brackets(struct rune_dl_lexer *lexer, struct rune_vec_dl_token *tokens,
-                                   size_t begin)
+/* The last token is a bracket: an opening one waits, a closing one is what the last that waits has
+ * waited for, or has no partner. */
+static bool pair_bracket(struct rune_dl_lexer *lexer, struct rune_vec_dl_token *tokens)
 {
     struct rune_vec_u32 *open = &lexer->open;
-    open->count = 0;
-    for (uint32_t i = (uint32_t)begin; i < tokens->count; i++) {
-        struct rune_dl_token *token = &tokens->items[i];
-        if (is_opening(token->kind)) {
-            if (!RUNE_VEC_PUSH(open, i)) {
-                return RUNE_E_NOMEM;
-            }
-        } else if (is_closing(token->kind) && open->count > 0 &&
-                   /* ORDER: pairs in the table */
-                   tokens->items[open->items[open->count - 1]].kind + 1 == token->kind) {
-            tokens->items[open->items[--open->count]].match = i;
+    uint32_t last = (uint32_t)tokens->count - 1;
+    enum rune_dl_token_kind kind = tokens->items[last].kind;
+    if (is_opening(kind)) {
+        return RUNE_VEC_PUSH(open, last);
+    }
+    if (open->count > 0) {
+        struct rune_dl_token *partner = &tokens->items[open->items[open->count - 1]];
+        if (partner->kind + 1 == kind) {
+            partner->match = last;
+            open->count--;
         }
     }
-    return RUNE_OK;
+    return true;
 }
 
 /* Whether a lower-case letter follows the dot directly. */
@@ -456,8 +465,7 @@ void rune_dl_lexer_fini(struct rune_dl_lexer *lexer)
 
 enum rune_err rune_dl_lex_clause(struct rune_dl_lexer *lexer, struct rune_vec_dl_token *tokens)
 {
-    size_t begin = tokens->count;
-    bool has_brackets = false;
+    lexer->open.count = 0;
     for (bool ended = false; !ended;) {
         skip_blanks(lexer);
         uint32_t start = lexer->at;
@@ -469,13 +477,12 @@ enum rune_err rune_dl_lex_clause(struct rune_dl_lexer *lexer, struct rune_vec_dl
         } else if (token.kind == RUNE_DL_TOKEN_DOT) {
             token.match = is_joined(lexer);
             ended = token.match == 0;
-        } else {
-            has_brackets = has_brackets || is_opening(token.kind);
-            ended = token.kind == RUNE_DL_TOKEN_END;
         }
-        if (!RUNE_VEC_PUSH(tokens, token)) {
+        ended = ended || token.kind == RUNE_DL_TOKEN_END;
+        if (!RUNE_VEC_PUSH(tokens, token) ||
+            (is_bracket(token.kind) && !pair_bracket(lexer, tokens))) {
             return RUNE_E_NOMEM;
         }
     }
-    return has_brackets ? pair_brackets(lexer, tokens, begin) : RUNE_OK;
+    return RUNE_OK;
 }

@@ -282,8 +282,8 @@ static bool parse_test(struct rune_dl_parser *parser, uint32_t first,
         return false;
     }
     literal->kind = RUNE_DL_TEST;
-    literal->function = left->as.function;
-    literal->name = rune_dl_function_get(left->as.function)->name;
+    literal->function = left->function;
+    literal->name = rune_dl_function_get(left->function)->name;
     literal->args = left->args;
     literal->arg_count = left->arg_count;
     return true;

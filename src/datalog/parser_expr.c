@@ -19,7 +19,7 @@ bool rune_dl_enter(struct rune_dl_parser *parser)
 bool rune_dl_is_test(const struct rune_dl_expr *expr)
 {
     return expr->kind == RUNE_DL_CALL &&
-           rune_dl_function_get(expr->as.function)->result == RUNE_DL_RESULT_BOOL;
+           rune_dl_function_get(expr->function)->result == RUNE_DL_RESULT_BOOL;
 }
 
 bool rune_dl_find_aggregate(struct rune_str name, enum rune_dl_aggregate *ret_aggregate)
@@ -135,7 +135,7 @@ static struct rune_dl_expr *parse_method(struct rune_dl_parser *parser, uint32_t
         return NULL;
     }
     call->args = rune_dl_take_exprs(parser, begin, &call->arg_count);
-    call->as.function = function;
+    call->function = function;
     return !parser->nomem && rune_dl_check_arity(parser, call) ? rune_dl_set_depth(parser, call)
                                                                : NULL;
 }
@@ -145,7 +145,7 @@ static struct rune_dl_expr *parse_key(struct rune_dl_parser *parser, uint32_t fi
 {
     parser->at++; /* the bracket */
     const struct rune_dl_token *token = rune_dl_peek(parser, 0);
-    struct rune_str key;
+    struct rune_str key, *kept;
     if (token->kind != RUNE_DL_TOKEN_STRING) {
         rune_dl_fail_expected(parser, "a key in quotes", "a record is read as `R[\"key\"]`");
         return NULL;
@@ -158,9 +158,12 @@ static struct rune_dl_expr *parse_key(struct rune_dl_parser *parser, uint32_t fi
         return NULL;
     }
     struct rune_dl_expr *expr = new_operator(parser, RUNE_DL_INDEX, first, record, NULL, 1);
-    if (expr != NULL) {
-        expr->as.string = key;
+    kept = rune_arena_memdup(parser->arena, &key, sizeof(key));
+    if (expr == NULL || kept == NULL) {
+        parser->nomem = parser->nomem || kept == NULL;
+        return NULL;
     }
+    expr->key = kept;
     return expr;
 }
 

@@ -284,7 +284,7 @@ bool rune_dl_parse_args(struct rune_dl_parser *parser, struct rune_dl_expr ***re
 
 bool rune_dl_check_arity(struct rune_dl_parser *parser, const struct rune_dl_expr *call)
 {
-    const struct rune_dl_function_info *info = rune_dl_function_get(call->as.function);
+    const struct rune_dl_function_info *info = rune_dl_function_get(call->function);
     if (call->arg_count == info->arity) {
         return true;
     }
@@ -344,7 +344,7 @@ static struct rune_dl_expr *parse_call(struct rune_dl_parser *parser)
     }
     call->args = args;
     call->arg_count = count;
-    call->as.function = function;
+    call->function = function;
     return rune_dl_check_arity(parser, call) ? rune_dl_set_depth(parser, call) : NULL;
 }
 

@@ -232,7 +232,8 @@ static struct rune_dl_slot *slot_of(struct rune_dl_parser *parser, struct rune_s
 static void tabulate(struct rune_dl_parser *parser)
 {
     for (uint32_t i = 0; i < parser->variables.count; i++) {
-        struct rune_dl_slot *slot = slot_of(parser, parser->variables.items[i].name);
+        struct rune_dl_slot *slot =
+            slot_of(parser, rune_dl_variable_name(&parser->variables.items[i]));
         if (slot == NULL) {
             return;
         }
@@ -242,17 +243,17 @@ static void tabulate(struct rune_dl_parser *parser)
 
 static uint32_t add_variable(struct rune_dl_parser *parser, const struct rune_dl_token *token)
 {
-    struct rune_dl_variable variable = {rune_dl_token_str(parser, token),
-                                        rune_dl_token_span(parser, token), 1, false};
+    struct rune_dl_variable variable = {.first = rune_dl_token_span(parser, token), .uses = 1};
     if (parser->variables.count >= UINT32_MAX - 1 || !RUNE_VEC_PUSH(&parser->variables, variable)) {
         parser->nomem = true;
         return UINT32_MAX;
     }
+    struct rune_str name = rune_dl_token_str(parser, token);
     uint32_t index = (uint32_t)parser->variables.count - 1;
     if (index == FEW_VARIABLES) {
         tabulate(parser);
-    } else if (index > FEW_VARIABLES && !rune_str_equal(variable.name, RUNE_STR("_"))) {
-        struct rune_dl_slot *slot = slot_of(parser, variable.name);
+    } else if (index > FEW_VARIABLES && !rune_str_equal(name, RUNE_STR("_"))) {
+        struct rune_dl_slot *slot = slot_of(parser, name);
         if (slot != NULL) {
             *slot = (struct rune_dl_slot){parser->clause, index};
         }
@@ -267,7 +268,7 @@ static uint32_t find_variable(struct rune_dl_parser *parser, struct rune_str nam
         return slot != NULL && slot->clause == parser->clause ? slot->index : UINT32_MAX;
     }
     for (uint32_t i = 0; i < parser->variables.count; i++) {
-        if (rune_str_equal(parser->variables.items[i].name, name)) {
+        if (rune_str_equal(rune_dl_variable_name(&parser->variables.items[i]), name)) {
             return i;
         }
     }

@@ -282,7 +282,8 @@ static void report(struct rune_dl_safety *safety, const struct rune_dl_expr *exp
     rune_dl_check_fail(
         safety->checker, expr->span, "RUNE-D0401",
         "bind it by a positive atom, like `p(X)`, or by `X = ...`; arithmetic is not inverted",
-        "nothing binds the variable `%.*s` that %s", RUNE_STR_ARG(variable->name), where);
+        "nothing binds the variable `%.*s` that %s", RUNE_STR_ARG(rune_dl_variable_name(variable)),
+        where);
 }
 
 static void need_expr(struct rune_dl_safety *safety, const struct rune_dl_expr *expr,

@@ -117,6 +117,11 @@ static uint32_t find_derived_parent(const struct rune_dl_checker *checker)
 static bool build_graph(struct graph *graph, struct rune_dl_checker *checker)
 {
     uint32_t parent = find_derived_parent(checker);
+    size_t literals = 0;
+    for (size_t i = 0; i < checker->rules.count; i++) {
+        literals += checker->rules.items[i].body.count;
+    }
+    checker->nomem |= !RUNE_VEC_RESERVE(&checker->edges, literals);
     for (size_t i = 0; i < checker->rules.count && !checker->nomem; i++) {
         const struct rune_dl_rule *rule = &checker->rules.items[i];
         add_body_edges(checker, rule->head, &rule->body, false, parent);

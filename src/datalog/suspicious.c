@@ -8,10 +8,11 @@ static void warn_singletons(struct rune_dl_checker *checker, const struct rune_d
 {
     for (uint32_t i = 0; i < clause->variable_count; i++) {
         const struct rune_dl_variable *variable = &clause->variables[i];
-        if (variable->uses == 1 && variable->name.data[0] != '_') {
+        struct rune_str name = rune_dl_variable_name(variable);
+        if (variable->uses == 1 && name.data[0] != '_') {
             rune_diag_report(checker->diag, RUNE_WARNING, "RUNE-D1001", variable->first,
                              "write `_` if any value will do; a leading `_` silences this",
-                             "the variable `%.*s` is used only once", RUNE_STR_ARG(variable->name));
+                             "the variable `%.*s` is used only once", RUNE_STR_ARG(name));
         }
     }
 }

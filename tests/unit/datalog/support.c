@@ -93,7 +93,7 @@ static void print_expr(const struct rune_dl_rule *rule, const struct rune_dl_exp
     case RUNE_DL_VARIABLE:
     case RUNE_DL_WILDCARD: {
         const struct rune_dl_variable *variable = &rule->variables[expr->as.variable];
-        rune_buf_append_str(out, variable->name);
+        rune_buf_append_str(out, rune_dl_variable_name(variable));
         rune_buf_append_cstr(out, variable->is_local ? "'" : "");
         break;
     }
@@ -121,11 +121,11 @@ static void print_expr(const struct rune_dl_rule *rule, const struct rune_dl_exp
     case RUNE_DL_INDEX:
         print_expr(rule, expr->args[0], out);
         rune_buf_append_char(out, '[');
-        rune_buf_append_json(out, expr->as.string);
+        rune_buf_append_json(out, *expr->key);
         rune_buf_append_char(out, ']');
         break;
     case RUNE_DL_CALL:
-        rune_buf_printf(out, "%.*s!(", RUNE_STR_ARG(rune_dl_function_get(expr->as.function)->name));
+        rune_buf_printf(out, "%.*s!(", RUNE_STR_ARG(rune_dl_function_get(expr->function)->name));
         print_args(rule, expr->args, expr->arg_count, out);
         rune_buf_append_char(out, ')');
         break;

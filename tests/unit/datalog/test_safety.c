@@ -95,7 +95,7 @@ static void write_body(struct rune_buf *out, unsigned depth)
 
 static char name_of(const struct rune_dl_rule *rule, const struct rune_dl_expr *expr)
 {
-    return rule->variables[expr->as.variable].name.data[0];
+    return rune_dl_variable_name(&rule->variables[expr->as.variable]).data[0];
 }
 
 /* Sets of variables as bits; braces nest, `own` are those of no surroundings. */
