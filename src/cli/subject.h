@@ -23,7 +23,7 @@ struct cli_limits {
     CLI_OPTION(arguments, limits.memory_bytes, "max-memory", 0, CLI_SIZE, "SIZE", \
                "memory that deriving may take, as 512M or 8G (4G)"),              \
         CLI_OPTION(arguments, limits.steps, "max-steps", 0, CLI_NUMBER, "N",      \
-                   "steps that deriving may take (1073741824, some 30 s)")
+                   "steps that deriving may take (1073741824, some 10 s)")
 
 /* CLI_OK, or the exit code of a message that was printed; then there is nothing to close. */
 enum cli_exit cli_subject_open(const char *path, const struct cli_limits *limits,

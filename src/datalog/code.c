@@ -141,6 +141,9 @@ static enum rune_err code_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t
             rune_dl_code_target(&coder, rune_dl_code_level(&coder, rule->head_vars, rule->arity)));
         rune_dl_code_registers(&coder, rule->head_vars, rule->arity);
         rune_dl_code_put(&coder, RUNE_RULE_RETURN);
+        if (rune_rule_frame_bytes(coder.loops, coder.registers) > RUNE_RULE_FRAME_BYTES) {
+            rune_dl_code_limit(&coder, RUNE_RULE_FRAME_BYTES, "bytes of loops and values");
+        }
         err = coder.err != RUNE_OK || ctx->code.count <= UINT32_MAX ? coder.err : RUNE_E_LIMIT;
         *ret_plan = (struct rune_image_plan){
             .relation = rule->head,

@@ -8,7 +8,8 @@
  *   free.c      recursions that no request could afford
  *   orders.c    tuples -> sorted orders; which orders serve which searches
  *   fixpoint.c  components of relations -> stored tuples
- *   limits.c    derivations that grow too large, or that nothing bounds
+ *   limits.c    derivations that grow too large
+ *   unbounded.c recursions that nothing bounds
  *   growing.c   a relation while its fixpoint runs
  *   closure*.c  the same for recursions that fall into rows
  *   evaluate.c  the whole: what is stored, what is demanded
@@ -345,6 +346,9 @@ RUNE_MUST_USE enum rune_err rune_dl_report_limit(struct rune_dl_ctx *ctx,
  * before any is derived. RUNE_E_LIMIT (reported). */
 RUNE_MUST_USE enum rune_err rune_dl_check_product(struct rune_dl_ctx *ctx,
                                                   const struct rune_dl_plan_rule *rule);
+
+/* ---- unbounded.c ---- */
+
 /* Whether a rule of a growing relation makes new values of old ones by arithmetic or concat, and
  * nothing in it bounds them: no comparison, no test, no atom of other relations. */
 bool rune_dl_is_unbounded(const struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule);

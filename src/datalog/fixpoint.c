@@ -99,6 +99,7 @@ static bool add_pending(struct sink *sink)
     struct rune_dl_growing *growing = sink->growing;
     uint32_t before = growing->tuples.count, count = growing->pending_count;
     growing->pending_count = 0;
+    (void)rune_rule_take_steps(&sink->ctx->vm, (uint64_t)count * RUNE_RULE_KEEP_STEPS);
     if (sink->err == RUNE_OK) {
         sink->err = rune_dl_growing_add(growing, growing->pending, count);
     }
@@ -114,7 +115,8 @@ static bool emit_growing(void *context, const rune_term *row)
     for (uint32_t i = 0; i < arity; i++) {
         place[i] = row[i];
     }
-    return growing->pending_count < RUNE_DL_GROWING_BATCH || add_pending(sink);
+    return growing->pending_count < RUNE_DL_GROWING_BATCH ||
+           (add_pending(sink) && sink->ctx->vm.err == RUNE_OK);
 }
 
 /* Tuples that begin like `tuple` and end with each of `lasts`. */
@@ -125,7 +127,7 @@ static bool emit_lasts(struct sink *sink, const rune_term *tuple, const rune_ter
     if (growing->bits.words != NULL) {
         uint32_t before = growing->tuples.count;
         sink->err = rune_dl_growing_add_row(growing, tuple, lasts, count);
-        return check_growth(sink, before);
+        return check_growth(sink, before) && rune_rule_take_steps(&sink->ctx->vm, count);
     }
     rune_term row[RUNE_DL_MAX_ARITY];
     uint32_t last = growing->tuples.arity - 1;
@@ -144,7 +146,7 @@ static bool emit_words(struct sink *sink, const rune_term *tuple,
 {
     uint32_t before = sink->growing->tuples.count;
     sink->err = rune_dl_growing_add_words(sink->growing, tuple, words);
-    return check_growth(sink, before);
+    return check_growth(sink, before) && rune_rule_take_steps(&sink->ctx->vm, words->count);
 }
 
 /* A plan by rows: tuples that begin like `tuple` and end like the new ones that it reads now. */
@@ -252,7 +254,8 @@ static bool make_room(struct sink *sink)
 static bool emit_rows(void *context, const rune_term *row)
 {
     struct sink *sink = context;
-    if (sink->count == sink->capacity && !make_room(sink)) {
+    if ((sink->count == sink->capacity && !make_room(sink)) ||
+        !rune_rule_take_steps(&sink->ctx->vm, RUNE_RULE_KEEP_STEPS)) {
         return false;
     }
     uint32_t arity = sink->rel->arity;
@@ -270,6 +273,8 @@ static void point_machine(struct rune_dl_ctx *ctx)
     ctx->vm.code = ctx->code.items;
 }
 
+#define RUN_STEPS 16u /* what it takes to run a rule at all */
+
 static enum rune_err run_rule(struct rune_dl_ctx *ctx, uint32_t number,
                               const struct rune_image_plan *plan, uint64_t steps, struct sink *sink)
 {
@@ -277,7 +282,7 @@ static enum rune_err run_rule(struct rune_dl_ctx *ctx, uint32_t number,
     struct rune_image_plan copy = *plan;
     uint64_t allowed = steps < ctx->steps_left ? steps : ctx->steps_left;
     point_machine(ctx);
-    ctx->vm.steps_left = allowed;
+    ctx->vm.steps_left = allowed > RUN_STEPS ? allowed - RUN_STEPS : 0;
     ctx->vm.failed = 0;
     ctx->vm.is_unsure = false;
     ctx->vm.err = RUNE_OK;
@@ -398,7 +403,7 @@ static enum rune_err add_variants(struct rune_dl_ctx *ctx, uint32_t rule, struct
 
 /* How far a component may go in which a rule makes values that nothing bounds. */
 #define UNBOUNDED_ROUNDS (UINT64_C(1) << 20) /* LIMIT */
-#define UNBOUNDED_STEPS  (UINT64_C(1) << 27) /* LIMIT: a few seconds */
+#define UNBOUNDED_STEPS  (UINT64_C(1) << 28) /* LIMIT: a few seconds */
 
 /* A component on its way to the fixpoint. */
 struct rounds {

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* limits: derivations that grow too large, or that nothing bounds.
+/* limits: derivations that grow too large.
  *
  * Three limits are counted while tuples are derived: tuples, memory and steps. Two kinds of rules
  * are told earlier than by them: a product of relations, whose tuples can be counted before they
- * are made; and a recursion that makes new values without a bound, `n(Y) :- n(X), Y = X + 1`, which
- * would need hours to reach a limit of memory, one tuple a round. The latter may end all the same
- * (the lengths of the paths of a graph without cycles), so it is run, for a while. */
+ * are made; and a recursion that makes new values without a bound (unbounded.c). */
 #include "base/diag.h"
 #include "datalog/evaluate_int.h"
 
@@ -141,117 +139,5 @@ enum rune_err rune_dl_check_product(struct rune_dl_ctx *ctx, const struct rune_d
                      "this product of relations would have %.0f tuples (%.1f GiB), beyond the "
                      "limits of tuples or memory",
                      product, bytes / 1073741824.0);
-    return RUNE_E_LIMIT;
-}
-
-/* ---- recursions that make values ---- */
-
-static bool makes_values(const struct rune_dl_goal *goal)
-{
-    switch (goal->kind) {
-    case RUNE_DL_GOAL_ARITH:
-        return goal->op != RUNE_RULE_DIV && goal->op != RUNE_RULE_MOD; /* these shrink */
-    case RUNE_DL_GOAL_FUNCTION:
-        return goal->op == RUNE_RULE_FN_CONCAT;
-    default:
-        return false;
-    }
-}
-
-/* What is known of a rule's variables, a bit each; variables may share one. */
-struct flow {
-    uint64_t grown; /* from the recursion's own tuples, or made of such */
-    uint64_t made;  /* new values made of those */
-};
-
-static uint64_t bit_of(uint32_t var)
-{
-    return var == RUNE_DL_NO_VAR ? 0 : UINT64_C(1) << var % 64;
-}
-
-static uint64_t bits_of(const struct rune_dl_goal *goal, uint32_t first)
-{
-    uint64_t bits = 0;
-    for (uint32_t i = first; i < goal->count; i++) {
-        bits |= bit_of(goal->vars[i]);
-    }
-    return bits;
-}
-
-static bool is_growing(const struct rune_dl_ctx *ctx, const struct rune_dl_goal *goal)
-{
-    return goal->kind == RUNE_DL_GOAL_ATOM && !goal->is_negated &&
-           ctx->rels.items[goal->relation].access == RUNE_DL_GROWING;
-}
-
-static struct flow follow(const struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule)
-{
-    struct flow flow = {0};
-    for (uint32_t g = 0; g < rule->goal_count; g++) {
-        flow.grown |= is_growing(ctx, &rule->goals[g]) ? bits_of(&rule->goals[g], 0) : 0;
-    }
-    for (bool more = true; more;) {
-        more = false;
-        for (uint32_t g = 0; g < rule->goal_count; g++) {
-            const struct rune_dl_goal *goal = &rule->goals[g];
-            uint64_t result = goal->count > 0 ? bit_of(goal->vars[0]) : 0;
-            if (makes_values(goal) && (bits_of(goal, 1) & flow.grown) != 0 &&
-                (flow.made & result) == 0) {
-                flow.made |= result;
-                flow.grown |= result;
-                more = true;
-            }
-        }
-    }
-    return flow;
-}
-
-/* Whether the goal holds for some values only, whatever the recursion makes. */
-static bool bounds(const struct rune_dl_ctx *ctx, const struct rune_dl_goal *goal,
-                   const struct flow *flow)
-{
-    switch (goal->kind) {
-    case RUNE_DL_GOAL_COMPARE:
-    case RUNE_DL_GOAL_NE:
-    case RUNE_DL_GOAL_TEST:
-    case RUNE_DL_GOAL_IN:
-    case RUNE_DL_GOAL_IN_SET:
-    case RUNE_DL_GOAL_MEMBER:
-        return (bits_of(goal, 0) & flow->grown) != 0;
-    case RUNE_DL_GOAL_ATOM:
-        return !goal->is_negated && !is_growing(ctx, goal) && (bits_of(goal, 0) & flow->made) != 0;
-    default:
-        return false;
-    }
-}
-
-bool rune_dl_is_unbounded(const struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule)
-{
-    struct flow flow = follow(ctx, rule);
-    uint64_t head = 0;
-    for (uint32_t i = 0; i < rule->arity; i++) {
-        head |= bit_of(rule->head_vars[i]);
-    }
-    if ((head & flow.made) == 0) {
-        return false;
-    }
-    for (uint32_t g = 0; g < rule->goal_count; g++) {
-        if (bounds(ctx, &rule->goals[g], &flow)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-enum rune_err rune_dl_report_unbounded(struct rune_dl_ctx *ctx,
-                                       const struct rune_dl_plan_rule *rule, uint64_t rounds,
-                                       uint64_t tuples)
-{
-    rune_diag_report(ctx->diag, RUNE_ERROR, "RUNE-R0402", span_of(rule),
-                     "bound what is computed, as in `Y < 1000`",
-                     "`%.*s` does not seem to end: this rule computes new values from its tuples, "
-                     "and nothing bounds them; given up after %llu rounds, with %llu tuples",
-                     RUNE_STR_ARG(ctx->rels.items[rule->head].name), (unsigned long long)rounds,
-                     (unsigned long long)tuples);
     return RUNE_E_LIMIT;
 }

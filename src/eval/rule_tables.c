@@ -52,7 +52,8 @@ static bool table_grow(struct rune_rule_table *table)
 static bool table_emit(void *context, const rune_term *tuple)
 {
     struct rune_rule_table *table = context;
-    if (table->count == table->capacity && !table_grow(table)) {
+    if (!rune_rule_take_steps(table->vm, RUNE_RULE_KEEP_STEPS) ||
+        (table->count == table->capacity && !table_grow(table))) {
         return false;
     }
     size_t row_bytes = (size_t)table->arity * sizeof(rune_term);
@@ -251,6 +252,9 @@ const struct rune_rule_table *rune_rule_solve(struct rune_rule_vm *vm,
                                               const struct rune_image_plan *plans,
                                               uint32_t plan_count, const rune_term *args)
 {
+    if (!rune_rule_take_steps(vm, RUNE_RULE_TABLE_STEPS)) {
+        return NULL;
+    }
     uint32_t arg_count = (uint32_t)__builtin_popcount(plans[0].bound);
     uint64_t key = hash_terms((uint64_t)(plans - vm->plans + 1) * UINT64_C(0x9e3779b97f4a7c15),
                               args, arg_count);

@@ -18,12 +18,15 @@ void rune_rule_values_refresh(struct rune_rule_values *values)
     }
 }
 
+#define VALUE_STEPS 24u /* of one that is not in its term: it is looked up, maybe added */
+
 static rune_term made(struct rune_rule_values *values, enum rune_err err, rune_term term)
 {
     if (err != RUNE_OK) {
         values->err = err;
         return RUNE_TERM_NONE;
     }
+    values->work += VALUE_STEPS;
     rune_rule_values_refresh(values);
     return term;
 }

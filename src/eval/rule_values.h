@@ -20,8 +20,9 @@ struct rune_rule_values {
     struct rune_dict *dict;             /* new values; its terms are spaces[own] */
     enum rune_space own;
     enum rune_err err; /* RUNE_E_NOMEM or RUNE_E_LIMIT once a value could not be made; sticky */
-    uint64_t work;     /* what functions cost beyond a step, in steps: where it follows the sizes of
-                        * values. The caller     takes it from its steps, and sets it to 0 */
+    /* what functions and new values cost beyond a step, in steps; the caller takes it from its own,
+     * and sets it to 0 */
+    uint64_t work;
     /* LIMIT of `work` for what has no other bound (a glob's backtracking), which then gives up */
     uint64_t max_work;
 };

@@ -16,6 +16,7 @@ struct loop {
     struct rune_cursor cursor; /* SCAN */
     const uint32_t *columns;   /* SCAN: its list of what is read */
     const uint32_t *body;      /* SCAN: what follows it */
+    uint64_t turn_cost;        /* SCAN: steps */
     uint32_t filter;           /* SCAN: order in which the value read must be a key; NO_FILTER */
     uint32_t filter_position;
     const struct rune_rule_table *table; /* CALL_SCAN */
@@ -55,17 +56,29 @@ enum rune_err rune_rule_vm_init(struct rune_rule_vm *vm, struct rune_arena *aren
     return RUNE_OK;
 }
 
-/* A function's own cost, where it follows the sizes of its arguments. */
 static const char *run_function(struct rune_rule_vm *vm, enum rune_rule_function function,
                                 const rune_term *args, rune_term *ret_term)
 {
-    vm->values.work = 0;
     vm->values.max_work = vm->steps_left;
-    const char *error = rune_rule_function(&vm->values, function, args, ret_term);
-    if (vm->values.work > 0) {
-        (void)rune_rule_take_steps(vm, vm->values.work);
+    return rune_rule_function(&vm->values, function, args, ret_term);
+}
+
+/* Memory that a search in an order reads here and there. */
+static inline uint64_t order_bytes(const struct rune_image_order *order)
+{
+    if (order->form != RUNE_ORDER_GROWING) {
+        return order->size;
     }
-    return error;
+    const struct rune_growing *tuples =
+        ((const struct rune_growing_view *)(uintptr_t)order->offset)->relation;
+    return (uint64_t)tuples->count * tuples->arity * sizeof(rune_term);
+}
+
+/* Of a search by `count` columns. */
+static inline uint64_t search_steps(const struct rune_rule_vm *vm, uint32_t order, uint32_t count)
+{
+    bool is_far = count > 0 && order_bytes(&vm->in.orders[order]) > RUNE_RULE_FAR_BYTES;
+    return is_far ? RUNE_RULE_FAR_STEPS : 1;
 }
 
 /* `in` looks at what the request brings, entity by entity, once for each ancestor asked for. */
@@ -74,8 +87,8 @@ static bool take_in_steps(struct rune_rule_vm *vm, uint64_t ancestors, bool sees
     const struct rune_request *request = vm->request;
     uint64_t brought =
         sees_request && request != NULL && request->has_parents ? request->entity_count : 0;
-    uint64_t steps = ancestors * (1 + brought / ENTITIES_A_STEP);
-    return steps <= 8 || rune_rule_take_steps(vm, steps);
+    return rune_rule_take_steps(vm, ancestors *
+                                        (rune_rule_entity_steps(vm) + brought / ENTITIES_A_STEP));
 }
 
 static rune_term request_part(const struct rune_rule_vm *vm, uint32_t which)
@@ -227,11 +240,11 @@ static void find_filter(const struct rune_rule_vm *vm, struct loop *loop)
 /* Passes over turns that the filter ends; they count as steps, too. */
 static bool filter_scan(struct rune_rule_vm *vm, struct loop *loop)
 {
-    uint64_t most = vm->steps_left / vm->step_cost;
+    uint64_t most = vm->steps_left / loop->turn_cost;
     uint32_t passed =
         rune_cursor_filter(&vm->in, &loop->cursor, loop->filter_position, loop->filter,
                            most < UINT32_MAX ? (uint32_t)most : UINT32_MAX);
-    return rune_rule_take_steps(vm, passed * vm->step_cost);
+    return rune_rule_take_steps(vm, passed * loop->turn_cost);
 }
 
 /* Next tuple of a scan: the registers of its columns are set. False: there is none. */
@@ -242,7 +255,7 @@ static inline bool scan_step(struct rune_rule_vm *vm, struct loop *loop, uint32_
     if (loop->filter != NO_FILTER && !filter_scan(vm, loop)) {
         return false;
     }
-    if (!rune_rule_take_steps(vm, vm->step_cost) || !rune_cursor_next(cursor)) {
+    if (!rune_rule_take_steps(vm, loop->turn_cost) || !rune_cursor_next(cursor)) {
         return false;
     }
     if (distinct != 0) {
@@ -388,7 +401,7 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
             word += 4;
             break;
         case RUNE_RULE_EXISTS:
-            if (!rune_rule_take_steps(vm, 1) ||
+            if (!rune_rule_take_steps(vm, search_steps(vm, word[1], word[4])) ||
                 rune_relation_exists(&vm->in, word[1], terms, gather(word + 4, registers, terms)) ==
                     (word[2] != 0)) {
                 FAIL_TO(word[3]);
@@ -401,10 +414,9 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
              * registers' copy kept behind the frame's loops. */
             rune_term *prefix = registers - RUNE_ORDER_MAX_PREFIX * (word[1] + 1);
             uint32_t count = gather(word + 6, registers, prefix);
-            if (!rune_cursor_open(&vm->in, word[2], prefix, count, &loop->cursor)) {
-                if (!rune_rule_take_steps(vm, vm->step_cost)) {
-                    return false;
-                }
+            uint64_t search_cost = search_steps(vm, word[2], count);
+            if (!rune_rule_take_steps(vm, search_cost) ||
+                !rune_cursor_open(&vm->in, word[2], prefix, count, &loop->cursor)) {
                 FAIL_TO(word[4]);
             }
             if (emit != NULL && emit == vm->row_of && is_row(word)) {
@@ -415,6 +427,10 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
             }
             loop->columns = skip_list(word + 6, 1);
             loop->body = skip_list(loop->columns, 2);
+            loop->turn_cost = vm->step_cost;
+            if (count > 0 && vm->in.orders[word[2]].form == RUNE_ORDER_GROWING) {
+                loop->turn_cost *= search_cost; /* each tuple of a chain is elsewhere */
+            }
             find_filter(vm, loop);
             if (!scan_step(vm, loop, word[3], registers)) {
                 FAIL_TO(word[4]);
@@ -462,7 +478,8 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
             word += 3;
             break;
         case RUNE_RULE_ATTR:
-            if (!rune_rule_get_attr(vm, registers[word[2]], word[3], word[4],
+            if (!rune_rule_take_steps(vm, rune_rule_entity_steps(vm)) ||
+                !rune_rule_get_attr(vm, registers[word[2]], word[3], word[4],
                                     &registers[word[1]])) {
                 FAIL_TO(word[5]);
             }
@@ -542,7 +559,7 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
         case RUNE_RULE_FUNCTION:
             (void)gather(word + 4, registers, terms);
             error = run_function(vm, (enum rune_rule_function)word[1], terms, &registers[word[2]]);
-            if (!rune_rule_computed(vm, error) || vm->err != RUNE_OK) {
+            if (!rune_rule_computed(vm, error)) {
                 FAIL_TO(word[3]);
             }
             word = skip_list(word + 4, 1);
@@ -602,16 +619,20 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
 #undef FAIL_TO
 }
 
+/* A frame: loops, then a prefix for each loop (read backwards from the registers), then registers.
+ */
+size_t rune_rule_frame_bytes(uint32_t loops, uint32_t registers)
+{
+    size_t prefix_bytes = RUNE_ORDER_MAX_PREFIX * sizeof(rune_term);
+    size_t bytes = loops * (sizeof(struct loop) + prefix_bytes) + registers * sizeof(rune_term);
+    return (bytes + 15) & ~(size_t)15;
+}
+
 bool rune_rule_run(struct rune_rule_vm *vm, const struct rune_image_plan *plan,
                    const rune_term *args, rune_rule_emit_fn emit, void *context)
 {
-    /* Frame: loops, then a prefix for each loop (read backwards from the registers), then
-     * registers. */
     uint32_t loop_count = RUNE_PLAN_LOOPS(plan->flags);
-    size_t loop_bytes = loop_count * sizeof(struct loop);
-    size_t prefix_bytes = (size_t)loop_count * RUNE_ORDER_MAX_PREFIX * sizeof(rune_term);
-    size_t bytes =
-        (loop_bytes + prefix_bytes + plan->registers * sizeof(rune_term) + 15) & ~(size_t)15;
+    size_t bytes = rune_rule_frame_bytes(loop_count, plan->registers);
     if (vm->depth >= RUNE_RULE_MAX_DEPTH || (size_t)(vm->frames_end - vm->frames) < bytes ||
         !rune_rule_take_steps(vm, 1 + plan->code_length / WORDS_A_STEP)) {
         vm->err = RUNE_E_LIMIT;
@@ -621,7 +642,8 @@ bool rune_rule_run(struct rune_rule_vm *vm, const struct rune_image_plan *plan,
     vm->step_cost = 1 + plan->code_length / WORDS_A_STEP;
     char *frame = vm->frames;
     struct loop *loops = (struct loop *)(void *)frame;
-    rune_term *registers = (rune_term *)(void *)(frame + loop_bytes + prefix_bytes);
+    rune_term *registers =
+        (rune_term *)(void *)(loops + loop_count) + (size_t)loop_count * RUNE_ORDER_MAX_PREFIX;
     vm->frames += bytes;
     vm->depth++;
     uint32_t arg_count = (uint32_t)__builtin_popcount(plan->bound);

@@ -11,6 +11,10 @@
  * relations with free columns get a table, too, filled once: each tuple is then seen once, and the
  * same question is not computed twice in a decision.
  *
+ * Steps bound the time of an evaluation, so they are counted by what takes time: one for a tuple
+ * that lies behind the one read before, more for what waits for memory. On a slow machine one is 10
+ * nanoseconds or less, whatever a rule does.
+ *
  * A derivation that errs derives nothing and is counted in `failed`. FAILCLOSED: if that happens
  * below a negation or an aggregate, `is_unsure` is set: what could not be computed may be missing
  * there. Thread: one at a time. Memory: the arena only. Used by: rule_eval, datalog/fixpoint. */
@@ -27,6 +31,15 @@
 #define RUNE_RULE_MAX_DEPTH   200u         /* LIMIT: calls within calls */
 #define RUNE_RULE_TABLE_SLOTS 256u         /* hash chains of tables at first; a power of two */
 #define RUNE_RULE_FRAME_BYTES (64u * 1024) /* LIMIT: registers and loops of all active calls */
+
+/* Steps of what takes more than a tuple's one. */
+#define RUNE_RULE_FAR_STEPS   16u /* a search in a large order, a look at one of many entities */
+#define RUNE_RULE_KEEP_STEPS  3u  /* a tuple that is looked up, and kept if it is new */
+#define RUNE_RULE_TABLE_STEPS 16u /* a table that is made or found */
+#define RUNE_RULE_FAR_BYTES                                                                  \
+    (512u * 1024)                     /* an order is large: the nearer caches do not hold it \
+                                       */
+#define RUNE_RULE_FAR_ENTITIES 65536u /* they are many */
 
 struct rune_rule_table;
 struct rune_rule_component;
@@ -49,7 +62,7 @@ struct rune_rule_vm {
     const struct rune_request *request; /* NULL: none */
     struct rune_arena *arena;
     uint64_t steps_left;
-    uint64_t step_cost; /* steps that a turn of a loop takes: more than one in very long programs */
+    uint64_t step_cost; /* steps of a turn of a loop: more than one in very long programs */
     enum rune_err err;  /* RUNE_E_LIMIT, RUNE_E_NOMEM: sticky, ends everything */
     const char *error;  /* code of the first derivation error; NULL: none */
     uint32_t failed;    /* derivations that erred, and reads of partial relations */
@@ -64,6 +77,21 @@ struct rune_rule_vm {
     rune_rule_emit_fn row_of;
     rune_rule_row_fn row;
 };
+
+/* False: there are not so many left; vm->err is set. */
+static inline bool rune_rule_take_steps(struct rune_rule_vm *vm, uint64_t steps)
+{
+    if (vm->steps_left < steps) {
+        vm->steps_left = 0;
+        vm->err = RUNE_E_LIMIT;
+        return false;
+    }
+    vm->steps_left -= steps;
+    return true;
+}
+
+/* Of one active call: its loops, then what each searches by, then registers. */
+size_t rune_rule_frame_bytes(uint32_t loops, uint32_t registers);
 
 /* Takes its memory from the arena. RUNE_E_LIMIT. The caller fills in `in`, plans, code, values,
  * store first. */

@@ -17,9 +17,20 @@ static inline void rune_rule_fail(struct rune_rule_vm *vm, const char *code)
     vm->failed++;
 }
 
-/* What a computation left behind: true to go on. */
+/* Of a look at one entity's data. */
+static inline uint64_t rune_rule_entity_steps(const struct rune_rule_vm *vm)
+{
+    return vm->entity_count > RUNE_RULE_FAR_ENTITIES ? RUNE_RULE_FAR_STEPS : 1;
+}
+
+/* What a computation left behind, a step at least: true to go on. */
 static inline bool rune_rule_computed(struct rune_rule_vm *vm, const char *error)
 {
+    uint64_t steps = 1 + vm->values.work;
+    vm->values.work = 0;
+    if (!rune_rule_take_steps(vm, steps)) {
+        return false;
+    }
     if (error != NULL) {
         rune_rule_fail(vm, error);
         return false;
@@ -28,17 +39,6 @@ static inline bool rune_rule_computed(struct rune_rule_vm *vm, const char *error
         vm->err = vm->values.err;
         return false;
     }
-    return true;
-}
-
-static inline bool rune_rule_take_steps(struct rune_rule_vm *vm, uint64_t steps)
-{
-    if (vm->steps_left < steps) {
-        vm->steps_left = 0;
-        vm->err = RUNE_E_LIMIT;
-        return false;
-    }
-    vm->steps_left -= steps;
     return true;
 }
 

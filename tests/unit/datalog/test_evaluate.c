@@ -62,6 +62,13 @@ static void test_explosions__end_with_a_limit_and_its_place(void **state)
         struct rune_dl_options options;
     } cases[] = {
         {"n(0).\nn(Y) :- n(X), Y = X + 1.\n", "RUNE-R0402", ":2:1:", "1048577 tuples", {0}},
+        {"n(0).\nn(Y) :- n(X), Y = X + 1, Y > 0.\n", "RUNE-R0402", ":2:1:", "nothing bounds", {0}},
+        {"n(0).\nn(Y) :- n(X), Y > X, Y = X + 1.\n", "RUNE-R0402", ":2:1:", "nothing bounds", {0}},
+        {"n(0).\nn(Y) :- n(X), 9 > X, Z = X - 1, Y = Z - 1.\n",
+         "RUNE-R0402",
+         ":2:1:",
+         "nothing bounds",
+         {0}},
         {"n(0).\nn(X + 1) :- n(X).\n", "RUNE-R0402", ":2:1:", "does not seem to end", {0}},
         {"n(0).\na(Y) :- n(Y).\na(Z) :- b(Y), Z = Y + 1.\nb(Y) :- a(Y).\n",
          "RUNE-R0402",
@@ -101,11 +108,34 @@ static void test_explosions__end_with_a_limit_and_its_place(void **state)
     }
 }
 
+/* A rule of more loops than a frame holds. */
+static void test_long_rule__says_what_it_needs_too_much_of(void **state)
+{
+    (void)state;
+    struct rune_buf text = RUNE_BUF_INIT;
+    rune_buf_append_cstr(&text, "e(1, 2). e(2, 1).\npath(V0, V600) :- e(V0, V1)");
+    for (int i = 1; i < 600; i++) {
+        rune_buf_printf(&text, ", e(V%d, V%d)", i, i + 1);
+    }
+    rune_buf_append_cstr(&text, ".\n");
+    struct datalog_run run;
+    assert_int_equal(
+        datalog_run_open(&run, (struct rune_str){text.data, text.length}, RUNE_DL_BARE, NULL, 0),
+        RUNE_OK);
+    assert_int_equal(datalog_run_evaluate(&run, RUNE_DL_STORE_ALL), RUNE_E_LIMIT);
+    assert_non_null(strstr(rune_diag_text(run.diag), "RUNE-R0305"));
+    assert_non_null(strstr(rune_diag_text(run.diag), "bytes of loops and values"));
+    assert_int_equal(rune_diag_count(run.diag, RUNE_ERROR), 1);
+    datalog_run_close(&run);
+    rune_buf_fini(&text);
+}
+
 /* Recursions that compute, of which something says that they end, go on past a million rounds. */
 static void test_bounded_recursion__is_not_given_up(void **state)
 {
     (void)state;
-    static const char *const bounds[] = {"Y < 1100000", "X != 1099999", "X < 1099999"};
+    static const char *const bounds[] = {"Y < 1100000", "X != 1099999", "X < 1099999",
+                                         "Y > 0, 1099999 > X"};
     for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
         struct rune_buf text = RUNE_BUF_INIT;
         rune_buf_printf(&text, "n(0).\nn(Y) :- n(X), Y = X + 1, %s.\n", bounds[i]);
@@ -135,7 +165,7 @@ static void test_large_component__rounds_cost_what_they_add(void **state)
     assert_int_equal(
         datalog_run_open(&run, (struct rune_str){text.data, text.length}, RUNE_DL_BARE, NULL, 0),
         RUNE_OK);
-    struct rune_dl_options options = {.storing = RUNE_DL_STORE_ALL, .max_steps = 20 * RELATIONS};
+    struct rune_dl_options options = {.storing = RUNE_DL_STORE_ALL, .max_steps = 100 * RELATIONS};
     assert_int_equal(rune_dl_evaluate(&run.program, run.facts, NULL, run.dict, &options, NULL, NULL,
                                       &run.result, run.diag),
                      RUNE_OK);
@@ -386,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_many_goals__are_ordered_like_few),
         cmocka_unit_test(test_product__is_refused_by_the_limit_with_the_rule),
         cmocka_unit_test(test_explosions__end_with_a_limit_and_its_place),
+        cmocka_unit_test(test_long_rule__says_what_it_needs_too_much_of),
         cmocka_unit_test(test_bounded_recursion__is_not_given_up),
         cmocka_unit_test(test_large_component__rounds_cost_what_they_add),
         cmocka_unit_test(test_failed_derivation__marks_what_rests_on_it),
