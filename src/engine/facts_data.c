@@ -3,6 +3,8 @@
  * an element, an array of arrays one tuple each. Strings are fields: `Type::"id"` and columns'
  * declarations mean what they mean in files, but a string is never an integer or a bool, which TOML
  * spells without quotes. */
+#include <string.h>
+
 #include "base/json.h"
 #include "base/toml.h"
 #include "engine/facts_int.h"
@@ -15,7 +17,8 @@ struct data {
     struct rune_dict *dict;
     struct rune_fact_set *set;
     struct rune_diag *diag;
-    struct rune_fact_reader reader; /* of the current leaf */
+    struct rune_fact_reader reader;  /* of the current leaf */
+    struct rune_vec_u32 line_starts; /* offsets */
     uint32_t errors;
     enum rune_err err;
 };
@@ -28,6 +31,43 @@ static void fail(struct data *data, const struct rune_json_node *node, const cha
                      (struct rune_span){data->source, node->offset, node->length}, help, "%s",
                      text);
 }
+
+/* ---- lines ---- */
+
+/* Tables may lie scattered over the text, so that tuples do not come in its order. */
+static bool find_lines(struct data *data)
+{
+    const char *text = data->source->text;
+    const char *end = text + data->source->length;
+    for (const char *p = text; p < end; p++) {
+        if (!RUNE_VEC_PUSH(&data->line_starts, (uint32_t)(p - text))) {
+            return false;
+        }
+        p = memchr(p, '\n', (size_t)(end - p));
+        if (p == NULL) {
+            break;
+        }
+    }
+    return true;
+}
+
+/* From 1. */
+static uint32_t line_of(const struct data *data, uint32_t offset)
+{
+    const uint32_t *starts = data->line_starts.items;
+    uint32_t from = 0, to = (uint32_t)data->line_starts.count;
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        if (starts[middle] <= offset) {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    return from;
+}
+
+/* ---- values ---- */
 
 static bool put_string(struct data *data, uint32_t column, uint64_t row, struct rune_str text)
 {
@@ -72,10 +112,7 @@ static void add_tuple(struct data *data, const struct rune_json_node *nodes, uin
                       const struct rune_json_node *place)
 {
     struct rune_fact_reader *reader = &data->reader;
-    uint32_t line;
-    uint32_t column;
-    rune_source_locate(data->source, place->offset, &line, &column);
-    reader->line = line;
+    reader->line = line_of(data, place->offset);
     if (count > RUNE_DL_MAX_ARITY) {
         fail(data, place, "RUNE-T0102", NULL, "a tuple of more than 64 values");
         return;
@@ -168,7 +205,11 @@ enum rune_err rune_facts_read_data(const struct rune_bundle_file *file,
     }
     const struct rune_json_node *table = rune_json_find(&root, "data");
     if (table != NULL && table->type == RUNE_JSON_OBJECT) {
+        rune_diag_watch(diag, &file->source);
+        data.err = find_lines(&data) ? RUNE_OK : RUNE_E_NOMEM;
         read_table(&data, (struct rune_str){0}, table);
+        rune_diag_watch(diag, NULL);
+        RUNE_VEC_FINI(&data.line_starts);
     }
     if (data.err != RUNE_OK) {
         return data.err;
