@@ -248,9 +248,14 @@ static void drain(struct rune_supervisor *supervisor)
     rune_slots_drain(supervisor, deadline_ms);
 }
 
-static void on_auditor_death(struct rune_supervisor *supervisor)
+/* The tick starts another; the pipe keeps what is said meanwhile, this first. */
+static void on_auditor_death(struct rune_supervisor *supervisor, int status)
 {
-    supervisor->auditor = 0; /* the tick starts another; the pipe keeps what is said meanwhile */
+    RUNE_LOG(&supervisor->log, RUNE_LOG_ERROR, "auditor_died",
+             RUNE_LOG_INT("pid", supervisor->auditor),
+             RUNE_LOG_CSTR("by", WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "exit"),
+             RUNE_LOG_INT("status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)));
+    supervisor->auditor = 0;
 }
 
 static void reap(struct rune_supervisor *supervisor)
@@ -259,7 +264,7 @@ static void reap(struct rune_supervisor *supervisor)
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == supervisor->auditor) {
-            on_auditor_death(supervisor);
+            on_auditor_death(supervisor, status);
         } else if (!rune_reload_on_death(supervisor, pid, status)) {
             (void)rune_slots_on_death(supervisor, pid, status);
         }

@@ -162,6 +162,7 @@ class Workers(harness.TestCase):
             harness.wait_for("another " + name, lambda: server.child_named(name) not in (None, pid))
         harness.wait_for("the admin listener", server.is_ready)
         self.assertEqual(server.reload()[0], 200)
+        self.assertIn("auditor_died", server.log())
 
 
 if __name__ == "__main__":
