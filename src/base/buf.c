@@ -75,6 +75,22 @@ void rune_buf_append_char(struct rune_buf *buf, char c)
     rune_buf_append(buf, &c, 1);
 }
 
+void rune_buf_append_int(struct rune_buf *buf, int64_t value)
+{
+    char digits[20]; /* "-9223372036854775808" */
+    char *end = digits + sizeof digits;
+    char *p = end;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        *--p = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0) {
+        *--p = '-';
+    }
+    rune_buf_append(buf, p, (size_t)(end - p));
+}
+
 void rune_buf_vprintf(struct rune_buf *buf, const char *fmt, va_list args)
 {
     va_list again;

@@ -33,6 +33,7 @@ void rune_buf_append(struct rune_buf *buf, const void *bytes, size_t length);
 void rune_buf_append_str(struct rune_buf *buf, struct rune_str text);
 void rune_buf_append_cstr(struct rune_buf *buf, const char *text);
 void rune_buf_append_char(struct rune_buf *buf, char c);
+void rune_buf_append_int(struct rune_buf *buf, int64_t value); /* in decimal */
 void rune_buf_printf(struct rune_buf *buf, const char *fmt, ...) RUNE_PRINTF(2, 3);
 void rune_buf_vprintf(struct rune_buf *buf, const char *fmt, va_list args) RUNE_PRINTF(2, 0);
 /* The text as a JSON string with its quotes (RFC 8259; non-ASCII stays UTF-8). */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/scan.h"
 #include "cli/command.h"
 #include "cli/subject.h"
 
@@ -42,22 +43,31 @@ static void flush(struct printer *printer)
     rune_buf_reset(&printer->out);
 }
 
+/* Up to the first byte that is not plain, or all; returns what is left. */
+static struct rune_str append_plain(struct rune_buf *out, struct rune_str text)
+{
+    const char *end = text.data + text.length;
+    const char *stop = rune_scan_plain(text.data, end);
+    rune_buf_append(out, text.data, (size_t)(stop - text.data));
+    return (struct rune_str){stop, (size_t)(end - stop)};
+}
+
+static void append_escape(struct rune_buf *out, char name)
+{
+    rune_buf_append_char(out, '\\');
+    rune_buf_append_char(out, name);
+}
+
 /* A string with the escapes of facts/NAME.tsv, so that what is printed can be read back. */
 static void append_tsv(struct rune_buf *out, struct rune_str text)
 {
-    for (size_t i = 0; i < text.length; i++) {
-        switch (text.data[i]) {
-        case '\t':
-            rune_buf_append_cstr(out, "\\t");
-            break;
-        case '\n':
-            rune_buf_append_cstr(out, "\\n");
-            break;
-        case '\\':
-            rune_buf_append_cstr(out, "\\\\");
-            break;
-        default:
-            rune_buf_append_char(out, text.data[i]);
+    for (text = append_plain(out, text); text.length > 0; text = append_plain(out, text)) {
+        char c = *text.data++;
+        text.length--;
+        if (c == '\t' || c == '\n' || c == '\\') {
+            append_escape(out, c == '\t' ? 't' : c == '\n' ? 'n' : '\\');
+        } else {
+            rune_buf_append_char(out, c);
         }
     }
 }
@@ -65,15 +75,16 @@ static void append_tsv(struct rune_buf *out, struct rune_str text)
 /* Type::"id", with the id's quotes and backslashes escaped as Cedar writes them. */
 static void append_uid(struct rune_buf *out, const struct rune_field *field)
 {
+    struct rune_str text = field->text;
     rune_buf_append_str(out, field->type);
     rune_buf_append_cstr(out, "::\"");
-    for (size_t i = 0; i < field->text.length; i++) {
-        char c = field->text.data[i];
+    for (text = append_plain(out, text); text.length > 0; text = append_plain(out, text)) {
+        char c = *text.data++;
+        text.length--;
         if (c == '"' || c == '\\') {
-            rune_buf_append_char(out, '\\');
-        }
-        if (c == '\n' || c == '\t' || c == '\r') {
-            rune_buf_append_cstr(out, c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r");
+            append_escape(out, c);
+        } else if (c == '\n' || c == '\t' || c == '\r') {
+            append_escape(out, c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
         } else {
             rune_buf_append_char(out, c);
         }
@@ -88,7 +99,7 @@ static void append_text_field(struct rune_buf *out, const struct rune_field *fie
         rune_buf_append_cstr(out, field->integer != 0 ? "true" : "false");
         break;
     case RUNE_FIELD_LONG:
-        rune_buf_printf(out, "%" PRId64, field->integer);
+        rune_buf_append_int(out, field->integer);
         break;
     case RUNE_FIELD_FLOAT:
         rune_buf_printf(out, "%.17g", field->floating);

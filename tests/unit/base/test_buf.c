@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/buf.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +33,22 @@ static void test_buf__appends(void **state)
     assert_int_equal(buf.length, 10009);
     rune_buf_reset(&buf);
     assert_string_equal(rune_buf_cstr(&buf), "");
+    rune_buf_fini(&buf);
+}
+
+static void test_buf__integers_are_those_of_printf(void **state)
+{
+    static const int64_t values[] = {0,  9,   10,         -1,        -10,       99,           100,
+                                     42, 999, 1234567890, INT64_MAX, INT64_MIN, INT64_MIN + 1};
+    (void)state;
+    struct rune_buf buf = RUNE_BUF_INIT;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        char want[32];
+        snprintf(want, sizeof want, "%" PRId64, values[i]);
+        rune_buf_reset(&buf);
+        rune_buf_append_int(&buf, values[i]);
+        assert_string_equal(rune_buf_cstr(&buf), want);
+    }
     rune_buf_fini(&buf);
 }
 
@@ -99,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_buf__appends),
+        cmocka_unit_test(test_buf__integers_are_those_of_printf),
         cmocka_unit_test(test_buf__impossible_size_fails_and_sticks),
         cmocka_unit_test(test_buf__json_strings),
         cmocka_unit_test(test_buf__out_of_memory),
