@@ -45,9 +45,27 @@ static void tell_no_action(struct rune_validator *v, const struct rune_cedar_pol
                 "no action applies to such principals and resources");
 }
 
+static void tell_impossible(struct rune_validator *v, const struct rune_cedar_policy *policy,
+                            const struct rune_voutcome *outcome)
+{
+    const struct rune_vobstacle *obstacle = &outcome->obstacle;
+    if (obstacle->condition == NULL || outcome->is_several) {
+        rune_v_tell(v, RUNE_FINDING_IMPOSSIBLE, policy->span,
+                    outcome->applies ? "for each of them, one of its conditions is false" : NULL,
+                    "this policy never applies: it is false for all valid requests");
+        return;
+    }
+    rune_v_tell(v, RUNE_FINDING_IMPOSSIBLE, obstacle->part->span,
+                "correct the condition, or remove the policy",
+                obstacle->condition->is_unless
+                    ? "this policy never applies: its `unless` is true for all valid requests"
+                    : "this policy never applies: this is false for all valid requests");
+}
+
 static void check_policy(struct rune_validator *v, uint32_t index)
 {
     const struct rune_cedar_policy *policy = &v->policies->items[index];
+    uint32_t errors = v->error_count;
     v->policy = policy;
     v->policy_index = index;
     rune_v_check_names(v, policy);
@@ -55,10 +73,10 @@ static void check_policy(struct rune_validator *v, uint32_t index)
     if (!outcome.applies) {
         tell_no_action(v, policy);
     }
-    if (!outcome.is_possible && rune_v_find(v, RUNE_FINDING_IMPOSSIBLE, policy->span)) {
-        rune_v_tell(v, RUNE_FINDING_IMPOSSIBLE, policy->span,
-                    outcome.applies ? "one of its conditions is always false" : NULL,
-                    "this policy never applies: it is false for all valid requests");
+    /* Beside an error it would hardly say more. */
+    if (!outcome.is_possible && rune_v_find(v, RUNE_FINDING_IMPOSSIBLE, policy->span) &&
+        v->error_count == errors) {
+        tell_impossible(v, policy, &outcome);
     }
 }
 

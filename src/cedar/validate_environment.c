@@ -22,21 +22,23 @@ static bool is_false(const struct rune_validator *v, const struct rune_vanswer *
     return answer->type != NULL && answer->type == (is_unless ? v->types.yes : v->types.no);
 }
 
-/* Conditions are `&&` from right to left: each holds for those behind it. Returns whether their
- * conjunction is false. *ret_ok: all could be typed. */
-static bool type_conditions(struct rune_validator *v, const struct rune_cedar_policy *policy,
-                            bool *ret_ok)
+/* Conditions are `&&` from right to left: each holds for those behind it. Returns what makes their
+ * conjunction false. *ret_ok: all could be typed. */
+static struct rune_vobstacle type_conditions(struct rune_validator *v,
+                                             const struct rune_cedar_policy *policy, bool *ret_ok)
 {
+    struct rune_vobstacle obstacle = {0};
     const struct rune_vcaps *held = NULL;
     bool is_known = true;
-    bool is_no = false;
     *ret_ok = true;
-    for (uint32_t i = 0; i < policy->condition_count && !is_no; i++) {
+    for (uint32_t i = 0; i < policy->condition_count; i++) {
         const struct rune_cedar_condition *condition = &policy->conditions[i];
         struct rune_vanswer answer = rune_v_expect(v, condition->body, RUNE_EXPECT_BOOL);
         *ret_ok = *ret_ok && answer.ok;
         if (is_false(v, &answer, condition->is_unless)) {
-            is_no = true;
+            obstacle.condition = condition;
+            obstacle.part =
+                condition->body->kind == RUNE_EXPR_AND ? v->no_operand : condition->body;
             break;
         }
         /* `unless` is `!`, which of an unknown type makes a Bool. */
@@ -47,7 +49,7 @@ static bool type_conditions(struct rune_validator *v, const struct rune_cedar_po
         }
     }
     rune_vcapabilities_pop(&v->capabilities, held);
-    return is_no && is_known;
+    return is_known ? obstacle : (struct rune_vobstacle){0};
 }
 
 static void check_levels(struct rune_validator *v, const struct rune_cedar_policy *policy)
@@ -167,8 +169,12 @@ static void check_environment(struct rune_validator *v, const struct walk *walk,
                               struct rune_voutcome *outcome)
 {
     bool ok;
-    bool is_no = type_conditions(v, walk->policy, &ok);
+    struct rune_vobstacle obstacle = type_conditions(v, walk->policy, &ok);
+    bool is_no = obstacle.condition != NULL;
     outcome->is_possible = outcome->is_possible || !is_no;
+    outcome->is_several = outcome->is_several || (outcome->obstacle.part != NULL &&
+                                                  outcome->obstacle.part != obstacle.part);
+    outcome->obstacle = obstacle;
     if (v->max_level != UINT32_MAX) {
         if (is_no || (ok && !is_wrong)) {
             check_scope_levels(v, walk, SCOPE_RESOURCE);
@@ -297,7 +303,7 @@ static void check_action(struct rune_validator *v, const struct walk *walk, uint
 struct rune_voutcome rune_v_check_environments(struct rune_validator *v,
                                                const struct rune_cedar_policy *policy)
 {
-    struct rune_voutcome outcome = {false, false};
+    struct rune_voutcome outcome = {0};
     rune_vreads_begin(&v->reads, policy);
     rune_v_resolve_actions(v, &policy->action);
     const struct walk walk = {policy, rune_v_resolve(v, &policy->principal, NULL),

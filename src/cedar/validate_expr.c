@@ -131,11 +131,20 @@ static bool is(const struct rune_vanswer *answer, enum rune_vtype_kind kind)
     return answer->type != NULL && answer->type->kind == kind;
 }
 
+/* An operand makes an `&&` false: if it is one itself, by what makes that false. */
+static void note_no(struct rune_validator *v, const struct rune_cedar_expr *operand)
+{
+    if (operand->kind != RUNE_EXPR_AND) {
+        v->no_operand = operand;
+    }
+}
+
 static struct rune_vanswer type_and(struct rune_validator *v, const struct rune_cedar_expr *expr)
 {
     struct rune_vcapabilities *caps = &v->capabilities;
     struct rune_vanswer left = rune_v_expect(v, expr->args[0], RUNE_EXPECT_BOOL);
     if (is(&left, RUNE_VTYPE_FALSE)) {
+        note_no(v, expr->args[0]);
         return rune_v_answer(left.type, left.ok);
     }
     rune_vcapabilities_push(caps, left.caps);
@@ -146,6 +155,7 @@ static struct rune_vanswer type_and(struct rune_validator *v, const struct rune_
         return rune_v_answer(v->types.boolean, false);
     }
     if (is(&right, RUNE_VTYPE_FALSE)) {
+        note_no(v, expr->args[1]);
         return rune_v_answer(right.type, ok);
     }
     if (is(&right, RUNE_VTYPE_TRUE)) {

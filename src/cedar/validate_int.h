@@ -75,7 +75,8 @@ struct rune_validator {
     const struct rune_cedar_action *action;
     uint32_t principal, resource; /* entity types */
     const struct rune_vtype *variables[4];
-    struct rune_map visited; /* levels: addresses of expressions to types below */
+    const struct rune_cedar_expr *no_operand; /* why the last `&&` that is false is so */
+    struct rune_map visited;                  /* levels: addresses of expressions to types below */
     RUNE_VEC(, const struct rune_vtype *) visited_types;
     struct rune_arena visited_keys;
 
@@ -154,10 +155,19 @@ struct rune_vanswer rune_v_call(struct rune_validator *v, const struct rune_ceda
 
 /* ---- validate_environment.c ---- */
 
+/* What keeps a policy from applying: a condition, and the part of it that is false (of `unless`:
+ * true). */
+struct rune_vobstacle {
+    const struct rune_cedar_condition *condition; /* NULL: none */
+    const struct rune_cedar_expr *part;
+};
+
 /* What one policy's environments gave. */
 struct rune_voutcome {
-    bool is_possible; /* in some environment it is not false */
-    bool applies;     /* some action takes such principals and resources */
+    bool is_possible;               /* in some environment it is not false */
+    bool applies;                   /* some action takes such principals and resources */
+    struct rune_vobstacle obstacle; /* in the last environment that has one */
+    bool is_several;                /* in another environment it is another */
 };
 
 /* Before the first policy. False: out of memory. */

@@ -89,6 +89,17 @@ static const struct {
     {"permit(principal == Group::\"x\", action, resource);",
      "InvalidActionApplication ImpossiblePolicy ", NULL, 9},
     {SCOPE " when { 1 == 2 };", "ImpossiblePolicy ", NULL, 9},
+    {SCOPE " when { context.ip == context.ip } when { principal.name == \"a\" && (resource is"
+           " Photo && resource is User) && principal is User };",
+     "ImpossiblePolicy ", NULL, 9},
+    {SCOPE
+     " when { principal.name == \"a\" } unless { resource is Photo || resource.names.isEmpty() };",
+     "ImpossiblePolicy ", NULL, 9},
+    {SCOPE " when { action == Action::\"view\" && action == Action::\"edit\" };",
+     "ImpossiblePolicy ", NULL, 9},
+    {"permit(principal, action in [Action::\"view\", Action::\"read\"], resource)"
+     " when { action == Action::\"run\" || false && principal.name == 1 };",
+     "UnrecognizedActionId ImpossiblePolicy ", NULL, 9},
     {SCOPE " when { principal.name == \"\xd1\x80\xd0\xb0ypal\" };", "MixedScriptString ", NULL, 9},
     {SCOPE " when { principal.name == \"a\xe2\x80\xae"
            "b\" };",
