@@ -181,13 +181,17 @@ char *rune_arena_strndup(struct rune_arena *arena, const char *text, size_t leng
 
 char *rune_arena_printf(struct rune_arena *arena, const char *fmt, ...)
 {
+    char small[256]; /* most texts need not be written twice */
     va_list args;
     va_start(args, fmt);
-    int length = vsnprintf(NULL, 0, fmt, args);
+    int length = vsnprintf(small, sizeof(small), fmt, args);
     va_end(args);
     if (length < 0) {
         arena->failed = true;
         return NULL;
+    }
+    if ((size_t)length < sizeof(small)) {
+        return rune_arena_strndup(arena, small, (size_t)length);
     }
     char *text = rune_arena_alloc(arena, (size_t)length + 1);
     if (text != NULL) {

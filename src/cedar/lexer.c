@@ -60,30 +60,26 @@ enum rune_cedar_word rune_cedar_word_find(struct rune_str text)
         struct rune_str text;
         enum rune_cedar_word word;
     } words[] = {
-        {{"true", 4}, RUNE_WORD_TRUE},
-        {{"false", 5}, RUNE_WORD_FALSE},
-        {{"if", 2}, RUNE_WORD_IF},
-        {{"then", 4}, RUNE_WORD_THEN},
-        {{"else", 4}, RUNE_WORD_ELSE},
-        {{"in", 2}, RUNE_WORD_IN},
-        {{"is", 2}, RUNE_WORD_IS},
-        {{"like", 4}, RUNE_WORD_LIKE},
-        {{"has", 3}, RUNE_WORD_HAS},
-        {{"__cedar", 7}, RUNE_WORD_CEDAR},
-        {{"principal", 9}, RUNE_WORD_PRINCIPAL},
-        {{"action", 6}, RUNE_WORD_ACTION},
-        {{"resource", 8}, RUNE_WORD_RESOURCE},
-        {{"context", 7}, RUNE_WORD_CONTEXT},
-        {{"permit", 6}, RUNE_WORD_PERMIT},
-        {{"forbid", 6}, RUNE_WORD_FORBID},
-        {{"when", 4}, RUNE_WORD_WHEN},
-        {{"unless", 6}, RUNE_WORD_UNLESS},
+        /* by first letter; starts[] says where each begins */
+        {{"__cedar", 7}, RUNE_WORD_CEDAR},   {{"action", 6}, RUNE_WORD_ACTION},
+        {{"context", 7}, RUNE_WORD_CONTEXT}, {{"else", 4}, RUNE_WORD_ELSE},
+        {{"false", 5}, RUNE_WORD_FALSE},     {{"forbid", 6}, RUNE_WORD_FORBID},
+        {{"has", 3}, RUNE_WORD_HAS},         {{"in", 2}, RUNE_WORD_IN},
+        {{"is", 2}, RUNE_WORD_IS},           {{"if", 2}, RUNE_WORD_IF},
+        {{"like", 4}, RUNE_WORD_LIKE},       {{"principal", 9}, RUNE_WORD_PRINCIPAL},
+        {{"permit", 6}, RUNE_WORD_PERMIT},   {{"resource", 8}, RUNE_WORD_RESOURCE},
+        {{"true", 4}, RUNE_WORD_TRUE},       {{"then", 4}, RUNE_WORD_THEN},
+        {{"unless", 6}, RUNE_WORD_UNLESS},   {{"when", 4}, RUNE_WORD_WHEN},
+        {{"", 1}, RUNE_WORD_NONE}, /* a first letter that nothing has */
     };
-    if (text.length < 2 || text.length > 9) {
-        return RUNE_WORD_NONE;
-    }
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (words[i].text.data[0] == text.data[0] && rune_str_equal(words[i].text, text)) {
+    static const uint8_t starts[256] = {
+        /* 1 + the first */
+        ['_'] = 1,  ['a'] = 2,  ['c'] = 3,  ['e'] = 4,  ['f'] = 5,  ['h'] = 7, ['i'] = 8,
+        ['l'] = 11, ['p'] = 12, ['r'] = 14, ['t'] = 15, ['u'] = 17, ['w'] = 18};
+    char first = text.length > 0 ? text.data[0] : '\0';
+    uint8_t start = starts[(unsigned char)first];
+    for (size_t i = start - 1u; start > 0 && words[i].text.data[0] == first; i++) {
+        if (rune_str_equal(words[i].text, text)) {
             return words[i].word;
         }
     }

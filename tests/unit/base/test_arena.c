@@ -175,6 +175,11 @@ static void test_arena__copies(void **state)
     assert_string_equal(rune_arena_strndup(&arena, "abcdef", 3), "abc");
     assert_string_equal(rune_arena_strndup(&arena, NULL, 0), "");
     assert_string_equal(rune_arena_printf(&arena, "%d-%s", 7, "x"), "7-x");
+    for (int length = 250; length < 260; length++) {
+        const char *text = rune_arena_printf(&arena, "%*d", length, 7);
+        assert_int_equal(strlen(text), length);
+        assert_int_equal(text[length - 1], '7');
+    }
     const uint64_t *zeroed = RUNE_ARENA_ARRAY(&arena, uint64_t, 50);
     for (int i = 0; i < 50; i++) {
         assert_int_equal(zeroed[i], 0);
