@@ -212,9 +212,7 @@ enum rune_err rune_cedar_validate(const struct rune_cedar_policies *policies,
         rune_vtypes_fini(&v.types);
     }
     rune_vcapabilities_fini(&v.capabilities);
-    for (int i = 0; i < 2; i++) {
-        RUNE_VEC_FINI(&v.chosen[i]);
-    }
+    RUNE_VEC_FINI(&v.choices);
     RUNE_VEC_FINI(&v.scope_actions);
     rune_vreads_fini(&v.reads);
     rune_map_fini(&v.visited);

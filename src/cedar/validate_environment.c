@@ -83,20 +83,33 @@ static struct rune_str class_key(struct rune_validator *v, const struct rune_ced
     return (struct rune_str){(const char *)key, words * sizeof(*key)};
 }
 
-static bool prepare_action(struct rune_validator *v, uint32_t index, struct rune_map *classes)
+/* Actions by their class, their list of principals, their list of resources. */
+struct groups {
+    struct rune_map classes, lists[2];
+};
+
+static bool prepare_action(struct rune_validator *v, uint32_t index, struct groups *groups)
 {
     const struct rune_cedar_action *action = &v->schema->actions[index];
     struct rune_vaction *known = &v->actions[index];
     known->type = v->types.entities[rune_vtypes_entity(&v->types, action->uid.type)];
     known->context = action->context == NULL ? v->types.empty_record
                                              : rune_vtypes_of(&v->types, action->context);
+    const struct rune_schema_indexes *types[] = {&action->principals, &action->resources};
     struct rune_str key = class_key(v, action, known->context);
-    return key.data != NULL && rune_map_intern(classes, key, index, &known->first, NULL) == RUNE_OK;
+    bool ok = key.data != NULL &&
+              rune_map_intern(&groups->classes, key, index, &known->first, NULL) == RUNE_OK;
+    for (int i = 0; i < 2 && ok; i++) {
+        key = (struct rune_str){(const char *)types[i]->items,
+                                types[i]->count * sizeof(types[i]->items[0])};
+        ok = rune_map_intern(&groups->lists[i], key, index, &known->lists[i], NULL) == RUNE_OK;
+    }
+    return ok;
 }
 
 bool rune_v_prepare_environments(struct rune_validator *v)
 {
-    struct rune_map classes = RUNE_MAP_INIT;
+    struct groups groups = {0};
     uint32_t count = v->schema->action_count;
     v->actions = RUNE_ARENA_ARRAY(v->arena, struct rune_vaction, count);
     for (int i = 0; i < 2; i++) {
@@ -104,9 +117,11 @@ bool rune_v_prepare_environments(struct rune_validator *v)
     }
     bool ok = v->actions != NULL && v->views[0] != NULL && v->views[1] != NULL;
     for (uint32_t i = 0; ok && i < count; i++) {
-        ok = prepare_action(v, i, &classes);
+        ok = prepare_action(v, i, &groups);
     }
-    rune_map_fini(&classes);
+    rune_map_fini(&groups.classes);
+    rune_map_fini(&groups.lists[0]);
+    rune_map_fini(&groups.lists[1]);
     return ok && !rune_validator_failed(v);
 }
 
@@ -126,16 +141,23 @@ static bool reads_action(const struct rune_validator *v)
     return read->is_whole || read->name_count > 0 || v->max_level != UINT32_MAX;
 }
 
-static void enter(struct rune_validator *v, uint32_t action, uint32_t principal, uint32_t resource)
+/* All environments of the action; which of them, says enter(). */
+static void enter_action(struct rune_validator *v, uint32_t action)
 {
     v->action = &v->schema->actions[action];
+    v->variables[RUNE_CEDAR_ACTION] = v->actions[action].type;
+    v->variables[RUNE_CEDAR_CONTEXT] = v->actions[action].context;
+    v->context_view = rune_vreads_view(&v->reads, RUNE_CEDAR_CONTEXT, &v->types,
+                                       v->variables[RUNE_CEDAR_CONTEXT]);
+}
+
+static void enter(struct rune_validator *v, uint32_t principal, uint32_t resource)
+{
     v->principal = principal;
     v->resource = resource;
     v->has_environment = true;
     v->variables[RUNE_CEDAR_PRINCIPAL] = v->types.entities[principal];
-    v->variables[RUNE_CEDAR_ACTION] = v->actions[action].type;
     v->variables[RUNE_CEDAR_RESOURCE] = v->types.entities[resource];
-    v->variables[RUNE_CEDAR_CONTEXT] = v->actions[action].context;
 }
 
 /* Level 0 forbids even the scope's `in`, but for one behind an `is` that is not met. */
@@ -193,8 +215,7 @@ static bool is_new(struct rune_validator *v, uint32_t action, const struct rune_
         [RUNE_CEDAR_PRINCIPAL] = principal->view,
         [RUNE_CEDAR_ACTION] = reads_action(v) ? action + 1 : 0,
         [RUNE_CEDAR_RESOURCE] = resource->view,
-        [RUNE_CEDAR_CONTEXT] = rune_vreads_view(&v->reads, RUNE_CEDAR_CONTEXT, &v->types,
-                                                v->variables[RUNE_CEDAR_CONTEXT]),
+        [RUNE_CEDAR_CONTEXT] = v->context_view,
     };
     return rune_vreads_is_new(&v->reads, views);
 }
@@ -209,7 +230,7 @@ static void check_pair(struct rune_validator *v, const struct walk *walk, uint32
                        const struct rune_vchoice *resource, struct rune_voutcome *outcome)
 {
     const struct rune_cedar_policy *policy = walk->policy;
-    enter(v, action, principal->entity, resource->entity);
+    enter(v, principal->entity, resource->entity);
     if (principal->verdict == RUNE_SCOPE_NO) {
         check_scope_levels(v, walk, SCOPE_PRINCIPAL);
         return;
@@ -229,10 +250,12 @@ static void check_pair(struct rune_validator *v, const struct walk *walk, uint32
 
 /* ---- choosing ---- */
 
-static bool has_choice(const struct rune_vchoices *chosen, const struct rune_vchoice *choice)
+static bool has_choice(const struct rune_vchoices *choices, size_t begin,
+                       const struct rune_vchoice *choice)
 {
-    for (size_t i = 0; i < chosen->count; i++) {
-        if (chosen->items[i].view == choice->view && chosen->items[i].verdict == choice->verdict) {
+    for (size_t i = begin; i < choices->count; i++) {
+        if (choices->items[i].view == choice->view &&
+            choices->items[i].verdict == choice->verdict) {
             return true;
         }
     }
@@ -250,15 +273,21 @@ static uint32_t view_of(struct rune_validator *v, enum rune_cedar_var var, uint3
 }
 
 /* The types that the scope lets through, one for each view; where scopes have findings, too, also
- * those that it excludes. */
-static void choose(struct rune_validator *v, const struct walk *walk, enum rune_cedar_var var,
-                   const struct rune_schema_indexes *types)
+ * those that it excludes. Chosen once for all actions that have the list. */
+static struct rune_vchosen choose(struct rune_validator *v, const struct walk *walk,
+                                  enum rune_cedar_var var, uint32_t action)
 {
-    struct rune_vchoices *chosen = &v->chosen[var == RUNE_CEDAR_RESOURCE];
-    const struct rune_vscope *scope =
-        var == RUNE_CEDAR_RESOURCE ? &walk->resource : &walk->principal;
+    bool is_resource = var == RUNE_CEDAR_RESOURCE;
+    uint32_t list = v->actions[action].lists[is_resource];
+    struct rune_vchosen *chosen = &v->actions[list].chosen[is_resource];
+    if (chosen->epoch == v->reads.epoch) {
+        return *chosen;
+    }
+    const struct rune_schema_indexes *types =
+        is_resource ? &v->schema->actions[list].resources : &v->schema->actions[list].principals;
+    const struct rune_vscope *scope = is_resource ? &walk->resource : &walk->principal;
     bool may_repeat = v->max_level == 0 || v->reads.variables[var].is_whole;
-    chosen->count = 0;
+    size_t begin = v->choices.count;
     for (uint32_t i = 0; i < types->count; i++) {
         struct rune_vchoice choice = {.entity = types->items[i]};
         choice.verdict = rune_v_verdict(v, scope, choice.entity);
@@ -266,10 +295,14 @@ static void choose(struct rune_validator *v, const struct walk *walk, enum rune_
             continue;
         }
         choice.view = view_of(v, var, choice.entity);
-        if ((may_repeat || !has_choice(chosen, &choice)) && !RUNE_VEC_PUSH(chosen, choice)) {
+        if ((may_repeat || !has_choice(&v->choices, begin, &choice)) &&
+            !RUNE_VEC_PUSH(&v->choices, choice)) {
             v->failed = true;
         }
     }
+    *chosen = (struct rune_vchosen){v->reads.epoch, (uint32_t)begin,
+                                    (uint32_t)(v->choices.count - begin)};
+    return *chosen;
 }
 
 /* Was an action of this class looked at, named by the scope or not as this one? */
@@ -284,18 +317,18 @@ static bool is_repeated(struct rune_validator *v, uint32_t action, bool is_exclu
 static void check_action(struct rune_validator *v, const struct walk *walk, uint32_t index,
                          struct rune_voutcome *outcome)
 {
-    const struct rune_cedar_action *action = &v->schema->actions[index];
     enum rune_scope_verdict verdict = rune_v_action_verdict(v, &walk->policy->action, index);
     if ((verdict == RUNE_SCOPE_NO && v->max_level != 0) ||
         is_repeated(v, index, !rune_v_names_action(v, &walk->policy->action, index))) {
         return;
     }
-    choose(v, walk, RUNE_CEDAR_PRINCIPAL, &action->principals);
-    choose(v, walk, RUNE_CEDAR_RESOURCE, &action->resources);
-    for (size_t p = 0; p < v->chosen[0].count; p++) {
-        for (size_t r = 0; r < v->chosen[1].count && !rune_validator_failed(v); r++) {
-            check_pair(v, walk, index, verdict, &v->chosen[0].items[p], &v->chosen[1].items[r],
-                       outcome);
+    enter_action(v, index);
+    struct rune_vchosen principals = choose(v, walk, RUNE_CEDAR_PRINCIPAL, index);
+    struct rune_vchosen resources = choose(v, walk, RUNE_CEDAR_RESOURCE, index);
+    for (uint32_t p = 0; p < principals.count; p++) {
+        for (uint32_t r = 0; r < resources.count && !rune_validator_failed(v); r++) {
+            check_pair(v, walk, index, verdict, &v->choices.items[principals.begin + p],
+                       &v->choices.items[resources.begin + r], outcome);
         }
     }
 }
@@ -305,6 +338,7 @@ struct rune_voutcome rune_v_check_environments(struct rune_validator *v,
 {
     struct rune_voutcome outcome = {0};
     rune_vreads_begin(&v->reads, policy);
+    v->choices.count = 0;
     rune_v_resolve_actions(v, &policy->action);
     const struct walk walk = {policy, rune_v_resolve(v, &policy->principal, NULL),
                               rune_v_resolve(v, &policy->resource, NULL),

@@ -36,11 +36,19 @@ struct rune_vchoice {
 
 RUNE_VEC(rune_vchoices, struct rune_vchoice);
 
+/* Those of one list of types, for the policy with that epoch. */
+struct rune_vchosen {
+    uint32_t epoch;
+    uint32_t begin, count; /* in the validator's choices */
+};
+
 /* What the validator knows of an action. Those that apply to the same types with the same context
  * are a class. */
 struct rune_vaction {
-    uint32_t first;   /* the class's first action */
-    uint32_t seen[2]; /* of that: when an action was tried, one that the scope excludes */
+    uint32_t first;    /* the class's first action */
+    uint32_t lists[2]; /* the first action with the same list of principals, of resources */
+    uint32_t seen[2];  /* of `first`: when an action was tried, one that the scope excludes */
+    struct rune_vchosen chosen[2]; /* of `lists` */
     const struct rune_vtype *type, *context;
 };
 
@@ -61,7 +69,7 @@ struct rune_validator {
     struct rune_vreads reads;
     struct rune_vaction *actions;      /* as the schema's */
     struct rune_vview *views[2];       /* of principals and resources, by entity type */
-    struct rune_vchoices chosen[2];    /* principals and resources */
+    struct rune_vchoices choices;      /* of the policy */
     struct rune_vec_u32 scope_actions; /* that the scope names */
     bool names_wrong_action;           /* one that the schema does not have */
     bool has_untyped_actions;          /* in a list without a type */
@@ -75,6 +83,7 @@ struct rune_validator {
     const struct rune_cedar_action *action;
     uint32_t principal, resource; /* entity types */
     const struct rune_vtype *variables[4];
+    uint32_t context_view;
     const struct rune_cedar_expr *no_operand; /* why the last `&&` that is false is so */
     struct rune_map visited;                  /* levels: addresses of expressions to types below */
     RUNE_VEC(, const struct rune_vtype *) visited_types;
