@@ -93,9 +93,10 @@ static enum rune_err find_order(struct rune_dl_coder *coder, uint32_t number, ui
     }
     enum rune_dl_range range = RUNE_DL_RANGE_ALL;
     if (coder->delta != UINT32_MAX && !goal->is_negated) {
-        range = number == coder->delta  ? RUNE_DL_RANGE_NEW
-                : number > coder->delta ? RUNE_DL_RANGE_OLD
-                                        : RUNE_DL_RANGE_ALL;
+        range = number > coder->delta   ? RUNE_DL_RANGE_OLD
+                : number < coder->delta ? RUNE_DL_RANGE_ALL
+                : coder->by_rows        ? RUNE_DL_RANGE_SORTED
+                                        : RUNE_DL_RANGE_NEW;
     }
     return rune_dl_growing_order(ctx, goal->relation, search, range, ret_order);
 }

@@ -169,7 +169,12 @@ static inline bool rune_dl_is_entity_builtin(const struct rune_dl_rel *rel)
 RUNE_VEC(rune_dl_vec_image_relation, struct rune_image_relation);
 
 /* Which tuples of a growing relation a goal reads. */
-enum rune_dl_range { RUNE_DL_RANGE_ALL, RUNE_DL_RANGE_NEW, RUNE_DL_RANGE_OLD };
+enum rune_dl_range {
+    RUNE_DL_RANGE_ALL,
+    RUNE_DL_RANGE_NEW,
+    RUNE_DL_RANGE_SORTED, /* the new ones, in order */
+    RUNE_DL_RANGE_OLD
+};
 
 /* Searches are only noted, not served: first pass over the image's plans. */
 enum rune_dl_pass { RUNE_DL_PASS_BUILD, RUNE_DL_PASS_COLLECT, RUNE_DL_PASS_IMAGE };

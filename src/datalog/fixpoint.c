@@ -39,10 +39,16 @@ enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, 
     if (err != RUNE_OK) {
         return err;
     }
-    struct rune_growing_view view = {&growing->tuples, index,
-                                     range == RUNE_DL_RANGE_NEW ? &growing->low : &growing->zero,
-                                     range == RUNE_DL_RANGE_OLD ? &growing->low : &growing->high,
-                                     range == RUNE_DL_RANGE_NEW ? &growing->group : NULL};
+    struct rune_growing_view view = {&growing->tuples, index, &growing->zero, &growing->high, NULL};
+    if (range == RUNE_DL_RANGE_NEW) {
+        view.low = &growing->low;
+    } else if (range == RUNE_DL_RANGE_OLD) {
+        view.high = &growing->low;
+    } else if (range == RUNE_DL_RANGE_SORTED) {
+        view.relation = &growing->sorted;
+        view.high = &growing->sorted.count;
+        view.group = &growing->group;
+    }
     if (find_view(ctx, growing, &view, ret_order)) {
         return RUNE_OK;
     }
@@ -181,36 +187,43 @@ static bool find_words(const struct rune_dl_ctx *ctx, const struct rune_cursor *
         cursor->order->columns[position] != position) {
         return false;
     }
-    *ret_words = (struct rune_dl_row_words){.words = rune_dl_bits_find(bits, cursor->prefix),
-                                            .count = bits->stride,
-                                            .base = bits->least[position]};
+    *ret_words =
+        (struct rune_dl_row_words){.words = rune_dl_bits_find(bits, bits->arity, cursor->prefix),
+                                   .count = bits->stride,
+                                   .base = bits->least[position]};
     return ret_words->words != NULL;
 }
 
-/* Tuples that differ in the last column only. */
-static bool emit_growing_row(void *context, const rune_term *tuple,
-                             const struct rune_cursor *cursor, uint32_t position)
+/* Tuples that differ in one column only: like `tuple`, with what the cursor has left there. */
+static bool emit_each(struct sink *sink, const rune_term *tuple, const struct rune_cursor *cursor,
+                      uint32_t position, uint32_t column)
 {
-    struct sink *sink = context;
-    struct rune_dl_row_words words;
-    const rune_term *run = rune_cursor_run(cursor, position);
-    if (run != NULL) {
-        return emit_lasts(sink, tuple, run, rune_cursor_left(cursor));
-    }
-    if (find_words(sink->ctx, cursor, position, &words) &&
-        rune_dl_growing_takes_words(sink->growing, tuple, &words)) {
-        return emit_words(sink, tuple, &words);
-    }
     rune_term row[RUNE_DL_MAX_ARITY];
-    uint32_t last = sink->growing->tuples.arity - 1;
-    memcpy(row, tuple, last * sizeof(rune_term));
+    memcpy(row, tuple, sink->growing->tuples.arity * sizeof(rune_term));
     for (struct rune_cursor each = *cursor; rune_cursor_next(&each);) {
-        row[last] = rune_cursor_get(&each, position);
+        row[column] = rune_cursor_get(&each, position);
         if (!emit_growing(sink, row)) {
             return false;
         }
     }
     return true;
+}
+
+static bool emit_growing_row(void *context, const rune_term *tuple,
+                             const struct rune_cursor *cursor, uint32_t position, uint32_t column)
+{
+    struct sink *sink = context;
+    struct rune_dl_row_words words;
+    const rune_term *run = rune_cursor_run(cursor, position);
+    bool is_last = column + 1 == sink->growing->tuples.arity;
+    if (is_last && run != NULL) {
+        return emit_lasts(sink, tuple, run, rune_cursor_left(cursor));
+    }
+    if (is_last && find_words(sink->ctx, cursor, position, &words) &&
+        rune_dl_growing_takes_words(sink->growing, tuple, &words)) {
+        return emit_words(sink, tuple, &words);
+    }
+    return emit_each(sink, tuple, cursor, position, column);
 }
 
 static const uint8_t natural[RUNE_DL_MAX_ARITY] = {
@@ -279,7 +292,6 @@ static enum rune_err run_rule(struct rune_dl_ctx *ctx, uint32_t number,
                               const struct rune_image_plan *plan, uint64_t steps, struct sink *sink)
 {
     struct rune_arena_mark mark = rune_arena_mark(&ctx->scratch);
-    struct rune_image_plan copy = *plan;
     uint64_t allowed = steps < ctx->steps_left ? steps : ctx->steps_left;
     point_machine(ctx);
     ctx->vm.steps_left = allowed > RUN_STEPS ? allowed - RUN_STEPS : 0;
@@ -287,16 +299,16 @@ static enum rune_err run_rule(struct rune_dl_ctx *ctx, uint32_t number,
     ctx->vm.is_unsure = false;
     ctx->vm.err = RUNE_OK;
     if ((plan->flags & RUNE_DL_PLAN_BY_ROWS) != 0) {
-        (void)rune_rule_run(&ctx->vm, &copy, NULL, emit_group, sink);
+        (void)rune_rule_run(&ctx->vm, plan, NULL, emit_group, sink);
         (void)add_pending(sink);
     } else if (sink->growing != NULL) {
         ctx->vm.row_of = emit_growing;
         ctx->vm.row = emit_growing_row;
-        (void)rune_rule_run(&ctx->vm, &copy, NULL, emit_growing, sink);
+        (void)rune_rule_run(&ctx->vm, plan, NULL, emit_growing, sink);
         ctx->vm.row_of = NULL;
         (void)add_pending(sink);
     } else {
-        (void)rune_rule_run(&ctx->vm, &copy, NULL, emit_rows, sink);
+        (void)rune_rule_run(&ctx->vm, plan, NULL, emit_rows, sink);
     }
     rune_rule_vm_forget(&ctx->vm);
     rune_arena_rewind(&ctx->scratch, mark);

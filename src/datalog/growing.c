@@ -30,6 +30,7 @@ void rune_dl_growing_destroy(struct rune_dl_growing *growing)
         return;
     }
     rune_free(growing->tuples.rows);
+    rune_free(growing->sorted.rows);
     rune_free(growing->slots);
     rune_free(growing->bits.words);
     rune_free(growing->pending);
@@ -45,8 +46,9 @@ void rune_dl_growing_destroy(struct rune_dl_growing *growing)
 
 uint64_t rune_dl_growing_bytes(const struct rune_dl_growing *growing)
 {
-    uint64_t words = (uint64_t)growing->tuples.capacity * growing->tuples.arity +
-                     growing->slot_count + 2 * growing->bits.rows * growing->bits.stride;
+    uint64_t words =
+        ((uint64_t)growing->tuples.capacity + growing->sorted.count) * growing->tuples.arity +
+        growing->slot_count + 2 * growing->bits.rows * growing->bits.stride;
     for (uint32_t i = 0; i < growing->index_count; i++) {
         words += 2 * (uint64_t)growing->indexes[i].slots;
     }
@@ -219,7 +221,7 @@ static bool make_bits(struct rune_dl_growing *growing, const rune_term *more)
     for (size_t at = 0; at < growing->tuples.count; at++) {
         const rune_term *row = growing->tuples.rows + at * arity;
         uint32_t last = row[arity - 1] - bits.least[arity - 1];
-        rune_dl_bits_find(&bits, row)[last / 64] |= UINT64_C(1) << (last % 64);
+        rune_dl_bits_find(&bits, arity, row)[last / 64] |= UINT64_C(1) << (last % 64);
     }
     growing->bits = bits;
     rune_free(growing->slots);
@@ -235,7 +237,7 @@ add_lasts(struct rune_dl_growing *growing, uint32_t arity, const rune_term *row,
           const rune_term *lasts, uint32_t count)
 {
     const struct rune_dl_bits *bits = &growing->bits;
-    uint64_t *words = rune_dl_bits_find(bits, row);
+    uint64_t *words = rune_dl_bits_find(bits, arity, row);
     if (words == NULL) {
         return 0;
     }
@@ -271,25 +273,54 @@ static uint32_t add_bits(struct rune_dl_growing *growing, const rune_term *row,
     }
 }
 
-static uint32_t add_all_bits(struct rune_dl_growing *growing, const rune_term *rows, uint32_t count)
+/* Rows, whatever they have in common, up to the first that has no bit; how many. */
+static inline __attribute__((always_inline)) uint32_t
+add_rows(struct rune_dl_growing *growing, uint32_t arity, const rune_term *rows, uint32_t count)
 {
     const struct rune_dl_bits *bits = &growing->bits;
-    uint32_t arity = bits->arity, i = 0;
-    for (uint32_t k = 0; k < count; k++) {
-        const rune_term *row = rows + (size_t)k * arity;
-        const uint64_t *words = rune_dl_bits_find(bits, row);
-        uint32_t last = row[arity - 1] - bits->least[arity - 1];
-        if (words != NULL && last < bits->range[arity - 1]) {
-            __builtin_prefetch(words + last / 64);
-        }
-    }
-    for (; i < count; i++) {
+    rune_term least = bits->least[arity - 1], range = bits->range[arity - 1];
+    uint64_t *words[RUNE_DL_GROWING_BATCH];
+    for (uint32_t i = 0; i < count; i++) {
         const rune_term *row = rows + (size_t)i * arity;
-        if (add_bits(growing, row, row + arity - 1, 1) == 0) {
+        uint32_t last = row[arity - 1] - least;
+        words[i] = last < range ? rune_dl_bits_find(bits, arity, row) : NULL;
+        if (words[i] == NULL) {
+            count = i;
             break;
         }
+        words[i] += last / 64;
+        __builtin_prefetch(words[i], 1);
     }
-    return i;
+    rune_term *to = growing->tuples.rows + (size_t)growing->tuples.count * arity;
+    uint32_t added = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const rune_term *row = rows + (size_t)i * arity;
+        uint32_t shift = (row[arity - 1] - least) % 64;
+        uint64_t word = *words[i];
+        uint32_t is_new = (uint32_t)(~(word >> shift) & 1);
+        *words[i] = word | UINT64_C(1) << shift;
+        for (uint32_t c = 0; c < arity; c++) {
+            to[c] = row[c]; /* as in add_lasts */
+        }
+        to += (size_t)arity * is_new;
+        added += is_new;
+    }
+    growing->tuples.count += added;
+    return count;
+}
+
+static uint32_t add_all_bits(struct rune_dl_growing *growing, const rune_term *rows, uint32_t count)
+{
+    switch (growing->tuples.arity) {
+    case 1:
+        return add_rows(growing, 1, rows, count);
+    case 2:
+        return add_rows(growing, 2, rows, count);
+    case 3:
+        return add_rows(growing, 3, rows, count);
+    default:
+        return add_rows(growing, growing->tuples.arity, rows, count);
+    }
 }
 
 /* ---- adding ---- */
@@ -350,8 +381,6 @@ enum rune_err rune_dl_growing_add_row(struct rune_dl_growing *growing, const run
                                       const rune_term *lasts, uint32_t count)
 {
     uint32_t arity = growing->tuples.arity;
-    rune_term tuple[RUNE_DL_BIT_COLUMNS];
-    memcpy(tuple, row, (arity - 1) * sizeof(rune_term));
     while (count > 0) {
         uint32_t many = count < RUNE_DL_GROWING_BATCH ? count : RUNE_DL_GROWING_BATCH;
         uint32_t done = 0;
@@ -360,6 +389,8 @@ enum rune_err rune_dl_growing_add_row(struct rune_dl_growing *growing, const run
             done = add_bits(growing, row, lasts, many);
         }
         if (err == RUNE_OK && done < many) { /* what has no bit is one that makes more of them */
+            rune_term tuple[RUNE_DL_BIT_COLUMNS];
+            memcpy(tuple, row, (arity - 1) * sizeof(rune_term));
             tuple[arity - 1] = lasts[done++];
             err = rune_dl_growing_add(growing, tuple, 1);
         }
@@ -427,30 +458,25 @@ enum rune_err rune_dl_growing_find_index(struct rune_dl_growing *growing, uint32
     return index_extend(index, &growing->tuples, growing->high);
 }
 
-#define MIN_SORTED 64u /* fewer new tuples come as they are */
-
-/* New tuples in order, so that those of a row are neighbours. Where the set is a hash table, which
- * knows their places, they stay as they came: in the order of rules, so mostly together. */
+/* The new tuples once more, in order, so that those of a row are neighbours. */
 static enum rune_err sort_new(struct rune_dl_growing *growing)
 {
     uint64_t count = growing->high - growing->low;
     uint32_t arity = growing->tuples.arity;
-    if (!growing->is_read_by_rows || growing->bits.words == NULL || count < MIN_SORTED) {
-        return RUNE_OK;
-    }
-    static const uint8_t columns[RUNE_DL_BIT_COLUMNS] = {0, 1, 2, 3};
-    rune_term *place = growing->tuples.rows + (size_t)growing->low * arity;
-    rune_term *rows = rune_realloc(NULL, count, arity * sizeof(rune_term));
-    if (rows == NULL) {
+    uint8_t columns[RUNE_DL_MAX_ARITY];
+    rune_free(growing->sorted.rows);
+    growing->sorted = (struct rune_growing){.arity = arity, .count = (uint32_t)count};
+    growing->row.end = 0;
+    growing->sorted.rows = rune_realloc(NULL, count + 1, arity * sizeof(rune_term));
+    if (growing->sorted.rows == NULL) {
         return RUNE_E_NOMEM;
     }
-    memcpy(rows, place, count * arity * sizeof(rune_term));
-    enum rune_err err = rune_dl_sort_rows(&rows, &count, arity, columns);
-    if (err == RUNE_OK) {
-        memcpy(place, rows, count * arity * sizeof(rune_term));
+    memcpy(growing->sorted.rows, growing->tuples.rows + (size_t)growing->low * arity,
+           count * arity * sizeof(rune_term));
+    for (uint32_t c = 0; c < arity; c++) {
+        columns[c] = (uint8_t)c;
     }
-    rune_free(rows);
-    return err;
+    return rune_dl_sort_rows(&growing->sorted.rows, &count, arity, columns);
 }
 
 enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, bool *ret_more)
@@ -458,9 +484,11 @@ enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, bool *ret_mo
     growing->low = growing->high;
     growing->high = growing->tuples.count;
     *ret_more = growing->low < growing->high;
-    enum rune_err sorted = sort_new(growing);
-    if (sorted != RUNE_OK) {
-        return sorted;
+    if (growing->is_read_by_rows) {
+        enum rune_err err = sort_new(growing);
+        if (err != RUNE_OK) {
+            return err;
+        }
     }
     for (uint32_t i = 0; i < growing->index_count; i++) {
         enum rune_err err = index_extend(&growing->indexes[i], &growing->tuples, growing->high);

@@ -51,9 +51,10 @@ struct rune_dl_growing {
     uint32_t pending_count;
     struct rune_growing_index indexes[16];
     uint32_t index_count;
-    uint32_t zero, low, high; /* [0, low) old, [low, high) new */
-    bool is_read_by_rows;     /* the caller's: new tuples are to be sorted, to come in groups */
-    struct rune_growing_group group; /* of new tuples, that a rule reads now */
+    uint32_t zero, low, high;        /* [0, low) old, [low, high) new */
+    bool is_read_by_rows;            /* the caller's: by a plan that reads `sorted` */
+    struct rune_growing sorted;      /* the new tuples again, in order */
+    struct rune_growing_group group; /* of `sorted`, that a rule reads now */
     struct rune_dl_row_of_group row; /* its values; growing_rows.c */
     /* The caller's, fixpoint.c: */
     struct rune_vec_u32 views;             /* of it, in ctx->orders */
@@ -75,11 +76,13 @@ RUNE_MUST_USE enum rune_err rune_dl_growing_add(struct rune_dl_growing *growing,
 RUNE_MUST_USE enum rune_err rune_dl_growing_add_row(struct rune_dl_growing *growing,
                                                     const rune_term *row, const rune_term *lasts,
                                                     uint32_t count);
-/* Where a row's words begin, by all columns but the last; NULL: it has none. */
-static inline uint64_t *rune_dl_bits_find(const struct rune_dl_bits *bits, const rune_term *row)
+/* Where a row's words begin, by all columns but the last; NULL: it has none. `arity` is that of the
+ * bits, a constant where it matters. */
+static inline uint64_t *rune_dl_bits_find(const struct rune_dl_bits *bits, uint32_t arity,
+                                          const rune_term *row)
 {
     uint64_t at = 0;
-    for (uint32_t c = 0; c + 1 < bits->arity; c++) {
+    for (uint32_t c = 0; c + 1 < arity; c++) {
         uint32_t distance = row[c] - bits->least[c];
         if (distance >= bits->range[c]) {
             return NULL;

@@ -22,7 +22,8 @@ bool rune_dl_growing_takes_words(const struct rune_dl_growing *growing, const ru
                                  const struct rune_dl_row_words *words)
 {
     const struct rune_dl_bits *bits = &growing->bits;
-    if (bits->words == NULL || words->words == NULL || rune_dl_bits_find(bits, row) == NULL) {
+    if (bits->words == NULL || words->words == NULL ||
+        rune_dl_bits_find(bits, bits->arity, row) == NULL) {
         return false;
     }
     int64_t distance = word_distance(bits, words);
@@ -59,7 +60,7 @@ enum rune_err rune_dl_growing_add_words(struct rune_dl_growing *growing, const r
                                         const struct rune_dl_row_words *words)
 {
     struct rune_growing *tuples = &growing->tuples;
-    uint64_t *to = rune_dl_bits_find(&growing->bits, row);
+    uint64_t *to = rune_dl_bits_find(&growing->bits, growing->bits.arity, row);
     int64_t distance = word_distance(&growing->bits, words);
     for (uint64_t w = 0; w < words->count; w++) {
         if (words->words[w] == 0) {
@@ -86,7 +87,7 @@ enum rune_err rune_dl_growing_add_words(struct rune_dl_growing *growing, const r
 
 static bool gather_lasts(struct rune_dl_growing *growing, rune_term *ret_least, rune_term *ret_most)
 {
-    const struct rune_growing *tuples = &growing->tuples;
+    const struct rune_growing *tuples = &growing->sorted;
     struct rune_vec_u32 *lasts = &growing->row.lasts;
     uint32_t begin = growing->group.begin, count = growing->group.end - begin;
     lasts->count = 0;

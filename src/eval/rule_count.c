@@ -172,20 +172,28 @@ static uint64_t read_mask(struct rune_rule_counter *counter, struct rune_cursor 
     return mask;
 }
 
-/* All tuples that differ only in the last column, which is read at `position` of what the cursor
- * has left. */
+static bool add_each(struct rune_rule_counter *counter, const rune_term *tuple,
+                     const struct rune_cursor *cursor, uint32_t position, uint32_t column)
+{
+    rune_term row[3];
+    memcpy(row, tuple, counter->arity * sizeof(rune_term));
+    for (struct rune_cursor each = *cursor; rune_cursor_next(&each);) {
+        row[column] = rune_cursor_get(&each, position);
+        if (!add_tuple(counter, row)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* All tuples that differ only in one column, which is read at `position` of what the cursor has
+ * left; of the last of three columns many values are one mask. */
 static bool add_row(void *context, const rune_term *tuple, const struct rune_cursor *cursor,
-                    uint32_t position)
+                    uint32_t position, uint32_t column)
 {
     struct rune_rule_counter *counter = context;
-    if (counter->arity != 3) {
-        struct rune_cursor each = *cursor;
-        while (rune_cursor_next(&each)) {
-            if (!add(counter, tuple[0], rune_cursor_get(&each, position), 1)) {
-                return false;
-            }
-        }
-        return true;
+    if (column != 2) {
+        return add_each(counter, tuple, cursor, position, column);
     }
     uint32_t slot = (cursor->next * 2u + position) & (RUNE_RULE_COUNT_ROWS - 1);
     struct rune_rule_row_mask *row = &counter->rows[slot];

@@ -291,34 +291,33 @@ static bool member_step(struct rune_rule_vm *vm, struct loop *loop, uint32_t int
     return true;
 }
 
-/* Whether a scan reads nothing but the last column of the tuple that is emitted next. */
-static bool is_row(const uint32_t *word)
+/* Whether a scan reads nothing but one column of the tuple that is emitted next. */
+static bool is_row(const uint32_t *word, uint32_t *ret_column)
 {
     const uint32_t *columns = skip_list(word + 6, 1);
     const uint32_t *next = skip_list(columns, 2), *list = next + 2;
-    if (columns[0] != 1 || next[0] != RUNE_RULE_EMIT || list[0] == 0 ||
-        list[list[0]] != columns[2]) {
+    uint32_t found = 0;
+    if (columns[0] != 1 || next[0] != RUNE_RULE_EMIT) {
         return false;
     }
-    for (uint32_t i = 1; i < list[0]; i++) {
-        if (list[i] == columns[2]) {
-            return false;
+    for (uint32_t i = 0; i < list[0]; i++) {
+        if (list[1 + i] == columns[2]) {
+            *ret_column = i;
+            found++;
         }
     }
-    return true;
+    return found == 1;
 }
 
 /* Such a scan, given whole; false: whoever takes it wants no more. */
-static bool emit_row(struct rune_rule_vm *vm, const uint32_t *word,
-                     const struct rune_cursor *cursor, const rune_term *registers, void *context)
+static bool emit_row(struct rune_rule_vm *vm, const uint32_t *word, uint32_t column,
+                     const struct rune_cursor *cursor, rune_term *registers, void *context)
 {
     rune_term terms[64]; /* RUNE_DL_MAX_ARITY */
     const uint32_t *columns = skip_list(word + 6, 1);
-    const uint32_t *list = skip_list(columns, 2) + 2;
-    for (uint32_t i = 0; i + 1 < list[0]; i++) {
-        terms[i] = registers[list[1 + i]];
-    }
-    return !rune_rule_take_steps(vm, 1) || vm->row(context, terms, cursor, columns[1]);
+    registers[columns[2]] = RUNE_TERM_NONE;
+    (void)gather(skip_list(columns, 2) + 2, registers, terms);
+    return !rune_rule_take_steps(vm, 1) || vm->row(context, terms, cursor, columns[1], column);
 }
 
 /* Runs a program in a frame. A check that fails sets pc to its target and goes on at `again`; there
@@ -419,8 +418,9 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
                 !rune_cursor_open(&vm->in, word[2], prefix, count, &loop->cursor)) {
                 FAIL_TO(word[4]);
             }
-            if (emit != NULL && emit == vm->row_of && is_row(word)) {
-                if (!emit_row(vm, word, &loop->cursor, registers, context)) {
+            uint32_t column;
+            if (emit != NULL && emit == vm->row_of && is_row(word, &column)) {
+                if (!emit_row(vm, word, column, &loop->cursor, registers, context)) {
                     return true;
                 }
                 FAIL_TO(word[5]);

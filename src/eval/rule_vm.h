@@ -47,10 +47,11 @@ struct rune_rule_component;
 /* Gets each tuple of the head, possibly more than once; false stops. */
 typedef bool (*rune_rule_emit_fn)(void *context, const rune_term *tuple);
 
-/* Gets many tuples at once, those that differ only in the last column: its values are at sort
- * position `position` of what the cursor has left. tuple[arity - 1] is not set. */
+/* Gets many tuples at once, those that differ only in one column: its values are at sort position
+ * `position` of what the cursor has left. tuple[column] means nothing. */
 typedef bool (*rune_rule_row_fn)(void *context, const rune_term *tuple,
-                                 const struct rune_cursor *cursor, uint32_t position);
+                                 const struct rune_cursor *cursor, uint32_t position,
+                                 uint32_t column);
 
 struct rune_rule_vm {
     struct rune_relations in;

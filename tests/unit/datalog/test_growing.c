@@ -157,6 +157,10 @@ static void test_row__has_the_group(void **state)
             const rune_term tuple[2] = {i / 50, 777 + i * spread / 40};
             assert_int_equal(rune_dl_growing_add(growing, tuple, 1), RUNE_OK);
         }
+        growing->is_read_by_rows = true;
+        bool more;
+        assert_int_equal(rune_dl_growing_turn(growing, &more), RUNE_OK);
+        assert_true(more);
         for (uint32_t begin = 0; begin < 100; begin += 50) {
             growing->group = (struct rune_growing_group){begin, begin + 50};
             const struct rune_dl_row_of_group *row = rune_dl_growing_row(growing);
