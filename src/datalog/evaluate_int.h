@@ -10,7 +10,7 @@
  *   fixpoint.c  components of relations -> stored tuples
  *   limits.c    derivations that grow too large
  *   unbounded.c recursions that nothing bounds
- *   growing.c   a relation while its fixpoint runs
+ *   growing*.c  a relation while its fixpoint runs
  *   closure*.c  the same for recursions that fall into rows
  *   evaluate.c  the whole: what is stored, what is demanded
  *   entity_relations.c, image_tables.c  where that begins and where it ends

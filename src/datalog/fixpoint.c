@@ -39,11 +39,17 @@ enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, 
     if (err != RUNE_OK) {
         return err;
     }
-    struct rune_growing_view view = {&growing->tuples, index, &growing->zero, &growing->high, NULL};
+    struct rune_growing_view view;
+    memset(&view, 0, sizeof(view)); /* padding, too: views are compared by their bytes */
+    view.relation = &growing->tuples;
+    view.index = index;
+    view.low = &growing->zero;
+    view.high = &growing->high;
     if (range == RUNE_DL_RANGE_NEW) {
         view.low = &growing->low;
     } else if (range == RUNE_DL_RANGE_OLD) {
         view.high = &growing->low;
+        view.is_old = true;
     } else if (range == RUNE_DL_RANGE_SORTED) {
         view.relation = &growing->sorted;
         view.high = &growing->sorted.count;
@@ -169,22 +175,18 @@ static bool emit_group(void *context, const rune_term *tuple)
                : emit_lasts(sink, tuple, row->lasts.items, (uint32_t)row->lasts.count);
 }
 
-/* The words of what a cursor has left, if that is a row of a growing relation whose set is bits. It
- * may be more than what the cursor would give, newer tuples: nothing is wrong with finding early
- * what they lead to. */
+/* The words of what a cursor has left, if that is a row of a growing relation whose set is bits,
+ * and they are not many more than its values. It may be more than what the cursor would give, newer
+ * tuples: nothing is wrong with finding early what they lead to. */
 static bool find_words(const struct rune_dl_ctx *ctx, const struct rune_cursor *cursor,
                        uint32_t position, struct rune_dl_row_words *ret_words)
 {
-    if (cursor->order->form != RUNE_ORDER_GROWING) {
+    if (cursor->order->form != RUNE_ORDER_GROWING || cursor->columns == NULL) {
         return false;
     }
-    const struct rune_growing_view *view =
-        (const struct rune_growing_view *)(uintptr_t)cursor->order->offset;
-    const struct rune_dl_growing *read = ctx->rels.items[cursor->order->relation].growing;
-    const struct rune_dl_bits *bits = &read->bits;
-    if (bits->words == NULL || view->index == NULL || view->low != &read->zero ||
-        position + 1 != bits->arity || cursor->prefix_count != position ||
-        cursor->order->columns[position] != position) {
+    const struct rune_dl_bits *bits = &ctx->rels.items[cursor->order->relation].growing->bits;
+    if (bits->words == NULL || cursor->order->columns[position] != position ||
+        bits->stride > RUNE_DL_WORDS_A_VALUE * (uint64_t)rune_cursor_left(cursor)) {
         return false;
     }
     *ret_words =
@@ -215,13 +217,15 @@ static bool emit_growing_row(void *context, const rune_term *tuple,
     struct sink *sink = context;
     struct rune_dl_row_words words;
     const rune_term *run = rune_cursor_run(cursor, position);
-    bool is_last = column + 1 == sink->growing->tuples.arity;
-    if (is_last && run != NULL) {
-        return emit_lasts(sink, tuple, run, rune_cursor_left(cursor));
+    if (column + 1 != sink->growing->tuples.arity) {
+        return emit_each(sink, tuple, cursor, position, column);
     }
-    if (is_last && find_words(sink->ctx, cursor, position, &words) &&
+    if (find_words(sink->ctx, cursor, position, &words) &&
         rune_dl_growing_takes_words(sink->growing, tuple, &words)) {
         return emit_words(sink, tuple, &words);
+    }
+    if (run != NULL) {
+        return emit_lasts(sink, tuple, run, rune_cursor_left(cursor));
     }
     return emit_each(sink, tuple, cursor, position, column);
 }

@@ -38,8 +38,7 @@ void rune_dl_growing_destroy(struct rune_dl_growing *growing)
     RUNE_VEC_FINI(&growing->row.bits);
     RUNE_VEC_FINI(&growing->views);
     for (uint32_t i = 0; i < growing->index_count; i++) {
-        rune_free(growing->indexes[i].heads);
-        rune_free(growing->indexes[i].next);
+        rune_dl_growing_free_index(&growing->indexes[i]);
     }
     rune_free(growing);
 }
@@ -50,7 +49,7 @@ uint64_t rune_dl_growing_bytes(const struct rune_dl_growing *growing)
         ((uint64_t)growing->tuples.capacity + growing->sorted.count) * growing->tuples.arity +
         growing->slot_count + 2 * growing->bits.rows * growing->bits.stride;
     for (uint32_t i = 0; i < growing->index_count; i++) {
-        words += 2 * (uint64_t)growing->indexes[i].slots;
+        words += rune_dl_growing_index_words(&growing->indexes[i]);
     }
     return words * sizeof(uint32_t);
 }
@@ -403,60 +402,7 @@ enum rune_err rune_dl_growing_add_row(struct rune_dl_growing *growing, const run
     return RUNE_OK;
 }
 
-/* ---- indexes ---- */
-
-/* Chains in the rows up to `count`. */
-static enum rune_err index_extend(struct rune_growing_index *index,
-                                  const struct rune_growing *tuples, uint32_t count)
-{
-    if (index->slots < count || index->heads == NULL) {
-        uint32_t slots = index->slots == 0 ? 1024 : index->slots;
-        while (slots < count) {
-            slots *= 2;
-        }
-        rune_free(index->heads);
-        index->heads = rune_calloc(slots, sizeof(uint32_t));
-        uint32_t *next = rune_realloc(index->next, slots, sizeof(uint32_t));
-        if (next != NULL) {
-            index->next = next;
-        }
-        if (index->heads == NULL || next == NULL) {
-            return RUNE_E_NOMEM;
-        }
-        index->slots = slots;
-        index->rows = 0;
-    }
-    for (uint32_t row = index->rows; row < count; row++) {
-        const rune_term *tuple = tuples->rows + (size_t)row * tuples->arity;
-        uint64_t at = hash_row(tuple, tuples->arity, index->mask) & (index->slots - 1);
-        index->next[row] = index->heads[at];
-        index->heads[at] = row + 1;
-    }
-    index->rows = count;
-    return RUNE_OK;
-}
-
-enum rune_err rune_dl_growing_find_index(struct rune_dl_growing *growing, uint32_t search,
-                                         const struct rune_growing_index **ret_index)
-{
-    *ret_index = NULL;
-    if (search == 0) {
-        return RUNE_OK;
-    }
-    for (uint32_t i = 0; i < growing->index_count; i++) {
-        if (growing->indexes[i].mask == search) {
-            *ret_index = &growing->indexes[i];
-            return RUNE_OK;
-        }
-    }
-    if (growing->index_count == sizeof(growing->indexes) / sizeof(growing->indexes[0])) {
-        return RUNE_E_LIMIT;
-    }
-    struct rune_growing_index *index = &growing->indexes[growing->index_count++];
-    index->mask = search;
-    *ret_index = index;
-    return index_extend(index, &growing->tuples, growing->high);
-}
+/* ---- rounds ---- */
 
 /* The new tuples once more, in order, so that those of a row are neighbours. */
 static enum rune_err sort_new(struct rune_dl_growing *growing)
@@ -491,7 +437,8 @@ enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, bool *ret_mo
         }
     }
     for (uint32_t i = 0; i < growing->index_count; i++) {
-        enum rune_err err = index_extend(&growing->indexes[i], &growing->tuples, growing->high);
+        enum rune_err err =
+            rune_dl_growing_extend(&growing->indexes[i], &growing->tuples, growing->high);
         if (err != RUNE_OK) {
             return err;
         }

@@ -2,7 +2,7 @@
 /* growing: a relation while its fixpoint runs: all tuples in order of arrival, which of them are
  * old, new and in the making, and who is already there.
  *
- * Owns: the tuples, the set, the chains of indexes. Does not know: rules, rounds. The set is a hash
+ * Owns: the tuples, the set, the indexes. Does not know: rules, rounds. The set is a hash
  * table of rows, or, where the columns are dense, a bit for each tuple there could be. Tuples are
  * added many at a time: a place in a large table is fetched from memory while others are, so that
  * adding waits for the memory's throughput, not for its latency. Private to datalog. Used by:
@@ -27,6 +27,8 @@ struct rune_dl_bits {
     uint64_t rows, stride;
 };
 
+#define RUNE_DL_WORDS_A_VALUE 2u /* where a row's values are fewer, they are added one by one */
+
 /* What the last column has, as bits; bit 0 of the first word is `base`, a multiple of 64. */
 struct rune_dl_row_words {
     const uint64_t *words;
@@ -42,6 +44,15 @@ struct rune_dl_row_of_group {
     uint32_t begin, end;            /* end 0: of no group yet */
 };
 
+/* An index, and what it takes to extend it. */
+struct rune_dl_growing_index {
+    struct rune_growing_index seen; /* as rules see it */
+    uint32_t rows;                  /* indexed so far */
+    uint32_t run_count, run_capacity;
+    uint32_t place_count, place_capacity;
+    struct rune_vec_u32 changed; /* runs that the last round made longer */
+};
+
 struct rune_dl_growing {
     struct rune_growing tuples;
     uint32_t *slots;     /* 1 + row, 0: empty; NULL with bits */
@@ -49,7 +60,7 @@ struct rune_dl_growing {
     struct rune_dl_bits bits;
     rune_term *pending; /* tuples to be added: RUNE_DL_GROWING_BATCH of them */
     uint32_t pending_count;
-    struct rune_growing_index indexes[16];
+    struct rune_dl_growing_index indexes[16];
     uint32_t index_count;
     uint32_t zero, low, high;        /* [0, low) old, [low, high) new */
     bool is_read_by_rows;            /* the caller's: by a plan that reads `sorted` */
@@ -116,7 +127,16 @@ uint64_t rune_dl_growing_bytes(const struct rune_dl_growing *growing);
 /* What was added since the last turn becomes new, what was new old. *ret_more: there is something
  * new. RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, bool *ret_more);
-/* The chains of the columns in `search`, up to date; NULL for none. RUNE_E_NOMEM, RUNE_E_LIMIT. */
+
+/* ---- growing_index.c: tuples by what they agree in ---- */
+
+/* The index of the columns in `search`, up to date; NULL for none. RUNE_E_NOMEM, RUNE_E_LIMIT. */
 RUNE_MUST_USE enum rune_err rune_dl_growing_find_index(struct rune_dl_growing *growing,
                                                        uint32_t search,
                                                        const struct rune_growing_index **ret_index);
+/* Takes the rows up to `count` in; they are new, those before are old. RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_dl_growing_extend(struct rune_dl_growing_index *index,
+                                                   const struct rune_growing *tuples,
+                                                   uint32_t count);
+uint64_t rune_dl_growing_index_words(const struct rune_dl_growing_index *index);
+void rune_dl_growing_free_index(struct rune_dl_growing_index *index);

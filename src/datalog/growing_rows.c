@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define VALUES_A_WORD 4u /* fewer are added one by one */
-
 /* ---- adding words ---- */
 
 /* By how many words the row's lie behind the set's; it may be negative. */
@@ -120,7 +118,7 @@ const struct rune_dl_row_of_group *rune_dl_growing_row(struct rune_dl_growing *g
     row->end = growing->group.end;
     row->words = (struct rune_dl_row_words){.base = least & ~63u};
     uint64_t count = (most - row->words.base) / 64 + 1;
-    if (count * VALUES_A_WORD > row->lasts.count) {
+    if (count > RUNE_DL_WORDS_A_VALUE * (uint64_t)row->lasts.count) {
         return row;
     }
     if (!RUNE_VEC_RESERVE(&row->bits, count)) {

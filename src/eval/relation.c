@@ -69,64 +69,44 @@ static inline bool find_key(const struct rune_image_order *order,
     return order->shift == 0 || (key < order->key_count && arrays->keys[key] == term);
 }
 
-static uint64_t hash_prefix(const struct rune_growing_view *view, const rune_term *prefix,
-                            uint32_t count)
-{
-    uint64_t hash = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        hash = rune_growing_mix(hash, prefix[i]);
-    }
-    return (hash >> 32) & (view->index->slots - 1);
-}
-
 static bool open_growing(const struct rune_image_order *order, const rune_term *prefix,
                          uint32_t count, struct rune_cursor *c)
 {
     const struct rune_growing_view *view =
         (const struct rune_growing_view *)(uintptr_t)order->offset;
+    const struct rune_growing_index *index = view->index;
     c->order = order;
     c->is_row = false;
     c->is_whole = false;
+    c->columns = NULL;
     c->prefix = prefix;
     c->prefix_count = count;
+    c->next = *view->low;
     c->end = *view->high;
-    if (view->index == NULL) {
-        c->next = *view->low;
-        return c->next < c->end;
+    if (index != NULL) {
+        uint32_t slot, number;
+        number = rune_growing_find_run(view->relation, index, prefix, count, &slot);
+        if (number == 0) {
+            return false;
+        }
+        const struct rune_growing_run *run = &index->runs[number - 1];
+        c->next = run->begin;
+        c->end = run->begin + (view->is_old ? run->old : run->count);
+        c->columns = index->has_values ? index->places : NULL;
     }
-    c->next = view->index->heads[hash_prefix(view, prefix, count)];
-    return c->next != 0;
+    return c->next < c->end;
 }
 
 static bool next_growing(struct rune_cursor *c)
 {
     const struct rune_growing_view *view =
         (const struct rune_growing_view *)(uintptr_t)c->order->offset;
-    const struct rune_growing *relation = view->relation;
-    if (view->index == NULL) {
-        if (c->next >= c->end) {
-            return false;
-        }
-        c->at = c->next++;
-        return true;
+    if (c->next >= c->end) {
+        return false;
     }
-    while (c->next > *view->low) {
-        uint32_t row = c->next - 1;
-        c->next = view->index->next[row];
-        if (row >= c->end) {
-            continue;
-        }
-        const rune_term *tuple = relation->rows + (size_t)row * relation->arity;
-        uint32_t i = 0;
-        while (i < c->prefix_count && tuple[c->order->columns[i]] == c->prefix[i]) {
-            i++;
-        }
-        if (i == c->prefix_count) {
-            c->at = row;
-            return true;
-        }
-    }
-    return false;
+    c->at = view->index == NULL ? c->next : view->index->places[c->next];
+    c->next++;
+    return true;
 }
 
 /* All tuples of an order, or the one of a relation without columns. */
@@ -260,6 +240,9 @@ rune_term rune_cursor_get_slowly(const struct rune_cursor *c, uint32_t position)
         const struct rune_growing_view *view =
             (const struct rune_growing_view *)(uintptr_t)c->order->offset;
         const struct rune_growing *relation = view->relation;
+        if (c->columns != NULL) {
+            return c->at; /* the only column that is not in the prefix */
+        }
         return relation->rows[(size_t)c->at * relation->arity +
                               rune_order_column(c->order, relation->arity, position)];
     }
@@ -273,10 +256,7 @@ bool rune_relation_exists(const struct rune_relations *in, uint32_t order, const
                           uint32_t count)
 {
     struct rune_cursor cursor;
-    if (!rune_cursor_open(in, order, prefix, count, &cursor)) {
-        return false;
-    }
-    return in->orders[order].form != RUNE_ORDER_GROWING || next_growing(&cursor);
+    return rune_cursor_open(in, order, prefix, count, &cursor);
 }
 
 void rune_relation_fetch_key(const struct rune_relations *in, uint32_t order_id, rune_term term)

@@ -17,8 +17,8 @@
  *           buckets to a block { u32 bits: buckets that have a key; u32 before: keys in earlier
  *           blocks }. Most terms asked for have no key: one bit says so.
  *   UNIT    nothing: a relation of arity 0, present when tuple_count is 1
- *   GROWING only in the builder's memory: rows in order of arrival, with hash chains, while a
- *   fixpoint runs
+ *   GROWING only in the builder's memory: rows in order of arrival, found by a hash of what they
+ *   agree in, while a fixpoint runs
  *
  * FORMAT: DENSE, SPARSE and UNIT are in the image. */
 #pragma once
@@ -53,13 +53,22 @@ struct rune_growing {
     rune_term *rows; /* row-major */
 };
 
-/* Chains of the tuples that agree in the columns of `mask`, newest first. */
+/* Tuples that agree in some columns. */
+struct rune_growing_run {
+    uint32_t key;   /* the term of the one column, or a row that has the terms of several */
+    uint32_t begin; /* in the index's places */
+    uint32_t count;
+    uint32_t old; /* how many were there before the last round */
+};
+
+/* The tuples that agree in the columns of `mask` lie together, in order of arrival. */
 struct rune_growing_index {
     uint64_t mask;
-    uint32_t *heads; /* 1 + newest row of the slot, 0: none */
-    uint32_t *next;  /* 1 + next older row */
-    uint32_t slots;  /* a power of two */
-    uint32_t rows;   /* indexed so far */
+    uint32_t *slots;     /* 1 + run, 0: empty */
+    uint32_t slot_count; /* a power of two */
+    struct rune_growing_run *runs;
+    uint32_t *places; /* rows, or (has_values) what they have in the one column not in `mask` */
+    bool has_values;
 };
 
 /* Neighbours that agree in all columns but the last: the tuples [begin, end). */
@@ -72,13 +81,47 @@ struct rune_growing_view {
     const struct rune_growing *relation;
     const struct rune_growing_index *index;
     const uint32_t *low, *high;
+    bool is_old;                      /* with an index: the old ones of each run */
     struct rune_growing_group *group; /* without an index: what rune_cursor_skip skipped last */
 };
 
-/* Hash of a row's columns in `mask`, columns ascending. Cost: O(arity). */
+/* One column more in a row's hash, whose upper half is used. */
 static inline uint64_t rune_growing_mix(uint64_t hash, rune_term term)
 {
     return (hash ^ term) * UINT64_C(0x9e3779b97f4a7c15) ^ (hash >> 29);
+}
+
+/* Number of the run whose tuples have these terms in the index's columns, ascending, or the empty
+ * slot where it belongs: 0 or 1 + run at *ret_slot. Cost: O(count). */
+static inline uint32_t rune_growing_find_run(const struct rune_growing *tuples,
+                                             const struct rune_growing_index *index,
+                                             const rune_term *terms, uint32_t count,
+                                             uint32_t *ret_slot)
+{
+    uint64_t hash = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        hash = rune_growing_mix(hash, terms[i]);
+    }
+    for (uint32_t slot = (uint32_t)(hash >> 32) & (index->slot_count - 1);;
+         slot = (slot + 1) & (index->slot_count - 1)) {
+        uint32_t run = index->slots[slot];
+        *ret_slot = slot;
+        if (run == 0) {
+            return 0;
+        }
+        uint32_t key = index->runs[run - 1].key;
+        bool same = count != 1 || key == terms[0];
+        if (count > 1) {
+            const rune_term *row = tuples->rows + (size_t)key * tuples->arity;
+            uint64_t mask = index->mask;
+            for (uint32_t i = 0; i < count && same; i++, mask &= mask - 1) {
+                same = row[__builtin_ctzll(mask)] == terms[i];
+            }
+        }
+        if (same) {
+            return run;
+        }
+    }
 }
 
 /* ---- reading ---- */
@@ -119,7 +162,7 @@ struct rune_cursor {
     bool is_row;        /* within one key of an order of the image; else what follows is used */
     bool is_whole;      /* runs over many keys */
     uint32_t key;       /* of the current tuple, if is_whole: its number */
-    const uint32_t *columns; /* sort position 1 */
+    const uint32_t *columns; /* sort position 1; GROWING: the values of an index, or NULL */
     const struct rune_image_order *order;
     const uint32_t *starts;  /* is_whole: of all keys */
     const uint32_t *keys;    /* is_whole: of a SPARSE order, else NULL */
@@ -128,7 +171,7 @@ struct rune_cursor {
 };
 
 /* Sets the cursor before the tuples whose first `count` (<= RUNE_ORDER_MAX_PREFIX) sort positions
- * equal `prefix`. False when there is none (GROWING: there may be none). Cost: O(1) for DENSE with
+ * equal `prefix`. False when there is none. Cost: O(1) for DENSE with
  * one column, else O(log n). */
 bool rune_cursor_open(const struct rune_relations *in, uint32_t order, const rune_term *prefix,
                       uint32_t count, struct rune_cursor *ret_cursor);
@@ -163,7 +206,7 @@ static inline rune_term rune_cursor_get(const struct rune_cursor *cursor, uint32
     return cursor->columns[(size_t)(position - 1) * cursor->stride + cursor->at];
 }
 
-/* Tuples that rune_cursor_next would still give. Not for GROWING. Cost: O(1). */
+/* Tuples that rune_cursor_next would still give. Cost: O(1). */
 static inline uint32_t rune_cursor_left(const struct rune_cursor *cursor)
 {
     return cursor->end - cursor->next;
@@ -173,6 +216,9 @@ static inline uint32_t rune_cursor_left(const struct rune_cursor *cursor)
  * (rune_cursor_left of them); NULL where they do not lie like that. Cost: O(1). */
 static inline const uint32_t *rune_cursor_run(const struct rune_cursor *cursor, uint32_t position)
 {
+    if (cursor->order->form == RUNE_ORDER_GROWING) {
+        return cursor->columns != NULL ? cursor->columns + cursor->next : NULL;
+    }
     return cursor->order->form < RUNE_ORDER_UNIT && position > 0
                ? cursor->columns + (size_t)(position - 1) * cursor->stride + cursor->next
                : NULL;

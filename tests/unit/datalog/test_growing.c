@@ -150,7 +150,7 @@ static void test_add__is_a_set(void **state)
 static void test_row__has_the_group(void **state)
 {
     (void)state;
-    for (uint32_t spread = 40; spread <= 100000; spread *= 50) {
+    for (uint32_t spread = 40; spread <= 100000; spread *= 2500) {
         struct rune_dl_growing *growing = rune_dl_growing_create(2);
         assert_non_null(growing);
         for (uint32_t i = 0; i < 100; i++) {
