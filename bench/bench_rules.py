@@ -39,6 +39,7 @@ RBAC_FACT = {
 RBAC_FLAT = {
     "rbac10k": dict(holds=3209, eff=30521, blocked=5161, can=74322),
     "rbac1m": dict(holds=349224, eff=3550488, blocked=1974098, can=35305346),
+    "rbac5m": dict(holds=1798446, eff=14386468, blocked=14990186, can=133199450),
 }
 # (program, input, {relation: tuples})
 CASES = {
@@ -66,6 +67,7 @@ CASES = {
         ("rbac_fact", "rbac1m", RBAC_FACT["rbac1m"]),
         ("rbac_fact", "rbac5m", RBAC_FACT["rbac5m"]),
         ("rbac_flat", "rbac1m", RBAC_FLAT["rbac1m"]),
+        ("rbac_flat", "rbac5m", RBAC_FLAT["rbac5m"]),
     ],
 }
 # allow for every line of `request`, sorted, as tab-separated lines

@@ -97,7 +97,7 @@ static enum cli_exit open_subject(const char *path, const struct rune_build_opti
     if (err == RUNE_OK) {
         /* Queries may need more than a decision; what is not used is not touched. */
         const struct rune_decider_options roomy = {.version = RUNE_DECIDER_OPTIONS_VERSION,
-                                                   .arena_bytes = (size_t)64 << 20};
+                                                   .arena_bytes = (size_t)128 << 20};
         err = rune_decider_create(&roomy, &subject.decider);
     }
     if (err != RUNE_OK) {

@@ -8,6 +8,9 @@
 
 #include "eval/rule_vm_int.h"
 
+#define ROWS_A_TEST  4u  /* tuples of a key that are found in the time of one test, */
+#define ROWS_A_TABLE 16u /* or while a table is made for them */
+
 /* One run of a pipe. */
 struct run {
     struct rune_pipes *pipes;
@@ -46,7 +49,7 @@ static uint64_t read_mask(struct run *run, const struct rune_pipe_step *step,
 {
     struct rune_cursor cursor;
     uint64_t mask = 0;
-    if (!rune_cursor_open(&run->vm->in, step->order, prefix, step->arg_count, &cursor) ||
+    if (!rune_cursor_open(&run->pipes->in, step->order, prefix, step->arg_count, &cursor) ||
         !rune_rule_take_steps(run->vm, rune_cursor_left(&cursor))) {
         return 0;
     }
@@ -120,8 +123,8 @@ static void test_exists(struct run *run, const struct rune_pipe_step *step,
     uint16_t chosen[RUNE_PIPE_ROWS];
     uint32_t starts[RUNE_PIPE_ROWS], ends[RUNE_PIPE_ROWS], count = 0;
     bool by_key = step->arg_count == 1 &&
-                  rune_relation_find_rows(&run->vm->in, step->order, rows->columns[step->args[0]],
-                                          rows->count, starts, ends);
+                  rune_relation_find_rows(&run->pipes->in, step->order,
+                                          rows->columns[step->args[0]], rows->count, starts, ends);
     for (uint32_t row = 0; row < rows->count; row++) {
         bool exists;
         if (by_key) {
@@ -129,7 +132,7 @@ static void test_exists(struct run *run, const struct rune_pipe_step *step,
         } else {
             rune_term prefix[RUNE_PIPE_ARGS];
             gather(step, rows, row, prefix);
-            exists = rune_relation_exists(&run->vm->in, step->order, prefix, step->arg_count);
+            exists = rune_relation_exists(&run->pipes->in, step->order, prefix, step->arg_count);
         }
         chosen[count] = (uint16_t)row;
         count += exists != step->negated;
@@ -137,16 +140,49 @@ static void test_exists(struct run *run, const struct rune_pipe_step *step,
     pack(step, rows, chosen, count);
 }
 
-static void test_call(struct run *run, const struct rune_pipe_step *step,
-                      struct rune_pipe_rows *rows)
+/* Rows from `row` on that have the same key. */
+static uint32_t count_same(const rune_term *keys, uint32_t row, uint32_t count)
+{
+    uint32_t end = row + 1;
+    while (end < count && keys[end] == keys[row]) {
+        end++;
+    }
+    return end - row;
+}
+
+/* All that a key has in the relation that is tested, where that costs less than so many tests; what
+ * it costs is learnt from the keys before. NULL: it does not, or vm->err. */
+static const struct rune_rule_table *find_all(struct run *run, struct rune_pipe_step *step,
+                                              rune_term key, uint32_t tests)
+{
+    if (step->all_plans == NULL || step->all_rows > ROWS_A_TEST * tests) {
+        return NULL;
+    }
+    const struct rune_rule_table *all =
+        rune_rule_solve(run->vm, step->all_plans, step->all_plan_count, &key);
+    if (all != NULL) {
+        step->all_rows = step->all_rows - step->all_rows / 8 + (all->count + ROWS_A_TABLE) / 8;
+    }
+    return all;
+}
+
+static void test_call(struct run *run, struct rune_pipe_step *step, struct rune_pipe_rows *rows)
 {
     uint16_t chosen[RUNE_PIPE_ROWS];
-    uint32_t count = 0;
-    for (uint32_t row = 0; row < rows->count && run->vm->err == RUNE_OK; row++) {
+    uint32_t count = 0, same = 0;
+    const rune_term *keys = rows->columns[step->args[step->key_arg]];
+    const struct rune_rule_table *all = NULL;
+    for (uint32_t row = 0; row < rows->count && run->vm->err == RUNE_OK; row++, same--) {
         rune_term args[RUNE_PIPE_ARGS];
         gather(step, rows, row, args);
+        if (same == 0) {
+            same = count_same(keys, row, rows->count);
+            all = find_all(run, step, keys[row], same);
+        }
+        bool holds = all != NULL ? rune_rule_table_has(all, args)
+                                 : rune_rule_holds(run->vm, step->plans, step->plan_count, args);
         chosen[count] = (uint16_t)row;
-        count += rune_rule_holds(run->vm, step->plans, step->plan_count, args) != step->negated;
+        count += holds != step->negated;
     }
     pack(step, rows, chosen, count);
 }
@@ -234,9 +270,9 @@ static bool join_rows(struct run *run, uint32_t at, const struct rune_pipe_rows 
 {
     const struct rune_pipe_step *step = &run->pipe->steps[at];
     struct rune_pipe_rows *out = &run->pipes->rows[step->loop];
-    const struct rune_image_order *order = &run->vm->in.orders[step->order];
-    const uint32_t *columns = rune_order_arrays(order, run->vm->in.base).columns;
-    size_t stride = run->vm->in.relations[order->relation].tuple_count;
+    const struct rune_image_order *order = &run->pipes->in.orders[step->order];
+    const uint32_t *columns = rune_order_arrays(order, run->pipes->in.base).columns;
+    size_t stride = run->pipes->in.relations[order->relation].tuple_count;
     for (uint32_t row = 0; row < in->count; row++) {
         if (row + 8 < in->count) {
             __builtin_prefetch(columns + starts[row + 8]);
@@ -270,7 +306,7 @@ static bool join_slowly(struct run *run, uint32_t at, const struct rune_pipe_row
         struct rune_cursor cursor;
         rune_term prefix[RUNE_PIPE_ARGS];
         gather(step, in, row, prefix);
-        if (!rune_cursor_open(&run->vm->in, step->order, prefix, step->arg_count, &cursor)) {
+        if (!rune_cursor_open(&run->pipes->in, step->order, prefix, step->arg_count, &cursor)) {
             continue;
         }
         while (rune_cursor_next(&cursor)) {
@@ -321,7 +357,7 @@ static bool join(struct run *run, uint32_t at, const struct rune_pipe_rows *in)
     const struct rune_pipe_step *step = &run->pipe->steps[at];
     uint32_t starts[RUNE_PIPE_ROWS], ends[RUNE_PIPE_ROWS];
     if (step->arg_count == 1 && step->distinct == 0 &&
-        rune_relation_find_rows(&run->vm->in, step->order, in->columns[step->args[0]], in->count,
+        rune_relation_find_rows(&run->pipes->in, step->order, in->columns[step->args[0]], in->count,
                                 starts, ends)) {
         return join_rows(run, at, in, starts, ends);
     }
@@ -356,7 +392,7 @@ static bool emit(struct run *run, const struct rune_pipe_step *step, struct rune
 static bool run_from(struct run *run, uint32_t at, struct rune_pipe_rows *rows)
 {
     for (; rows->count > 0; at++) {
-        const struct rune_pipe_step *step = &run->pipe->steps[at];
+        struct rune_pipe_step *step = &run->pipe->steps[at];
         switch (step->op) {
         case RUNE_PIPE_SCAN:
             return join(run, at, rows);

@@ -7,7 +7,9 @@
  * what an instruction costs is paid once a vector, and the searches of a vector wait for memory
  * together. Relations that plans ask with free columns are put in their place (one pipe for each
  * way through their rules); where they recurse, or hold what a pipe cannot do, they are asked by
- * tables as ever.
+ * tables as ever. Stored pairs that plans would compute backwards are sorted that way first. A
+ * relation tested with the key and another value is asked for all values of the key, once, where a
+ * vector has many of them.
  *
  * A pipe may give a tuple more than once: its reader must not mind. Of three columns one, `small`,
  * is given as a bit for each of its values, at most 64 of them, and many values at once where one
@@ -31,6 +33,7 @@
 #define RUNE_PIPE_MEMO      1024u /* masks, or tuples seen, that a step remembers */
 #define RUNE_PIPE_SEEN      6u    /* LIMIT: registers by which a tuple is remembered */
 #define RUNE_PIPE_BITS      64u   /* LIMIT: values of the small column */
+#define RUNE_PIPE_ORDERS    8u    /* LIMIT: orders that the image has not, made for the pipes */
 
 enum rune_pipe_op {
     RUNE_PIPE_SCAN,     /* joins with the tuples of an order */
@@ -64,6 +67,10 @@ struct rune_pipe_step {
     rune_term constant;
     const struct rune_image_plan *plans;
     uint32_t plan_count;
+    /* CALL with the key and another value: the plans that give all those of a key. NULL: none */
+    const struct rune_image_plan *all_plans;
+    uint32_t all_plan_count, all_rows; /* tuples expected */
+    uint8_t key_arg;
     struct rune_pipe_memo *memo; /* MASK, DISTINCT, EMIT without a mask */
 };
 
@@ -84,6 +91,9 @@ typedef bool (*rune_pipe_emit_fn)(void *context, const rune_term *keys, const ru
 
 struct rune_pipes {
     struct rune_rule_vm *vm;
+    struct rune_relations in;            /* the machine's, with orders of our own behind its */
+    struct rune_image_order *own_orders; /* all of them; NULL: none is ours */
+    uint32_t own_count;
     rune_pipe_emit_fn emit;
     void *context;
     uint32_t arity; /* 2 or 3 */
@@ -107,3 +117,10 @@ void rune_pipes_forget(struct rune_pipes *pipes);
 /* Gives the tuples of `count` keys, at most RUNE_PIPE_ROWS. False: is_beyond, vm->err, or emit
  * said so. */
 bool rune_pipes_run(struct rune_pipes *pipes, const rune_term *keys, uint32_t count);
+
+/* ---- rule_pipe_order.c ---- */
+
+/* An order of a stored relation that begins with the column: the image's, or, of pairs, a new one.
+ * False: there is none, and no room for one. Cost: O(1), or O(tuples). */
+bool rune_pipes_find_order(struct rune_pipes *pipes, struct rune_arena *arena, uint32_t relation,
+                           uint32_t column, uint32_t *ret_order);

@@ -198,6 +198,25 @@ static bool emit(struct maker *m, const struct frame *frame, const uint32_t *wor
     return read_args(frame, word + 2, add_step(m, RUNE_PIPE_EMIT)) && finish(m);
 }
 
+/* A stored relation of pairs, asked with one of them, is read in an order that begins with it. */
+static bool call_by_order(struct maker *m, struct frame *frame, const uint32_t *word)
+{
+    const struct rune_image_plan *plan = m->pipes->vm->plans + word[2];
+    const uint32_t *pairs = skip_list(word + 6, 1);
+    uint32_t order;
+    if (word[6] != 1 || pairs[0] != 1 || (plan->bound != 1 && plan->bound != 2) ||
+        !rune_pipes_find_order(m->pipes, m->arena, plan->relation, plan->bound - 1, &order)) {
+        return false;
+    }
+    struct rune_pipe_step *step = add_step(m, RUNE_PIPE_SCAN);
+    if (!read_args(frame, word + 6, step) || !read_writes(m, frame, pairs, step)) {
+        return false;
+    }
+    step->order = order;
+    step->positions[0] = 1;
+    return walk(m, frame, skip_list(pairs, 2));
+}
+
 static bool call_by_table(struct maker *m, struct frame *frame, const uint32_t *word)
 {
     struct rune_pipe_step *step = add_step(m, RUNE_PIPE_TABLE);
@@ -238,14 +257,39 @@ static bool enter(struct maker *m, const struct frame *frame, const uint32_t *wo
 
 static bool call_scan(struct maker *m, struct frame *frame, const uint32_t *word)
 {
-    uint32_t pipes = m->pipes->pipe_count;
+    uint32_t steps = m->step_count, registers = m->register_count, loops = m->loop_count;
+    uint32_t relation = m->pipes->vm->plans[word[2]].relation, pipes = m->pipes->pipe_count;
     frame->last_loop = (uint32_t)(word - frame->code);
     frame->loops++;
-    if (enter(m, frame, word)) {
+    bool is_stored = m->pipes->in.relations[relation].tuple_count > 0;
+    if (is_stored ? call_by_order(m, frame, word) : enter(m, frame, word)) {
         return true;
     }
     m->pipes->pipe_count = pipes;
+    m->step_count = steps;
+    m->register_count = registers;
+    m->loop_count = loops;
     return call_by_table(m, frame, word);
+}
+
+/* The plans that give what a key has in a relation of pairs of which the step asks one. */
+static void find_all(const struct rune_pipes *pipes, struct rune_pipe_step *step)
+{
+    const struct rune_store *store = pipes->vm->store;
+    uint32_t relation = step->plans[0].relation;
+    if (step->arg_count != 2 || step->args[0] * step->args[1] != 0 ||
+        pipes->in.relations[relation].arity != 2 || pipes->in.relations[relation].component != 0) {
+        return;
+    }
+    step->key_arg = step->args[0] == 0 ? 0 : 1;
+    for (uint32_t i = 0; i < store->plan_count; i++) {
+        const struct rune_image_plan *plan = &store->plans[i];
+        if (plan->relation == relation && plan->bound == 1u << step->key_arg) {
+            step->all_plans = step->all_plan_count == 0 ? plan : step->all_plans;
+            step->all_plan_count++;
+            step->all_rows += plan->rows < UINT32_MAX / 2 ? plan->rows : UINT32_MAX / 2;
+        }
+    }
 }
 
 /* An instruction that is one step. NULL: it is not, or there is no room. */
@@ -291,6 +335,7 @@ static const uint32_t *add_simple(struct maker *m, struct frame *frame, const ui
         step->plans = m->pipes->vm->plans + word[1];
         step->plan_count = word[2];
         step->negated = word[3] != 0;
+        find_all(m->pipes, step);
         return skip_list(word + 5, 1);
     case RUNE_RULE_SCAN:
         step = add_step(m, RUNE_PIPE_SCAN);
@@ -341,6 +386,7 @@ bool rune_pipes_make(struct rune_pipes *pipes, struct rune_rule_vm *vm, struct r
     struct maker m = {.pipes = pipes, .arena = arena};
     *pipes = (struct rune_pipes){
         .vm = vm,
+        .in = vm->in,
         .arity = vm->in.relations[plans[0].relation].arity,
         .small = small,
     };

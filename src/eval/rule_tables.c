@@ -49,6 +49,28 @@ static bool table_grow(struct rune_rule_table *table)
     return true;
 }
 
+/* The tuple's slot, or the empty one where it belongs. */
+static uint32_t *find_slot(const struct rune_rule_table *table, const rune_term *tuple)
+{
+    uint64_t at = hash_terms(0, tuple, table->arity) & (table->slots - 1);
+    for (; table->hash[at] != 0; at = (at + 1) & (table->slots - 1)) {
+        const rune_term *row = table->rows + (size_t)(table->hash[at] - 1) * table->arity;
+        uint32_t same = 0;
+        while (same < table->arity && row[same] == tuple[same]) {
+            same++;
+        }
+        if (same == table->arity) {
+            break;
+        }
+    }
+    return &table->hash[at];
+}
+
+bool rune_rule_table_has(const struct rune_rule_table *table, const rune_term *tuple)
+{
+    return table->count > 0 && *find_slot(table, tuple) != 0;
+}
+
 static bool table_emit(void *context, const rune_term *tuple)
 {
     struct rune_rule_table *table = context;
@@ -56,23 +78,15 @@ static bool table_emit(void *context, const rune_term *tuple)
         (table->count == table->capacity && !table_grow(table))) {
         return false;
     }
-    size_t row_bytes = (size_t)table->arity * sizeof(rune_term);
-    uint64_t at = hash_terms(0, tuple, table->arity) & (table->slots - 1);
-    while (table->hash[at] != 0) {
-        const rune_term *row = table->rows + (size_t)(table->hash[at] - 1) * table->arity;
-        uint32_t same = 0;
-        while (same < table->arity && row[same] == tuple[same]) {
-            same++;
-        }
-        if (same == table->arity) {
-            return true;
-        }
-        at = (at + 1) & (table->slots - 1);
+    uint32_t *slot = find_slot(table, tuple);
+    if (*slot != 0) {
+        return true;
     }
-    if (row_bytes > 0) {
-        memcpy(table->rows + (size_t)table->count * table->arity, tuple, row_bytes);
+    if (table->arity > 0) {
+        memcpy(table->rows + (size_t)table->count * table->arity, tuple,
+               table->arity * sizeof(rune_term));
     }
-    table->hash[at] = ++table->count;
+    *slot = ++table->count;
     table->has_grown = true;
     return true;
 }

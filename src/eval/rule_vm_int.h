@@ -48,6 +48,10 @@ static inline bool rune_rule_computed(struct rune_rule_vm *vm, const char *error
 bool rune_rule_holds(struct rune_rule_vm *vm, const struct rune_image_plan *plans,
                      uint32_t plan_count, const rune_term *args);
 
+/* ---- rule_tables.c ---- */
+
+bool rune_rule_table_has(const struct rune_rule_table *table, const rune_term *tuple);
+
 /* ---- rule_fold.c ---- */
 
 /* An aggregate over the tuples of a group of plans. False: there is no result, or an error. */

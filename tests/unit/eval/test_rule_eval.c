@@ -432,6 +432,44 @@ static void test_count__of_pipes_is_what_a_query_visits(void **state)
     free(program);
 }
 
+/* A closure that is stored by its first column and asked by its second; and a test that many rows
+ * of a key share, asked once, or tuple by tuple where a key has few. */
+static void test_count__of_pairs_asked_backwards(void **state)
+{
+    (void)state;
+    enum { NODES = 400, KEYS = 150 };
+    static const char rules[] = "reach(X, Y) :- e(X, Y).\nreach(X, Z) :- reach(X, Y), e(Y, Z).\n"
+                                "into(K, X) :- of(K, Y), reach(X, Y), not off(K, X).\n"
+                                "back(K, X, A) :- of(K, Y), reach(X, Y), not ffo(X, K), does(A).\n"
+                                "off(K, X) :- bad(K, Y), reach(X, Y).\nffo(X, K) :- off(K, X).\n"
+                                "does(1). does(2).\n";
+    char *program = malloc(sizeof(rules) + 32 * (NODES + 4 * KEYS));
+    assert_non_null(program);
+    size_t at = (size_t)sprintf(program, "%s", rules);
+    for (int i = 0; i < NODES; i++) {
+        at += (size_t)sprintf(program + at, "e(%d, %d).\n", i, i + 1);
+    }
+    for (int i = 0; i < KEYS; i++) {
+        at += (size_t)sprintf(program + at, "of(%d, %d). of(%d, %d). bad(%d, %d).\n", i, 1 + i % 3,
+                              i, i % 2 == 0 ? NODES - i : 2, i, i % 7 * 40);
+    }
+    struct world world;
+    assert_int_equal(
+        datalog_run_open(&world.run, (struct rune_str){program, at}, RUNE_DL_BUNDLE, NULL, 0),
+        RUNE_OK);
+    assert_int_equal(datalog_run_evaluate(&world.run, RUNE_DL_STORE_WHAT_PAYS), RUNE_OK);
+    uint64_t pairs = 0;
+    for (int i = 0; i < KEYS; i += 2) {
+        int more = NODES - i - i % 7 * 40;
+        pairs += more > 0 ? (uint64_t)more : 0;
+    }
+    uint64_t counted = count_both_ways(&world, "into");
+    assert_true(counted >= pairs);
+    assert_int_equal(count_both_ways(&world, "back"), 2 * counted);
+    datalog_run_close(&world.run);
+    free(program);
+}
+
 /* A batch of keys whose tuples are too many for the table is counted in smaller ones. */
 static void test_count__of_keys_with_very_many_tuples(void **state)
 {
@@ -502,6 +540,7 @@ int main(void)
         cmocka_unit_test(test_verify__refuses_reading_what_is_not_written),
         cmocka_unit_test(test_count__is_what_a_query_visits),
         cmocka_unit_test(test_count__of_pipes_is_what_a_query_visits),
+        cmocka_unit_test(test_count__of_pairs_asked_backwards),
         cmocka_unit_test(test_count__of_keys_with_very_many_tuples),
         cmocka_unit_test(test_damage__is_refused_or_harmless),
     };
