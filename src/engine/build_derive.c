@@ -4,7 +4,9 @@
  *
  * Components of the program that derive some are computed one after the other, in order of
  * evaluation, each with just the rules that it needs; what comes out goes into the entity tables,
- * where the next one reads it. Within a component a rule may read the tables too (`in`, entity(E),
+ * where the next one reads it. Attributes and elements that do not read each other are computed
+ * together, a group at a time: hundreds of names then cost what one does, and an entity's record is
+ * written once. Within a component a rule may read the tables too (`in`, entity(E),
  * an attribute by a variable name): such a component is computed again until nothing is added,
  * which ends because data is only ever added. What is left for the image is a program without those
  * rules. */
@@ -14,7 +16,8 @@
 
 #include "base/alloc.h"
 
-#define MAX_ROUNDS 1000u /* LIMIT: of a component that reads the tables it adds to */
+#define NO_COMPONENT UINT32_MAX
+#define MAX_ROUNDS   1000u /* LIMIT: of a component that reads the tables it adds to */
 
 /* ---- one component ---- */
 
@@ -24,7 +27,7 @@ static bool reach(struct rune_deriving *deriving, uint32_t relation)
         return true;
     }
     deriving->is_reached[relation] = true;
-    return RUNE_VEC_PUSH(&deriving->todo, relation);
+    return RUNE_VEC_PUSH(&deriving->reached, relation);
 }
 
 /* Depth: counted by the parser. *ret_reads: the body reads tables that this component adds to. */
@@ -55,22 +58,24 @@ enum rune_err rune_derive_gather(struct rune_deriving *deriving, uint32_t compon
     const struct rune_dl_program *program = &deriving->build->rules;
     bool parents_grow = false;
     bool ok = true;
-    memset(deriving->is_reached, 0, program->relation_count * sizeof(bool));
+    for (size_t i = 0; i < deriving->reached.count; i++) {
+        deriving->is_reached[deriving->reached.items[i]] = false;
+    }
     deriving->rule_count = 0;
-    deriving->todo.count = 0;
+    deriving->reached.count = 0;
     *ret_loops = false;
     for (size_t i = 0; i < deriving->wanted.count && ok; i++) {
         uint32_t relation = deriving->wanted.items[i];
         parents_grow |= deriving->relations[relation].builtin == RUNE_DL_ENTITY_PARENT;
         ok = reach(deriving, relation);
     }
-    while (ok && deriving->todo.count > 0) {
-        uint32_t relation = deriving->todo.items[--deriving->todo.count];
+    for (size_t i = 0; i < deriving->reached.count && ok; i++) {
+        uint32_t relation = deriving->reached.items[i];
         bool is_inside = deriving->relations[relation].component == component;
         if (!deriving->relations[relation].is_head) {
             continue;
         }
-        for (uint32_t r = deriving->first_rule[relation]; r != RUNE_DERIVE_NO_RULE && ok;
+        for (uint32_t r = deriving->first_rule[relation]; r != RUNE_DERIVE_NONE && ok;
              r = deriving->next_rule[r]) {
             bool reads = false;
             deriving->rules[deriving->rule_count++] = program->rules[r];
@@ -105,7 +110,30 @@ enum rune_err rune_derive_copy_facts(const struct rune_deriving *deriving,
     return RUNE_OK;
 }
 
-/* The component's part of the program, once. */
+/* What was taken goes into the tables. */
+static enum rune_err write_data(struct rune_deriving *deriving)
+{
+    enum rune_err err = rune_derive_write_attrs(deriving);
+    for (size_t i = 0; i < deriving->wanted.count && err == RUNE_OK; i++) {
+        uint32_t relation = deriving->wanted.items[i];
+        if (deriving->relations[relation].builtin == RUNE_DL_ENTITY_ELEMENT) {
+            err = rune_derive_fill_sets(deriving, relation);
+        }
+    }
+    if (err == RUNE_OK) {
+        err = rune_derive_write_attrs(deriving);
+    }
+    if (err == RUNE_OK) {
+        err = rune_entity_table_extend(&deriving->build->entities);
+    }
+    if (err == RUNE_OK && deriving->has_new_parents) {
+        deriving->has_new_parents = false;
+        err = rune_entity_table_close(&deriving->build->entities, deriving->build->diag);
+    }
+    return err;
+}
+
+/* The part of the program that gives what is wanted, once. */
 static enum rune_err compute(struct rune_deriving *deriving)
 {
     struct rune_build *build = deriving->build;
@@ -139,44 +167,25 @@ static enum rune_err compute(struct rune_deriving *deriving)
     }
     rune_free(facts);
     rune_free(relations);
-    return err;
+    return err == RUNE_OK ? write_data(deriving) : err;
 }
 
-static enum rune_err close_parents(struct rune_deriving *deriving)
+/* It is data like any other from now on. */
+static void settle(struct rune_deriving *deriving)
 {
-    enum rune_err err = rune_entity_table_extend(&deriving->build->entities);
-    if (err == RUNE_OK && deriving->has_new_parents) {
-        deriving->has_new_parents = false;
-        err = rune_entity_table_close(&deriving->build->entities, deriving->build->diag);
+    for (size_t i = 0; i < deriving->wanted.count; i++) {
+        deriving->relations[deriving->wanted.items[i]].is_head = false;
+        deriving->relations[deriving->wanted.items[i]].is_recursive = false;
     }
-    return err;
 }
 
-static enum rune_err derive_component(struct rune_deriving *deriving, uint32_t component)
+/* By itself; again and again if it reads the tables that it adds to. */
+static enum rune_err compute_component(struct rune_deriving *deriving, bool loops)
 {
-    bool loops = false;
-    deriving->wanted.count = 0;
-    for (uint32_t i = 0; i < deriving->build->rules.relation_count; i++) {
-        const struct rune_dl_relation *relation = &deriving->relations[i];
-        if (relation->is_head && rune_derive_is_data(relation->builtin) &&
-            relation->component == component && !RUNE_VEC_PUSH(&deriving->wanted, i)) {
-            return RUNE_E_NOMEM;
-        }
-    }
-    enum rune_err err = rune_derive_gather(deriving, component, &loops);
-    bool is_done = false;
-    if (err == RUNE_OK && !loops) {
-        err = rune_derive_by_probes(deriving, &is_done);
-    }
-    if (err != RUNE_OK || is_done) {
-        return err == RUNE_OK ? close_parents(deriving) : err;
-    }
+    enum rune_err err = RUNE_OK;
     for (uint32_t round = 0; err == RUNE_OK && !deriving->has_mistakes; round++) {
         deriving->has_changed = false;
         err = compute(deriving);
-        if (err == RUNE_OK) {
-            err = close_parents(deriving);
-        }
         if (!loops || !deriving->has_changed) {
             break;
         }
@@ -188,11 +197,99 @@ static enum rune_err derive_component(struct rune_deriving *deriving, uint32_t c
                 "entity data that is derived from itself still grows after %u rounds", MAX_ROUNDS);
         }
     }
-    for (size_t i = 0; i < deriving->wanted.count; i++) {
-        deriving->relations[deriving->wanted.items[i]].is_head = false;
-        deriving->relations[deriving->wanted.items[i]].is_recursive = false;
+    settle(deriving);
+    return err;
+}
+
+/* ---- groups ---- */
+
+static bool is_attribute(const struct rune_dl_relation *relation)
+{
+    return relation->builtin == RUNE_DL_ENTITY_ATTR || relation->builtin == RUNE_DL_ENTITY_ELEMENT;
+}
+
+/* Whether what was gathered reads what the group adds: an attribute of one of its names or of any,
+ * or which entities there are. A name of the group's that is wanted again waits, too. */
+static bool reads_group(const struct rune_deriving *deriving)
+{
+    for (size_t i = 0; i < deriving->reached.count; i++) {
+        const struct rune_dl_relation *read = &deriving->relations[deriving->reached.items[i]];
+        bool same_name = read->literal.data == NULL ||
+                         rune_map_find(&deriving->group_names, read->literal, NULL);
+        if (read->builtin == RUNE_DL_ENTITY_EXISTS || (is_attribute(read) && same_name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is wanted is computed with the group, or (is_done) it is written with what the group adds.
+ */
+static enum rune_err join_group(struct rune_deriving *deriving, bool is_done)
+{
+    enum rune_err err = RUNE_OK;
+    for (size_t i = 0; i < deriving->wanted.count && err == RUNE_OK; i++) {
+        uint32_t relation = deriving->wanted.items[i];
+        err = is_done || RUNE_VEC_PUSH(&deriving->group, relation)
+                  ? rune_map_set(&deriving->group_names, deriving->relations[relation].literal, 0)
+                  : RUNE_E_NOMEM;
     }
     return err;
+}
+
+static enum rune_err compute_group(struct rune_deriving *deriving)
+{
+    struct rune_vec_u32 group = deriving->group;
+    bool loops;
+    deriving->group = deriving->wanted;
+    deriving->wanted = group;
+    deriving->group.count = 0;
+    rune_map_fini(&deriving->group_names);
+    if (group.count == 0 || deriving->has_mistakes) {
+        return write_data(deriving);
+    }
+    enum rune_err err = rune_derive_gather(deriving, NO_COMPONENT, &loops);
+    return err == RUNE_OK ? compute_component(deriving, false) : err;
+}
+
+/* ---- components ---- */
+
+/* *ret_joins: it may be computed with others. */
+static enum rune_err gather_component(struct rune_deriving *deriving, uint32_t component,
+                                      bool *ret_loops, bool *ret_joins)
+{
+    bool has_names = true;
+    deriving->wanted.count = 0;
+    for (uint32_t i = deriving->first_data[component]; i != RUNE_DERIVE_NONE;
+         i = deriving->next_data[i]) {
+        const struct rune_dl_relation *relation = &deriving->relations[i];
+        has_names &= is_attribute(relation) && relation->literal.data != NULL;
+        if (!RUNE_VEC_PUSH(&deriving->wanted, i)) {
+            return RUNE_E_NOMEM;
+        }
+    }
+    enum rune_err err = rune_derive_gather(deriving, component, ret_loops);
+    *ret_joins = err == RUNE_OK && has_names && !*ret_loops;
+    return err;
+}
+
+static enum rune_err derive_component(struct rune_deriving *deriving, uint32_t component)
+{
+    bool loops = false, joins = false, is_done = false;
+    enum rune_err err = gather_component(deriving, component, &loops, &joins);
+    if (err == RUNE_OK && deriving->group_names.count > 0 && (!joins || reads_group(deriving))) {
+        err = compute_group(deriving);
+        if (err == RUNE_OK && !deriving->has_mistakes) {
+            err = gather_component(deriving, component, &loops, &joins);
+        }
+    }
+    if (err == RUNE_OK && !deriving->has_mistakes && !loops) {
+        err = rune_derive_by_probes(deriving, &is_done);
+    }
+    if (err != RUNE_OK || deriving->has_mistakes) {
+        return err;
+    }
+    return joins ? join_group(deriving, is_done) : compute_component(deriving, loops);
 }
 
 /* ---- all ---- */
@@ -206,6 +303,8 @@ static enum rune_err init(struct rune_deriving *deriving)
                                             program->relation_count * sizeof(*program->relations));
     deriving->first_rule = RUNE_ARENA_ARRAY(arena, uint32_t, program->relation_count + 1);
     deriving->next_rule = RUNE_ARENA_ARRAY(arena, uint32_t, program->rule_count + 1);
+    deriving->first_data = RUNE_ARENA_ARRAY(arena, uint32_t, program->component_count + 1);
+    deriving->next_data = RUNE_ARENA_ARRAY(arena, uint32_t, program->relation_count + 1);
     deriving->is_reached = RUNE_ARENA_ARRAY(arena, bool, program->relation_count + 1);
     deriving->is_probed = RUNE_ARENA_ARRAY(arena, bool, program->relation_count + 1);
     deriving->rules = RUNE_ARENA_ARRAY(arena, struct rune_dl_rule, program->rule_count + 1);
@@ -213,11 +312,22 @@ static enum rune_err init(struct rune_deriving *deriving)
     deriving->had_data = rune_arena_memdup(arena, build->entities.flags.items, deriving->had_count);
     if (deriving->relations == NULL || deriving->first_rule == NULL ||
         deriving->next_rule == NULL || deriving->is_reached == NULL || deriving->rules == NULL ||
+        deriving->first_data == NULL || deriving->next_data == NULL ||
         deriving->is_probed == NULL || (deriving->had_data == NULL && deriving->had_count > 0)) {
         return RUNE_E_NOMEM;
     }
     for (uint32_t i = 0; i < program->relation_count; i++) {
-        deriving->first_rule[i] = RUNE_DERIVE_NO_RULE;
+        deriving->first_rule[i] = RUNE_DERIVE_NONE;
+    }
+    for (uint32_t c = 0; c < program->component_count; c++) {
+        deriving->first_data[c] = RUNE_DERIVE_NONE;
+    }
+    for (uint32_t i = program->relation_count; i-- > 0;) {
+        const struct rune_dl_relation *relation = &program->relations[i];
+        if (relation->is_head && rune_derive_is_data(relation->builtin)) {
+            deriving->next_data[i] = deriving->first_data[relation->component];
+            deriving->first_data[relation->component] = i;
+        }
     }
     for (uint32_t i = program->rule_count; i-- > 0;) {
         uint32_t head = program->rules[i].head;
@@ -230,27 +340,24 @@ static enum rune_err init(struct rune_deriving *deriving)
 static enum rune_err derive_all(struct rune_deriving *deriving)
 {
     const struct rune_dl_program *program = &deriving->build->rules;
-    uint8_t *has_data = rune_calloc((size_t)program->component_count + 1, 1);
-    if (has_data == NULL) {
-        return RUNE_E_NOMEM;
-    }
-    for (uint32_t i = 0; i < program->relation_count; i++) {
-        const struct rune_dl_relation *relation = &program->relations[i];
-        has_data[relation->component] |=
-            relation->is_head && rune_derive_is_data(relation->builtin);
-    }
     enum rune_err err = RUNE_OK;
     for (uint32_t c = 0; c < program->component_count && err == RUNE_OK && !deriving->has_mistakes;
          c++) {
-        err = has_data[c] ? derive_component(deriving, c) : RUNE_OK;
+        bool has_data = deriving->first_data[c] != RUNE_DERIVE_NONE;
+        err = has_data ? derive_component(deriving, c) : RUNE_OK;
     }
-    rune_free(has_data);
+    if (err == RUNE_OK) {
+        err = compute_group(deriving);
+    }
     /* Entities that came later have their sets, too. */
     for (uint32_t i = 0; i < program->relation_count && err == RUNE_OK; i++) {
         const struct rune_dl_relation *relation = &program->relations[i];
         if (relation->is_head && relation->builtin == RUNE_DL_ENTITY_ELEMENT) {
             err = rune_derive_fill_sets(deriving, i);
         }
+    }
+    if (err == RUNE_OK) {
+        err = rune_derive_write_attrs(deriving);
     }
     if (err == RUNE_OK && !deriving->has_mistakes) {
         rune_derive_check_created(deriving);
@@ -297,7 +404,10 @@ enum rune_err rune_build_derive_entities(struct rune_build *build, const struct 
     }
     rune_free(deriving.edges);
     RUNE_VEC_FINI(&deriving.wanted);
-    RUNE_VEC_FINI(&deriving.todo);
+    RUNE_VEC_FINI(&deriving.group);
+    rune_map_fini(&deriving.group_names);
+    RUNE_VEC_FINI(&deriving.reached);
+    RUNE_VEC_FINI(&deriving.attrs);
     RUNE_VEC_FINI(&deriving.about);
     RUNE_VEC_FINI(&deriving.names);
     RUNE_VEC_FINI(&deriving.values);

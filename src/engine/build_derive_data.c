@@ -22,7 +22,7 @@ void rune_derive_report(struct rune_deriving *deriving, uint32_t relation, const
     if (deriving->mistakes++ >= RUNE_DERIVE_MAX_REPORTS) {
         return;
     }
-    if (deriving->first_rule[relation] != RUNE_DERIVE_NO_RULE) {
+    if (deriving->first_rule[relation] != RUNE_DERIVE_NONE) {
         span = deriving->build->rules.rules[deriving->first_rule[relation]].head_span;
     }
     va_list args;
@@ -220,31 +220,73 @@ rune_term rune_derive_stored_value(const struct rune_deriving *deriving, rune_te
     return RUNE_TERM_NONE;
 }
 
-/* The entity's record with one attribute more, or another value of one. */
 enum rune_err rune_derive_put_attr(struct rune_deriving *deriving, rune_term entity, rune_term name,
                                    rune_term value)
 {
-    struct rune_build *build = deriving->build;
-    enum rune_err err = rune_entity_table_add(&build->entities, entity);
-    if (err != RUNE_OK) {
-        return err;
+    const struct rune_derived_attr attr = {(uint64_t)entity << 32 | name, value};
+    enum rune_err err = rune_entity_table_add(&deriving->build->entities, entity);
+    if (err == RUNE_OK && !RUNE_VEC_PUSH(&deriving->attrs, attr)) {
+        err = RUNE_E_NOMEM;
     }
+    deriving->has_changed = true;
+    return err;
+}
+
+static int compare_attrs(const void *a, const void *b)
+{
+    uint64_t x = ((const struct rune_derived_attr *)a)->key;
+    uint64_t y = ((const struct rune_derived_attr *)b)->key;
+    return x < y ? -1 : x > y;
+}
+
+/* One entity's, by ascending names as the stored ones are: both are merged, and the derived value
+ * of a name replaces the stored one. An empty set may be there twice, for a rule and for the
+ * schema. */
+static enum rune_err write_record(struct rune_deriving *deriving,
+                                  const struct rune_derived_attr *attrs, size_t count)
+{
+    struct rune_build *build = deriving->build;
+    rune_term entity = (rune_term)(attrs[0].key >> 32);
     uint32_t *offset = &build->entities.attrs.items[rune_term_index(entity)];
     const uint32_t *heap = rune_dict_terms(build->dict)->heap;
     const uint32_t *run = heap + *offset;
     const uint32_t *shape = heap + run[0];
+    bool ok = true;
     deriving->names.count = deriving->values.count = 0;
-    bool ok = RUNE_VEC_PUSH(&deriving->names, name) && RUNE_VEC_PUSH(&deriving->values, value);
-    for (uint32_t i = 0; i < shape[0] && ok; i++) {
-        if (shape[1 + i] != name) {
-            ok = RUNE_VEC_PUSH(&deriving->names, shape[1 + i]) &&
-                 RUNE_VEC_PUSH(&deriving->values, run[1 + i]);
+    for (size_t i = 0, k = 0; ok && (i < count || k < shape[0]);) {
+        if (i + 1 < count && attrs[i].key == attrs[i + 1].key) {
+            i++;
+            continue;
         }
+        rune_term name = i < count ? (rune_term)attrs[i].key : UINT32_MAX;
+        bool is_stored = k < shape[0] && (i == count || shape[1 + k] < name);
+        k += !is_stored && k < shape[0] && shape[1 + k] == name;
+        ok = RUNE_VEC_PUSH(&deriving->names, is_stored ? shape[1 + k] : name) &&
+             RUNE_VEC_PUSH(&deriving->values, is_stored ? run[1 + k] : attrs[i].value);
+        k += is_stored;
+        i += !is_stored;
     }
-    deriving->has_changed = true;
     return ok ? rune_dict_record_run(build->dict, deriving->names.items, deriving->values.items,
                                      deriving->names.count, offset)
               : RUNE_E_NOMEM;
+}
+
+enum rune_err rune_derive_write_attrs(struct rune_deriving *deriving)
+{
+    struct rune_vec_derived_attr *attrs = &deriving->attrs;
+    enum rune_err err = RUNE_OK;
+    if (attrs->count > 0) {
+        qsort(attrs->items, attrs->count, sizeof(attrs->items[0]), compare_attrs);
+    }
+    for (size_t from = 0, to; from < attrs->count && err == RUNE_OK; from = to) {
+        uint64_t entity = attrs->items[from].key >> 32;
+        for (to = from + 1; to < attrs->count && attrs->items[to].key >> 32 == entity;) {
+            to++;
+        }
+        err = write_record(deriving, attrs->items + from, to - from);
+    }
+    attrs->count = 0;
+    return err;
 }
 
 /* Whether the schema has a place for the value; `is_element`: in a set. False: reported. */
@@ -383,6 +425,7 @@ enum rune_err rune_derive_fill_sets(struct rune_deriving *deriving, uint32_t rel
     }
     return err;
 }
+
 /* What was computed for a relation goes into the tables. */
 enum rune_err rune_derive_take_rows(void *context, uint32_t relation, const rune_term *rows,
                                     uint64_t count, bool is_partial)
@@ -408,9 +451,7 @@ enum rune_err rune_derive_take_rows(void *context, uint32_t relation, const rune
                   ? merge_attr(deriving, relation, rows + 3 * i, alike)
                   : merge_elements(deriving, relation, rows + 3 * i, alike);
     }
-    return err == RUNE_OK && of->builtin == RUNE_DL_ENTITY_ELEMENT
-               ? rune_derive_fill_sets(deriving, relation)
-               : err;
+    return err;
 }
 
 /* What rules created must be whole, as the schema sees it. */

@@ -11,24 +11,37 @@
 #include "engine/build_int.h"
 
 #define RUNE_DERIVE_MAX_REPORTS 20u /* LIMIT: mistakes shown for one relation */
-#define RUNE_DERIVE_NO_RULE     UINT32_MAX
+#define RUNE_DERIVE_NONE        UINT32_MAX
+
+/* A value that an entity is to have under a name, once all that are computed together are known:
+ * its record is then written once. */
+struct rune_derived_attr {
+    uint64_t key; /* entity, name */
+    rune_term value;
+};
+
+RUNE_VEC(rune_vec_derived_attr, struct rune_derived_attr);
 
 struct rune_deriving {
     struct rune_build *build;
     const struct rune_tuples *facts;    /* by relation */
     struct rune_dl_relation *relations; /* heads that were merged are none any more */
     uint32_t *first_rule, *next_rule;   /* by relation, by rule: its rules; NO_RULE ends */
-    bool *is_reached;                   /* by relation: the component needs it */
-    struct rune_dl_rule *rules;         /* of the component */
+    uint32_t *first_data, *next_data;   /* by component, by relation: the data that it derives */
+    bool *is_reached;                   /* by relation: what is wanted needs it */
+    struct rune_vec_u32 reached;        /* those relations */
+    struct rune_dl_rule *rules;         /* theirs */
     uint32_t rule_count;
-    struct rune_vec_u32 wanted; /* derived data of the component */
-    struct rune_vec_u32 todo;
-    bool *is_probed;           /* by relation: a set that is not built */
-    struct rune_vec_u32 about; /* its entities */
-    uint64_t *edges;           /* the hierarchy so far: child and parent, ascending */
+    struct rune_vec_u32 wanted;  /* derived data to compute */
+    struct rune_vec_u32 group;   /* attributes that wait for others to be computed with them */
+    struct rune_map group_names; /* theirs, and of what is put but not written */
+    bool *is_probed;             /* by relation: a set that is not built */
+    struct rune_vec_u32 about;   /* its entities */
+    uint64_t *edges;             /* the hierarchy so far: child and parent, ascending */
     size_t edge_count;
-    struct rune_vec_u32 names, values; /* of a record in the making */
-    uint8_t *had_data;                 /* by entity: before anything was derived */
+    struct rune_vec_derived_attr attrs; /* not yet in their records */
+    struct rune_vec_u32 names, values;  /* of a record in the making */
+    uint8_t *had_data;                  /* by entity: before anything was derived */
     size_t had_count;
     uint64_t derived;
     uint32_t mistakes; /* of the relation being merged */
@@ -72,11 +85,13 @@ enum rune_err rune_derive_take_rows(void *context, uint32_t relation, const rune
 /* The attribute's stored value, or RUNE_TERM_NONE. */
 rune_term rune_derive_stored_value(const struct rune_deriving *deriving, rune_term entity,
                                    rune_term name);
-/* The entity's record with one attribute more, or another value of one; the entity is there then.
- */
+/* The entity, which is there then, gets one attribute more, or another value of one: with the next
+ * write. A name has one value until then. */
 RUNE_MUST_USE enum rune_err rune_derive_put_attr(struct rune_deriving *deriving, rune_term entity,
                                                  rune_term name, rune_term value);
-/* With a schema that declares the set, every entity of the type has one. */
+/* The records with all that was put. */
+RUNE_MUST_USE enum rune_err rune_derive_write_attrs(struct rune_deriving *deriving);
+/* With a schema that declares the set, every entity of the type gets one that has none yet. */
 RUNE_MUST_USE enum rune_err rune_derive_fill_sets(struct rune_deriving *deriving,
                                                   uint32_t relation);
 /* What rules created must be whole, as the schema sees it. */

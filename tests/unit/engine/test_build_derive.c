@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "engine/image.h"
 #include "unit/engine/fixture.h"
 
 static const char schema[] =
@@ -173,6 +174,39 @@ static void test_rules__read_what_others_derive(void **state)
         {"User:nil", "write", "Doc:one", "DENY"},
     };
     EXPECT("", rules, true, questions);
+}
+
+/* Hundreds of names, some of which are read to derive others: an entity's record is written a few
+ * times, not once a name. */
+static void test_records__are_written_for_many_names_at_once(void **state)
+{
+    enum { NAMES = 200, USERS = 40 };
+    struct rune_buf rules = RUNE_BUF_INIT;
+    (void)state;
+    for (int i = 0; i < USERS; i++) {
+        rune_buf_printf(&rules, "is_user(User::\"u%d\", %d).\n", i, i);
+    }
+    for (int i = 0; i < NAMES; i++) {
+        rune_buf_printf(&rules, "has%d(E, V) :- is_user(E, N), V = N + %d.\n", i, i);
+        rune_buf_printf(&rules, "entity.attr(E, \"a%d\", V) :- has%d(E, V).\n", i, i);
+        rune_buf_printf(&rules, "entity.element(E, \"s%d\", V) :- has%d(E, V).\n", i, i);
+    }
+    rune_buf_append_cstr(
+        &rules, "entity.attr(E, \"sum\", V) :- entity.attr(E, \"a1\", A),"
+                " entity.element(E, \"s2\", B), entity.attr(E, \"a199\", C), V = A + B + C.\n"
+                "entity.attr(E, \"twice\", V) :- entity.attr(E, \"sum\", S), V = S * 2.\n");
+    const struct fixture_file files[] = {
+        {"a.cedar", "permit(principal, action == Action::\"read\", resource) when {"
+                    " principal.a0 == 7 && principal.a150 == 157 && principal.s2 == [9]"
+                    " && principal.sum == 223 && principal.twice == 446 };"},
+        {"b.dl", rune_buf_cstr(&rules)}};
+    struct fixture fixture;
+    fixture_open(&fixture, files, 2);
+    assert_string_equal(decide(&fixture, "User:u7", "read", "Doc:one"), "PERMIT");
+    assert_string_equal(decide(&fixture, "User:u8", "read", "Doc:one"), "DENY");
+    assert_true(fixture.image->store.terms.heap_count < 6 * 2 * NAMES * USERS);
+    fixture_close(&fixture);
+    rune_buf_fini(&rules);
 }
 
 static void test_mistakes__are_refused_with_their_place(void **state)
@@ -339,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_parent__is_seen_by_policies_and_rules),
         cmocka_unit_test(test_recursion__goes_on_until_nothing_is_added),
         cmocka_unit_test(test_rules__read_what_others_derive),
+        cmocka_unit_test(test_records__are_written_for_many_names_at_once),
         cmocka_unit_test(test_mistakes__are_refused_with_their_place),
         cmocka_unit_test(test_documents__need_not_have_derived_sets),
         cmocka_unit_test(test_random__policies_see_what_loops_find),
