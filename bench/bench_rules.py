@@ -4,7 +4,8 @@
 out exactly, with CPU seconds, peak memory and bytes of the image; `facts`, how fast they are read beside a bare search
 for line ends in the same file; `request`, batches of requests as facts, the whole
 list of what is allowed by its SHA-256, and a negation that nothing guards beside its guarded form; `decide`, decisions
-at a million facts; `serve`, what the same bundle costs two workers of runed; `micro`, a naive evaluator beside the
+at a million facts; `probe`, a set that rules derive and a policy
+probes, beside a rule that says the same; `serve`, what the same bundle costs two workers of runed; `micro`, a naive evaluator beside the
 engine.
 
 One line a measurement, key=value. Exits 1 if a count, a list or a decision is wrong.
@@ -14,6 +15,7 @@ import hashlib
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -138,6 +140,49 @@ def decide(name, work, seconds):
     failed |= "mismatches=0" not in output
     print(f"decide input={name} {output.strip()} build_cpu_s={build_s:.3f} build_mib={build_mib:.0f} "
           f"benchmark_mib={mib:.0f} image_bytes={os.path.getsize(image)}", flush=True)
+
+
+PROBE_TOML = """[relations.member]
+columns = ["User", "Group"]
+[relations.reads]
+columns = ["Group", "Doc"]
+"""
+PROBED = {"probed": {"p.cedar": 'permit(principal, action == Action::"read", resource)\n'
+                                'when { resource.readers.contains(principal) };\n',
+                     "r.dl": 'entity.element(D, "readers", U) :- member(U, G), reads(G, D).\n'},
+          "guarded": {"r.dl": 'permit(U, A, D) :- principal(U), action(A), resource(D), A = Action::"read", member(U, G), '
+                              'reads(G, D).\n'}}
+
+
+def probe(users, work, seconds):
+    """Ten groups a user, 20 documents a group: as sets, 200 elements a user."""
+    global failed
+    groups, docs = users // 10, users // 2
+    rng = random.Random(1)
+    member = {user: rng.sample(range(groups), 10) for user in range(users)}
+    reads = {group: set(rng.sample(range(docs), 20)) for group in range(groups)}
+    requests = os.path.join(work, "requests.jsonl")
+    with open(requests, "w", encoding="ascii") as file:
+        for _ in range(10000):
+            user = rng.randrange(users)
+            doc = rng.randrange(docs) if rng.random() < 0.5 else rng.choice(sorted(reads[rng.choice(member[user])]))
+            permits = any(doc in reads[group] for group in member[user])
+            file.write(json.dumps({"principal": f'User::"{user}"', "action": 'Action::"read"', "resource": f'Doc::"{doc}"',
+                                   "decision": "PERMIT" if permits else "DENY"}) + "\n")
+    for form, files in PROBED.items():
+        bundle, image = os.path.join(work, form), os.path.join(work, form + ".image")
+        os.makedirs(os.path.join(bundle, "facts"))
+        for path, text in {"rune.toml": PROBE_TOML, **files}.items():
+            with open(os.path.join(bundle, path), "w", encoding="ascii") as file:
+                file.write(text)
+        for path, pairs in (("member", member), ("reads", reads)):
+            with open(os.path.join(bundle, "facts", path + ".tsv"), "w", encoding="ascii") as file:
+                file.writelines(f"{key}\t{value}\n" for key, values in pairs.items() for value in sorted(values))
+        _, build_s, build_mib = run(RUNE, "build", bundle, "-o", image)
+        output, _, _ = run(RUNE, "benchmark", image, "--requests", requests, "--seconds", str(seconds))
+        failed |= "mismatches=0" not in output
+        print(f"probe form={form} users={users} {output.strip()} build_cpu_s={build_s:.3f} build_mib={build_mib:.0f} "
+              f"image_bytes={os.path.getsize(image)}", flush=True)
 
 
 def generate_requests(program, name, requests, folder):
@@ -340,7 +385,7 @@ def read_facts(tuples, work):
               f"million_a_s={tuples / read_s / 1e6:.1f} bar={bar} scan_cpu_s={scan_s(path):.3f}", flush=True)
 
 
-PARTS = ("micro", "compile", "facts", "count", "request", "decide", "serve")
+PARTS = ("micro", "compile", "facts", "count", "request", "decide", "probe", "serve")
 
 
 def main():
@@ -373,6 +418,8 @@ def main():
                     materialise(program, name, expected, work)
         if "request" in parts:
             ask(work, [case for case in REQUESTS[size] if is_wanted(*case[:2])])
+        if "probe" in parts:
+            probe(1000 if options.smoke else 100000, work, 1 if options.smoke else 5)
         if options.program in (None, "rbac_allow"):
             if "decide" in parts:
                 decide(at_scale, work, 1 if options.smoke else 5)

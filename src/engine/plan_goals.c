@@ -146,7 +146,8 @@ struct rune_str rune_describe_source(const struct rune_describer *d, uint32_t ru
     return (struct rune_str){d->store->source_bytes + source->offset, source->length};
 }
 
-/* Part of a text on one line, runs of blanks as one. */
+#define LONGEST_PART 400u /* bytes of a rule that are shown; more is no plan to read */
+
 void rune_describe_part(struct rune_describer *d, struct rune_str source, uint64_t offset,
                         uint64_t length)
 {
@@ -154,7 +155,14 @@ void rune_describe_part(struct rune_describer *d, struct rune_str source, uint64
     if (offset > source.length || length > source.length - offset) {
         return;
     }
-    for (uint64_t i = offset; i < offset + length; i++) {
+    uint64_t end = offset + length;
+    if (length > LONGEST_PART) {
+        end = offset + LONGEST_PART;
+        while (((unsigned char)source.data[end] & 0xc0) == 0x80) {
+            end--; /* within a character */
+        }
+    }
+    for (uint64_t i = offset; i < end; i++) {
         unsigned char c = (unsigned char)source.data[i];
         if (c <= ' ') {
             blank = true;
@@ -163,6 +171,9 @@ void rune_describe_part(struct rune_describer *d, struct rune_str source, uint64
         rune_buf_append_cstr(&d->line, blank ? " " : "");
         rune_buf_append_char(&d->line, (char)c);
         blank = false;
+    }
+    if (end < offset + length) {
+        rune_buf_printf(&d->line, " ... (%llu bytes in all)", (unsigned long long)length);
     }
 }
 

@@ -33,7 +33,7 @@ void rune_describe_tuples(struct rune_describer *d, uint64_t count);
 
 /* The file of a rule, or an empty text. */
 struct rune_str rune_describe_source(const struct rune_describer *d, uint32_t rule);
-/* Part of a text on one line, runs of blanks as one. */
+/* Part of a text on one line, runs of blanks as one; of a very long one the beginning. */
 void rune_describe_part(struct rune_describer *d, struct rune_str source, uint64_t offset,
                         uint64_t length);
 /* One plan: what is known, what it is expected to give, its goals in order. `number` of `count`: of

@@ -57,6 +57,8 @@ entity Doc = { owner: User, labels?: Set<String>, "of day"?: datetime } tags Lon
 entity Color enum ["red", "green"]; type Note = { text: String };
 action "view", edit in [all] appliesTo { principal: User, resource: [Doc, Folder], context: Note }; action all; }
 """
+# A rule whose text is too long to be shown whole.
+LONG = 'version = "rune/1.0"\n[rules]\ne("\u00e9", 2).\np(X) :- ' + ", ".join(['e(X, _), X != "\u00e9\u00e9"'] * 50) + ".\n"
 TEMPLATES = {"team/" + name: text for name, text in TEAM.items()}
 TEMPLATES.update({"app.cedarschema": SCHEMA, "wrong.cedar": "permit(principal, action);\npermit(principal);\n",
                   "named.cedarschema.json": '{"": {"commonTypes": {"T": {"type": "Record", "attributes": {}}},\n'
@@ -148,6 +150,7 @@ CASES = [
     ("plan", ["plan", "docshare"]),
     ("plan-demand", ["plan", "demand", "--count"]),
     ("plan-rule", ["plan", "docshare.image", "legal-hold"]),
+    ("plan-long", ["plan", "long.rune"]),
     ("plan-unknown", ["plan", "docshare.image", "illegal-hold"]),
     ("test", ["test", "docshare", "--verbose"]),
     ("test-image", ["test", "docshare.image"]),
@@ -183,7 +186,7 @@ def prepare(folder):
     os.symlink(os.path.join(os.path.abspath(SOURCE), "examples/docshare"), os.path.join(folder, "docshare"))
     os.mkdir(os.path.join(folder, "broken"))
     files = {"requests.jsonl": REQUESTS, "wrong.jsonl": WRONG, "mfa.json": json.dumps({"mfa": False}),
-             "ugly.cedar": UGLY}
+             "ugly.cedar": UGLY, "long.rune": LONG}
     files.update({os.path.join("broken", name): text for name, text in BROKEN.items()})
     os.mkdir(os.path.join(folder, "team"))
     files.update(TEMPLATES)
