@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rule engine on the inputs of RUNE_SHARED/bench/datalog, in parts (--only): `count`, relations whose sizes must come
 out exactly, with CPU seconds, peak memory and bytes of the image; `facts`, how fast they are read beside a bare search
-for line ends in the same file; `request`, batches of requests as facts, the whole
-list of what is allowed by its SHA-256, and a negation that nothing guards beside its guarded form; `decide`, decisions
-at a million facts; `probe`, a set that rules derive and a policy
-probes, beside a rule that says the same; `serve`, what the same bundle costs two workers of runed; `micro`, a naive evaluator beside the
-engine.
+for line ends in the same file; `recursion`, recursions of other kinds than those inputs have, beside a reference in
+Python; `request`, batches of requests as facts, the whole list of what is allowed by its SHA-256, and a negation that
+nothing guards beside its guarded form; `decide`, decisions at a million facts; `probe`, a set that rules derive and a
+policy probes, beside a rule that says the same; `serve`, what the same bundle costs two workers of runed; `micro`, a
+naive evaluator beside the engine.
 
 One line a measurement, key=value. Exits 1 if a count, a list or a decision is wrong.
 """
@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 
+import recursion
 from processes import processes_of
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -349,6 +350,27 @@ def compile_programs(count, work):
               f"bytes={len(text)}", flush=True)
 
 
+# ---- recursion ----
+
+
+def recurse(kind, scale, work):
+    """One kind of recursion: tuples, as the reference finds them, and millions of them a second of a whole build."""
+    global failed
+    bundle, image = os.path.join(work, "bundle"), os.path.join(work, "image")
+    shutil.rmtree(bundle, ignore_errors=True)
+    began = time.process_time()
+    expected = kind(recursion.Bundle(bundle, 5), scale)
+    reference_s = time.process_time() - began
+    _, build_s, build_mib = run(RUNE, "build", bundle, "-o", image)
+    got = {pattern: int(run(RUNE, "query", image, pattern, "--count")[0]) for pattern in expected}
+    failed |= got != expected
+    tuples = sum(got.values())
+    print(f"recursion kind={kind.__name__} tuples={tuples} expected={sum(expected.values())} "
+          f"ok={int(got == expected)} build_cpu_s={build_s:.3f} million_a_s={tuples / build_s / 1e6:.1f} "
+          f"build_mib={build_mib:.0f} image_bytes={os.path.getsize(image)} reference_cpu_s={reference_s:.1f}",
+          flush=True)
+
+
 # ---- facts ----
 
 
@@ -385,7 +407,7 @@ def read_facts(tuples, work):
               f"million_a_s={tuples / read_s / 1e6:.1f} bar={bar} scan_cpu_s={scan_s(path):.3f}", flush=True)
 
 
-PARTS = ("micro", "compile", "facts", "count", "request", "decide", "probe", "serve")
+PARTS = ("micro", "compile", "facts", "count", "recursion", "request", "decide", "probe", "serve")
 
 
 def main():
@@ -416,6 +438,10 @@ def main():
             for program, name, expected in CASES[size]:
                 if is_wanted(program, name):
                     materialise(program, name, expected, work)
+        if "recursion" in parts:
+            for kind in recursion.KINDS:
+                if options.program in (None, kind.__name__) and options.input is None:
+                    recurse(kind, 10 if options.smoke else 1, work)
         if "request" in parts:
             ask(work, [case for case in REQUESTS[size] if is_wanted(*case[:2])])
         if "probe" in parts:

@@ -131,26 +131,43 @@ static bool emit_growing(void *context, const rune_term *row)
            (add_pending(sink) && sink->ctx->vm.err == RUNE_OK);
 }
 
+/* Tuples like `tuple`, with each of `values` in one column. */
+static bool emit_run(struct sink *sink, const rune_term *tuple, const rune_term *values,
+                     uint32_t count, uint32_t column)
+{
+    struct rune_dl_growing *growing = sink->growing;
+    uint32_t arity = growing->tuples.arity;
+    while (count > 0) {
+        uint32_t room = RUNE_DL_GROWING_BATCH - growing->pending_count;
+        uint32_t many = count < room ? count : room;
+        rune_term *place = growing->pending + (size_t)growing->pending_count * arity;
+        for (uint32_t i = 0; i < many; i++, place += arity) {
+            for (uint32_t c = 0; c < arity; c++) {
+                place[c] = tuple[c];
+            }
+            place[column] = values[i];
+        }
+        growing->pending_count += many;
+        values += many;
+        count -= many;
+        if (growing->pending_count == RUNE_DL_GROWING_BATCH && !add_pending(sink)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Tuples that begin like `tuple` and end with each of `lasts`. */
 static bool emit_lasts(struct sink *sink, const rune_term *tuple, const rune_term *lasts,
                        uint32_t count)
 {
     struct rune_dl_growing *growing = sink->growing;
-    if (growing->bits.words != NULL) {
-        uint32_t before = growing->tuples.count;
-        sink->err = rune_dl_growing_add_row(growing, tuple, lasts, count);
-        return check_growth(sink, before) && rune_rule_take_steps(&sink->ctx->vm, count);
+    if (growing->bits.words == NULL) {
+        return emit_run(sink, tuple, lasts, count, growing->tuples.arity - 1);
     }
-    rune_term row[RUNE_DL_MAX_ARITY];
-    uint32_t last = growing->tuples.arity - 1;
-    memcpy(row, tuple, last * sizeof(rune_term));
-    for (uint32_t i = 0; i < count; i++) {
-        row[last] = lasts[i];
-        if (!emit_growing(sink, row)) {
-            return false;
-        }
-    }
-    return true;
+    uint32_t before = growing->tuples.count;
+    sink->err = rune_dl_growing_add_row(growing, tuple, lasts, count);
+    return check_growth(sink, before);
 }
 
 static bool emit_words(struct sink *sink, const rune_term *tuple,
@@ -196,15 +213,13 @@ static bool find_words(const struct rune_dl_ctx *ctx, const struct rune_cursor *
     return ret_words->words != NULL;
 }
 
-/* Tuples that differ in one column only: like `tuple`, with what the cursor has left there. */
+/* Tuples like `tuple`, with what the cursor has left in one column. */
 static bool emit_each(struct sink *sink, const rune_term *tuple, const struct rune_cursor *cursor,
                       uint32_t position, uint32_t column)
 {
-    rune_term row[RUNE_DL_MAX_ARITY];
-    memcpy(row, tuple, sink->growing->tuples.arity * sizeof(rune_term));
     for (struct rune_cursor each = *cursor; rune_cursor_next(&each);) {
-        row[column] = rune_cursor_get(&each, position);
-        if (!emit_growing(sink, row)) {
+        rune_term value = rune_cursor_get(&each, position);
+        if (!emit_run(sink, tuple, &value, 1, column)) {
             return false;
         }
     }
@@ -215,19 +230,19 @@ static bool emit_growing_row(void *context, const rune_term *tuple,
                              const struct rune_cursor *cursor, uint32_t position, uint32_t column)
 {
     struct sink *sink = context;
+    struct rune_dl_growing *growing = sink->growing;
     struct rune_dl_row_words words;
     const rune_term *run = rune_cursor_run(cursor, position);
-    if (column + 1 != sink->growing->tuples.arity) {
+    bool is_last = column + 1 == growing->tuples.arity;
+    if (run == NULL) {
         return emit_each(sink, tuple, cursor, position, column);
     }
-    if (find_words(sink->ctx, cursor, position, &words) &&
-        rune_dl_growing_takes_words(sink->growing, tuple, &words)) {
+    if (is_last && find_words(sink->ctx, cursor, position, &words) &&
+        rune_dl_growing_takes_words(growing, tuple, &words)) {
         return emit_words(sink, tuple, &words);
     }
-    if (run != NULL) {
-        return emit_lasts(sink, tuple, run, rune_cursor_left(cursor));
-    }
-    return emit_each(sink, tuple, cursor, position, column);
+    return is_last ? emit_lasts(sink, tuple, run, rune_cursor_left(cursor))
+                   : emit_run(sink, tuple, run, rune_cursor_left(cursor), column);
 }
 
 static const uint8_t natural[RUNE_DL_MAX_ARITY] = {

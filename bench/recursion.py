@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recursions of the kinds that people write beside plain closures, over random graphs, and how many tuples each must
+have, found with sets and bits of Python. Used by bench_rules.py."""
+import os
+import random
+
+
+class Bundle:
+    """A bundle in the making: rules, and facts of integers."""
+
+    def __init__(self, folder, seed):
+        self.folder = folder
+        self.random = random.Random(seed)
+        os.makedirs(os.path.join(folder, "facts"), exist_ok=True)
+
+    def rules(self, text):
+        with open(os.path.join(self.folder, "rules.dl"), "w", encoding="ascii") as file:
+            file.write(text)
+
+    def facts(self, relation, rows):
+        rows = sorted(rows)
+        with open(os.path.join(self.folder, "facts", relation + ".tsv"), "w", encoding="ascii") as file:
+            file.writelines("\t".join(map(str, row)) + "\n" for row in rows)
+        return rows
+
+    def graph(self, nodes, edges):
+        return {(self.random.randrange(nodes), self.random.randrange(nodes)) for _ in range(edges)}
+
+
+def successors(edges):
+    after = {}
+    for a, b in edges:
+        after.setdefault(a, []).append(b)
+    return after
+
+
+def reach(begin, after):
+    """What is reached from some nodes, they included."""
+    seen, todo = set(begin), list(begin)
+    while todo:
+        for node in after.get(todo.pop(), ()):
+            if node not in seen:
+                seen.add(node)
+                todo.append(node)
+    return seen
+
+
+def closure_size(edges):
+    after = successors(edges)
+    return sum(len(reach(begin, after)) for begin in after.values())
+
+
+def members(bits):
+    while bits:
+        least = bits & -bits
+        yield least.bit_length() - 1
+        bits ^= least
+
+
+def size_of(rows):
+    return sum(bin(row).count("1") for row in rows)
+
+
+# ---- one function a kind: makes the bundle, returns {relation: tuples} ----
+
+
+def counting(bundle, scale):
+    count = 4000000 // scale
+    bundle.rules(f"num(0).\nnum(Y) :- num(X), X < {count}, Y = X + 1.\n")
+    return {"num(X)": count + 1}
+
+
+def lengths(bundle, scale):
+    rounds = 700 // scale
+    after = successors(bundle.facts("edge", bundle.graph(10000, 20000)))
+    bundle.rules(f"dist(0, 0).\ndist(X, E) :- dist(Y, D), edge(Y, X), D < {rounds}, E = D + 1.\n")
+    level, total = {0}, 1
+    for _ in range(rounds):
+        level = {node for before in level for node in after.get(before, ())}
+        total += len(level)
+    return {"dist(X, D)": total}
+
+
+def labelled(bundle, scale):
+    graphs = [bundle.graph(2000 // scale, 2600 // scale) for _ in range(10)]
+    bundle.facts("edge", [(label, a, b) for label, edges in enumerate(graphs) for a, b in edges])
+    bundle.rules("path(L, X, Y) :- edge(L, X, Y).\npath(L, X, Z) :- path(L, X, Y), edge(L, Y, Z).\n")
+    return {"path(L, X, Y)": sum(map(closure_size, graphs))}
+
+
+def four_columns(bundle, scale):
+    graphs = {(i, j): bundle.graph(600 // scale, 800 // scale) for i in range(8) for j in range(8)}
+    bundle.facts("edge", [labels + edge for labels, edges in graphs.items() for edge in edges])
+    bundle.rules("path(A, B, X, Y) :- edge(A, B, X, Y).\npath(A, B, X, Z) :- path(A, B, X, Y), edge(A, B, Y, Z).\n")
+    return {"path(A, B, X, Y)": sum(map(closure_size, graphs.values()))}
+
+
+def filtered(bundle, scale):
+    nodes = 3000 // scale
+    after = successors(bundle.facts("edge", bundle.graph(nodes, 2 * nodes)))
+    passable = {node for (node,) in bundle.facts("ok", [(node,) for node in range(nodes) if node % 10])}
+    bundle.rules("t(X, Y) :- edge(X, Y).\nt(X, Z) :- t(X, Y), ok(Y), t(Y, Z).\n")
+    through = {node: to for node, to in after.items() if node in passable}
+    return {"t(X, Y)": sum(len(reach(begin, through)) for begin in after.values())}
+
+
+def symmetric(bundle, scale):
+    chains, length = 2000 // scale, 100
+    bundle.facts("edge", [(c * length + i + 1, c * length + i) for c in range(chains) for i in range(length - 1)])
+    bundle.rules("t(X, Y) :- edge(X, Y).\nt(X, Y) :- t(Y, X).\nt(X, Z) :- t(X, Y), t(Y, Z).\n")
+    return {"t(X, Y)": chains * length * length}
+
+
+def even_and_odd(bundle, scale):
+    nodes = 2000 // scale
+    edges = bundle.facts("edge", bundle.graph(nodes, 3 * nodes))
+    bundle.rules("odd(X, Y) :- edge(X, Y).\neven(X, Z) :- odd(X, Y), edge(Y, Z).\n"
+                 "odd(X, Z) :- even(X, Y), edge(Y, Z).\n")
+    after = successors([((a, odd), (b, not odd)) for a, b in edges for odd in (False, True)])
+    sizes = {False: 0, True: 0}
+    for begin in {a for a, _ in edges}:
+        for _, is_odd in reach(after[begin, False], after):
+            sizes[is_odd] += 1
+    return {"odd(X, Y)": sizes[True], "even(X, Y)": sizes[False]}
+
+
+def points_to(bundle, scale):
+    variables, objects, accesses = 50000 // scale, 5000 // scale, 1500 // scale
+    new = bundle.facts("new", {(bundle.random.randrange(variables), variables + bundle.random.randrange(objects))
+                               for _ in range(objects)})
+    assign = bundle.facts("assign", bundle.graph(variables, variables))
+    load = bundle.facts("load", bundle.graph(variables, accesses))
+    store = bundle.facts("store", bundle.graph(variables, accesses))
+    bundle.rules("pt(V, H) :- new(V, H).\npt(V, H) :- assign(V, W), pt(W, H).\n"
+                 "heap(O, H) :- store(P, V), pt(P, O), pt(V, H).\n"
+                 "pt(V, H) :- load(V, P), pt(P, O), heap(O, H).\n")
+    points, heap = [0] * variables, [0] * objects
+    after = successors([(source, target) for target, source in assign])
+    for variable, thing in new:
+        points[variable] |= 1 << thing - variables
+    before = None
+    while before != (points, heap):
+        before = list(points), list(heap)
+        todo = [variable for variable in range(variables) if points[variable]]
+        while todo:
+            variable = todo.pop()
+            for target in after.get(variable, ()):
+                if points[variable] & ~points[target]:
+                    points[target] |= points[variable]
+                    todo.append(target)
+        for pointer, variable in store:
+            for thing in members(points[pointer]):
+                heap[thing] |= points[variable]
+        for variable, pointer in load:
+            for thing in members(points[pointer]):
+                points[variable] |= heap[thing]
+    return {"pt(V, H)": size_of(points), "heap(O, H)": size_of(heap)}
+
+
+def brackets(bundle, scale):
+    nodes = 2000 // scale
+    opening, closing = ({(bundle.random.randrange(8),) + edge for edge in bundle.graph(nodes, 3 * nodes // 2)}
+                        for _ in range(2))
+    bundle.facts("open", opening)
+    bundle.facts("close", closing)
+    bundle.rules("s(X, Y) :- open(L, X, A), close(L, A, Y).\ns(X, Y) :- open(L, X, A), s(A, B), close(L, B, Y).\n"
+                 "s(X, Z) :- s(X, Y), s(Y, Z).\n")
+    ends = [[0] * nodes for _ in range(8)]
+    for label, node, end in closing:
+        ends[label][node] |= 1 << end
+    rows, before = [0] * nodes, None
+    while before != rows:
+        before = list(rows)
+        for label, node, inner in sorted(opening):
+            for middle in members(rows[inner] | 1 << inner):
+                rows[node] |= ends[label][middle]
+        for node in range(nodes):
+            done = 0
+            while rows[node] & ~done:
+                middle = next(members(rows[node] & ~done))
+                done |= 1 << middle
+                rows[node] |= rows[middle]
+    return {"s(X, Y)": size_of(rows)}
+
+
+KINDS = (counting, lengths, labelled, four_columns, filtered, symmetric, even_and_odd, points_to, brackets)
