@@ -512,54 +512,77 @@ static enum rune_err query_by_key(struct query *query, const struct rune_store *
     return RUNE_OK;
 }
 
-/* The plans of the relation with most of the pattern's columns bound. */
+/* The plans of one relation for one set of bound columns, which stand together. */
+struct group {
+    uint32_t first, count; /* 0: none */
+    uint32_t bound;
+    double rows; /* expected */
+};
+
+static struct group group_at(const struct rune_store *store, uint32_t first)
+{
+    const struct rune_image_plan *plan = &store->plans[first];
+    struct group group = {.first = first, .bound = plan->bound};
+    while (first + group.count < store->plan_count &&
+           plan[group.count].relation == plan->relation && plan[group.count].bound == plan->bound) {
+        group.rows += plan[group.count++].rows;
+    }
+    return group;
+}
+
+/* Those with most of the pattern's columns bound; of several such, those that are expected to give
+ * the fewest tuples. `ret_by_key`: those with the first column bound. */
+static struct group find_group(const struct rune_store *store, uint32_t relation, uint32_t pattern,
+                               struct group *ret_by_key)
+{
+    struct group best = {0};
+    *ret_by_key = best;
+    for (uint32_t i = 0; i < store->plan_count;) {
+        struct group group = group_at(store, i);
+        bool is_asked = store->plans[i].relation == relation;
+        i += group.count;
+        if (is_asked && group.bound == 1) {
+            *ret_by_key = group;
+        }
+        int more = __builtin_popcount(group.bound) - __builtin_popcount(best.bound);
+        if (is_asked && (group.bound & ~pattern) == 0 &&
+            (best.count == 0 || more > 0 || (more == 0 && group.rows < best.rows))) {
+            best = group;
+        }
+    }
+    return best;
+}
+
 static enum rune_err query_demanded(struct query *query, uint32_t relation,
                                     const struct rune_store *store, struct rune_arena *arena)
 {
-    uint32_t pattern = 0, best = UINT32_MAX, best_count = 0, by_key = UINT32_MAX, by_key_count = 0;
+    uint32_t pattern = 0;
     for (uint32_t i = 0; i < query->relation->arity && i < 32; i++) {
         pattern |= query->bound[i] != RUNE_TERM_NONE ? 1u << i : 0;
     }
-    for (uint32_t i = 0; i < store->plan_count; i++) {
-        const struct rune_image_plan *plan = &store->plans[i];
-        if (plan->relation == relation && plan->bound == 1) {
-            by_key = by_key == UINT32_MAX ? i : by_key;
-            by_key_count++;
-        }
-        if (plan->relation != relation || (plan->bound & ~pattern) != 0 ||
-            (best != UINT32_MAX &&
-             __builtin_popcount(plan->bound) <= __builtin_popcount(store->plans[best].bound))) {
-            continue;
-        }
-        best = i;
-        best_count = 1;
-        while (i + best_count < store->plan_count && plan[best_count].relation == relation &&
-               plan[best_count].bound == plan->bound) {
-            best_count++;
-        }
-    }
-    if (best == UINT32_MAX) {
+    struct group by_key, best = find_group(store, relation, pattern, &by_key);
+    if (best.count == 0) {
         return RUNE_E_NOT_FOUND;
     }
-    bool has_keys = by_key != UINT32_MAX && (store->plans[best].bound & 1) == 0 &&
+    bool has_keys = by_key.count > 0 && (best.bound & 1) == 0 &&
                     (query->relation->flags & RUNE_RELATION_BY_KEY) != 0;
     struct rune_arena_mark mark = rune_arena_mark(arena);
     bool done;
-    if (has_keys && store->plans[best].bound == 0) {
-        enum rune_err err = query_by_key(query, store, arena, by_key, by_key_count, &done);
+    if (has_keys && best.bound == 0) {
+        enum rune_err err = query_by_key(query, store, arena, by_key.first, by_key.count, &done);
         if (err != RUNE_OK || done) {
             return err;
         }
     }
     rune_term args[32];
     for (uint32_t i = 0, at = 0; i < query->relation->arity && i < 32; i++) {
-        if ((store->plans[best].bound >> i & 1) != 0) {
+        if ((best.bound >> i & 1) != 0) {
             args[at++] = query->bound[i];
         }
     }
     const struct rune_rule_table *table =
-        rune_rule_solve(&query->vm, &store->plans[best], best_count, args);
-    if (table == NULL && has_keys && store->plans[best].bound != 0) {
+        rune_rule_solve(&query->vm, &store->plans[best.first], best.count, args);
+    if (table == NULL && has_keys && best.bound != 0) {
         /* Too many at once; key by key takes longer, and no more room than one key. */
         uint64_t steps_left = query->vm.steps_left;
         rune_arena_rewind(arena, mark);
@@ -567,7 +590,7 @@ static enum rune_err query_demanded(struct query *query, uint32_t relation,
             return RUNE_E_LIMIT;
         }
         query->vm.steps_left = steps_left;
-        enum rune_err err = query_by_key(query, store, arena, by_key, by_key_count, &done);
+        enum rune_err err = query_by_key(query, store, arena, by_key.first, by_key.count, &done);
         return err == RUNE_OK && !done ? RUNE_E_LIMIT : err;
     }
     for (uint32_t i = 0; table != NULL && i < table->count; i++) {
