@@ -5,6 +5,8 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 
+#define MIN_CAPACITY 16
+
 struct rune_map_slot {
     const char *data; /* NULL: free */
     size_t length;
@@ -40,10 +42,9 @@ static uint64_t hash_of(struct rune_str key)
     return rune_hash64(key.data, key.length, 0);
 }
 
-static bool grow(struct rune_map *map)
+static bool grow(struct rune_map *map, size_t capacity)
 {
-    struct rune_map larger = {.capacity = map->capacity == 0 ? 16 : map->capacity * 2,
-                              .count = map->count};
+    struct rune_map larger = {.capacity = capacity, .count = map->count};
     larger.slots = rune_calloc(larger.capacity, sizeof *larger.slots);
     if (larger.slots == NULL) {
         return false;
@@ -79,7 +80,8 @@ bool rune_map_find(const struct rune_map *map, struct rune_str key, uint32_t *re
 static struct rune_map_slot *slot_of(struct rune_map *map, struct rune_str key, uint32_t fresh,
                                      bool *ret_added)
 {
-    if (map->count >= map->capacity / 4 * 3 && !grow(map)) {
+    if (map->count >= map->capacity / 4 * 3 &&
+        !grow(map, map->capacity == 0 ? MIN_CAPACITY : map->capacity * 2)) {
         return NULL;
     }
     uint64_t hash = hash_of(key);
@@ -91,6 +93,18 @@ static struct rune_map_slot *slot_of(struct rune_map *map, struct rune_str key, 
         map->count++;
     }
     return slot;
+}
+
+enum rune_err rune_map_reserve(struct rune_map *map, size_t count)
+{
+    size_t capacity = map->capacity == 0 && count > 0 ? MIN_CAPACITY : map->capacity;
+    while (capacity / 4 * 3 < count) {
+        if (capacity > SIZE_MAX / 2) {
+            return RUNE_E_NOMEM;
+        }
+        capacity *= 2;
+    }
+    return capacity == map->capacity || grow(map, capacity) ? RUNE_OK : RUNE_E_NOMEM;
 }
 
 enum rune_err rune_map_set(struct rune_map *map, struct rune_str key, uint32_t value)

@@ -23,6 +23,8 @@ struct rune_map {
 void rune_map_fini(struct rune_map *map);
 /* True and *ret_value when the key is there. ret_value may be NULL. */
 bool rune_map_find(const struct rune_map *map, struct rune_str key, uint32_t *ret_value);
+/* Room for `count` keys in all, so that the table need not grow on the way. RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_map_reserve(struct rune_map *map, size_t count);
 /* Adds or replaces. RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_map_set(struct rune_map *map, struct rune_str key, uint32_t value);
 /* The value of the key, which is added with `fresh` if it was not there (*ret_added, may be NULL).

@@ -268,7 +268,8 @@ static uint32_t find_variable(struct rune_dl_parser *parser, struct rune_str nam
         return slot != NULL && slot->clause == parser->clause ? slot->index : UINT32_MAX;
     }
     for (uint32_t i = 0; i < parser->variables.count; i++) {
-        if (rune_str_equal(rune_dl_variable_name(&parser->variables.items[i]), name)) {
+        struct rune_str other = rune_dl_variable_name(&parser->variables.items[i]);
+        if (other.data[0] == name.data[0] && rune_str_equal(other, name)) {
             return i;
         }
     }

@@ -4,14 +4,20 @@
 
 #include "base/alloc.h"
 
+#define MIN_ROWS 4u /* many relations have one */
+
+static bool has_columns(struct rune_tuples *tuples)
+{
+    if (tuples->columns == NULL && tuples->arity > 0) {
+        tuples->columns = rune_calloc(tuples->arity, sizeof(tuples->columns[0]));
+    }
+    return tuples->columns != NULL || tuples->arity == 0;
+}
+
 enum rune_err rune_tuples_init(struct rune_tuples *tuples, uint32_t arity)
 {
     *tuples = (struct rune_tuples){.arity = arity};
-    if (arity == 0) {
-        return RUNE_OK;
-    }
-    tuples->columns = rune_calloc(arity, sizeof(tuples->columns[0]));
-    return tuples->columns != NULL ? RUNE_OK : RUNE_E_NOMEM;
+    return has_columns(tuples) ? RUNE_OK : RUNE_E_NOMEM;
 }
 
 void rune_tuples_fini(struct rune_tuples *tuples)
@@ -28,7 +34,10 @@ enum rune_err rune_tuples_reserve(struct rune_tuples *tuples, uint64_t rows)
     if (rows <= tuples->capacity) {
         return RUNE_OK;
     }
-    uint64_t capacity = tuples->capacity < 64 ? 64 : tuples->capacity;
+    if (!has_columns(tuples)) {
+        return RUNE_E_NOMEM;
+    }
+    uint64_t capacity = tuples->capacity < MIN_ROWS ? MIN_ROWS : tuples->capacity;
     while (capacity < rows) {
         if (capacity > SIZE_MAX / 2 / sizeof(rune_term)) {
             return RUNE_E_NOMEM;

@@ -19,7 +19,7 @@ struct rune_tuples {
     rune_term **columns; /* arity arrays of `capacity` terms */
 };
 
-/* RUNE_E_NOMEM. */
+/* RUNE_E_NOMEM. {.arity = arity} is as good, and has no columns before the first row. */
 RUNE_MUST_USE enum rune_err rune_tuples_init(struct rune_tuples *tuples, uint32_t arity);
 void rune_tuples_fini(struct rune_tuples *tuples);
 RUNE_MUST_USE enum rune_err rune_tuples_reserve(struct rune_tuples *tuples, uint64_t rows);

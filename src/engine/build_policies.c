@@ -49,6 +49,9 @@ static enum rune_err parse_file(struct rune_build *build, const struct rune_sour
         build->policies_parsed = false;
         err = rune_build_stage(build, err);
     }
+    if (err == RUNE_OK) {
+        err = rune_ids_reserve(&build->ids, parsed.count);
+    }
     for (uint32_t i = 0; err == RUNE_OK && i < parsed.count; i++) {
         err = number(build, &parsed.items[i], build->policies.count + i);
     }

@@ -95,16 +95,16 @@ enum rune_err rune_build_parse_rules(struct rune_build *build)
         }
     }
     for (size_t i = 0; i < build->clauses.count; i++) {
+        build->rule_count += has_id(&build->clauses.items[i]);
+    }
+    enum rune_err err = rune_ids_reserve(&build->ids, build->rule_count);
+    for (size_t i = 0; i < build->clauses.count && err == RUNE_OK; i++) {
         const struct rune_dl_rule *rule = &build->clauses.items[i];
         if (has_id(rule)) {
-            build->rule_count++;
-            enum rune_err err = rune_ids_add(&build->ids, rule->id, rule->head_span, build->diag);
-            if (err != RUNE_OK) {
-                return err;
-            }
+            err = rune_ids_add(&build->ids, rule->id, rule->head_span, build->diag);
         }
     }
-    return RUNE_OK;
+    return err;
 }
 
 static void facts_progress(void *context, uint64_t done_bytes, uint64_t total_bytes)

@@ -187,22 +187,17 @@ enum rune_err rune_facts_declare(const struct rune_fact_set *set, struct rune_ar
 enum rune_err rune_facts_take(struct rune_fact_set *set, const struct rune_dl_program *program,
                               struct rune_dict *dict, struct rune_tuples *ret_facts)
 {
-    enum rune_err err = RUNE_OK;
     for (uint32_t i = 0; i < program->relation_count; i++) {
         const struct rune_dl_relation *relation = &program->relations[i];
         uint32_t index;
-        ret_facts[i] = (struct rune_tuples){0};
+        ret_facts[i] = (struct rune_tuples){.arity = relation->arity}; /* most have no facts */
         if (relation->builtin == RUNE_DL_NOT_BUILTIN &&
             rune_map_find(&set->names, relation->name, &index) && set->items[index].has_arity) {
             ret_facts[i] = set->items[index].tuples;
             set->items[index].tuples = (struct rune_tuples){0};
-        } else if (err == RUNE_OK) {
-            err = rune_tuples_init(&ret_facts[i], relation->arity);
         }
     }
-    if (err == RUNE_OK) {
-        err = rune_dl_intern_facts(program, dict, ret_facts);
-    }
+    enum rune_err err = rune_dl_intern_facts(program, dict, ret_facts);
     for (uint32_t i = 0; err != RUNE_OK && i < program->relation_count; i++) {
         rune_tuples_fini(&ret_facts[i]);
     }

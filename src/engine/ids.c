@@ -8,6 +8,13 @@ void rune_ids_fini(struct rune_ids *ids)
     RUNE_VEC_FINI(&ids->places);
 }
 
+enum rune_err rune_ids_reserve(struct rune_ids *ids, size_t count)
+{
+    count += ids->places.count;
+    return RUNE_VEC_RESERVE(&ids->places, count) ? rune_map_reserve(&ids->map, count)
+                                                 : RUNE_E_NOMEM;
+}
+
 enum rune_err rune_ids_add(struct rune_ids *ids, struct rune_str id, struct rune_span place,
                            struct rune_diag *diag)
 {

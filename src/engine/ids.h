@@ -20,6 +20,9 @@ struct rune_ids {
 
 void rune_ids_fini(struct rune_ids *ids);
 
+/* Room for `count` more. RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_ids_reserve(struct rune_ids *ids, size_t count);
+
 /* Adds an id (borrowed until fini). A duplicate is reported and counted, and is RUNE_OK here: the
  * caller tests `duplicates` when all were added. The branches of one rule share its id: add it
  * once. RUNE_E_NOMEM. */

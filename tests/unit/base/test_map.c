@@ -28,10 +28,17 @@ static void test_map__sets_finds_and_replaces(void **state)
     struct rune_map map = RUNE_MAP_INIT;
     uint32_t value = 77;
     assert_false(rune_map_find(&map, RUNE_STR("a"), &value));
+    assert_int_equal(rune_map_reserve(&map, 0), RUNE_OK);
+    assert_int_equal(rune_map_set(&map, key(0), 9), RUNE_OK);
+    assert_int_equal(rune_map_reserve(&map, KEYS), RUNE_OK);
+    size_t capacity = map.capacity;
+    assert_true(rune_map_find(&map, key(0), &value) && value == 9);
+    assert_int_equal(rune_map_reserve(&map, SIZE_MAX), RUNE_E_NOMEM);
     for (uint32_t i = 0; i < KEYS; i++) {
         assert_int_equal(rune_map_set(&map, key(i), i), RUNE_OK);
     }
     assert_int_equal(map.count, KEYS);
+    assert_int_equal(map.capacity, capacity); /* reserved */
     for (uint32_t i = 0; i < KEYS; i++) {
         assert_true(rune_map_find(&map, key(i), &value));
         assert_int_equal(value, i);
