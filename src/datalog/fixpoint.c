@@ -82,9 +82,11 @@ enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, 
 struct sink {
     struct rune_dl_ctx *ctx;
     struct rune_dl_rel *rel;
-    struct rune_dl_growing *growing; /* recursive: to this */
-    struct rune_dl_growing *read;    /* by rows: what the plan begins with */
-    rune_term *rows;                 /* else: to these */
+    struct rune_dl_growing *growing; /* recursive: to this, by way of pending */
+    rune_term *pending;              /* RUNE_DL_GROWING_BATCH tuples */
+    uint32_t pending_count;
+    struct rune_dl_growing *read; /* by rows: what the plan begins with */
+    rune_term *rows;              /* else: to these */
     uint64_t count, capacity, sorted;
     uint64_t budget; /* tuples that may be collected; UINT64_MAX: any number */
     bool is_over;    /* the budget, not a limit */
@@ -109,11 +111,11 @@ static bool check_growth(struct sink *sink, uint32_t before)
 static bool add_pending(struct sink *sink)
 {
     struct rune_dl_growing *growing = sink->growing;
-    uint32_t before = growing->tuples.count, count = growing->pending_count;
-    growing->pending_count = 0;
+    uint32_t before = growing->tuples.count, count = sink->pending_count;
+    sink->pending_count = 0;
     (void)rune_rule_take_steps(&sink->ctx->vm, (uint64_t)count * RUNE_RULE_KEEP_STEPS);
     if (sink->err == RUNE_OK) {
-        sink->err = rune_dl_growing_add(growing, growing->pending, count);
+        sink->err = rune_dl_growing_add(growing, sink->pending, count);
     }
     return check_growth(sink, before);
 }
@@ -121,13 +123,12 @@ static bool add_pending(struct sink *sink)
 static bool emit_growing(void *context, const rune_term *row)
 {
     struct sink *sink = context;
-    struct rune_dl_growing *growing = sink->growing;
-    uint32_t arity = growing->tuples.arity;
-    rune_term *place = growing->pending + (size_t)growing->pending_count++ * arity;
+    uint32_t arity = sink->growing->tuples.arity;
+    rune_term *place = sink->pending + (size_t)sink->pending_count++ * arity;
     for (uint32_t i = 0; i < arity; i++) {
         place[i] = row[i];
     }
-    return growing->pending_count < RUNE_DL_GROWING_BATCH ||
+    return sink->pending_count < RUNE_DL_GROWING_BATCH ||
            (add_pending(sink) && sink->ctx->vm.err == RUNE_OK);
 }
 
@@ -135,22 +136,21 @@ static bool emit_growing(void *context, const rune_term *row)
 static bool emit_run(struct sink *sink, const rune_term *tuple, const rune_term *values,
                      uint32_t count, uint32_t column)
 {
-    struct rune_dl_growing *growing = sink->growing;
-    uint32_t arity = growing->tuples.arity;
+    uint32_t arity = sink->growing->tuples.arity;
     while (count > 0) {
-        uint32_t room = RUNE_DL_GROWING_BATCH - growing->pending_count;
+        uint32_t room = RUNE_DL_GROWING_BATCH - sink->pending_count;
         uint32_t many = count < room ? count : room;
-        rune_term *place = growing->pending + (size_t)growing->pending_count * arity;
+        rune_term *place = sink->pending + (size_t)sink->pending_count * arity;
         for (uint32_t i = 0; i < many; i++, place += arity) {
             for (uint32_t c = 0; c < arity; c++) {
                 place[c] = tuple[c];
             }
             place[column] = values[i];
         }
-        growing->pending_count += many;
+        sink->pending_count += many;
         values += many;
         count -= many;
-        if (growing->pending_count == RUNE_DL_GROWING_BATCH && !add_pending(sink)) {
+        if (sink->pending_count == RUNE_DL_GROWING_BATCH && !add_pending(sink)) {
             return false;
         }
     }
@@ -456,7 +456,9 @@ static enum rune_err run_variant(struct rune_dl_ctx *ctx, struct rounds *rounds,
 {
     uint32_t head = ctx->rules.items[variant->rule].head;
     struct rune_dl_rel *rel = &ctx->rels.items[head];
-    struct sink sink = {.ctx = ctx, .rel = rel, .growing = rel->growing, .budget = UINT64_MAX};
+    rune_term pending[RUNE_DL_GROWING_BATCH * RUNE_DL_MAX_ARITY];
+    struct sink sink = {
+        .ctx = ctx, .rel = rel, .growing = rel->growing, .pending = pending, .budget = UINT64_MAX};
     sink.read = ctx->rels.items[variant->reads].growing;
     enum rune_err err = run_rule(ctx, variant->rule, &variant->plan, rounds->steps_left, &sink);
     if (rounds->unbounded != UINT32_MAX) {

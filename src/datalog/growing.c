@@ -12,14 +12,8 @@
 struct rune_dl_growing *rune_dl_growing_create(uint32_t arity)
 {
     struct rune_dl_growing *growing = rune_calloc(1, sizeof(*growing));
-    if (growing == NULL) {
-        return NULL;
-    }
-    growing->tuples.arity = arity;
-    growing->pending = rune_calloc(RUNE_DL_GROWING_BATCH, (arity + 1) * sizeof(rune_term));
-    if (growing->pending == NULL) {
-        rune_free(growing);
-        return NULL;
+    if (growing != NULL) {
+        growing->tuples.arity = arity;
     }
     return growing;
 }
@@ -33,7 +27,6 @@ void rune_dl_growing_destroy(struct rune_dl_growing *growing)
     rune_free(growing->sorted.rows);
     rune_free(growing->slots);
     rune_free(growing->bits.words);
-    rune_free(growing->pending);
     RUNE_VEC_FINI(&growing->row.lasts);
     RUNE_VEC_FINI(&growing->row.bits);
     RUNE_VEC_FINI(&growing->views);

@@ -58,8 +58,6 @@ struct rune_dl_growing {
     uint32_t *slots;     /* 1 + row, 0: empty; NULL with bits */
     uint64_t slot_count; /* a power of two, or 0 */
     struct rune_dl_bits bits;
-    rune_term *pending; /* tuples to be added: RUNE_DL_GROWING_BATCH of them */
-    uint32_t pending_count;
     struct rune_dl_growing_index indexes[16];
     uint32_t index_count;
     uint32_t zero, low, high;        /* [0, low) old, [low, high) new */

@@ -184,9 +184,10 @@ static void test_no_columns__one_tuple(void **state)
 {
     (void)state;
     struct rune_dl_growing *growing = rune_dl_growing_create(0);
+    rune_term none = 0;
     assert_non_null(growing);
-    assert_int_equal(rune_dl_growing_add(growing, growing->pending, 3), RUNE_OK);
-    assert_int_equal(rune_dl_growing_add(growing, growing->pending, 1), RUNE_OK);
+    assert_int_equal(rune_dl_growing_add(growing, &none, 3), RUNE_OK);
+    assert_int_equal(rune_dl_growing_add(growing, &none, 1), RUNE_OK);
     assert_int_equal(growing->tuples.count, 1);
     rune_dl_growing_destroy(growing);
 }
