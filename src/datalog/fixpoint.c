@@ -120,6 +120,13 @@ static bool add_pending(struct sink *sink)
     return check_growth(sink, before);
 }
 
+/* Adds what is pending where there is room for no more. False: the rule ends here. */
+static bool make_pending_room(struct sink *sink)
+{
+    return sink->pending_count < RUNE_DL_GROWING_BATCH ||
+           (add_pending(sink) && sink->ctx->vm.err == RUNE_OK);
+}
+
 static bool emit_growing(void *context, const rune_term *row)
 {
     struct sink *sink = context;
@@ -128,8 +135,7 @@ static bool emit_growing(void *context, const rune_term *row)
     for (uint32_t i = 0; i < arity; i++) {
         place[i] = row[i];
     }
-    return sink->pending_count < RUNE_DL_GROWING_BATCH ||
-           (add_pending(sink) && sink->ctx->vm.err == RUNE_OK);
+    return make_pending_room(sink);
 }
 
 /* Tuples like `tuple`, with each of `values` in one column. */
@@ -150,7 +156,7 @@ static bool emit_run(struct sink *sink, const rune_term *tuple, const rune_term 
         sink->pending_count += many;
         values += many;
         count -= many;
-        if (sink->pending_count == RUNE_DL_GROWING_BATCH && !add_pending(sink)) {
+        if (!make_pending_room(sink)) {
             return false;
         }
     }
@@ -167,7 +173,7 @@ static bool emit_lasts(struct sink *sink, const rune_term *tuple, const rune_ter
     }
     uint32_t before = growing->tuples.count;
     sink->err = rune_dl_growing_add_row(growing, tuple, lasts, count);
-    return check_growth(sink, before);
+    return check_growth(sink, before) && rune_rule_take_steps(&sink->ctx->vm, count);
 }
 
 static bool emit_words(struct sink *sink, const rune_term *tuple,

@@ -2,11 +2,11 @@
 /* growing: a relation while its fixpoint runs: all tuples in order of arrival, which of them are
  * old, new and in the making, and who is already there.
  *
- * Owns: the tuples, the set, the indexes. Does not know: rules, rounds. The set is a hash
- * table of rows, or, where the columns are dense, a bit for each tuple there could be. Tuples are
- * added many at a time: a place in a large table is fetched from memory while others are, so that
- * adding waits for the memory's throughput, not for its latency. Private to datalog. Used by:
- * fixpoint, orders. */
+ * Owns: the tuples, the set, the indexes. Does not know: rules, rounds. The set is a hash table of
+ * rows, or, where the columns are dense, a bit for each tuple there could be. Tuples are added many
+ * at a time: a place in a large table is fetched from memory while others are, so that adding waits
+ * for the memory's throughput, not for its latency. Private to datalog. Used by: fixpoint, orders,
+ * code (which plans read by rows). */
 #pragma once
 
 #include "base/vec.h"
@@ -85,6 +85,7 @@ RUNE_MUST_USE enum rune_err rune_dl_growing_add(struct rune_dl_growing *growing,
 RUNE_MUST_USE enum rune_err rune_dl_growing_add_row(struct rune_dl_growing *growing,
                                                     const rune_term *row, const rune_term *lasts,
                                                     uint32_t count);
+
 /* Where a row's words begin, by all columns but the last; NULL: it has none. `arity` is that of the
  * bits, a constant where it matters. */
 static inline uint64_t *rune_dl_bits_find(const struct rune_dl_bits *bits, uint32_t arity,
