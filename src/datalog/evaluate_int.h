@@ -8,6 +8,7 @@
  *   free.c      recursions that no request could afford
  *   orders.c    tuples -> sorted orders; which orders serve which searches
  *   fixpoint.c  components of relations -> stored tuples
+ *   sink.c      one rule and its plan -> the tuples that it derives
  *   limits.c    derivations that grow too large
  *   unbounded.c recursions that nothing bounds
  *   growing*.c  a relation while its fixpoint runs

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "datalog/sink.h"
+
+/* ---- into a relation that grows ---- */
+
+/* After some were added: in bounds, now and then. */
+static bool check_growth(struct rune_dl_sink *sink, uint32_t before)
+{
+    const struct rune_growing *tuples = &sink->growing->tuples;
+    sink->ctx->derived += tuples->count - before;
+    if (sink->err == RUNE_OK && (before ^ tuples->count) >> 12 != 0) {
+        uint64_t bytes = rune_dl_growing_bytes(sink->growing);
+        sink->ctx->growing_bytes += bytes - sink->growing->counted_bytes;
+        sink->growing->counted_bytes = bytes;
+        sink->err = rune_dl_check_limits(sink->ctx, 0, 0);
+    }
+    return sink->err == RUNE_OK;
+}
+
+static bool add_pending(struct rune_dl_sink *sink)
+{
+    struct rune_dl_growing *growing = sink->growing;
+    uint32_t before = growing->tuples.count, count = sink->pending_count;
+    sink->pending_count = 0;
+    (void)rune_rule_take_steps(&sink->ctx->vm, (uint64_t)count * RUNE_RULE_KEEP_STEPS);
+    if (sink->err == RUNE_OK) {
+        sink->err = rune_dl_growing_add(growing, sink->pending, count);
+    }
+    return check_growth(sink, before);
+}
+
+/* Adds what is pending where there is room for no more. False: the rule ends here. */
+static bool make_pending_room(struct rune_dl_sink *sink)
+{
+    return sink->pending_count < RUNE_DL_GROWING_BATCH ||
+           (add_pending(sink) && sink->ctx->vm.err == RUNE_OK);
+}
+
+static bool emit_growing(void *context, const rune_term *row)
+{
+    struct rune_dl_sink *sink = context;
+    uint32_t arity = sink->growing->tuples.arity;
+    rune_term *place = sink->pending + (size_t)sink->pending_count++ * arity;
+    for (uint32_t i = 0; i < arity; i++) {
+        place[i] = row[i];
+    }
+    return make_pending_room(sink);
+}
+
+/* Tuples like `tuple`, with each of `values` in one column. */
+static bool emit_run(struct rune_dl_sink *sink, const rune_term *tuple, const rune_term *values,
+                     uint32_t count, uint32_t column)
+{
+    uint32_t arity = sink->growing->tuples.arity;
+    while (count > 0) {
+        uint32_t room = RUNE_DL_GROWING_BATCH - sink->pending_count;
+        uint32_t many = count < room ? count : room;
+        rune_term *place = sink->pending + (size_t)sink->pending_count * arity;
+        for (uint32_t i = 0; i < many; i++, place += arity) {
+            for (uint32_t c = 0; c < arity; c++) {
+                place[c] = tuple[c];
+            }
+            place[column] = values[i];
+        }
+        sink->pending_count += many;
+        values += many;
+        count -= many;
+        if (!make_pending_room(sink)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Tuples that begin like `tuple` and end with each of `lasts`. */
+static bool emit_lasts(struct rune_dl_sink *sink, const rune_term *tuple, const rune_term *lasts,
+                       uint32_t count)
+{
+    struct rune_dl_growing *growing = sink->growing;
+    if (growing->bits.words == NULL) {
+        return emit_run(sink, tuple, lasts, count, growing->tuples.arity - 1);
+    }
+    uint32_t before = growing->tuples.count;
+    sink->err = rune_dl_growing_add_row(growing, tuple, lasts, count);
+    return check_growth(sink, before) && rune_rule_take_steps(&sink->ctx->vm, count);
+}
+
+static bool emit_words(struct rune_dl_sink *sink, const rune_term *tuple,
+                       const struct rune_dl_row_words *words)
+{
+    uint32_t before = sink->growing->tuples.count;
+    sink->err = rune_dl_growing_add_words(sink->growing, tuple, words);
+    return check_growth(sink, before) && rune_rule_take_steps(&sink->ctx->vm, words->count);
+}
+
+/* A plan by rows: tuples that begin like `tuple` and end like the new ones that it reads now. */
+static bool emit_group(void *context, const rune_term *tuple)
+{
+    struct rune_dl_sink *sink = context;
+    const struct rune_dl_row_of_group *row = rune_dl_growing_row(sink->read);
+    if (row == NULL) {
+        sink->err = RUNE_E_NOMEM;
+        return false;
+    }
+    return rune_dl_growing_takes_words(sink->growing, tuple, &row->words)
+               ? emit_words(sink, tuple, &row->words)
+               : emit_lasts(sink, tuple, row->lasts.items, (uint32_t)row->lasts.count);
+}
+
+/* The words of what a cursor has left, if that is a row of a growing relation whose set is bits,
+ * and they are not many more than its values. It may be more than what the cursor would give, newer
+ * tuples: nothing is wrong with finding early what they lead to. */
+static bool find_words(const struct rune_dl_ctx *ctx, const struct rune_cursor *cursor,
+                       uint32_t position, struct rune_dl_row_words *ret_words)
+{
+    if (cursor->order->form != RUNE_ORDER_GROWING || cursor->columns == NULL) {
+        return false;
+    }
+    const struct rune_dl_bits *bits = &ctx->rels.items[cursor->order->relation].growing->bits;
+    if (bits->words == NULL || cursor->order->columns[position] != position ||
+        bits->stride > RUNE_DL_WORDS_A_VALUE * (uint64_t)rune_cursor_left(cursor)) {
+        return false;
+    }
+    *ret_words =
+        (struct rune_dl_row_words){.words = rune_dl_bits_find(bits, bits->arity, cursor->prefix),
+                                   .count = bits->stride,
+                                   .base = bits->least[position]};
+    return ret_words->words != NULL;
+}
+
+/* Tuples like `tuple`, with what the cursor has left in one column. */
+static bool emit_each(struct rune_dl_sink *sink, const rune_term *tuple,
+                      const struct rune_cursor *cursor, uint32_t position, uint32_t column)
+{
+    for (struct rune_cursor each = *cursor; rune_cursor_next(&each);) {
+        rune_term value = rune_cursor_get(&each, position);
+        if (!emit_run(sink, tuple, &value, 1, column)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool emit_growing_row(void *context, const rune_term *tuple,
+                             const struct rune_cursor *cursor, uint32_t position, uint32_t column)
+{
+    struct rune_dl_sink *sink = context;
+    struct rune_dl_growing *growing = sink->growing;
+    struct rune_dl_row_words words;
+    const rune_term *run = rune_cursor_run(cursor, position);
+    bool is_last = column + 1 == growing->tuples.arity;
+    if (run == NULL) {
+        return emit_each(sink, tuple, cursor, position, column);
+    }
+    if (is_last && find_words(sink->ctx, cursor, position, &words) &&
+        rune_dl_growing_takes_words(growing, tuple, &words)) {
+        return emit_words(sink, tuple, &words);
+    }
+    return is_last ? emit_lasts(sink, tuple, run, rune_cursor_left(cursor))
+                   : emit_run(sink, tuple, run, rune_cursor_left(cursor), column);
+}
+
+/* ---- into rows ---- */
+
+static const uint8_t natural[RUNE_DL_MAX_ARITY] = {
+    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+    22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+    44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+
+enum rune_err rune_dl_sink_sort(struct rune_dl_sink *sink)
+{
+    return rune_dl_sort_rows(&sink->rows, &sink->count, sink->rel->arity, natural);
+}
+
+/* Repetitions are dropped before more room is taken. */
+static bool make_room(struct rune_dl_sink *sink)
+{
+    uint32_t arity = sink->rel->arity;
+    if (sink->count > 4096) {
+        sink->err = rune_dl_sink_sort(sink);
+        if (sink->err != RUNE_OK) {
+            return false;
+        }
+    }
+    if (sink->count > sink->budget) {
+        sink->is_over = true;
+        return false;
+    }
+    if (sink->count * 2 >= sink->capacity) {
+        uint64_t capacity = sink->capacity == 0 ? 1024 : sink->capacity * 2;
+        sink->err = rune_dl_check_limits(sink->ctx, sink->count, capacity * arity * 8);
+        if (sink->err != RUNE_OK) {
+            return false;
+        }
+        rune_term *rows =
+            rune_realloc(sink->rows, capacity, (arity + (arity == 0)) * sizeof(rune_term));
+        if (rows == NULL) {
+            sink->err = RUNE_E_NOMEM;
+            return false;
+        }
+        sink->rows = rows;
+        sink->capacity = capacity;
+    }
+    return true;
+}
+
+static bool emit_rows(void *context, const rune_term *row)
+{
+    struct rune_dl_sink *sink = context;
+    if ((sink->count == sink->capacity && !make_room(sink)) ||
+        !rune_rule_take_steps(&sink->ctx->vm, RUNE_RULE_KEEP_STEPS)) {
+        return false;
+    }
+    uint32_t arity = sink->rel->arity;
+    for (uint32_t i = 0; i < arity; i++) {
+        sink->rows[sink->count * arity + i] = row[i];
+    }
+    sink->count++;
+    return true;
+}
+
+/* ---- running ---- */
+
+static void point_machine(struct rune_dl_ctx *ctx)
+{
+    ctx->vm.in = (struct rune_relations){ctx->image_relations.items, ctx->orders.items, 0};
+    ctx->vm.plans = ctx->plans.items;
+    ctx->vm.code = ctx->code.items;
+}
+
+#define RUN_STEPS 16u /* what it takes to run a rule at all */
+
+enum rune_err rune_dl_run_rule(struct rune_dl_ctx *ctx, uint32_t number,
+                               const struct rune_image_plan *plan, uint64_t steps,
+                               struct rune_dl_sink *sink)
+{
+    struct rune_arena_mark mark = rune_arena_mark(&ctx->scratch);
+    uint64_t allowed = steps < ctx->steps_left ? steps : ctx->steps_left;
+    point_machine(ctx);
+    ctx->vm.steps_left = allowed > RUN_STEPS ? allowed - RUN_STEPS : 0;
+    ctx->vm.failed = 0;
+    ctx->vm.is_unsure = false;
+    ctx->vm.err = RUNE_OK;
+    if ((plan->flags & RUNE_DL_PLAN_BY_ROWS) != 0) {
+        (void)rune_rule_run(&ctx->vm, plan, NULL, emit_group, sink);
+        (void)add_pending(sink);
+    } else if (sink->growing != NULL) {
+        ctx->vm.row_of = emit_growing;
+        ctx->vm.row = emit_growing_row;
+        (void)rune_rule_run(&ctx->vm, plan, NULL, emit_growing, sink);
+        ctx->vm.row_of = NULL;
+        (void)add_pending(sink);
+    } else {
+        (void)rune_rule_run(&ctx->vm, plan, NULL, emit_rows, sink);
+    }
+    rune_rule_vm_forget(&ctx->vm);
+    rune_arena_rewind(&ctx->scratch, mark);
+    sink->steps = allowed - ctx->vm.steps_left;
+    ctx->steps_left -= sink->steps;
+    sink->rel->is_partial = sink->rel->is_partial || ctx->vm.failed != 0;
+    sink->rel->is_unsure = sink->rel->is_unsure || ctx->vm.is_unsure;
+    enum rune_err err = sink->err;
+    uint64_t tuples = sink->growing != NULL ? sink->growing->tuples.count : sink->count;
+    if (err == RUNE_OK && ctx->vm.err != RUNE_OK) {
+        if (allowed == steps && steps != UINT64_MAX && ctx->vm.steps_left == 0) {
+            sink->is_over = true;
+            return RUNE_OK;
+        }
+        ctx->limit = ctx->vm.steps_left == 0 ? RUNE_DL_LIMIT_STEPS : RUNE_DL_LIMIT_VALUES;
+        err = ctx->vm.err;
+    }
+    return rune_dl_report_limit(ctx, &ctx->rules.items[number], tuples, err);
+}

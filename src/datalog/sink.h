@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sink: running one rule, and where the tuples go that it derives: rows, which are sorted when the
+ * rule has ended, or a relation that grows, by way of a batch.
+ *
+ * Owns: limits while tuples are derived. Does not know: which rules run when. Used by: fixpoint. */
+#pragma once
+
+#include "datalog/evaluate_int.h"
+
+struct rune_dl_sink {
+    struct rune_dl_ctx *ctx;
+    struct rune_dl_rel *rel;
+    struct rune_dl_growing *growing; /* recursive: to this, by way of pending */
+    rune_term *pending;              /* RUNE_DL_GROWING_BATCH tuples */
+    uint32_t pending_count;
+    struct rune_dl_growing *read; /* by rows: what the plan begins with */
+    rune_term *rows;              /* else: to these */
+    uint64_t count, capacity;
+    uint64_t budget; /* tuples that may be collected; UINT64_MAX: any number */
+    bool is_over;    /* the budget, not a limit */
+    uint64_t steps;  /* that were taken */
+    enum rune_err err;
+};
+
+/* Runs a rule by its plan, for as many steps at most (UINT64_MAX: as the build may take). With
+ * RUNE_OK, sink->is_over tells whether the sink's budget or these steps ended it. RUNE_E_LIMIT,
+ * reported at the rule; RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_dl_run_rule(struct rune_dl_ctx *ctx, uint32_t number,
+                                             const struct rune_image_plan *plan, uint64_t steps,
+                                             struct rune_dl_sink *sink);
+
+/* Sorts collected rows and drops repetitions. RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_dl_sink_sort(struct rune_dl_sink *sink);
