@@ -72,7 +72,18 @@ static void append_tsv(struct rune_buf *out, struct rune_str text)
     }
 }
 
-/* Type::"id", with the id's quotes and backslashes escaped as Cedar writes them. */
+/* An escape of Cedar's, whose own backslashes TSV escapes. */
+static void append_uid_escape(struct rune_buf *out, char name)
+{
+    append_escape(out, '\\');
+    if (name == '\\') {
+        append_escape(out, '\\');
+    } else {
+        rune_buf_append_char(out, name);
+    }
+}
+
+/* Type::"id" as Cedar writes it, as a field of TSV. */
 static void append_uid(struct rune_buf *out, const struct rune_field *field)
 {
     struct rune_str text = field->text;
@@ -82,9 +93,9 @@ static void append_uid(struct rune_buf *out, const struct rune_field *field)
         char c = *text.data++;
         text.length--;
         if (c == '"' || c == '\\') {
-            append_escape(out, c);
+            append_uid_escape(out, c);
         } else if (c == '\n' || c == '\t' || c == '\r') {
-            append_escape(out, c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
+            append_uid_escape(out, c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
         } else {
             rune_buf_append_char(out, c);
         }

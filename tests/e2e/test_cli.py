@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 
 import harness
 
@@ -67,6 +68,19 @@ class CommandLine(harness.TestCase):
             result = rune(command, "--runtime-dir", server.runtime)
             self.assertEqual(result.returncode, 4)
             self.assertIn(server.runtime, result.stderr)
+
+    def test_what_a_query_prints_is_read_back(self):
+        rows = ['User::"x\\\\"y"\ta', 'User::"back\\\\\\\\slash"\ttab\\tand\\\\slash', 'User::"new\\\\nline"\t7']
+        with tempfile.TemporaryDirectory() as bundle:
+            os.mkdir(os.path.join(bundle, "facts"))
+            path = os.path.join(bundle, "facts", "f.tsv")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("".join(row + "\n" for row in rows))
+            first = rune("query", bundle, "f(X, Y)")
+            self.assertEqual(sorted(first.stdout.splitlines()), sorted(rows), first.stderr)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(first.stdout)
+            self.assertEqual(rune("query", bundle, "f(X, Y)").stdout, first.stdout)
 
 
 if __name__ == "__main__":
