@@ -90,6 +90,9 @@ enum rune_err datalog_run_evaluate(struct datalog_run *run, enum rune_dl_storing
     return run->values == NULL ? RUNE_E_NOMEM : rune_rules_verify(&run->store, run->diag);
 }
 
+/* Some seconds: many times what a server allows a request. */
+#define QUERY_STEPS (UINT64_C(1) << 28)
+
 enum rune_err datalog_run_query(struct datalog_run *run, struct rune_str name,
                                 const rune_term *bound, const uint32_t *same, rune_tuple_fn emit,
                                 void *context)
@@ -108,7 +111,7 @@ enum rune_err datalog_run_query(struct datalog_run *run, struct rune_str name,
     struct rune_eval eval = {.store = &run->store,
                              .values = run->values,
                              .arena = &run->request,
-                             .steps_left = UINT64_C(1) << 40};
+                             .steps_left = QUERY_STEPS};
     return rune_rules_query(&eval, relation, bound == NULL ? any : bound, same == NULL ? own : same,
                             emit, context);
 }
