@@ -7,8 +7,8 @@
 #include "engine/request_json.h"
 
 /* The ordinary spelling of an entity that the image knows, "Type::\"id\"" in JSON, read where it
- * stands: no copy, no unescaping. False: something else, nothing was read. `place` 0 to 2 picks the
- * hint: most requests' principals are of one type. */
+ * stands: no copy, no unescaping. False: something else, nothing was read. `place`, 0 to 2, says
+ * which of the last request's entities is compared first: one that repeats needs no probe. */
 bool rune_request_read_known_uid(struct rune_request_decoder *decoder, uint32_t place,
                                  rune_term *ret_term);
 
