@@ -274,6 +274,16 @@ static enum rune_err check_not_empty(const struct rune_bundle *bundle, struct ru
     return RUNE_E_BUNDLE;
 }
 
+static void warn_of_misnamed(const struct rune_bundle *bundle, struct rune_diag *diag)
+{
+    struct rune_bundle_file file;
+    for (size_t i = 0; !bundle->is_file && i < bundle->entry_count; i++) {
+        if (!rune_bundle_classify(rune_str_from(bundle->entries[i].path), &file)) {
+            rune_bundle_warn_misnamed(bundle->entries[i].path, diag);
+        }
+    }
+}
+
 static enum rune_err open_path(const char *path, struct rune_bundle *bundle, struct rune_diag *diag)
 {
     struct stat st;
@@ -319,6 +329,7 @@ enum rune_err rune_bundle_open(const char *path, struct rune_arena *arena,
         err = read_once(&bundle, arena, diag); /* again, for its messages */
         err = err == RUNE_OK ? RUNE_E_BUSY : err;
     } else if (err == RUNE_OK) {
+        warn_of_misnamed(&bundle, diag);
         err = check_not_empty(&bundle, diag);
     }
     if (err == RUNE_OK) {

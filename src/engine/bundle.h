@@ -75,6 +75,11 @@ uint32_t rune_bundle_next(const struct rune_bundle *bundle, enum rune_bundle_kin
  * no part of a bundle. */
 bool rune_bundle_classify(struct rune_str path, struct rune_bundle_file *file);
 
+/* Warns (RUNE-B0105) of a file that is no part of a bundle by its path, though its name looks
+ * meant: entities.json, a manifest in a subdirectory, x.CEDAR (bundle_misnamed.c). `path` as in
+ * messages. */
+void rune_bundle_warn_misnamed(const char *path, struct rune_diag *diag);
+
 /* Files and directories as one bundle that need not be whole (bundle_collect.c): paths in messages
  * are as given, `path` is NULL; there is room for one file more. RUNE_E_BUNDLE: a file whose name
  * does not say what it is; else as rune_bundle_open. */

@@ -82,6 +82,9 @@ static enum rune_err add_directory(struct collector *collector, const char *path
         bool is_known;
         char *full = rune_arena_printf(collector->arena, "%s/%s", path, entries[i].path);
         err = full != NULL ? add_file(collector, full, entries[i].path, &is_known) : RUNE_E_NOMEM;
+        if (err == RUNE_OK && !is_known) {
+            rune_bundle_warn_misnamed(full, collector->diag);
+        }
     }
     if (err == RUNE_OK && collector->files.count == before) {
         rune_diag_report_at(

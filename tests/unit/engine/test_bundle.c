@@ -117,6 +117,64 @@ static void test_bundle__says_why_it_is_none(void **state)
     rune_arena_fini(&arena);
 }
 
+/* What is not read though it looks meant is told, with the name it should have; the rest is not. */
+static void test_bundle__tells_of_files_with_a_wrong_name(void **state)
+{
+    static const struct {
+        const char *path;
+        const char *help; /* NULL: nothing is told */
+    } files[] = {{"Deny.CEDAR", "small letters"},
+                 {"README.md", NULL},
+                 {"a.cedar", NULL},
+                 {"bundle.toml", "rune.toml"},
+                 {"deny.cedar.json", "*.cedar"},
+                 {"entities.json", "*.entities.json"},
+                 {"facts/notes.txt", NULL},
+                 {"links.json", "*.links.json"},
+                 {"my.entities.json", NULL},
+                 {"other.rune", "of its own"},
+                 {"package.json", NULL},
+                 {"policies.json", "*.cedar"},
+                 {"requests.json", NULL},
+                 {"rules.datalog", "*.dl"},
+                 {"schema.json", "*.cedarschema"},
+                 {"sub/rune.toml", "bundle's root"},
+                 {"sub/tests.toml", "*.tests.toml"},
+                 {"team.TSV", NULL}};
+    enum { COUNT = sizeof(files) / sizeof(files[0]) };
+    char root[] = "bundle-XXXXXX";
+    struct rune_arena arena;
+    struct rune_bundle bundle;
+    struct rune_diag *diag = rune_diag_create();
+    uint32_t told = 0;
+    (void)state;
+    assert_non_null(mkdtemp(root));
+    for (size_t i = 0; i < COUNT; i++) {
+        write_file(root, files[i].path, "");
+    }
+    rune_arena_init(&arena, 0);
+    assert_int_equal(rune_bundle_open(root, &arena, &bundle, diag), RUNE_OK);
+    for (size_t i = 0; i < COUNT; i++) {
+        if (files[i].help != NULL) {
+            struct rune_diag_message message;
+            assert_true(told < rune_diag_kept(diag));
+            rune_diag_get(diag, told++, &message);
+            assert_int_equal(message.severity, RUNE_WARNING);
+            assert_string_equal(message.path, files[i].path);
+            assert_non_null(strstr(message.help, files[i].help));
+        }
+    }
+    assert_int_equal(rune_diag_count(diag, RUNE_WARNING), told);
+    rune_arena_fini(&arena);
+    rune_diag_destroy(diag);
+    for (size_t i = 0; i < COUNT; i++) {
+        char full[512];
+        snprintf(full, sizeof(full), "%s/%s", root, files[i].path);
+        assert_int_equal(remove(full), 0);
+    }
+    remove_all(root, (const char *const[]){"facts", "sub"}, 2);
+}
+
 /* One file: its [data] and its declarations become the same tuples that facts files give. */
 static void test_bundle__may_be_one_file(void **state)
 {
@@ -161,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bundle__knows_its_files_by_name),
         cmocka_unit_test(test_bundle__says_why_it_is_none),
+        cmocka_unit_test(test_bundle__tells_of_files_with_a_wrong_name),
         cmocka_unit_test(test_bundle__may_be_one_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
