@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define RUNE_IMAGE_MAGIC        "RUNEIMG\n"
-#define RUNE_IMAGE_VERSION      3u
+#define RUNE_IMAGE_VERSION      4u
 #define RUNE_IMAGE_ALIGN        64u
 #define RUNE_IMAGE_MAX_SECTIONS 64u
 #define RUNE_IMAGE_ENGINE_MAJOR 0u /* of the builder that writes images today */

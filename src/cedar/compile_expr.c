@@ -213,8 +213,9 @@ struct rune_cedar_operand rune_cedar_compile_value(struct rune_cedar_compiler *c
         return rune_cedar_constant(RUNE_TERM_NONE);
     }
     const struct binary *binary = find_binary(expr->kind);
-    bool is_contains = expr->kind == RUNE_EXPR_CONTAINS_ALL || expr->kind == RUNE_EXPR_CONTAINS_ANY;
-    if (is_contains && rune_cedar_is_probed(c, expr->args[0])) {
+    bool may_probe = expr->kind == RUNE_EXPR_CONTAINS_ALL || expr->kind == RUNE_EXPR_CONTAINS_ANY ||
+                     expr->kind == RUNE_EXPR_IS_EMPTY;
+    if (may_probe && rune_cedar_is_probed(c, expr->args[0])) {
         return rune_cedar_compile_probe(c, expr);
     }
     if (binary != NULL) {

@@ -94,13 +94,18 @@ static bool may_fail(const struct rune_cedar_expr *expr)
            expr->kind != RUNE_EXPR_STRING && expr->kind != RUNE_EXPR_LONG;
 }
 
-/* `object.name.contains(x)` and its like. The engine fills in the relation once it is there. */
+/* `object.name.contains(x)` and its like. The engine fills in the relation once it is there.
+ * `.isEmpty()` has no argument. */
 static struct rune_cedar_test prepare_probe(struct rune_cedar_compiler *c,
                                             const struct rune_cedar_expr *expr, enum rune_op op)
 {
     const struct rune_cedar_expr *set = expr->args[0];
     uint32_t object = rune_cedar_to_register(c, rune_cedar_compile_value(c, set->args[0]));
     rune_term name = rune_cedar_intern_string(c, set->as.string);
+    if (op == RUNE_OP_PROBE_EMPTY) {
+        return (struct rune_cedar_test){
+            .op = op, .operands = {object, name, RUNE_PROBE_NONE, RUNE_PROBE_NONE}};
+    }
     if (may_fail(expr->args[1])) {
         /* Read for its error, which comes before that of the argument. */
         uint32_t mark = c->next_register;
@@ -220,8 +225,11 @@ struct rune_cedar_operand rune_cedar_compile_probe(struct rune_cedar_compiler *c
                                                    const struct rune_cedar_expr *expr)
 {
     uint32_t mark = c->next_register;
-    struct rune_cedar_test test = prepare_probe(
-        c, expr, expr->kind == RUNE_EXPR_CONTAINS_ALL ? RUNE_OP_PROBE_ALL : RUNE_OP_PROBE_ANY);
+    struct rune_cedar_test test =
+        prepare_probe(c, expr,
+                      expr->kind == RUNE_EXPR_IS_EMPTY       ? RUNE_OP_PROBE_EMPTY
+                      : expr->kind == RUNE_EXPR_CONTAINS_ALL ? RUNE_OP_PROBE_ALL
+                                                             : RUNE_OP_PROBE_ANY);
     uint32_t reg = rune_cedar_reuse(c, mark);
     rune_cedar_emit_op(c, test.op, reg, expr);
     emit_operands(c, &test);

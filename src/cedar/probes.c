@@ -7,10 +7,19 @@ static enum rune_err use_name(struct rune_map *names, struct rune_str name)
                                             : RUNE_OK;
 }
 
+/* `x.name.isEmpty()`: a probe of another kind. */
+static enum rune_err ask_empty(struct rune_map *names, struct rune_str name)
+{
+    uint32_t number;
+    return rune_map_find(names, name, &number) && number != RUNE_CEDAR_IS_VALUE
+               ? rune_map_set(names, name, RUNE_CEDAR_ASKS_EMPTY)
+               : RUNE_OK;
+}
+
 static bool is_probe(enum rune_cedar_expr_kind kind)
 {
     return kind == RUNE_EXPR_CONTAINS || kind == RUNE_EXPR_CONTAINS_ALL ||
-           kind == RUNE_EXPR_CONTAINS_ANY;
+           kind == RUNE_EXPR_CONTAINS_ANY || kind == RUNE_EXPR_IS_EMPTY;
 }
 
 /* `x has a.b.c` reads a and b, and only tests whether c is there. */
@@ -35,7 +44,10 @@ static enum rune_err visit(const struct rune_cedar_expr *expr, struct rune_map *
     for (uint32_t i = 0; i < expr->arg_count && err == RUNE_OK; i++) {
         const struct rune_cedar_expr *arg = expr->args[i];
         bool probed = i == 0 && is_probe(expr->kind) && arg->kind == RUNE_EXPR_GET_ATTR;
-        err = visit(probed ? arg->args[0] : arg, names);
+        if (probed && expr->kind == RUNE_EXPR_IS_EMPTY) {
+            err = ask_empty(names, arg->as.string);
+        }
+        err = err == RUNE_OK ? visit(probed ? arg->args[0] : arg, names) : err;
     }
     return err;
 }

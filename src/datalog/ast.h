@@ -183,6 +183,7 @@ struct rune_dl_relation {
     enum rune_dl_builtin builtin;
     bool has_facts;          /* facts from outside or in the program */
     bool is_head;            /* of a rule with a body */
+    bool is_tested;          /* who decides also asks whether it has any tuple for a first column */
     bool is_declared;        /* in the manifest, or in a case's `types` */
     bool depends_on_request; /* reaches principal, action, resource or context */
     uint32_t stratum;

@@ -29,16 +29,30 @@ static enum rune_err add_values(struct rune_dl_ctx *ctx, struct rune_dl_rel *rel
     return RUNE_OK;
 }
 
+/* Where the name stands among those of a shape, which ascend, or would. */
+static uint32_t find_name(const uint32_t *shape, rune_term name)
+{
+    uint32_t low = 0, high = shape[0];
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (shape[1 + middle] < name) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 static enum rune_err add_records(struct rune_dl_ctx *ctx, struct rune_dl_rel *rel,
                                  const uint32_t *records)
 {
     for (uint32_t e = 0; records != NULL && e < ctx->entities->count; e++) {
         const uint32_t *run = heap_of(ctx) + records[e];
         const uint32_t *shape = heap_of(ctx) + run[0];
-        for (uint32_t i = 0; i < shape[0]; i++) {
-            if (rel->literal != RUNE_TERM_NONE && shape[1 + i] != rel->literal) {
-                continue;
-            }
+        bool is_any = rel->literal == RUNE_TERM_NONE;
+        uint32_t i = is_any ? 0 : find_name(shape, rel->literal);
+        for (; i < shape[0] && (is_any || shape[1 + i] == rel->literal); i++) {
             rune_term entity = rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY, e);
             enum rune_err err = add_values(ctx, rel, entity, shape[1 + i], run[1 + i]);
             if (err != RUNE_OK) {

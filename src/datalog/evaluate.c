@@ -283,6 +283,15 @@ static void forget_plans(struct rune_dl_ctx *ctx)
     ctx->plan_round++;
 }
 
+/* Plans, or an order, that tell whether a relation has a tuple with a known first column. */
+static enum rune_err demand_first(struct rune_dl_ctx *ctx, uint32_t relation)
+{
+    uint32_t first, count;
+    return ctx->rels.items[relation].access == RUNE_DL_DEMANDED
+               ? rune_dl_demand_plans(ctx, relation, 1, &first, &count)
+               : rune_dl_order_for(ctx, relation, 1, &first);
+}
+
 /* What is asked from outside: decisions and probes of sets with all columns bound and values of the
  * context's keys (first, they choose the orders), then queries with one column, none or all. */
 static enum rune_err demand_roots(struct rune_dl_ctx *ctx, bool decisions)
@@ -291,6 +300,13 @@ static enum rune_err demand_roots(struct rune_dl_ctx *ctx, bool decisions)
     ctx->for_queries = !decisions;
     for (uint32_t i = 0; i < ctx->program->relation_count; i++) {
         const struct rune_dl_rel *rel = &ctx->rels.items[i];
+        if (decisions && rel->source->is_tested) {
+            enum rune_err err = demand_first(ctx, i);
+            if (err != RUNE_OK) {
+                return err;
+            }
+            rel = &ctx->rels.items[i];
+        }
         if (rel->access != RUNE_DL_DEMANDED || rel->rule_count == 0) {
             continue;
         }

@@ -16,8 +16,7 @@
 
 #include "base/alloc.h"
 
-#define NO_COMPONENT UINT32_MAX
-#define MAX_ROUNDS   1000u /* LIMIT: of a component that reads the tables it adds to */
+#define MAX_ROUNDS 1000u /* LIMIT: of a component that reads the tables it adds to */
 
 /* ---- one component ---- */
 
@@ -114,11 +113,8 @@ enum rune_err rune_derive_copy_facts(const struct rune_deriving *deriving,
 static enum rune_err write_data(struct rune_deriving *deriving)
 {
     enum rune_err err = rune_derive_write_attrs(deriving);
-    for (size_t i = 0; i < deriving->wanted.count && err == RUNE_OK; i++) {
-        uint32_t relation = deriving->wanted.items[i];
-        if (deriving->relations[relation].builtin == RUNE_DL_ENTITY_ELEMENT) {
-            err = rune_derive_fill_sets(deriving, relation);
-        }
+    if (err == RUNE_OK) {
+        err = rune_derive_fill_sets(deriving, deriving->wanted.items, deriving->wanted.count);
     }
     if (err == RUNE_OK) {
         err = rune_derive_write_attrs(deriving);
@@ -223,14 +219,15 @@ static bool reads_group(const struct rune_deriving *deriving)
     return false;
 }
 
-/* What is wanted is computed with the group, or (is_done) it is written with what the group adds.
- */
-static enum rune_err join_group(struct rune_deriving *deriving, bool is_done)
+/* What is wanted is computed with the group, or at least projected with its other sets. */
+static enum rune_err join_group(struct rune_deriving *deriving)
 {
+    struct rune_vec_u32 *group =
+        rune_derive_may_probe(deriving) ? &deriving->probes : &deriving->group;
     enum rune_err err = RUNE_OK;
     for (size_t i = 0; i < deriving->wanted.count && err == RUNE_OK; i++) {
         uint32_t relation = deriving->wanted.items[i];
-        err = is_done || RUNE_VEC_PUSH(&deriving->group, relation)
+        err = RUNE_VEC_PUSH(group, relation)
                   ? rune_map_set(&deriving->group_names, deriving->relations[relation].literal, 0)
                   : RUNE_E_NOMEM;
     }
@@ -239,16 +236,20 @@ static enum rune_err join_group(struct rune_deriving *deriving, bool is_done)
 
 static enum rune_err compute_group(struct rune_deriving *deriving)
 {
-    struct rune_vec_u32 group = deriving->group;
     bool loops;
+    enum rune_err err = rune_derive_by_probes(deriving);
+    struct rune_vec_u32 group = deriving->group;
     deriving->group = deriving->wanted;
     deriving->wanted = group;
     deriving->group.count = 0;
     rune_map_fini(&deriving->group_names);
+    if (err != RUNE_OK) {
+        return err;
+    }
     if (group.count == 0 || deriving->has_mistakes) {
         return write_data(deriving);
     }
-    enum rune_err err = rune_derive_gather(deriving, NO_COMPONENT, &loops);
+    err = rune_derive_gather(deriving, RUNE_DERIVE_NONE, &loops);
     return err == RUNE_OK ? compute_component(deriving, false) : err;
 }
 
@@ -275,7 +276,7 @@ static enum rune_err gather_component(struct rune_deriving *deriving, uint32_t c
 
 static enum rune_err derive_component(struct rune_deriving *deriving, uint32_t component)
 {
-    bool loops = false, joins = false, is_done = false;
+    bool loops = false, joins = false;
     enum rune_err err = gather_component(deriving, component, &loops, &joins);
     if (err == RUNE_OK && deriving->group_names.count > 0 && (!joins || reads_group(deriving))) {
         err = compute_group(deriving);
@@ -283,13 +284,10 @@ static enum rune_err derive_component(struct rune_deriving *deriving, uint32_t c
             err = gather_component(deriving, component, &loops, &joins);
         }
     }
-    if (err == RUNE_OK && !deriving->has_mistakes && !loops) {
-        err = rune_derive_by_probes(deriving, &is_done);
-    }
     if (err != RUNE_OK || deriving->has_mistakes) {
         return err;
     }
-    return joins ? join_group(deriving, is_done) : compute_component(deriving, loops);
+    return joins ? join_group(deriving) : compute_component(deriving, loops);
 }
 
 /* ---- all ---- */
@@ -306,13 +304,14 @@ static enum rune_err init(struct rune_deriving *deriving)
     deriving->first_data = RUNE_ARENA_ARRAY(arena, uint32_t, program->component_count + 1);
     deriving->next_data = RUNE_ARENA_ARRAY(arena, uint32_t, program->relation_count + 1);
     deriving->is_reached = RUNE_ARENA_ARRAY(arena, bool, program->relation_count + 1);
+    deriving->is_value = RUNE_ARENA_ARRAY(arena, bool, program->relation_count + 1);
     deriving->is_probed = RUNE_ARENA_ARRAY(arena, bool, program->relation_count + 1);
     deriving->rules = RUNE_ARENA_ARRAY(arena, struct rune_dl_rule, program->rule_count + 1);
     deriving->had_count = build->entities.flags.count;
     deriving->had_data = rune_arena_memdup(arena, build->entities.flags.items, deriving->had_count);
     if (deriving->relations == NULL || deriving->first_rule == NULL ||
         deriving->next_rule == NULL || deriving->is_reached == NULL || deriving->rules == NULL ||
-        deriving->first_data == NULL || deriving->next_data == NULL ||
+        deriving->first_data == NULL || deriving->next_data == NULL || deriving->is_value == NULL ||
         deriving->is_probed == NULL || (deriving->had_data == NULL && deriving->had_count > 0)) {
         return RUNE_E_NOMEM;
     }
@@ -350,11 +349,16 @@ static enum rune_err derive_all(struct rune_deriving *deriving)
         err = compute_group(deriving);
     }
     /* Entities that came later have their sets, too. */
+    deriving->wanted.count = 0;
     for (uint32_t i = 0; i < program->relation_count && err == RUNE_OK; i++) {
         const struct rune_dl_relation *relation = &program->relations[i];
-        if (relation->is_head && relation->builtin == RUNE_DL_ENTITY_ELEMENT) {
-            err = rune_derive_fill_sets(deriving, i);
+        if (relation->is_head && relation->builtin == RUNE_DL_ENTITY_ELEMENT &&
+            !RUNE_VEC_PUSH(&deriving->wanted, i)) {
+            err = RUNE_E_NOMEM;
         }
+    }
+    if (err == RUNE_OK) {
+        err = rune_derive_fill_sets(deriving, deriving->wanted.items, deriving->wanted.count);
     }
     if (err == RUNE_OK) {
         err = rune_derive_write_attrs(deriving);
@@ -396,6 +400,9 @@ enum rune_err rune_build_derive_entities(struct rune_build *build, const struct 
     struct rune_deriving deriving = {.build = build, .facts = facts};
     enum rune_err err = init(&deriving);
     if (err == RUNE_OK) {
+        err = rune_derive_find_values(&deriving);
+    }
+    if (err == RUNE_OK) {
         err = derive_all(&deriving);
     }
     if (err == RUNE_OK) {
@@ -405,6 +412,7 @@ enum rune_err rune_build_derive_entities(struct rune_build *build, const struct 
     rune_free(deriving.edges);
     RUNE_VEC_FINI(&deriving.wanted);
     RUNE_VEC_FINI(&deriving.group);
+    RUNE_VEC_FINI(&deriving.probes);
     rune_map_fini(&deriving.group_names);
     RUNE_VEC_FINI(&deriving.reached);
     RUNE_VEC_FINI(&deriving.attrs);

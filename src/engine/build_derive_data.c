@@ -400,29 +400,57 @@ static enum rune_err merge_elements(struct rune_deriving *deriving, uint32_t rel
     return err;
 }
 
-/* With a schema that declares the set, every entity of the type has one. */
-enum rune_err rune_derive_fill_sets(struct rune_deriving *deriving, uint32_t relation)
+/* The sets among the attributes that the schema gives the entity, if their names are among those of
+ * `is_wanted` (a bit a string) and it has none yet. */
+static enum rune_err fill_entity(struct rune_deriving *deriving, rune_term entity,
+                                 const uint64_t *is_wanted, rune_term empty)
 {
-    struct rune_build *build = deriving->build;
-    rune_term name, empty;
-    if (!build->has_schema) {
+    const struct rune_schema *schema = &deriving->build->schema;
+    const struct rune_schema_entity_type *type = rune_derive_type_of(deriving, entity);
+    const uint32_t *record = type == NULL || type->attrs == 0 ? NULL : schema->words + type->attrs;
+    enum rune_err err = RUNE_OK;
+    if (record == NULL || record[0] != RUNE_SCHEMA_RECORD) {
         return RUNE_OK;
     }
-    enum rune_err err = rune_dict_string(build->dict, deriving->relations[relation].literal, &name);
-    if (err == RUNE_OK) {
-        err = rune_dict_set(build->dict, NULL, 0, &empty);
-    }
-    for (size_t e = 0; err == RUNE_OK && e < build->entities.flags.count; e++) {
-        rune_term entity = rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY, (uint32_t)e);
-        const struct rune_schema_entity_type *type =
-            build->entities.flags.items[e] != 0 ? rune_derive_type_of(deriving, entity) : NULL;
-        const uint32_t *attr =
-            type != NULL ? rune_derive_find_attr(&build->schema, type->attrs, name) : NULL;
-        if (attr != NULL && build->schema.words[attr[0]] == RUNE_SCHEMA_SET &&
-            rune_derive_stored_value(deriving, entity, name) == RUNE_TERM_NONE) {
-            err = rune_derive_put_attr(deriving, entity, name, empty);
+    for (uint32_t i = 0; i < record[1] && err == RUNE_OK; i++) {
+        const uint32_t *attr = record + 2 + 3 * (size_t)i;
+        uint32_t name = rune_term_index(attr[0]);
+        if ((is_wanted[name / 64] >> (name % 64) & 1) != 0 &&
+            schema->words[attr[1]] == RUNE_SCHEMA_SET &&
+            rune_derive_stored_value(deriving, entity, attr[0]) == RUNE_TERM_NONE) {
+            err = rune_derive_put_attr(deriving, entity, attr[0], empty);
         }
     }
+    return err;
+}
+
+enum rune_err rune_derive_fill_sets(struct rune_deriving *deriving, const uint32_t *relations,
+                                    size_t count)
+{
+    struct rune_build *build = deriving->build;
+    rune_term empty;
+    if (!build->has_schema || count == 0) {
+        return RUNE_OK;
+    }
+    enum rune_err err = rune_dict_set(build->dict, NULL, 0, &empty);
+    const struct rune_terms *terms = rune_dict_terms(build->dict);
+    uint64_t *is_wanted = rune_calloc(terms->string_count / 64 + 1, sizeof(*is_wanted));
+    err = is_wanted == NULL ? RUNE_E_NOMEM : err;
+    for (size_t i = 0; i < count && err == RUNE_OK; i++) {
+        const struct rune_dl_relation *of = &deriving->relations[relations[i]];
+        rune_term name = rune_terms_find_string(terms, of->literal);
+        if (of->builtin == RUNE_DL_ENTITY_ELEMENT && name != RUNE_TERM_NONE) {
+            is_wanted[rune_term_index(name) / 64] |= UINT64_C(1) << (rune_term_index(name) % 64);
+        }
+    }
+    for (size_t e = 0; err == RUNE_OK && e < build->entities.flags.count; e++) {
+        if (build->entities.flags.items[e] != 0) {
+            err = fill_entity(deriving,
+                              rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY, (uint32_t)e),
+                              is_wanted, empty);
+        }
+    }
+    rune_free(is_wanted);
     return err;
 }
 

@@ -34,9 +34,11 @@ struct rune_deriving {
     uint32_t rule_count;
     struct rune_vec_u32 wanted;  /* derived data to compute */
     struct rune_vec_u32 group;   /* attributes that wait for others to be computed with them */
-    struct rune_map group_names; /* theirs, and of what is put but not written */
+    struct rune_vec_u32 probes;  /* sets of the group that may be left to be probed */
+    struct rune_map group_names; /* of both */
+    bool *is_value;              /* by relation: a set that some rule reads as a value */
     bool *is_probed;             /* by relation: a set that is not built */
-    struct rune_vec_u32 about;   /* its entities */
+    struct rune_vec_u32 about;   /* entities of sets that are being projected */
     uint64_t *edges;             /* the hierarchy so far: child and parent, ascending */
     size_t edge_count;
     struct rune_vec_derived_attr attrs; /* not yet in their records */
@@ -67,9 +69,14 @@ RUNE_MUST_USE enum rune_err rune_derive_copy_facts(const struct rune_deriving *d
 
 /* ---- build_derive_probe.c ---- */
 
-/* Leaves the component to be probed, if it is a set of which no more is asked; its rules are
- * gathered. Else *ret_done is false, and nothing was changed. */
-RUNE_MUST_USE enum rune_err rune_derive_by_probes(struct rune_deriving *deriving, bool *ret_done);
+/* Fills is_value. Cost: linear in the program. RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_derive_find_values(struct rune_deriving *deriving);
+/* Whether what is wanted, whose rules are gathered, is a set of which no more is asked than probes.
+ */
+bool rune_derive_may_probe(const struct rune_deriving *deriving);
+/* Leaves the group's `probes` to be probed; those that had better be built go on to the group. What
+ * was gathered and wanted is forgotten. */
+RUNE_MUST_USE enum rune_err rune_derive_by_probes(struct rune_deriving *deriving);
 
 /* ---- build_derive_data.c ---- */
 
@@ -91,9 +98,10 @@ RUNE_MUST_USE enum rune_err rune_derive_put_attr(struct rune_deriving *deriving,
                                                  rune_term name, rune_term value);
 /* The records with all that was put. */
 RUNE_MUST_USE enum rune_err rune_derive_write_attrs(struct rune_deriving *deriving);
-/* With a schema that declares the set, every entity of the type gets one that has none yet. */
+/* With a schema that declares the sets, every entity of the types gets those that it has not yet.
+ * Cost: one pass over the entities. */
 RUNE_MUST_USE enum rune_err rune_derive_fill_sets(struct rune_deriving *deriving,
-                                                  uint32_t relation);
+                                                  const uint32_t *relations, size_t count);
 /* What rules created must be whole, as the schema sees it. */
 void rune_derive_check_created(struct rune_deriving *deriving);
 

@@ -8,16 +8,14 @@
  *
  * A set is built if anybody reads it as a value, if a derivation may fail (a bundle with one that
  * does is refused, and only building finds them all), if a rule that sees the request reads it (a
- * request's own attribute wins), and if anything about it is wrong: then building says what. */
+ * request's own attribute wins), and if anything about it is wrong: then building says what.
+ *
+ * Sets that do not read each other are projected together: the first question about a set decides
+ * whether it joins them, and the projections whether it stays with the rules. */
 #include "engine/build_derive_int.h"
-
-#include <stdlib.h>
 
 #include "base/alloc.h"
 #include "cedar/probes.h"
-#include "engine/relation_name.h"
-#include "eval/policy_code.h"
-#include "eval/probe.h"
 
 #define MAX_RULES 64u /* LIMIT: each is tried in a probe */
 #define MAX_TYPES 16u /* LIMIT: kinds of sets of one name that the schema declares */
@@ -66,72 +64,97 @@ static bool are_rules_simple(const struct rune_deriving *deriving, uint32_t rela
 }
 
 /* Depth: counted by the parser. */
-static bool reads(const struct rune_dl_body *body, uint32_t relation)
+static void note_reads(const struct rune_dl_body *body, bool *is_read)
 {
     for (uint32_t i = 0; i < body->count; i++) {
         const struct rune_dl_literal *literal = &body->literals[i];
-        if (literal->kind == RUNE_DL_ATOM && literal->relation == relation) {
-            return true;
+        if (literal->kind == RUNE_DL_ATOM) {
+            is_read[literal->relation] = true;
         }
         for (uint32_t k = 0; k < literal->body_count; k++) {
-            if (reads(&literal->bodies[k], relation)) {
-                return true;
-            }
+            note_reads(&literal->bodies[k], is_read);
         }
     }
-    return false;
 }
 
-/* Whether rules read the set as a value, or as the request sees it. */
-static bool is_value_in_rules(const struct rune_deriving *deriving, uint32_t relation)
+enum rune_err rune_derive_find_values(struct rune_deriving *deriving)
 {
     const struct rune_dl_program *program = &deriving->build->rules;
-    struct rune_str name = program->relations[relation].literal;
-    for (uint32_t i = 0; i < program->relation_count; i++) {
-        const struct rune_dl_relation *other = &program->relations[i];
-        bool any_name = other->literal.data == NULL;
-        if ((other->builtin == RUNE_DL_ENTITY_ATTR &&
-             (any_name || rune_str_equal(other->literal, name))) ||
-            (other->builtin == RUNE_DL_ENTITY_ELEMENT && any_name)) {
-            return true;
+    struct rune_map names = RUNE_MAP_INIT;
+    enum rune_err err = RUNE_OK;
+    bool any_name = false;
+    uint32_t number;
+    for (uint32_t i = 0; i < program->relation_count && err == RUNE_OK; i++) {
+        const struct rune_dl_relation *of = &program->relations[i];
+        bool is_element = of->builtin == RUNE_DL_ENTITY_ELEMENT;
+        any_name |= of->literal.data == NULL && (is_element || of->builtin == RUNE_DL_ENTITY_ATTR);
+        if (is_element && of->is_head) {
+            err = rune_map_set(&names, of->literal, i);
+        }
+    }
+    for (uint32_t i = 0; i < program->relation_count && err == RUNE_OK; i++) {
+        const struct rune_dl_relation *of = &program->relations[i];
+        deriving->is_value[i] |= any_name;
+        if (of->builtin == RUNE_DL_ENTITY_ATTR && of->literal.data != NULL &&
+            rune_map_find(&names, of->literal, &number)) {
+            deriving->is_value[number] = true;
         }
     }
     for (uint32_t r = 0; r < program->rule_count; r++) {
-        if (program->relations[program->rules[r].head].depends_on_request &&
-            reads(&program->rules[r].body, relation)) {
-            return true;
+        if (program->relations[program->rules[r].head].depends_on_request) {
+            note_reads(&program->rules[r].body, deriving->is_value);
         }
     }
-    return false;
+    rune_map_fini(&names);
+    return err;
 }
 
-static bool may_be_probed(const struct rune_deriving *deriving, uint32_t relation)
+bool rune_derive_may_probe(const struct rune_deriving *deriving)
 {
+    uint32_t relation = deriving->wanted.items[0];
     const struct rune_dl_relation *of = &deriving->relations[relation];
     uint32_t number;
-    return of->builtin == RUNE_DL_ENTITY_ELEMENT && !of->is_recursive &&
+    return deriving->wanted.count == 1 && of->builtin == RUNE_DL_ENTITY_ELEMENT &&
+           !of->is_recursive && !deriving->is_value[relation] &&
            rune_map_find(&deriving->build->probed, of->literal, &number) &&
-           number != RUNE_CEDAR_IS_VALUE && are_rules_simple(deriving, relation) &&
-           !is_value_in_rules(deriving, relation);
+           number != RUNE_CEDAR_IS_VALUE && are_rules_simple(deriving, relation);
+}
+
+static bool asks_empty(const struct rune_deriving *deriving, uint32_t relation)
+{
+    uint32_t number;
+    return rune_map_find(&deriving->build->probed, deriving->relations[relation].literal,
+                         &number) &&
+           number == RUNE_CEDAR_ASKS_EMPTY;
 }
 
 /* ---- projections ---- */
 
+/* Of one set: what is known of it without building it. */
 struct projection {
-    struct rune_deriving *deriving;
     uint32_t relation;
-    uint32_t
-        entities; /* number of the relation that has the entities; the elements are in the next */
     rune_term name;
+    size_t about, about_count; /* its entities, among those of all */
     bool is_doubtful;          /* build it, to see */
     uint32_t types[MAX_TYPES]; /* of elements, by the schema */
     uint32_t type_count;
 };
 
+/* Of all that are asked together. The program has two relations more for each: the entities and the
+ * elements. */
+struct projections {
+    struct rune_deriving *deriving;
+    struct projection *items;
+    uint32_t count;
+    uint32_t first;      /* number of the first relation that the program has more */
+    uint32_t *places;    /* by relation: 1 + its place in items, or 0 */
+    uint32_t *relations; /* of the halves */
+};
+
 /* The type that the schema wants elements of the entity's set to have. */
-static void add_type(struct projection *projection, rune_term entity)
+static void add_type(const struct rune_deriving *deriving, struct projection *projection,
+                     rune_term entity)
 {
-    const struct rune_deriving *deriving = projection->deriving;
     const struct rune_schema *schema = &deriving->build->schema;
     const struct rune_schema_entity_type *type = rune_derive_type_of(deriving, entity);
     const uint32_t *attr =
@@ -152,7 +175,8 @@ static void add_type(struct projection *projection, rune_term entity)
     }
 }
 
-static void check_entities(struct projection *projection, const rune_term *rows, uint64_t count)
+static void check_entities(const struct rune_deriving *deriving, struct projection *projection,
+                           const rune_term *rows, uint64_t count)
 {
     for (uint64_t i = 0; i < count && !projection->is_doubtful; i++) {
         rune_term stored;
@@ -160,18 +184,19 @@ static void check_entities(struct projection *projection, const rune_term *rows,
             projection->is_doubtful = true;
             return;
         }
-        stored = rune_derive_stored_value(projection->deriving, rows[i], projection->name);
+        stored = rune_derive_stored_value(deriving, rows[i], projection->name);
         projection->is_doubtful |=
             stored != RUNE_TERM_NONE && rune_term_kind(stored) != RUNE_KIND_SET;
-        if (projection->deriving->build->has_schema) {
-            add_type(projection, rows[i]);
+        if (deriving->build->has_schema) {
+            add_type(deriving, projection, rows[i]);
         }
     }
 }
 
-static void check_elements(struct projection *projection, const rune_term *rows, uint64_t count)
+static void check_elements(const struct rune_deriving *deriving, struct projection *projection,
+                           const rune_term *rows, uint64_t count)
 {
-    const struct rune_build *build = projection->deriving->build;
+    const struct rune_build *build = deriving->build;
     for (uint64_t i = 0; i < count && !projection->is_doubtful; i++) {
         projection->is_doubtful |= rune_term_kind(rows[i]) == RUNE_KIND_FLOAT;
         for (uint32_t t = 0; t < projection->type_count; t++) {
@@ -181,42 +206,45 @@ static void check_elements(struct projection *projection, const rune_term *rows,
     }
 }
 
-/* The entities, in the relation's own list; then the elements. */
+/* The entities of a set, in the list of all; then its elements. */
 static enum rune_err take(void *context, uint32_t relation, const rune_term *rows, uint64_t count,
                           bool is_partial)
 {
-    struct projection *projection = context;
-    struct rune_vec_u32 *about = &projection->deriving->about;
+    struct projections *all = context;
+    struct projection *projection = &all->items[(relation - all->first) / 2];
+    struct rune_vec_u32 *about = &all->deriving->about;
     projection->is_doubtful |= is_partial;
-    if (relation != projection->entities) {
-        check_elements(projection, rows, count);
+    if ((relation - all->first) % 2 != 0) {
+        check_elements(all->deriving, projection, rows, count);
         return RUNE_OK;
     }
-    check_entities(projection, rows, count);
+    check_entities(all->deriving, projection, rows, count);
+    projection->about = about->count;
     for (uint64_t i = 0; i < count && !projection->is_doubtful; i++) {
         if (!RUNE_VEC_PUSH(about, rows[i])) {
             return RUNE_E_NOMEM;
         }
     }
+    projection->about_count = about->count - projection->about;
     return RUNE_OK;
 }
 
-/* The rules that were gathered, those of the set twice: for its entities and for its elements. */
-static uint32_t project_rules(const struct projection *projection, struct rune_dl_rule *ret_rules,
+/* The rules that were gathered, those of the sets twice: for its entities and for its elements. */
+static uint32_t project_rules(const struct projections *all, struct rune_dl_rule *ret_rules,
                               struct rune_dl_expr **args)
 {
-    const struct rune_deriving *deriving = projection->deriving;
+    const struct rune_deriving *deriving = all->deriving;
     uint32_t count = 0;
     for (uint32_t i = 0; i < deriving->rule_count; i++) {
         const struct rune_dl_rule *rule = &deriving->rules[i];
-        if (rule->head != projection->relation) {
+        if (all->places[rule->head] == 0) {
             ret_rules[count++] = *rule;
             continue;
         }
         for (uint32_t column = 0; column < 3; column += 2) {
             struct rune_dl_rule *half = &ret_rules[count];
             *half = *rule;
-            half->head = projection->entities + column / 2;
+            half->head = all->first + 2 * (all->places[rule->head] - 1) + column / 2;
             half->args = args + count;
             half->args[0] = rule->args[column];
             half->arg_count = 1;
@@ -226,48 +254,63 @@ static uint32_t project_rules(const struct projection *projection, struct rune_d
     return count;
 }
 
-static enum rune_err project(struct projection *projection)
+/* The halves stand behind the program's own relations, of which those asked are no heads. */
+static enum rune_err project_relations(const struct projections *all,
+                                       struct rune_dl_program *program,
+                                       struct rune_dl_relation *relations,
+                                       struct rune_tuples *facts)
 {
-    struct rune_deriving *deriving = projection->deriving;
+    const struct rune_deriving *deriving = all->deriving;
+    uint32_t count = program->relation_count;
+    for (uint32_t i = 0; i < count; i++) {
+        relations[i] = deriving->relations[i];
+        relations[i].is_head &= deriving->is_reached[i] && all->places[i] == 0;
+        relations[i].is_recursive &= relations[i].is_head;
+    }
+    enum rune_err err = RUNE_OK;
+    for (uint32_t i = 0; i < 2 * all->count && err == RUNE_OK; i++) {
+        relations[count + i] = (struct rune_dl_relation){.name = RUNE_STR("entity.element {half}"),
+                                                         .arity = 1,
+                                                         .is_head = true,
+                                                         .component = program->component_count++};
+        all->relations[i] = count + i;
+        err = rune_tuples_init(&facts[count + i], 1);
+    }
+    program->relations = relations;
+    program->relation_count = count + 2 * all->count;
+    return err;
+}
+
+static enum rune_err project(struct projections *all)
+{
+    struct rune_deriving *deriving = all->deriving;
     struct rune_build *build = deriving->build;
     struct rune_dl_program part = build->rules;
-    uint32_t count = part.relation_count;
-    struct rune_dl_relation *relations = rune_calloc((size_t)count + 2, sizeof(*relations));
-    struct rune_tuples *facts = rune_calloc((size_t)count + 2, sizeof(*facts));
+    size_t room = (size_t)part.relation_count + 2 * (size_t)all->count;
+    struct rune_dl_relation *relations = rune_calloc(room, sizeof(*relations));
+    struct rune_tuples *facts = rune_calloc(room, sizeof(*facts));
     struct rune_dl_rule *rules = rune_calloc(2 * (size_t)deriving->rule_count + 1, sizeof(*rules));
     struct rune_dl_expr **args = rune_calloc(2 * (size_t)deriving->rule_count + 1, sizeof(*args));
+    struct rune_build_rule_input input = {0};
     enum rune_err err = relations == NULL || facts == NULL || rules == NULL || args == NULL
                             ? RUNE_E_NOMEM
                             : rune_derive_copy_facts(deriving, facts);
-    for (uint32_t i = 0; i < count && err == RUNE_OK; i++) {
-        relations[i] = deriving->relations[i];
-        relations[i].is_head &= deriving->is_reached[i] && i != projection->relation;
-        relations[i].is_recursive &= relations[i].is_head;
+    all->first = part.relation_count;
+    if (err == RUNE_OK) {
+        err = project_relations(all, &part, relations, facts);
     }
-    projection->entities = count;
-    for (uint32_t i = count; i < count + 2 && err == RUNE_OK; i++) {
-        relations[i] = (struct rune_dl_relation){.name = RUNE_STR("entity.element {half}"),
-                                                 .arity = 1,
-                                                 .is_head = true,
-                                                 .component = part.component_count++};
-        err = rune_tuples_init(&facts[i], 1);
-    }
-    part.relations = relations;
-    part.relation_count = count + 2;
     part.rules = rules;
     part.fact_count = 0; /* they are in `facts` */
-    struct rune_build_rule_input input = {0};
     if (err == RUNE_OK) {
-        part.rule_count = project_rules(projection, rules, args);
+        part.rule_count = project_rules(all, rules, args);
         err = rune_build_rule_input(build, &input);
     }
     if (err == RUNE_OK) {
-        const uint32_t wanted[2] = {count, count + 1};
-        err = rune_dl_derive(&part, facts, &input.entities, build->dict, &input.options, wanted, 2,
-                             take, projection, build->diag);
+        err = rune_dl_derive(&part, facts, &input.entities, build->dict, &input.options,
+                             all->relations, 2 * all->count, take, all, build->diag);
     }
     rune_build_rule_input_fini(&input);
-    for (uint32_t i = 0; facts != NULL && i < count + 2; i++) {
+    for (size_t i = 0; facts != NULL && i < room; i++) {
         rune_tuples_fini(&facts[i]);
     }
     rune_free(args);
@@ -278,140 +321,78 @@ static enum rune_err project(struct projection *projection)
 }
 
 /* The entities have the set, empty where documents say nothing of it. */
-static enum rune_err put_sets(struct projection *projection)
+static enum rune_err put_sets(struct rune_deriving *deriving, const struct projection *projection)
 {
-    struct rune_deriving *deriving = projection->deriving;
     rune_term empty;
     enum rune_err err = rune_dict_set(deriving->build->dict, NULL, 0, &empty);
-    for (size_t i = 0; i < deriving->about.count && err == RUNE_OK; i++) {
-        rune_term entity = deriving->about.items[i];
+    for (size_t i = 0; i < projection->about_count && err == RUNE_OK; i++) {
+        rune_term entity = deriving->about.items[projection->about + i];
         if (rune_derive_stored_value(deriving, entity, projection->name) == RUNE_TERM_NONE) {
             err = rune_derive_put_attr(deriving, entity, projection->name, empty);
         }
     }
-    return err == RUNE_OK ? rune_derive_fill_sets(deriving, projection->relation) : err;
-}
-
-enum rune_err rune_derive_by_probes(struct rune_deriving *deriving, bool *ret_done)
-{
-    uint32_t relation = deriving->wanted.items[0];
-    struct projection projection = {.deriving = deriving, .relation = relation};
-    *ret_done = false;
-    if (deriving->wanted.count != 1 || !may_be_probed(deriving, relation)) {
-        return RUNE_OK;
-    }
-    deriving->about.count = 0;
-    enum rune_err err = rune_dict_string(deriving->build->dict,
-                                         deriving->relations[relation].literal, &projection.name);
-    if (err == RUNE_OK) {
-        err = project(&projection);
-    }
-    if (err != RUNE_OK || projection.is_doubtful) {
-        return err;
-    }
-    err = put_sets(&projection);
-    deriving->is_probed[relation] = *ret_done = err == RUNE_OK;
+    deriving->is_probed[projection->relation] = true;
+    deriving->relations[projection->relation].is_tested =
+        asks_empty(deriving, projection->relation);
     return err;
 }
 
-/* ---- before policies are compiled ---- */
-
-enum rune_err rune_build_find_probed(struct rune_build *build)
+/* The sets that have no doubt about them are left to their rules, the others join the group. */
+static enum rune_err settle_sets(const struct projections *all)
 {
-    for (size_t i = 0; i < build->clauses.count; i++) {
-        const struct rune_dl_rule *rule = &build->clauses.items[i];
-        if (rune_str_equal(rule->head_name, RUNE_STR("entity.element")) && rule->arg_count == 3 &&
-            rule->args[1]->kind == RUNE_DL_STRING) {
-            enum rune_err err = rune_map_set(&build->probed, rule->args[1]->as.string, 0);
-            if (err != RUNE_OK) {
-                return err;
-            }
-        }
-    }
-    build->program.probed = &build->probed;
-    return rune_cedar_find_values(&build->policies, &build->probed);
-}
-
-/* ---- when rules are in the image's tables ---- */
-
-struct link {
-    rune_term name;
-    uint32_t relation, first_plan;
-};
-
-static int compare_links(const void *a, const void *b)
-{
-    rune_term x = ((const struct link *)a)->name, y = ((const struct link *)b)->name;
-    return (x > y) - (x < y);
-}
-
-static uint32_t find_plan(const struct rune_dl_result *result, uint32_t relation)
-{
-    for (uint32_t i = 0; i < result->plans.count; i++) {
-        if (result->plans.items[i].relation == relation &&
-            result->plans.items[i].bound == RUNE_PROBE_BOUND) {
-            return i;
-        }
-    }
-    return RUNE_PROBE_NONE;
-}
-
-/* The relation of a set that is probed, if it is one. */
-static bool make_link(const struct rune_build *build, uint32_t relation, struct link *ret_link)
-{
-    const struct rune_image_relation *of = &build->derived.relations.items[relation];
-    const struct rune_terms *terms = rune_dict_terms(build->dict);
-    struct rune_str name =
-        rune_terms_string(terms, rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, of->name));
-    struct rune_str literal;
-    if ((of->flags & RUNE_RELATION_DERIVED) == 0 ||
-        !rune_relation_name_split(name, "entity.element", &literal)) {
-        return false;
-    }
-    *ret_link = (struct link){
-        .name = rune_terms_find_string(terms, literal),
-        .relation = relation,
-        .first_plan = (of->flags & RUNE_RELATION_STORED) != 0
-                          ? RUNE_PROBE_NONE
-                          : find_plan(&build->derived, relation),
-    };
-    return true;
-}
-
-static void link_code(struct rune_vec_u32 *code, const struct link *links, size_t count)
-{
-    for (size_t at = 0; at < code->count; at += rune_op_words(rune_op_of(code->items[at]))) {
-        enum rune_op op = rune_op_of(code->items[at]);
-        bool is_probe = op == RUNE_OP_PROBE || op == RUNE_OP_PROBE_ELSE ||
-                        op == RUNE_OP_PROBE_THEN || op == RUNE_OP_PROBE_ALL ||
-                        op == RUNE_OP_PROBE_ANY;
-        if (!is_probe) {
-            continue;
-        }
-        const struct link key = {.name = code->items[at + 2]};
-        const struct link *found = bsearch(&key, links, count, sizeof(key), compare_links);
-        if (found != NULL) {
-            code->items[at + 4] = found->relation;
-            code->items[at + 5] = found->first_plan;
-        }
-    }
-}
-
-enum rune_err rune_build_link_probes(struct rune_build *build)
-{
-    RUNE_VEC(, struct link) links = {0};
+    struct rune_deriving *deriving = all->deriving;
     enum rune_err err = RUNE_OK;
-    for (uint32_t i = 0; i < build->derived.relations.count && build->probed.count > 0; i++) {
-        struct link link;
-        if (make_link(build, i, &link) && !RUNE_VEC_PUSH(&links, link)) {
+    for (uint32_t i = 0; i < all->count && err == RUNE_OK; i++) {
+        const struct projection *projection = &all->items[i];
+        if (!projection->is_doubtful) {
+            err = put_sets(deriving, projection);
+        } else if (!RUNE_VEC_PUSH(&deriving->group, projection->relation)) {
             err = RUNE_E_NOMEM;
-            break;
         }
     }
-    if (err == RUNE_OK && links.count > 0) {
-        qsort(links.items, links.count, sizeof(links.items[0]), compare_links);
-        link_code(&build->program.code, links.items, links.count);
+    return err;
+}
+
+static enum rune_err project_all(struct projections *all)
+{
+    struct rune_deriving *deriving = all->deriving;
+    enum rune_err err = RUNE_OK;
+    bool loops;
+    for (uint32_t i = 0; i < all->count && err == RUNE_OK; i++) {
+        uint32_t relation = deriving->probes.items[i];
+        all->items[i].relation = relation;
+        all->places[relation] = i + 1;
+        err = rune_dict_string(deriving->build->dict, deriving->relations[relation].literal,
+                               &all->items[i].name);
+        if (err == RUNE_OK && !RUNE_VEC_PUSH(&deriving->wanted, relation)) {
+            err = RUNE_E_NOMEM;
+        }
     }
-    RUNE_VEC_FINI(&links);
+    if (err == RUNE_OK) {
+        err = rune_derive_gather(deriving, RUNE_DERIVE_NONE, &loops);
+    }
+    return err == RUNE_OK ? project(all) : err;
+}
+
+enum rune_err rune_derive_by_probes(struct rune_deriving *deriving)
+{
+    struct projections all = {.deriving = deriving, .count = (uint32_t)deriving->probes.count};
+    if (all.count == 0) {
+        return RUNE_OK;
+    }
+    all.items = rune_calloc(all.count, sizeof(*all.items));
+    all.places = rune_calloc(deriving->build->rules.relation_count, sizeof(*all.places));
+    all.relations = rune_calloc(2 * (size_t)all.count, sizeof(*all.relations));
+    deriving->about.count = deriving->wanted.count = 0;
+    enum rune_err err = all.items == NULL || all.places == NULL || all.relations == NULL
+                            ? RUNE_E_NOMEM
+                            : project_all(&all);
+    if (err == RUNE_OK) {
+        err = settle_sets(&all);
+    }
+    deriving->probes.count = 0;
+    rune_free(all.relations);
+    rune_free(all.places);
+    rune_free(all.items);
     return err;
 }

@@ -129,7 +129,7 @@ RUNE_MUST_USE enum rune_err rune_build_relax_sets(struct rune_build *build,
                                                   struct rune_vec_u32 *relaxed);
 void rune_build_require_sets(struct rune_build *build, struct rune_vec_u32 *relaxed);
 
-/* ---- build_derive_probe.c ---- */
+/* ---- build_probe_links.c ---- */
 
 /* Sets that rules derive, and which of them policies use as values; before policies are compiled.
  */

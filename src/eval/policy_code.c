@@ -25,7 +25,7 @@ uint32_t rune_op_words(enum rune_op op)
 {
     uint32_t words = 1;
     for (const char *operand = rune_op_infos[op].operands; *operand != '\0'; operand++) {
-        if (*operand == 'p' || *operand == 'q') {
+        if (*operand == 'p' || *operand == 'q' || *operand == 'h') {
             words += 2;
         } else if (*operand != 'D' && *operand != 'J') {
             words += 1;

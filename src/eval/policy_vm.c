@@ -268,6 +268,26 @@ static bool probe_each(struct rune_policy_vm *vm, const uint32_t *pc, bool is_an
     return true;
 }
 
+/* PROBE_EMPTY: [op, register of the object, name, relation, plan]. */
+static bool probe_empty(struct rune_policy_vm *vm, const uint32_t *pc, bool *ret_truth)
+{
+    rune_term set, object = vm->registers[pc[1]];
+    bool found;
+    if (!get_probed(vm, pc, &set)) {
+        return false;
+    }
+    found = rune_values_set(&vm->values, set)[0] > 0;
+    if (!found && pc[3] != RUNE_PROBE_NONE && is_entity(object) &&
+        rune_probe_adds(&vm->entities, object, pc[2]) &&
+        rune_probe_any(&vm->prober, pc[3], pc[4], object, &vm->values.steps_left, &found) !=
+            RUNE_OK) {
+        fail(vm, RUNE_EVAL_LIMIT, 0, RUNE_TERM_NONE, RUNE_TERM_NONE);
+        return false;
+    }
+    *ret_truth = !found;
+    return true;
+}
+
 /* The tag's value or NONE. False: a type error. *ret_exists tells whether there is such an entity.
  */
 static bool find_tag(struct rune_policy_vm *vm, rune_term entity, rune_term key, bool *ret_exists,
@@ -511,6 +531,7 @@ begin:
     PREDICATE(PROBE, 6, test_probe(vm, pc))
     TRUTH(PROBE_ALL, 6, probe_each(vm, pc, false, &flag))
     TRUTH(PROBE_ANY, 6, probe_each(vm, pc, true, &flag))
+    TRUTH(PROBE_EMPTY, 5, probe_empty(vm, pc, &flag))
 #ifndef __GNUC__
 }
 }

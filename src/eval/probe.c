@@ -32,10 +32,29 @@ static bool find_stored(const struct rune_store *store, const struct rune_image_
     return rune_relation_exists(&in, relation->first_order, prefix, 3);
 }
 
+/* The order that begins with the entity, or the relation's number of them: there is none. */
+static uint32_t find_by_entity(const struct rune_store *store,
+                               const struct rune_image_relation *relation)
+{
+    uint32_t i = 0;
+    while (i < relation->order_count &&
+           rune_order_column(&store->orders[relation->first_order + i], 3, 0) != 0) {
+        i++;
+    }
+    return i;
+}
+
+static bool any_stored(const struct rune_store *store, const struct rune_image_relation *relation,
+                       rune_term entity)
+{
+    const struct rune_relations in = {store->relations, store->orders, (uintptr_t)store->tuples};
+    return rune_relation_exists(&in, relation->first_order + find_by_entity(store, relation),
+                                &entity, 1);
+}
+
 /* FAILCLOSED: builders let only rules be probed that cannot fail; of others nothing is believed. */
-static enum rune_err find_demanded(struct rune_prober *prober, uint32_t relation,
-                                   uint32_t first_plan, const rune_term tuple[3],
-                                   uint64_t *steps_left, bool *ret_found)
+static enum rune_err find_demanded(struct rune_prober *prober, uint32_t first_plan,
+                                   const rune_term *args, uint64_t *steps_left, bool *ret_found)
 {
     const struct rune_store *store = prober->eval->store;
     if (prober->machine == NULL) {
@@ -45,13 +64,14 @@ static enum rune_err find_demanded(struct rune_prober *prober, uint32_t relation
         }
     }
     struct rune_rule_vm *machine = prober->machine;
+    const struct rune_image_plan *first = &store->plans[first_plan];
     bool found = false;
     machine->steps_left = *steps_left;
     for (uint32_t i = first_plan;
          !found && machine->err == RUNE_OK && i < store->plan_count &&
-         store->plans[i].relation == relation && store->plans[i].bound == RUNE_PROBE_BOUND;
+         store->plans[i].relation == first->relation && store->plans[i].bound == first->bound;
          i++) {
-        found = rune_rule_run(machine, &store->plans[i], tuple, NULL, NULL);
+        found = rune_rule_run(machine, &store->plans[i], args, NULL, NULL);
     }
     *steps_left = machine->steps_left;
     if (machine->err != RUNE_OK || machine->failed > 0 || machine->is_unsure) {
@@ -73,14 +93,29 @@ enum rune_err rune_probe_relation(struct rune_prober *prober, uint32_t relation,
         return RUNE_OK;
     }
     if (first_plan != RUNE_PROBE_NONE) {
-        return find_demanded(prober, relation, first_plan, tuple, steps_left, ret_found);
+        return find_demanded(prober, first_plan, tuple, steps_left, ret_found);
     }
     *ret_found = find_stored(store, &store->relations[relation], tuple);
     return RUNE_OK;
 }
 
+enum rune_err rune_probe_any(struct rune_prober *prober, uint32_t relation, uint32_t first_plan,
+                             rune_term entity, uint64_t *steps_left, bool *ret_found)
+{
+    const struct rune_store *store = prober->eval->store;
+    *ret_found = false;
+    if (rune_term_space(entity) != RUNE_SPACE_IMAGE) {
+        return RUNE_OK;
+    }
+    if (first_plan != RUNE_PROBE_NONE) {
+        return find_demanded(prober, first_plan, &entity, steps_left, ret_found);
+    }
+    *ret_found = any_stored(store, &store->relations[relation], entity);
+    return RUNE_OK;
+}
+
 const char *rune_probe_verify(const struct rune_store *store, uint32_t relation,
-                              uint32_t first_plan)
+                              uint32_t first_plan, uint32_t bound)
 {
     const uint32_t bad = RUNE_RELATION_REQUEST | RUNE_RELATION_PARTIAL | RUNE_RELATION_UNSURE;
     if (relation == RUNE_PROBE_NONE) {
@@ -91,12 +126,17 @@ const char *rune_probe_verify(const struct rune_store *store, uint32_t relation,
         return "a probe's relation cannot be probed";
     }
     if (first_plan == RUNE_PROBE_NONE) {
-        bool is_stored = (store->relations[relation].flags & RUNE_RELATION_STORED) != 0 &&
-                         store->relations[relation].order_count > 0;
-        return is_stored ? NULL : "a probe's relation is not stored";
+        const struct rune_image_relation *of = &store->relations[relation];
+        bool is_stored = (of->flags & RUNE_RELATION_STORED) != 0 && of->order_count > 0;
+        if (!is_stored) {
+            return "a probe's relation is not stored";
+        }
+        return bound == RUNE_PROBE_BOUND || find_by_entity(store, of) < of->order_count
+                   ? NULL
+                   : "a probe's relation has no order that begins with the entity";
     }
     return first_plan < store->plan_count && store->plans[first_plan].relation == relation &&
-                   store->plans[first_plan].bound == RUNE_PROBE_BOUND
+                   store->plans[first_plan].bound == bound
                ? NULL
                : "a probe's plan is of something else";
 }

@@ -11,8 +11,9 @@
 #include "eval/entities.h"
 #include "eval/rule_vm.h"
 
-#define RUNE_PROBE_NONE  UINT32_MAX
-#define RUNE_PROBE_BOUND 7u /* all three columns of the relation */
+#define RUNE_PROBE_NONE   UINT32_MAX
+#define RUNE_PROBE_BOUND  7u /* all three columns of the relation */
+#define RUNE_PROBE_ENTITY 1u /* the first: whether the entity's set has any element */
 
 struct rune_prober {
     const struct rune_eval *eval;
@@ -29,6 +30,13 @@ RUNE_MUST_USE enum rune_err rune_probe_relation(struct rune_prober *prober, uint
                                                 uint32_t first_plan, const rune_term tuple[3],
                                                 uint64_t *steps_left, bool *ret_found);
 
-/* Untrusted operands: null if they can be probed, else why not (static). */
+/* Whether the relation has a tuple about the entity; its instruction is one that binds only that.
+ * It ends at the first tuple. RUNE_E_LIMIT. */
+RUNE_MUST_USE enum rune_err rune_probe_any(struct rune_prober *prober, uint32_t relation,
+                                           uint32_t first_plan, rune_term entity,
+                                           uint64_t *steps_left, bool *ret_found);
+
+/* Untrusted operands: null if they can be probed with `bound` (RUNE_PROBE_*) columns known, else
+ * why not (static). */
 const char *rune_probe_verify(const struct rune_store *store, uint32_t relation,
-                              uint32_t first_plan);
+                              uint32_t first_plan, uint32_t bound);

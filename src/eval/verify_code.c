@@ -101,9 +101,9 @@ static bool verify_rows(struct walk *walk, enum rune_op op, const uint32_t *word
     return true;
 }
 
-static bool verify_probe(struct walk *walk, uint32_t relation, uint32_t first_plan)
+static bool verify_probe(struct walk *walk, const uint32_t *words, uint32_t bound)
 {
-    const char *what = rune_probe_verify(walk->verified->store, relation, first_plan);
+    const char *what = rune_probe_verify(walk->verified->store, words[0], words[1], bound);
     return what == NULL ? true : refuse(walk, what);
 }
 
@@ -139,7 +139,11 @@ static bool verify_operands(struct walk *walk, uint32_t at, enum rune_op op)
             place += 2;
             break;
         case 'q':
-            ok = verify_probe(walk, words[place], words[place + 1]);
+            ok = verify_probe(walk, words + place, RUNE_PROBE_BOUND);
+            place += 2;
+            break;
+        case 'h':
+            ok = verify_probe(walk, words + place, RUNE_PROBE_ENTITY);
             place += 2;
             break;
         default:

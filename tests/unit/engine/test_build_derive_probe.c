@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -27,7 +28,7 @@ static const char schema[] =
     "entity User { level?: Long, friends?: Set<User> };\n"
     "entity Doc { editors: Set<User>, readers: Set<User>, owner?: Doc };\n"
     "entity Folder { editors?: Set<User> };\n"
-    "action a0, a1, a2, a3, a4, a5, a6, a7 appliesTo { principal: User, resource: Doc,\n"
+    "action a0, a1, a2, a3, a4, a5, a6, a7, a8, a9 appliesTo { principal: User, resource: Doc,\n"
     "  context: { editors?: Set<User> } };\n";
 
 static const char policies[] =
@@ -49,7 +50,13 @@ static const char policies[] =
     "         [resource.editors.contains(principal)].contains(true) };\n"
     "@id(\"p7\") forbid(principal, action == Action::\"a7\", resource)\n"
     "  when { resource.editors.contains(if principal.level > 1 then principal else resource) };\n"
-    "@id(\"p8\") permit(principal, action == Action::\"a7\", resource);\n";
+    "@id(\"p8\") permit(principal, action == Action::\"a7\", resource);\n"
+    "@id(\"p9\") permit(principal, action == Action::\"a8\", resource)\n"
+    "  when { resource.readers.isEmpty() };\n"
+    "@id(\"p10\") forbid(principal, action == Action::\"a9\", resource)\n"
+    "  unless { resource has owner && !resource.owner.editors.isEmpty() };\n"
+    "@id(\"p11\") permit(principal, action == Action::\"a9\", resource)\n"
+    "  when { [resource.editors.isEmpty(), resource.readers.isEmpty()].containsAll([false]) };\n";
 
 static const char as_value[] =
     "@id(\"value\") permit(principal == User::\"nobody\", action, resource)\n"
@@ -142,7 +149,7 @@ static void put_request(struct rune_buf *out)
     rune_buf_printf(out,
                     "{\"principal\":\"User:%u\",\"action\":\"Action:a%u\",\"resource\":\"Doc:%u\","
                     "\"context\":{",
-                    pick(USERS + 1), pick(8), doc);
+                    pick(USERS + 1), pick(10), doc);
     if (pick(2) > 0) {
         rune_buf_append_cstr(out, "\"editors\":");
         put_users(out, 2);
@@ -233,7 +240,10 @@ static void test_sets__are_built_for_those_who_use_them(void **state)
         {"resource.s.contains(principal)", "", true},
         {"resource.s.containsAny([principal]) && resource has s", "", true},
         {"resource.s == []", "", false},
-        {"resource.s.isEmpty()", "", false},
+        {"resource.s.isEmpty()", "", true},
+        {"resource.s.isEmpty() && resource.s.contains(principal)", "", true},
+        {"resource.s.isEmpty() || resource.s == []", "", false},
+        {"[resource.s].isEmpty()", "", false},
         {"principal in resource.s", "", false},
         {"[principal].containsAny(resource.s)", "", false},
         {"resource has s.t", "", false},
@@ -265,6 +275,71 @@ static void test_sets__are_built_for_those_who_use_them(void **state)
         }
         fixture_close(&fixture);
     }
+}
+
+static void count_call(void *context, const char *what, uint64_t done, uint64_t total)
+{
+    (void)done;
+    (void)total;
+    *(unsigned *)context += strcmp(what, "evaluating rules") == 0;
+}
+
+/* How often a component of rules was evaluated in a build, which opens as the fixture. */
+static unsigned count_evaluations(const char *policies_text, const char *rules,
+                                  struct fixture *fixture)
+{
+    const struct fixture_file files[] = {{"a.cedar", policies_text}, {"b.dl", rules}};
+    unsigned calls = 0;
+    const struct rune_build_options options = {
+        .version = RUNE_BUILD_OPTIONS_VERSION, .progress = count_call, .progress_context = &calls};
+    struct rune_build_result result;
+    int fd;
+    char *path = fixture_make(files, 2);
+    assert_int_equal(rune_build_memory(path, &options, &fd, &result, NULL), RUNE_OK);
+    assert_int_equal(rune_image_open_fd(fd, RUNE_IMAGE_VERIFY, &fixture->image, NULL), RUNE_OK);
+    assert_int_equal(rune_decider_create(NULL, &fixture->decider), RUNE_OK);
+    close(fd);
+    fixture_remove(path);
+    return calls;
+}
+
+/* Sets are projected together: each is evaluated a few times, not once for each other. */
+static void test_sets__are_projected_together(void **state)
+{
+    enum { NAMES = 100 };
+    struct rune_buf rules = RUNE_BUF_INIT, text = RUNE_BUF_INIT;
+    struct fixture fixture;
+    (void)state;
+    rune_buf_append_cstr(&rules,
+                         "entity.element(D, \"late\", U) :- entity.element(D, \"s3\", U).\n");
+    rune_buf_append_cstr(&text, "permit(principal, action, resource)"
+                                " when { resource.late.isEmpty() };\n");
+    for (unsigned i = 0; i < NAMES; i++) {
+        rune_buf_printf(&text,
+                        "permit(principal, action, resource)"
+                        " when { resource.s%u.contains(principal) };\n",
+                        i);
+        rune_buf_printf(&rules, "doc%u(Doc::\"d\", User::\"u%u\").\n", i, i);
+        rune_buf_printf(&rules, "entity.element(D, \"s%u\", U) :- doc%u(D, U).\n", i, i);
+    }
+    unsigned calls = count_evaluations(rune_buf_cstr(&text), rune_buf_cstr(&rules), &fixture);
+    assert_true(calls < 10 * 5 * NAMES);
+    assert_true(is_probed(&fixture, "entity.element(\"s7\")"));
+    assert_true(is_probed(&fixture, "entity.element(\"late\")"));
+    fixture_close(&fixture);
+
+    /* One in doubt is built, which says what is wrong with it alone. */
+    rune_buf_append_cstr(&rules,
+                         "entity.element(D, \"s5\", V) :- doc5(D, _), half(V). half(1.5).\n");
+    const struct fixture_file files[] = {{"a.cedar", rune_buf_cstr(&text)},
+                                         {"b.dl", rune_buf_cstr(&rules)}};
+    char *message;
+    assert_int_equal(fixture_build(files, 2, &message), RUNE_E_BUNDLE);
+    assert_non_null(strstr(message, "RUNE-B0407"));
+    assert_null(strstr(strstr(message, "error[") + 1, "error["));
+    rune_free(message);
+    rune_buf_fini(&rules);
+    rune_buf_fini(&text);
 }
 
 static bool append_tuple(void *context, const struct rune_field *fields, uint32_t count)
@@ -339,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_probed_sets__answer_as_built_ones),
         cmocka_unit_test(test_query__sees_entity_data),
         cmocka_unit_test(test_sets__are_built_for_those_who_use_them),
+        cmocka_unit_test(test_sets__are_projected_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
