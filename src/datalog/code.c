@@ -76,6 +76,18 @@ static bool is_by_rows(const struct rune_dl_coder *coder)
            coder->join.uses[last] == 2;
 }
 
+/* Whether the new tuples are the only ones of growing relations that it reads. */
+static bool is_fed(const struct rune_dl_coder *coder)
+{
+    const struct rune_dl_plan_rule *rule = coder->rule;
+    uint32_t growing = 0;
+    for (uint32_t g = 0; g < rule->goal_count && coder->delta != UINT32_MAX; g++) {
+        growing += rule->goals[g].kind == RUNE_DL_GOAL_ATOM &&
+                   coder->ctx->rels.items[rule->goals[g].relation].access == RUNE_DL_GROWING;
+    }
+    return growing == 1 && !coder->by_rows;
+}
+
 /* The head's last column has a register that stands for all values of a row. */
 static void put_row(struct rune_dl_coder *coder)
 {
@@ -131,6 +143,7 @@ static enum rune_err code_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t
     if (err == RUNE_OK) {
         put_head(&coder);
         coder.by_rows = is_by_rows(&coder);
+        coder.is_fed = is_fed(&coder);
         if (coder.by_rows) {
             put_row(&coder);
         }
@@ -152,7 +165,8 @@ static enum rune_err code_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t
             .code = (uint32_t)coder.begin,
             .code_length = rune_dl_code_here(&coder),
             .registers = coder.registers,
-            .flags = coder.loops | (coder.by_rows ? RUNE_DL_PLAN_BY_ROWS : 0),
+            .flags = coder.loops | (coder.by_rows ? RUNE_DL_PLAN_BY_ROWS : 0) |
+                     (coder.is_fed ? RUNE_DL_PLAN_FED : 0),
             .rows = coder.rows < UINT32_MAX ? (uint32_t)(coder.rows + 0.5) : UINT32_MAX};
     }
     rune_arena_rewind(&ctx->scratch, mark);

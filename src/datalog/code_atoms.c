@@ -96,6 +96,7 @@ static enum rune_err find_order(struct rune_dl_coder *coder, uint32_t number, ui
         range = number > coder->delta   ? RUNE_DL_RANGE_OLD
                 : number < coder->delta ? RUNE_DL_RANGE_ALL
                 : coder->by_rows        ? RUNE_DL_RANGE_SORTED
+                : coder->is_fed         ? RUNE_DL_RANGE_FED
                                         : RUNE_DL_RANGE_NEW;
     }
     return rune_dl_growing_order(ctx, goal->relation, search, range, ret_order);

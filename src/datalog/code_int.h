@@ -19,6 +19,7 @@ struct rune_dl_coder {
     struct rune_dl_join join;
     uint32_t delta;
     bool by_rows;    /* see rune_dl_code_rule */
+    bool is_fed;     /* likewise */
     double rows;     /* expected */
     size_t begin;    /* of the program in ctx->code */
     uint32_t *reg;   /* by variable */

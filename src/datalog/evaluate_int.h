@@ -174,6 +174,7 @@ enum rune_dl_range {
     RUNE_DL_RANGE_ALL,
     RUNE_DL_RANGE_NEW,
     RUNE_DL_RANGE_SORTED, /* the new ones, in order */
+    RUNE_DL_RANGE_FED,    /* those that the rule has not read, also what it derives meanwhile */
     RUNE_DL_RANGE_OLD
 };
 
@@ -288,6 +289,8 @@ bool rune_dl_is_surely_below(const struct rune_dl_ctx *ctx, uint32_t relation, d
 /* Of a plan's flags: it emits rows, for each group of new tuples that agree in all columns but the
  * last what stands before the head's last column, which is that of the group (growing.h). */
 #define RUNE_DL_PLAN_BY_ROWS 0x10000u
+/* It reads one growing relation once, so that no round needs to end before it goes on. */
+#define RUNE_DL_PLAN_FED 0x20000u
 
 /* Program of one rule for a binding pattern, appended to ctx->code; the plan is filled in. With
  * `delta` (a goal) that goal comes first and reads the new tuples; recursive goals before it read

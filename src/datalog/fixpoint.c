@@ -51,6 +51,9 @@ enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, 
     } else if (range == RUNE_DL_RANGE_OLD) {
         view.high = &growing->low;
         view.is_old = true;
+    } else if (range == RUNE_DL_RANGE_FED) {
+        view.low = &growing->fed_low;
+        view.high = &growing->fed_high;
     } else if (range == RUNE_DL_RANGE_SORTED) {
         view.relation = &growing->sorted;
         view.high = &growing->sorted.count;
@@ -127,6 +130,7 @@ enum rune_err rune_dl_compute(struct rune_dl_ctx *ctx, uint32_t relation)
 struct variant {
     uint32_t rule;
     uint32_t reads; /* the goal's relation, whose new tuples it begins with */
+    uint32_t done;  /* FED: how many of them it has read */
     struct rune_image_plan plan;
 };
 RUNE_VEC(vec_variant, struct variant);
@@ -180,8 +184,19 @@ static enum rune_err give_up(struct rune_dl_ctx *ctx, const struct rounds *round
     return rune_dl_report_unbounded(ctx, rule, rounds->count, tuples);
 }
 
+/* Of a rule that need not wait for the round's end: what it has not read. Rounds are counted where
+ * nothing bounds them, so there it waits. */
+static void feed(struct rune_dl_growing *read, const struct rounds *rounds,
+                 const struct variant *variant, struct rune_dl_sink *sink)
+{
+    bool waits = rounds->unbounded != UINT32_MAX;
+    read->fed_low = variant->done;
+    read->fed_high = waits ? read->high : read->tuples.count;
+    sink->is_fed = !waits;
+}
+
 static enum rune_err run_variant(struct rune_dl_ctx *ctx, struct rounds *rounds,
-                                 const struct variant *variant)
+                                 struct variant *variant)
 {
     uint32_t head = ctx->rules.items[variant->rule].head;
     struct rune_dl_rel *rel = &ctx->rels.items[head];
@@ -189,8 +204,17 @@ static enum rune_err run_variant(struct rune_dl_ctx *ctx, struct rounds *rounds,
     struct rune_dl_sink sink = {
         .ctx = ctx, .rel = rel, .growing = rel->growing, .pending = pending, .budget = UINT64_MAX};
     sink.read = ctx->rels.items[variant->reads].growing;
+    if ((variant->plan.flags & RUNE_DL_PLAN_FED) != 0) {
+        feed(sink.read, rounds, variant, &sink);
+        if (sink.read->fed_low == sink.read->fed_high) {
+            return RUNE_OK;
+        }
+    }
     enum rune_err err =
         rune_dl_run_rule(ctx, variant->rule, &variant->plan, rounds->steps_left, &sink);
+    if ((variant->plan.flags & RUNE_DL_PLAN_FED) != 0) {
+        variant->done = sink.read->fed_high;
+    }
     if (rounds->unbounded != UINT32_MAX) {
         rounds->steps_left -= sink.steps;
     }

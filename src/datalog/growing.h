@@ -61,6 +61,7 @@ struct rune_dl_growing {
     struct rune_dl_growing_index indexes[16];
     uint32_t index_count;
     uint32_t zero, low, high;        /* [0, low) old, [low, high) new */
+    uint32_t fed_low, fed_high;      /* the caller's: what a rule reads that does not wait */
     bool is_read_by_rows;            /* the caller's: by a plan that reads `sorted` */
     struct rune_growing sorted;      /* the new tuples again, in order */
     struct rune_growing_group group; /* of `sorted`, that a rule reads now */

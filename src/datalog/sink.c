@@ -160,6 +160,20 @@ static bool emit_growing_row(void *context, const rune_term *tuple,
                    : emit_run(sink, tuple, run, rune_cursor_left(cursor), column);
 }
 
+/* What a rule has read may have more behind it by now, of the rule's own making. Not where
+ * relations were asked on the way: their tables are given up when a run ends. */
+static bool find_more(void *context)
+{
+    struct rune_dl_sink *sink = context;
+    struct rune_dl_growing *read = sink->read;
+    if (!add_pending(sink) || sink->ctx->vm.err != RUNE_OK || sink->ctx->vm.table_count > 0 ||
+        read->fed_high == read->tuples.count) {
+        return false;
+    }
+    read->fed_high = read->tuples.count;
+    return true;
+}
+
 /* ---- into rows ---- */
 
 static const uint8_t natural[RUNE_DL_MAX_ARITY] = {
@@ -247,8 +261,10 @@ enum rune_err rune_dl_run_rule(struct rune_dl_ctx *ctx, uint32_t number,
     } else if (sink->growing != NULL) {
         ctx->vm.row_of = emit_growing;
         ctx->vm.row = emit_growing_row;
+        ctx->vm.more = sink->is_fed ? find_more : NULL;
         (void)rune_rule_run(&ctx->vm, plan, NULL, emit_growing, sink);
         ctx->vm.row_of = NULL;
+        ctx->vm.more = NULL;
         (void)add_pending(sink);
     } else {
         (void)rune_rule_run(&ctx->vm, plan, NULL, emit_rows, sink);

@@ -13,7 +13,8 @@ struct rune_dl_sink {
     struct rune_dl_growing *growing; /* recursive: to this, by way of pending */
     rune_term *pending;              /* RUNE_DL_GROWING_BATCH tuples */
     uint32_t pending_count;
-    struct rune_dl_growing *read; /* by rows: what the plan begins with */
+    struct rune_dl_growing *read; /* what the plan begins with */
+    bool is_fed;                  /* it reads what it adds to that, too */
     rune_term *rows;              /* else: to these */
     uint64_t count, capacity;
     uint64_t budget; /* tuples that may be collected; UINT64_MAX: any number */

@@ -206,6 +206,12 @@ static inline rune_term rune_cursor_get(const struct rune_cursor *cursor, uint32
     return cursor->columns[(size_t)(position - 1) * cursor->stride + cursor->at];
 }
 
+/* A cursor over all of a growing relation's view: sees how far that reaches now. */
+static inline void rune_cursor_extend(struct rune_cursor *cursor)
+{
+    cursor->end = *((const struct rune_growing_view *)(uintptr_t)cursor->order->offset)->high;
+}
+
 /* Tuples that rune_cursor_next would still give. Cost: O(1). */
 static inline uint32_t rune_cursor_left(const struct rune_cursor *cursor)
 {

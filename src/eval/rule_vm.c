@@ -291,6 +291,25 @@ static bool member_step(struct rune_rule_vm *vm, struct loop *loop, uint32_t int
     return true;
 }
 
+/* Whether it is this run's tuples that the builder takes in ways of its own, not those of a
+ * relation that is asked on the way. */
+static inline bool is_taker(const struct rune_rule_vm *vm, rune_rule_emit_fn emit)
+{
+    return emit != NULL && emit == vm->row_of;
+}
+
+/* The outermost loop is at its end. True: it goes on. */
+static bool find_more(struct rune_rule_vm *vm, rune_rule_emit_fn emit, void *context,
+                      struct rune_cursor *cursor)
+{
+    if (!is_taker(vm, emit) || vm->more == NULL || vm->err != RUNE_OK ||
+        cursor->order->form != RUNE_ORDER_GROWING || !vm->more(context)) {
+        return false;
+    }
+    rune_cursor_extend(cursor);
+    return true;
+}
+
 /* Whether a scan reads nothing but one column of the tuple that is emitted next. */
 static bool is_row(const uint32_t *word, uint32_t *ret_column)
 {
@@ -419,7 +438,7 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
                 FAIL_TO(word[4]);
             }
             uint32_t column;
-            if (emit != NULL && emit == vm->row_of && is_row(word, &column)) {
+            if (is_taker(vm, emit) && is_row(word, &column)) {
                 if (!emit_row(vm, word, column, &loop->cursor, registers, context)) {
                     return true;
                 }
@@ -595,6 +614,9 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
                     break;
                 }
                 target = word[5];
+                if (target == 0 && find_more(vm, emit, context, &loop->cursor)) {
+                    target = (uint32_t)(word - code);
+                }
             } else if (word[0] == RUNE_RULE_CALL_SCAN) {
                 list = skip_list(word + 6, 1);
                 if (table_step(vm, &loops[word[1]], list, registers)) {

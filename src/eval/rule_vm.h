@@ -53,6 +53,9 @@ typedef bool (*rune_rule_row_fn)(void *context, const rune_term *tuple,
                                  const struct rune_cursor *cursor, uint32_t position,
                                  uint32_t column);
 
+/* The outermost loop, over a growing relation, is at its end: whether that reaches further now. */
+typedef bool (*rune_rule_more_fn)(void *context);
+
 struct rune_rule_vm {
     struct rune_relations in;
     const struct rune_image_plan *plans;
@@ -74,9 +77,11 @@ struct rune_rule_vm {
     uint32_t table_slots, table_count;
     struct rune_rule_table *filling;        /* the table whose plans run; NULL: none */
     struct rune_rule_component *components; /* being solved, innermost first */
-    /* who takes whole rows by `row`, with the same context; NULL: nobody */
+    /* the builder's: who takes whole rows by `row`, and is asked for more (unless NULL), with the
+     * same context; NULL: nobody */
     rune_rule_emit_fn row_of;
     rune_rule_row_fn row;
+    rune_rule_more_fn more;
 };
 
 /* False: there are not so many left; vm->err is set. */
