@@ -10,36 +10,43 @@
 #include "base/alloc.h"
 #include "base/diag.h"
 #include "base/hash.h"
+#include "eval/rule_eval.h"
 
 #define LARGE_BYTES ((size_t)8 << 20) /* from here on a second thread pays */
 
-/* The hash of an image, computed beside its verification: neither reads what the other writes. */
-struct hashing {
-    const struct rune_image_map *map;
-    enum rune_err err;
+/* Half of an image's verification, done beside the other: neither reads what the other writes, or
+ * relies on what the other finds. */
+struct half {
+    const struct rune_image *image;
+    enum rune_err hash_err, rules_err;
 };
 
-static void *hash(void *hashing)
+static void *verify_half(void *half)
 {
-    struct hashing *self = hashing;
-    self->err = rune_image_check_hash(self->map, NULL);
+    struct half *self = half;
+    self->hash_err = rune_image_check_hash(&self->image->map, NULL);
+    self->rules_err = rune_rules_verify(&self->image->store, NULL);
     return NULL;
 }
 
 static enum rune_err verify(const struct rune_image *image, struct rune_diag *diag)
 {
-    struct hashing hashing = {.map = &image->map};
+    struct half half = {.image = image};
     pthread_t thread;
     bool is_beside =
-        image->map.size >= LARGE_BYTES && pthread_create(&thread, NULL, hash, &hashing) == 0;
+        image->map.size >= LARGE_BYTES && pthread_create(&thread, NULL, verify_half, &half) == 0;
     if (!is_beside) {
         enum rune_err err = rune_image_check_hash(&image->map, diag);
         return err == RUNE_OK ? rune_store_verify(&image->store, diag) : err;
     }
-    enum rune_err err = rune_store_verify(&image->store, diag);
+    enum rune_err err = rune_store_verify_data(&image->store, diag);
     pthread_join(thread, NULL);
-    /* Once more for its message. */
-    return hashing.err == RUNE_OK ? err : rune_image_check_hash(&image->map, diag);
+    /* What failed there does so once more for its message. */
+    if (half.hash_err != RUNE_OK) {
+        return rune_image_check_hash(&image->map, diag);
+    }
+    return err == RUNE_OK && half.rules_err != RUNE_OK ? rune_rules_verify(&image->store, diag)
+                                                       : err;
 }
 
 static void set_names(struct rune_image *image)

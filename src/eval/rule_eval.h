@@ -71,8 +71,8 @@ RUNE_MUST_USE enum rune_err rune_rules_count(struct rune_eval *eval, uint32_t re
 /* The relation of that name, or UINT32_MAX. Cost: O(log relations). */
 uint32_t rune_rules_find_relation(const struct rune_store *store, struct rune_str name);
 
-/* Untrusted bytes: relations, orders, tuples, rules, plans, programs. Called by rune_store_verify.
- */
+/* Untrusted bytes: relations, orders, tuples, rules, plans, programs. Called by rune_store_verify,
+ * or beside rune_store_verify_data: of the dictionary it looks at counts alone. */
 struct rune_diag;
 RUNE_MUST_USE enum rune_err rune_rules_verify(const struct rune_store *store,
                                               struct rune_diag *diag);

@@ -13,40 +13,37 @@
 #include "eval/rule_eval.h"
 #include "eval/verify.h"
 
+#define CELLS_AT_ONCE 256u
+
 struct checker {
     const struct rune_store *store;
     struct rune_diag *diag;
     uint8_t written[RUNE_RULE_MAX_REGISTERS / 8];
 };
 
+/* Terms of one kind from its first on. */
+struct range {
+    uint32_t first, count;
+};
+
+/* All values of the kind of `term`: none, if it is of no kind of the image's. */
+static struct range range_of(const struct rune_terms *terms, uint32_t term)
+{
+    const uint32_t counts[8] = {
+        RUNE_TERM_TRUE + 1, terms->string_count, terms->entity_count, terms->long_count,
+        terms->set_count,   terms->record_count, terms->ext_count,    terms->float_count,
+    };
+    if (rune_term_is_inline(term)) {
+        return (struct range){(uint32_t)RUNE_SPACE_INLINE << 30, 1u << 30};
+    }
+    uint32_t count = rune_term_space(term) == RUNE_SPACE_IMAGE ? counts[rune_term_kind(term)] : 0;
+    return (struct range){term & ~RUNE_TERM_INDEX_MAX, count};
+}
+
 static bool is_term(const struct rune_terms *terms, uint32_t term)
 {
-    if (rune_term_is_inline(term)) {
-        return true;
-    }
-    if (rune_term_space(term) != RUNE_SPACE_IMAGE) {
-        return false;
-    }
-    uint32_t index = rune_term_index(term);
-    switch (rune_term_kind(term)) {
-    case RUNE_KIND_SPECIAL:
-        return index <= RUNE_TERM_TRUE;
-    case RUNE_KIND_STRING:
-        return index < terms->string_count;
-    case RUNE_KIND_ENTITY:
-        return index < terms->entity_count;
-    case RUNE_KIND_LONG:
-        return index < terms->long_count;
-    case RUNE_KIND_SET:
-        return index < terms->set_count;
-    case RUNE_KIND_RECORD:
-        return index < terms->record_count;
-    case RUNE_KIND_EXT:
-        return index < terms->ext_count;
-    case RUNE_KIND_FLOAT:
-        return index < terms->float_count;
-    }
-    return false;
+    struct range range = range_of(terms, term);
+    return term - range.first < range.count;
 }
 
 /* ---- orders ---- */
@@ -63,22 +60,37 @@ static const char *check_columns(const struct rune_image_order *order, uint32_t 
     return NULL;
 }
 
-/* A column's values are of one kind, nearly always, and of a kind there are all up to the greatest
- * one: below what was looked at closely nothing needs another look. */
+/* A column's values are of one kind, nearly always, so most are looked at many at once. */
 static bool are_terms(const struct rune_terms *terms, const uint32_t *cells, size_t count)
 {
-    uint32_t least = 0, known = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (cells[i] - least < known) {
-            continue;
+    struct range range = {0, 0};
+    for (size_t at = 0; at < count;) {
+        size_t end = count - at > CELLS_AT_ONCE ? at + CELLS_AT_ONCE : count;
+        uint32_t outside = 0;
+        for (size_t i = at; i < end; i++) {
+            outside |= cells[i] - range.first >= range.count;
         }
-        if (!is_term(terms, cells[i])) {
-            return false;
+        for (; outside != 0 && at < end; at++) {
+            if (cells[at] - range.first >= range.count) {
+                range = range_of(terms, cells[at]);
+                if (cells[at] - range.first >= range.count) {
+                    return false;
+                }
+            }
         }
-        least = cells[i] & ~RUNE_TERM_INDEX_MAX;
-        known = rune_term_index(cells[i]) + 1;
+        at = end;
     }
     return true;
+}
+
+/* How many cells are not greater than the one before. */
+static uint32_t count_falls(const uint32_t *cells, uint32_t count)
+{
+    uint32_t falls = 0;
+    for (uint32_t i = 1; i < count; i++) {
+        falls += cells[i] <= cells[i - 1];
+    }
+    return falls;
 }
 
 /* Whether the tuples [from, to) of one key ascend by their columns after the first. */
@@ -109,6 +121,7 @@ static const char *check_tuples(const struct rune_store *store,
     if (starts[0] != 0 || starts[order->key_count] != count) {
         return "rows of an order do not cover its tuples";
     }
+    uint32_t falls = 0; /* between rows */
     for (uint32_t k = 0; k < order->key_count; k++) {
         uint32_t term = keys != NULL ? keys[k] : order->key_min + k;
         if (starts[k] > starts[k + 1] || starts[k + 1] > count ||
@@ -116,9 +129,16 @@ static const char *check_tuples(const struct rune_store *store,
             (keys != NULL && k > 0 && keys[k] <= keys[k - 1])) {
             return "a row of an order is out of bounds";
         }
-        if (!ascends(columns, arity, count, starts[k], starts[k + 1])) {
+        if (arity != 2 && !ascends(columns, arity, count, starts[k], starts[k + 1])) {
             return "tuples of an order are not sorted";
         }
+        if (arity == 2 && starts[k] > 0 && starts[k] < starts[k + 1]) {
+            falls += columns[starts[k]] <= columns[starts[k] - 1];
+        }
+    }
+    /* Of two columns, the second ascends within rows if it falls between rows alone. */
+    if (arity == 2 && falls != count_falls(columns, count)) {
+        return "tuples of an order are not sorted";
     }
     return are_terms(&store->terms, columns, (size_t)(arity - 1) * count)
                ? NULL
@@ -217,14 +237,7 @@ static const char *check_relation(const struct rune_store *store, uint32_t numbe
             return "a relation names a rule of another";
         }
     }
-    if (number == 0) {
-        return NULL;
-    }
-    rune_term before = rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, relation[-1].name);
-    rune_term name = rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, relation->name);
-    bool ascends = rune_str_compare(rune_terms_string(&store->terms, before),
-                                    rune_terms_string(&store->terms, name)) < 0;
-    return ascends ? NULL : "relations are not sorted by name";
+    return NULL;
 }
 
 static enum rune_err check_relations(const struct checker *checker)
@@ -541,6 +554,25 @@ static enum rune_err check_ahead(const struct checker *checker)
                    store->orders[ahead->order].form < RUNE_ORDER_UNIT;
     }
     return is_right ? RUNE_OK : rune_verify_fail(checker->diag, "AHEAD", "it names no order");
+}
+
+enum rune_err rune_verify_relation_names(const struct rune_verified *verified)
+{
+    const struct rune_store *store = verified->store;
+    struct rune_str before = {0};
+    for (uint32_t i = 0; i < store->relation_count; i++) {
+        uint32_t text = store->relations[i].name;
+        if (text >= store->terms.string_count) {
+            return rune_verify_fail(verified->diag, "RELATION", "a relation has no name");
+        }
+        struct rune_str name = rune_terms_string(
+            &store->terms, rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, text));
+        if (i > 0 && rune_str_compare(before, name) >= 0) {
+            return rune_verify_fail(verified->diag, "RELATION", "relations are not sorted by name");
+        }
+        before = name;
+    }
+    return RUNE_OK;
 }
 
 enum rune_err rune_rules_verify(const struct rune_store *store, struct rune_diag *diag)

@@ -81,3 +81,8 @@ RUNE_MUST_USE enum rune_err rune_store_open(const struct rune_image_map *map,
  * RUNE_E_CORRUPT with which section. Allocates at most a few words an entity. Cost: O(bytes). */
 RUNE_MUST_USE enum rune_err rune_store_verify(const struct rune_store *store,
                                               struct rune_diag *diag);
+
+/* The half of it that is not rune_rules_verify (eval/rule_eval.h). Neither relies on the other, so
+ * that two threads can do both. */
+RUNE_MUST_USE enum rune_err rune_store_verify_data(const struct rune_store *store,
+                                                   struct rune_diag *diag);

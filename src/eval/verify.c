@@ -199,7 +199,7 @@ enum rune_err rune_verify_policies(struct rune_verified *verified)
 
 /* ---- all ---- */
 
-enum rune_err rune_store_verify(const struct rune_store *store, struct rune_diag *diag)
+enum rune_err rune_store_verify_data(const struct rune_store *store, struct rune_diag *diag)
 {
     struct rune_verified verified;
     enum rune_err err = rune_verified_init(&verified, store, diag);
@@ -213,7 +213,13 @@ enum rune_err rune_store_verify(const struct rune_store *store, struct rune_diag
     err = err == RUNE_OK
               ? rune_schema_verify(store->schema, store->schema_count, &store->terms, diag)
               : err;
-    err = err == RUNE_OK ? rune_rules_verify(store, diag) : err;
+    err = err == RUNE_OK ? rune_verify_relation_names(&verified) : err;
     rune_verified_fini(&verified);
     return err;
+}
+
+enum rune_err rune_store_verify(const struct rune_store *store, struct rune_diag *diag)
+{
+    enum rune_err err = rune_store_verify_data(store, diag);
+    return err == RUNE_OK ? rune_rules_verify(store, diag) : err;
 }

@@ -47,6 +47,9 @@ RUNE_MUST_USE enum rune_err rune_verify_policies(struct rune_verified *verified)
 /* The policy index and the ancestor scopes. */
 RUNE_MUST_USE enum rune_err rune_verify_index(struct rune_verified *verified);
 
+/* Relations are sorted by name. (All else of them: rune_rules_verify.) */
+RUNE_MUST_USE enum rune_err rune_verify_relation_names(const struct rune_verified *verified);
+
 /* One program; the words lie in POLICY_CODE. Tells why not in *ret_what (static). */
 bool rune_verify_program(const struct rune_verified *verified,
                          const struct rune_image_policy *policy, const char **ret_what);

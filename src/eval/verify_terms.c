@@ -17,24 +17,29 @@ static const char SECTION_HEAP[] = "HEAP";
 
 /* ---- scalars ---- */
 
+/* Of a character of several bytes, not the first one. */
+static bool is_continuation(char byte)
+{
+    return ((unsigned char)byte & 0xC0) == 0x80;
+}
+
 static enum rune_err verify_strings(const struct rune_terms *terms, struct rune_diag *diag)
 {
     if (terms->string_count == 0 || terms->string_offsets[0] != 0 ||
         terms->string_offsets[1] != 0) {
         return rune_verify_fail(diag, "STRING_OFFSET", "string 0 is not the empty string");
     }
+    /* All strings are UTF-8 if all bytes are and each string begins where a character does. */
     uint32_t end = terms->string_offsets[terms->string_count];
-    for (uint32_t i = 0; i < terms->string_count; i++) {
+    bool is_utf8 = rune_utf8_valid_prefix(terms->string_bytes, end) == end;
+    for (uint32_t i = 0; i < terms->string_count && is_utf8; i++) {
         uint32_t from = terms->string_offsets[i];
-        uint32_t to = terms->string_offsets[i + 1];
-        if (from > to || to > end) {
+        if (from > terms->string_offsets[i + 1] || from > end) {
             return rune_verify_fail(diag, "STRING_OFFSET", "offsets do not ascend");
         }
-        if (rune_utf8_valid_prefix(terms->string_bytes + from, to - from) != to - from) {
-            return rune_verify_fail(diag, "STRING_BYTES", "a string is not UTF-8");
-        }
+        is_utf8 = from == end || !is_continuation(terms->string_bytes[from]);
     }
-    return RUNE_OK;
+    return is_utf8 ? RUNE_OK : rune_verify_fail(diag, "STRING_BYTES", "a string is not UTF-8");
 }
 
 static enum rune_err verify_scalars(const struct rune_terms *terms, struct rune_diag *diag)

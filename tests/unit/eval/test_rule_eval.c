@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "eval/relation.h"
 #include "eval/rule_code.h"
 #include "reference/datalog_run.h"
 
@@ -278,6 +279,77 @@ static void test_damage__is_refused_or_harmless(void **state)
     datalog_run_close(&world.run);
 }
 
+/* What the verifier finds out about columns many cells at a time, cell by cell. */
+static bool are_cells_right(const struct rune_store *store, const struct rune_image_order *order,
+                            uint32_t tuples)
+{
+    struct rune_order_arrays arrays = rune_order_arrays(order, (uintptr_t)store->tuples);
+    for (uint32_t k = 0; k < order->key_count; k++) {
+        for (uint32_t i = arrays.starts[k]; i < arrays.starts[k + 1]; i++) {
+            rune_term term = arrays.columns[i];
+            bool is_term = rune_term_is_inline(term) || term <= RUNE_TERM_TRUE ||
+                           (rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY, 0) <= term &&
+                            term < rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY,
+                                                  store->terms.entity_count));
+            if (i >= tuples || !is_term ||
+                (i > arrays.starts[k] && term <= arrays.columns[i - 1])) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void test_verify__refuses_cells_that_are_not_sorted_or_no_terms(void **state)
+{
+    (void)state;
+    enum { FACTS = 1500 };
+    char *text = malloc(64 * FACTS);
+    assert_non_null(text);
+    size_t length = 0;
+    for (int i = 0; i < FACTS; i++) {
+        length +=
+            (size_t)sprintf(text + length, i % 5 != 0 ? "f(%d, %d).\n" : "f(%d, E::\"%d\").\n",
+                            i * i % 211, 7 * i % 1009);
+    }
+    (void)sprintf(text + length,
+                  "permit(U, A, R) :- principal(U), action(A), resource(R), f(U, R).");
+    struct world world;
+    open_world(&world, text);
+    free(text);
+    const struct rune_store *store = &world.run.store;
+    uint32_t f = rune_rules_find_relation(store, RUNE_STR("f"));
+    const struct rune_image_order *order = &store->orders[store->relations[f].first_order];
+    uint32_t tuples = (uint32_t)store->relations[f].tuple_count, right = 0;
+    uint32_t *cells =
+        (uint32_t *)(uintptr_t)rune_order_arrays(order, (uintptr_t)store->tuples).columns;
+    uint64_t rng = 7;
+    for (int round = 0; round < 20000; round++) {
+        rng = rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        uint32_t *cell = cells + (rng >> 33) % tuples, was = *cell;
+        switch (rng >> 20 & 3) {
+        case 0:
+            *cell += (uint32_t)(rng >> 50) % 9 - 4;
+            break;
+        case 1:
+            *cell = cells[(rng >> 44) % tuples];
+            break;
+        case 2:
+            *cell ^= 1u << (rng >> 50 & 31);
+            break;
+        default:
+            *cell = rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY,
+                                   (uint32_t)(rng >> 50) % (store->terms.entity_count + 9));
+        }
+        bool want = are_cells_right(store, order, tuples);
+        assert_int_equal(rune_rules_verify(store, NULL) == RUNE_OK, want);
+        right += want;
+        *cell = was;
+    }
+    assert_true(right > 500 && right < 19500);
+    datalog_run_close(&world.run);
+}
+
 /* An instruction that reads its own result would read what the memory held before. */
 static void test_verify__refuses_reading_what_is_not_written(void **state)
 {
@@ -538,6 +610,7 @@ int main(void)
         cmocka_unit_test(test_decide__steps_are_limited),
         cmocka_unit_test(test_decide__matching_is_limited),
         cmocka_unit_test(test_verify__refuses_reading_what_is_not_written),
+        cmocka_unit_test(test_verify__refuses_cells_that_are_not_sorted_or_no_terms),
         cmocka_unit_test(test_count__is_what_a_query_visits),
         cmocka_unit_test(test_count__of_pipes_is_what_a_query_visits),
         cmocka_unit_test(test_count__of_pairs_asked_backwards),

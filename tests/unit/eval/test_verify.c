@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/diag.h"
 #include "eval/policy_code.h"
 #include "reference/cedar_damage.h"
 #include "reference/cedar_random.h"
@@ -197,6 +198,32 @@ static void test_entry__is_behind_the_action_only(void **state)
     cedar_world_fini(&world);
 }
 
+/* A string that begins inside a character is none, though all bytes together are UTF-8. */
+static void test_strings__begin_where_characters_do(void **state)
+{
+    (void)state;
+    static const char bytes[] = "a\xc3\xa9\xe2\x82\xac";
+    static const struct {
+        uint32_t middle;
+        bool is_utf8;
+    } cuts[] = {{0, true}, {1, true}, {2, false}, {3, true}, {4, false}, {5, false}, {6, true}};
+    struct cedar_world world;
+    open_world(&world);
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+        const uint32_t offsets[] = {0, 0, cuts[i].middle, sizeof bytes - 1};
+        struct rune_store store = world.store;
+        struct rune_diag *diag = rune_diag_create();
+        assert_non_null(diag);
+        store.terms.string_count = 3;
+        store.terms.string_offsets = offsets;
+        store.terms.string_bytes = bytes;
+        assert_int_not_equal(rune_store_verify(&store, diag), RUNE_OK); /* the index is another's */
+        assert_true((strstr(rune_diag_text(diag), "UTF-8") == NULL) == cuts[i].is_utf8);
+        rune_diag_destroy(diag);
+    }
+    cedar_world_fini(&world);
+}
+
 static void test_store__damaged_is_refused_or_harmless(void **state)
 {
     (void)state;
@@ -226,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_program__is_verified),
         cmocka_unit_test(test_entry__is_behind_the_action_only),
+        cmocka_unit_test(test_strings__begin_where_characters_do),
         cmocka_unit_test(test_store__damaged_is_refused_or_harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
