@@ -85,66 +85,6 @@ bool rune_facts_reserve_row(struct rune_fact_reader *reader)
     return reader->err == RUNE_OK;
 }
 
-/* ---- integers ---- */
-
-/* How many of the 8 bytes, from the lowest on, are digits. */
-static inline uint32_t count_digits(uint64_t word)
-{
-    uint64_t t = word ^ 0x3030303030303030u;
-    uint64_t other = ((t + 0x0606060606060606u) | t) & 0xf0f0f0f0f0f0f0f0u;
-    return other == 0 ? 8 : (uint32_t)__builtin_ctzll(other) >> 3;
-}
-
-/* The number that the lowest n bytes spell, 1 <= n <= 8: pairs, then fours, then eight at once. */
-static inline uint64_t spell_digits(uint64_t word, uint32_t n)
-{
-    word <<= 8 * (8 - n);
-    word = (word & 0x0f0f0f0f0f0f0f0fu) * 2561 >> 8;
-    word = (word & 0x00ff00ff00ff00ffu) * 6553601 >> 16;
-    return (word & 0x0000ffff0000ffffu) * 42949672960001u >> 32;
-}
-
-static uint32_t scan_long_int(const char *p, bool is_negative, int64_t *ret_value, bool *ret_fits)
-{
-    uint64_t limit = (uint64_t)INT64_MAX + (is_negative ? 1 : 0);
-    uint64_t value = 0;
-    uint32_t n = 0;
-    *ret_fits = true;
-    for (; p[n] >= '0' && p[n] <= '9'; n++) {
-        uint64_t digit = (uint64_t)(p[n] - '0');
-        if (value > (limit - digit) / 10) {
-            *ret_fits = false;
-        } else {
-            value = value * 10 + digit;
-        }
-    }
-    *ret_value = is_negative ? (int64_t)(0 - value) : (int64_t)value;
-    return n;
-}
-
-uint32_t rune_facts_scan_int(const char *p, int64_t *ret_value, bool *ret_fits)
-{
-    uint64_t word;
-    bool is_negative = *p == '-';
-    uint32_t sign = is_negative ? 1 : 0;
-    memcpy(&word, p + sign, 8);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    word = __builtin_bswap64(word);
-#endif
-    uint32_t n = count_digits(word);
-    if (n == 0 || (p[sign] == '0' && n > 1)) {
-        return 0; /* `007` is a string, so that it stays what was written */
-    }
-    if (n < 8) {
-        uint64_t value = spell_digits(word, n);
-        *ret_value = is_negative ? -(int64_t)value : (int64_t)value;
-        *ret_fits = true;
-    } else {
-        n = scan_long_int(p + sign, is_negative, ret_value, ret_fits);
-    }
-    return n + sign;
-}
-
 /* ---- fields ---- */
 
 static __attribute__((noinline)) void note_kind(struct rune_fact_reader *reader,

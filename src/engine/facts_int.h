@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* facts_int: what the files of the facts reader share: facts.c (the set of relations), facts_read.c
  * (blocks and lines), facts_row.c (TSV and CSV rows), facts_json.c (JSONL rows, [data]),
- * facts_column.c (what a field is), facts_text.c (texts to terms).
+ * facts_ints.c (rows of integers), facts_column.c (what a field is), facts_text.c (texts to terms).
  *
  * A row's integers and bools become terms at once; texts wait in their column until the block ends
  * and are interned then, column by column, many at once. Private to engine/facts*. */
@@ -109,9 +109,18 @@ bool rune_facts_reserve_row(struct rune_fact_reader *reader);
 /* Warns about columns that mix kinds. */
 void rune_facts_warn_mixed(const struct rune_fact_reader *reader);
 
+/* ---- facts_ints.c ---- */
+
 /* `-?(0|[1-9][0-9]*)` from p on, at least RUNE_FACTS_PADDING bytes readable: bytes used, 0 if there
  * is none. *ret_fits is false beyond 64 bits. */
 uint32_t rune_facts_scan_int(const char *p, int64_t *ret_value, bool *ret_fits);
+
+/* Rows whose fields are all integers of up to eight digits, in columns that have integers alone, as
+ * many as follow: such need nothing else. Returns where the first other row begins, or `end`. As
+ * the functions below, which take every row, would have read them; `separator` is a tab or comma.
+ */
+const char *rune_facts_rows_of_ints(struct rune_fact_reader *reader, const char *p, const char *end,
+                                    char separator);
 
 /* ---- facts_text.c ---- */
 

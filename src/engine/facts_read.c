@@ -188,6 +188,13 @@ static bool read_block(struct rune_fact_reader *reader, struct block *block)
     const char *p = block->bytes + block->begin;
     const char *end = rows_end(reader, block, &is_last);
     while (p < end) {
+        if (reader->format != RUNE_FACTS_JSONL) {
+            p = rune_facts_rows_of_ints(reader, p, end,
+                                        reader->format == RUNE_FACTS_TSV ? '\t' : ',');
+            if (p == end) {
+                break;
+            }
+        }
         const char *next = p;
         reader->row_start = p;
         reader->lines_in_row = 0;

@@ -364,6 +364,57 @@ static void test_scan_int__is_strtoll_where_it_fits(void **state)
     }
 }
 
+/* Rows that are read many at once among those that are not: longer integers, other line ends, empty
+ * lines; the last row is wrong and tells whether all lines were counted. */
+static void test_ints__of_any_length_and_their_lines(void **state)
+{
+    enum { ROWS = 20000 };
+    char *text = malloc(64 * ROWS), *want = malloc(64 * ROWS);
+    (void)state;
+    assert_non_null(text);
+    assert_non_null(want);
+    for (int format = RUNE_FACTS_TSV; format <= RUNE_FACTS_CSV; format++) {
+        uint64_t rng = 11;
+        char *to = text, *out = want;
+        uint32_t lines = 0;
+        for (int i = 0; i < ROWS; i++) {
+            rng = rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            int64_t a = (int64_t)(rng >> 33) >> (rng >> 20) % 31, b = i % 7 == 0 ? -a : i;
+            a = i % 50 == 0 ? a * 4611686 : a;
+            to += sprintf(to, "%lld%c%lld%s", (long long)a, format == RUNE_FACTS_TSV ? '\t' : ',',
+                          (long long)b,
+                          i % 31 == 0   ? "\r\n"
+                          : i % 37 == 0 ? "\n\n"
+                                        : "\n");
+            out += sprintf(out, "%s%lld %lld", i > 0 ? "; " : "", (long long)a, (long long)b);
+            lines += i % 31 != 0 && i % 37 == 0 ? 2 : 1;
+        }
+        char *got = parse(text, (size_t)(to - text), (enum rune_facts_format)format, NULL);
+        assert_string_equal(got, want);
+        rune_free(got);
+        to += sprintf(to, "1\n");
+        got = parse(text, (size_t)(to - text), (enum rune_facts_format)format, NULL);
+        sprintf(want, "RUNE-T0102 %u:2", lines + 1);
+        assert_string_equal(got, want);
+        rune_free(got);
+    }
+    free(text);
+    free(want);
+}
+
+static void test_ints__are_no_longer_alone_in_their_column(void **state)
+{
+    static const struct example cases[] = {
+        {"1\n2\n007\n4", "RUNE-T0201 3:0; 1; 2; \"007\"; 4"},
+        {"1\t2\n3\t4\n5\tUser::\"a\"\n6\t7\n", "RUNE-T0201 3:0; 1 2; 3 4; 5 User::\"a\"; 6 7"},
+        {"1\t2\n3\t-\n5\t6\n", "RUNE-T0201 2:0; 1 2; 3 \"-\"; 5 6"},
+        {"1\t2\n3\t\n5\t-0\n", "RUNE-T0201 2:0; 1 2; 3 \"\"; 5 0"},
+        {"1\n2\n12345678\n-12345678\n123456789", "1; 2; 12345678; -12345678; 123456789"},
+    };
+    (void)state;
+    EXPECT(cases, RUNE_FACTS_TSV, NULL);
+}
+
 static void test_entities__of_a_column_are_neighbours(void **state)
 {
     struct rune_column columns[] = {{RUNE_COLUMN_ENTITY, RUNE_STR("User")},
@@ -437,6 +488,8 @@ int main(void)
         cmocka_unit_test(test_columns__may_mix_all_kinds),
         cmocka_unit_test(test_lines__are_bounded),
         cmocka_unit_test(test_scan_int__is_strtoll_where_it_fits),
+        cmocka_unit_test(test_ints__of_any_length_and_their_lines),
+        cmocka_unit_test(test_ints__are_no_longer_alone_in_their_column),
         cmocka_unit_test(test_entities__of_a_column_are_neighbours),
         cmocka_unit_test(test_memory__may_run_out_anywhere),
     };
