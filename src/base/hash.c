@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* SHA-256 by OpenSSL's plain functions. The EVP ones would first read OpenSSL's configuration and
+ * list all that its providers can do, which takes longer than to build a small bundle, and would do
+ * so in whatever process librune is a guest of. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/hash.h"
 
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <stdbool.h>
+#include <string.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "base/alloc.h"
 
 struct rune_sha256 {
-    EVP_MD_CTX *context;
+    SHA256_CTX context;
     bool failed; /* sticky; told by finish */
 };
 
@@ -21,31 +26,23 @@ uint64_t rune_hash64(const void *bytes, size_t length, uint64_t seed)
 struct rune_sha256 *rune_sha256_create(void)
 {
     struct rune_sha256 *state = rune_alloc(sizeof *state);
-    if (state == NULL) {
-        return NULL;
+    if (state != NULL) {
+        state->failed = SHA256_Init(&state->context) != 1;
     }
-    state->context = EVP_MD_CTX_new();
-    if (state->context == NULL) {
-        rune_free(state);
-        return NULL;
-    }
-    state->failed = EVP_DigestInit_ex(state->context, EVP_sha256(), NULL) != 1;
     return state;
 }
 
 void rune_sha256_update(struct rune_sha256 *state, const void *bytes, size_t length)
 {
-    if (length > 0 && EVP_DigestUpdate(state->context, bytes, length) != 1) {
+    if (length > 0 && SHA256_Update(&state->context, bytes, length) != 1) {
         state->failed = true;
     }
 }
 
 enum rune_err rune_sha256_finish(struct rune_sha256 *state, uint8_t ret_digest[RUNE_SHA256_BYTES])
 {
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    bool ok = EVP_DigestFinal_ex(state->context, digest, &size) == 1 && size == RUNE_SHA256_BYTES &&
-              !state->failed;
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    bool ok = SHA256_Final(digest, &state->context) == 1 && !state->failed;
     if (ok) {
         memcpy(ret_digest, digest, RUNE_SHA256_BYTES);
     }
@@ -55,10 +52,7 @@ enum rune_err rune_sha256_finish(struct rune_sha256 *state, uint8_t ret_digest[R
 
 void rune_sha256_destroy(struct rune_sha256 *state)
 {
-    if (state != NULL) {
-        EVP_MD_CTX_free(state->context);
-        rune_free(state);
-    }
+    rune_free(state);
 }
 
 void rune_hex(const uint8_t *bytes, size_t length, char *out)

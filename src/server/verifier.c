@@ -8,23 +8,10 @@
 #include <unistd.h>
 
 #include "base/diag.h"
-#include "base/hash.h"
 #include "engine/image.h"
 #include "server/roles.h"
 #include "server/sandbox.h"
 #include "shm/messages.h"
-
-/* OpenSSL reads its configuration at the first digest: let it do so while files can still be
- * opened. */
-static void warm_up(void)
-{
-    uint8_t digest[RUNE_SHA256_BYTES];
-    struct rune_sha256 *sha = rune_sha256_create();
-    if (sha != NULL) {
-        rune_sha256_update(sha, "rune", 4);
-        (void)!rune_sha256_finish(sha, digest);
-    }
-}
 
 static void copy_text(struct rune_str text, char *to, size_t size)
 {
@@ -55,7 +42,6 @@ _Noreturn void rune_verifier_main(const struct rune_heritage *heritage, int sock
         rune_child_drop(heritage) != RUNE_OK) {
         _exit(1);
     }
-    warm_up();
     struct rune_diag *diag = rune_diag_create();
     if (diag == NULL || rune_sandbox_verifier() != RUNE_OK) {
         _exit(1);
