@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Libraries of the system, each an imported target. All come from Debian 12 (tools/dev setup installs them).
+include(CheckLinkerFlag)
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)   # PkgConfig::CRYPTO: hash.c, guard, http, observe
@@ -15,3 +16,17 @@ if(RUNE_TESTS)
     pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
     pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)   # PkgConfig::CURL: end-to-end tests
 endif()
+
+# What bin/rune alone links into itself (its property RUNE_SELF_CONTAINED): loading these libraries takes longer than to
+# build a small bundle, most of it to relocate what is never called. Where there is no archive, they stay shared.
+define_property(TARGET PROPERTY RUNE_SELF_CONTAINED BRIEF_DOCS "Few shared libraries" FULL_DOCS "When it is linked")
+find_library(RUNE_CRYPTO_ARCHIVE NAMES libcrypto.a HINTS ${CRYPTO_LIBRARY_DIRS})
+add_library(rune_crypto INTERFACE) # SHA-256, for base/hash.c
+if(RUNE_CRYPTO_ARCHIVE)
+    target_include_directories(rune_crypto INTERFACE ${CRYPTO_INCLUDE_DIRS})
+    target_link_libraries(rune_crypto INTERFACE
+        $<IF:$<BOOL:$<TARGET_PROPERTY:RUNE_SELF_CONTAINED>>,${RUNE_CRYPTO_ARCHIVE},PkgConfig::CRYPTO>)
+else()
+    target_link_libraries(rune_crypto INTERFACE PkgConfig::CRYPTO)
+endif()
+check_linker_flag(CXX -static-libstdc++ RUNE_HAS_STATIC_CXX)
