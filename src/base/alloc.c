@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/alloc.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#define HUGE_PAGE ((uintptr_t)2 << 20)
+#define HUGE_PAGE       ((uintptr_t)2 << 20)
+#define LARGEST_IN_HEAP (4 << 20)
+#define HEAP_ROOM       (64 << 20)
 
 /* The one piece of global state of base: a test's hook. Product code never sets it. */
 static rune_alloc_hook_fn alloc_hook;
@@ -52,6 +55,24 @@ void rune_alloc_advise(void *ptr, size_t size)
     if (begin < end) {
         (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE); /* a wish */
     }
+}
+
+void rune_alloc_prepare(uint64_t max_bytes)
+{
+#ifdef __GLIBC__
+    size_t room = max_bytes / 4 < HEAP_ROOM ? (size_t)(max_bytes / 4) : HEAP_ROOM;
+    (void)mallopt(M_MMAP_THRESHOLD, LARGEST_IN_HEAP);
+    (void)mallopt(M_TRIM_THRESHOLD, HEAP_ROOM + LARGEST_IN_HEAP);
+    (void)mallopt(M_TOP_PAD, (int)room);
+    void *first = malloc(HUGE_PAGE); /* and the room behind it, so far without pages */
+    if (first != NULL) {
+        rune_alloc_advise(first, room);
+        free(first);
+    }
+    (void)mallopt(M_TOP_PAD, HUGE_PAGE);
+#else
+    (void)max_bytes;
+#endif
 }
 
 char *rune_strdup(const char *text)

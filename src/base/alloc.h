@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* As malloc, calloc, realloc (to count * size, overflow-checked), free. NULL when memory is out or
  * the hook says so. */
@@ -17,6 +18,11 @@ void rune_free(void *ptr);
 /* Tells the kernel that all of an allocation will be used, in no order: large pages spare it faults
  * and the processor walks through page tables. Does nothing for small ones. */
 void rune_alloc_advise(void *ptr, size_t size);
+/* For a program that is about to build something within `max_bytes`: memory comes from one heap on
+ * large pages, and what a phase frees is kept for the next one. Taking pages one by one from the
+ * kernel is else a third of what thousands of rules cost. Changes malloc for the whole process, so
+ * it is for programs, not for librune. */
+void rune_alloc_prepare(uint64_t max_bytes);
 char *rune_strdup(const char *text);
 
 /* Tests only: called before each allocation; false makes it fail. NULL removes it. Not thread-safe.

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/options.h"
@@ -60,6 +61,7 @@ static enum cli_exit run(const struct cli_command *command, int argc, char **arg
 
 int main(int argc, char **argv)
 {
+    rune_alloc_prepare(UINT64_MAX);
     if (argc < 2) {
         cli_help_print(NULL);
         return CLI_USAGE;

@@ -168,6 +168,7 @@ _Noreturn void rune_builder_main(const struct rune_heritage *heritage, int socke
         RUNE_LOG(&log, RUNE_LOG_ERROR, "sandbox_failed", RUNE_LOG_CSTR("error", strerror(errno)));
         _exit(1);
     }
+    rune_alloc_prepare(max_memory);
     struct rune_diag *diag = rune_diag_create();
     if (diag == NULL) {
         _exit(1);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/alloc.h"
+#include "base/arena.h" /* whether AddressSanitizer is there */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -57,12 +59,50 @@ static void test_alloc__hook_sees_and_fails_every_call(void **state)
     assert_int_equal(seen, 1 + 10 + 100 + 4);
 }
 
+#if defined(__GLIBC__) && !defined(RUNE_ARENA_POISONS)
+static long faults(void)
+{
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_minflt;
+}
+
+/* Twenty phases of 8 MiB, one after the other, are to take pages once. */
+static void test_alloc__a_prepared_heap_keeps_its_pages(void **state)
+{
+    (void)state;
+    const size_t bytes = 8 << 20, pages = bytes / 4096;
+    rune_alloc_prepare(UINT64_MAX);
+    long before = faults();
+    for (int phase = 0; phase < 20; phase++) {
+        char *memory = rune_alloc(bytes);
+        assert_non_null(memory);
+        memset(memory, phase, bytes);
+        rune_free(memory);
+    }
+    assert_in_range(faults() - before, 0, pages + 100);
+}
+#endif
+
+static void test_alloc__works_like_malloc_when_prepared(void **state)
+{
+    static const uint64_t limits[] = {0, 1, 1 << 20, UINT64_C(3) << 30, UINT64_MAX};
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        rune_alloc_prepare(limits[i]);
+        test_alloc__works_like_malloc(state);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_alloc__works_like_malloc),
         cmocka_unit_test(test_alloc__overflow_is_out_of_memory),
         cmocka_unit_test(test_alloc__hook_sees_and_fails_every_call),
+#if defined(__GLIBC__) && !defined(RUNE_ARENA_POISONS)
+        cmocka_unit_test(test_alloc__a_prepared_heap_keeps_its_pages),
+#endif
+        cmocka_unit_test(test_alloc__works_like_malloc_when_prepared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
