@@ -33,8 +33,8 @@ struct rune_decider {
     struct rune_arena arena;
     void *slab;
     struct rune_dict *values;
-    rune_term *stack;       /* for values in JSON */
-    rune_term last_uids[3]; /* principal, action and resource that were known */
+    rune_term *stack; /* for values in JSON */
+    struct rune_request_memo memo;
     char *answer;
     size_t answer_bytes;
     size_t arena_bytes;
@@ -117,6 +117,7 @@ static void begin(struct rune_decider *decider, const struct rune_image *image)
 {
     rune_arena_reset(&decider->arena);
     rune_dict_reset(decider->values, &image->store.terms);
+    rune_request_memo_begin(&decider->memo, image->name);
 }
 
 static void init_decoder(struct rune_request_decoder *decoder, struct rune_json *json,
@@ -135,7 +136,7 @@ static void init_decoder(struct rune_request_decoder *decoder, struct rune_json 
         .forms = schema,
         .derived = &image->derived_context,
         .values = values,
-        .last_uids = decider->last_uids,
+        .memo = &decider->memo,
         .stack = decider->stack,
         .stack_capacity = STACK_TERMS,
         .arena = arena,

@@ -76,6 +76,19 @@ struct parts {
     struct rune_request_entity_list given;
 };
 
+/* Not by an initializer, which would clear also what waits to be written. */
+static void init_parts(struct parts *parts, struct rune_request_decoder *decoder)
+{
+    parts->decoder = decoder;
+    parts->seen = 0;
+    parts->context_waits = false;
+    for (int i = 0; i < 3; i++) {
+        parts->places[i] = parts->properties[i] = RUNE_TERM_NONE;
+    }
+    parts->context = RUNE_TERM_NONE;
+    parts->given = (struct rune_request_entity_list){0};
+}
+
 static enum field find_field(struct rune_str key)
 {
     enum field field = FIELD_COUNT;
@@ -261,8 +274,8 @@ static enum rune_err read_place_object(struct parts *parts, enum field field)
         return rune_request_refuse(decoder, RUNE_REQUEST_MISSING_FIELD, at, "\"%s\" is missing",
                                    place_members[has_type ? PLACE_ID : PLACE_TYPE].data);
     }
-    err = rune_request_intern_uid(decoder, at, place.texts[PLACE_TYPE], place.texts[PLACE_ID],
-                                  &parts->places[field]);
+    err = rune_request_intern_uid(decoder, at, (uint32_t)field, place.texts[PLACE_TYPE],
+                                  place.texts[PLACE_ID], &parts->places[field]);
     if (err == RUNE_OK && (place.seen & (1u << PLACE_PROPERTIES)) != 0) {
         err = read_properties(parts, field, &place.properties_at);
     }
@@ -342,7 +355,11 @@ static enum rune_err meet_context(struct parts *parts)
 static bool fits_no_context(const struct parts *parts)
 {
     const struct rune_schema *forms = parts->decoder->forms;
-    rune_schema_type type = forms != NULL ? context_type(parts) : 0;
+    struct rune_request_memo *memo = parts->decoder->memo;
+    if (forms == NULL || parts->places[FIELD_ACTION] == memo->plain_action) {
+        return true;
+    }
+    rune_schema_type type = context_type(parts);
     if (type == 0) {
         return true;
     }
@@ -352,6 +369,7 @@ static bool fits_no_context(const struct parts *parts)
             return false;
         }
     }
+    memo->plain_action = parts->places[FIELD_ACTION];
     return true;
 }
 
@@ -471,7 +489,7 @@ static enum rune_err check_missing(struct parts *parts)
     return RUNE_OK;
 }
 
-static enum rune_err check_schema(const struct parts *parts)
+static enum rune_err refuse_verdict(const struct parts *parts, enum rune_schema_verdict verdict)
 {
     static const struct {
         const char *at;
@@ -491,15 +509,40 @@ static enum rune_err check_schema(const struct parts *parts)
         [RUNE_SCHEMA_WRONG_RESOURCE_ID] = {"resource",
                                            "the id is not one that the schema lists for this type"},
     };
+    return rune_request_refuse(parts->decoder, RUNE_REQUEST_SCHEMA, verdicts[verdict].at, "%s",
+                               verdicts[verdict].message);
+}
+
+static rune_term type_of(const struct rune_request_decoder *decoder, rune_term entity)
+{
+    const struct rune_terms *terms = rune_term_space(entity) == RUNE_SPACE_IMAGE
+                                         ? &decoder->store->terms
+                                         : rune_dict_terms(decoder->values);
+    return terms->entity_type[rune_term_index(entity)];
+}
+
+static enum rune_err check_schema(const struct parts *parts)
+{
     struct rune_request_decoder *decoder = parts->decoder;
-    enum rune_schema_verdict verdict = rune_schema_check_request(
-        decoder->schema, &decoder->store->terms, rune_dict_terms(decoder->values),
-        parts->places[FIELD_PRINCIPAL], parts->places[FIELD_ACTION], parts->places[FIELD_RESOURCE]);
-    if (verdict == RUNE_SCHEMA_FITS) {
+    struct rune_request_kind *known = &decoder->memo->kind;
+    const rune_term *places = parts->places;
+    const struct rune_request_kind kind = {.action = places[FIELD_ACTION],
+                                           .principal_type =
+                                               type_of(decoder, places[FIELD_PRINCIPAL]),
+                                           .resource_type =
+                                               type_of(decoder, places[FIELD_RESOURCE])};
+    if (kind.action == known->action && kind.principal_type == known->principal_type &&
+        kind.resource_type == known->resource_type) {
         return RUNE_OK;
     }
-    return rune_request_refuse(decoder, RUNE_REQUEST_SCHEMA, verdicts[verdict].at, "%s",
-                               verdicts[verdict].message);
+    enum rune_schema_verdict verdict = rune_schema_check_request(
+        decoder->schema, &decoder->store->terms, rune_dict_terms(decoder->values),
+        places[FIELD_PRINCIPAL], places[FIELD_ACTION], places[FIELD_RESOURCE]);
+    if (verdict == RUNE_SCHEMA_FITS) {
+        *known = kind;
+        return RUNE_OK;
+    }
+    return verdict == RUNE_SCHEMA_FITS_BY_ID ? RUNE_OK : refuse_verdict(parts, verdict);
 }
 
 /* What rules derive, nobody else may say. */
@@ -520,8 +563,9 @@ static enum rune_err check_derived(const struct parts *parts)
 enum rune_err rune_request_decode(struct rune_request_decoder *decoder,
                                   struct rune_request *ret_request)
 {
-    struct parts parts = {.decoder = decoder};
+    struct parts parts;
     struct rune_json_token token;
+    init_parts(&parts, decoder);
     if (rune_json_value(decoder->json, &token) != RUNE_OK) {
         return rune_request_refuse_json(decoder, "");
     }

@@ -14,6 +14,7 @@
 #include "engine/decider.h"
 #include "engine/value_json.h"
 #include "engine/derived_context.h"
+#include "engine/request_memo.h"
 #include "eval/request.h"
 #include "eval/store.h"
 #include "model/dict.h"
@@ -36,8 +37,8 @@ struct rune_request_decoder {
                                          there is no schema */
     const struct rune_derived_context *derived; /* keys that a context may not bring; NULL: none */
     struct rune_dict *values;                   /* of RUNE_SPACE_REQUEST over the store's terms */
-    rune_term *last_uids; /* what the three places had last: guesses, see request_uid.c */
-    rune_term *stack;     /* for values in JSON, see value_json.h */
+    struct rune_request_memo *memo;             /* of the store's image */
+    rune_term *stack;                           /* for values in JSON, see value_json.h */
     size_t stack_capacity;
     struct rune_value_reader *reader; /* of this request; NULL until a value is read */
     struct rune_arena *arena;         /* holds what the request points to */

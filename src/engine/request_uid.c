@@ -6,15 +6,10 @@
 #include "base/scan.h"
 #include "model/uid.h"
 
-/* Splits "Type::\"id\"" at the reader; *ret_end is behind it. */
-static bool split_in_place(const struct rune_json *json, struct rune_str *ret_type,
+/* Splits "Type::\"id\"" at p; *ret_end is behind it. */
+static bool split_in_place(const char *p, const char *end, struct rune_str *ret_type,
                            struct rune_str *ret_id, const char **ret_end)
 {
-    const char *end = json->end;
-    const char *p = json->cursor;
-    while (p < end && *p == ' ') {
-        p++;
-    }
     if (p == end || *p != '"') {
         return false;
     }
@@ -35,47 +30,126 @@ static bool split_in_place(const struct rune_json *json, struct rune_str *ret_ty
     return true;
 }
 
-/* The entity that was last met in this place is a good guess: actions are few, and whoever asks
- * about one entity asks again. It may be of another image: so it is only where to look. */
-static rune_term find_uid(struct rune_request_decoder *decoder, uint32_t place,
-                          struct rune_str type, struct rune_str id)
+/* ---- what the last request named ---- */
+
+#define BEFORE_ID   5u /* bytes of a spelling: a quote, and ::\" behind the type */
+#define BESIDE_BOTH 8u /* those, and \"" behind the id */
+
+static bool is_remembered(const struct rune_uid_memo *memo, const char *p, const char *end)
 {
-    const struct rune_terms *terms = &decoder->store->terms;
-    rune_term *last = &decoder->last_uids[place];
-    rune_term type_term = RUNE_TERM_NONE;
-    uint32_t guess = rune_term_index(*last);
-    if (guess < terms->entity_count &&
-        rune_str_equal(rune_terms_string(terms, terms->entity_type[guess]), type)) {
-        if (rune_str_equal(rune_terms_string(terms, terms->entity_id[guess]), id)) {
-            return rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY, guess);
-        }
-        type_term = terms->entity_type[guess];
+    return memo->length > 0 && (size_t)(end - p) >= memo->length &&
+           memcmp(p, memo->spelling, memo->length) == 0;
+}
+
+static rune_term find_type(const struct rune_request_decoder *decoder,
+                           const struct rune_uid_memo *memo, struct rune_str type)
+{
+    const struct rune_str last = {memo->spelling + 1, memo->type_length};
+    return memo->length > 0 && rune_str_equal(type, last)
+               ? memo->type
+               : rune_terms_find_string(&decoder->store->terms, type);
+}
+
+/* The spelling from its quote to behind the other one. */
+static void remember(struct rune_uid_memo *memo, rune_term uid, rune_term type,
+                     struct rune_str spelling, size_t type_length)
+{
+    if (spelling.length <= RUNE_MEMO_SPELLING) {
+        memo->uid = uid;
+        memo->type = type;
+        memo->length = (uint8_t)spelling.length;
+        memo->type_length = (uint8_t)type_length;
+        memcpy(memo->spelling, spelling.data, spelling.length);
     }
-    rune_term term = type_term != RUNE_TERM_NONE ? rune_terms_find_uid_of(terms, type_term, id)
-                                                 : rune_terms_find_uid(terms, type, id);
-    if (term != RUNE_TERM_NONE) {
-        *last = term;
-    }
-    return term;
 }
 
 bool rune_request_read_known_uid(struct rune_request_decoder *decoder, uint32_t place,
                                  rune_term *ret_term)
 {
+    struct rune_uid_memo *memo = &decoder->memo->places[place];
+    struct rune_json *json = decoder->json;
+    const char *p = json->cursor;
+    while (p < json->end && *p == ' ') {
+        p++;
+    }
+    if (is_remembered(memo, p, json->end)) {
+        json->cursor = p + memo->length;
+        *ret_term = memo->uid;
+        return true;
+    }
     struct rune_str type;
     struct rune_str id;
     const char *end;
-    if (!split_in_place(decoder->json, &type, &id, &end)) {
+    if (!split_in_place(p, json->end, &type, &id, &end)) {
         return false;
     }
-    rune_term term = find_uid(decoder, place, type, id);
+    rune_term type_term = find_type(decoder, memo, type);
+    rune_term term = type_term != RUNE_TERM_NONE
+                         ? rune_terms_find_uid_of(&decoder->store->terms, type_term, id)
+                         : RUNE_TERM_NONE;
     if (term == RUNE_TERM_NONE) {
         return false;
     }
-    decoder->json->cursor = end;
+    remember(memo, term, type_term, (struct rune_str){p, (size_t)(end - p)}, type.length);
+    json->cursor = end;
     *ret_term = term;
     return true;
 }
+
+/* Type and id that were given apart and decoded: equal texts are the same entity in either form. */
+static bool is_remembered_apart(const struct rune_uid_memo *memo, struct rune_str type,
+                                struct rune_str id)
+{
+    if (memo->length == 0) {
+        return false;
+    }
+    const struct rune_str last_type = {memo->spelling + 1, memo->type_length};
+    const struct rune_str last_id = {memo->spelling + memo->type_length + BEFORE_ID,
+                                     memo->length - memo->type_length - BESIDE_BOTH};
+    return rune_str_equal(id, last_id) && rune_str_equal(type, last_type);
+}
+
+static bool is_plain(struct rune_str text)
+{
+    const char *end = text.data + text.length;
+    return rune_scan_plain(text.data, end) == end;
+}
+
+/* Spelled as the other form would be, if that takes no escapes. */
+static void remember_apart(struct rune_uid_memo *memo, rune_term uid, rune_term type_term,
+                           struct rune_str type, struct rune_str id)
+{
+    char text[RUNE_MEMO_SPELLING];
+    struct rune_str spelling = {text, type.length + id.length + BESIDE_BOTH};
+    if (spelling.length > sizeof text || !is_plain(type) || !is_plain(id)) {
+        return;
+    }
+    text[0] = '"';
+    memcpy(text + 1, type.data, type.length);
+    memcpy(text + 1 + type.length, "::\\\"", 4);
+    memcpy(text + type.length + BEFORE_ID, id.data, id.length);
+    memcpy(text + type.length + BEFORE_ID + id.length, "\\\"\"", 3);
+    remember(memo, uid, type_term, spelling, type.length);
+}
+
+static rune_term find_apart(struct rune_request_decoder *decoder, uint32_t place,
+                            struct rune_str type, struct rune_str id)
+{
+    struct rune_uid_memo *memo = &decoder->memo->places[place];
+    if (is_remembered_apart(memo, type, id)) {
+        return memo->uid;
+    }
+    rune_term type_term = find_type(decoder, memo, type);
+    rune_term term = type_term != RUNE_TERM_NONE
+                         ? rune_terms_find_uid_of(&decoder->store->terms, type_term, id)
+                         : RUNE_TERM_NONE;
+    if (term != RUNE_TERM_NONE) {
+        remember_apart(memo, term, type_term, type, id);
+    }
+    return term;
+}
+
+/* ---- all others ---- */
 
 /* Splits `Type::"id"` in its ordinary spelling: no escapes, nothing around. False: look closer. */
 static bool split_plain(struct rune_str text, struct rune_str *ret_type, struct rune_str *ret_id)
@@ -153,9 +227,10 @@ enum rune_err rune_request_read_uid(struct rune_request_decoder *decoder, const 
 }
 
 enum rune_err rune_request_intern_uid(struct rune_request_decoder *decoder, const char *at,
-                                      struct rune_str type, struct rune_str id, rune_term *ret_term)
+                                      uint32_t place, struct rune_str type, struct rune_str id,
+                                      rune_term *ret_term)
 {
-    *ret_term = rune_terms_find_uid(&decoder->store->terms, type, id);
+    *ret_term = find_apart(decoder, place, type, id);
     if (*ret_term != RUNE_TERM_NONE) {
         return RUNE_OK;
     }

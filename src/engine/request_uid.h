@@ -8,7 +8,7 @@
 
 /* The ordinary spelling of an entity that the image knows, "Type::\"id\"" in JSON, read where it
  * stands: no copy, no unescaping. False: something else, nothing was read. `place`, 0 to 2, says
- * which of the last request's entities is compared first: one that repeats needs no probe. */
+ * which part of the memo is compared first: an entity that repeats needs no probe. */
 bool rune_request_read_known_uid(struct rune_request_decoder *decoder, uint32_t place,
                                  rune_term *ret_term);
 
@@ -18,7 +18,9 @@ RUNE_MUST_USE enum rune_err rune_request_read_uid(struct rune_request_decoder *d
                                                   const char *at, struct rune_str text,
                                                   rune_term default_type, rune_term *ret_term);
 
-/* Type and id that were given apart; the type is checked unless the image knows the entity. */
+/* Type and id that were given apart, `place` as above; the type is checked unless the image knows
+ * the entity. */
 RUNE_MUST_USE enum rune_err rune_request_intern_uid(struct rune_request_decoder *decoder,
-                                                    const char *at, struct rune_str type,
-                                                    struct rune_str id, rune_term *ret_term);
+                                                    const char *at, uint32_t place,
+                                                    struct rune_str type, struct rune_str id,
+                                                    rune_term *ret_term);

@@ -149,7 +149,7 @@ enum rune_schema_verdict rune_schema_check_request(const struct rune_schema *sch
     if (!rune_schema_run_has(schema, row->resources, resource_type)) {
         return RUNE_SCHEMA_WRONG_RESOURCE_TYPE;
     }
-    return RUNE_SCHEMA_FITS;
+    return principals->ids == 0 && resources->ids == 0 ? RUNE_SCHEMA_FITS : RUNE_SCHEMA_FITS_BY_ID;
 }
 
 /* ---- values ---- */

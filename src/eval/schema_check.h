@@ -103,9 +103,10 @@ const struct rune_schema_action *rune_schema_find_action(const struct rune_schem
 /* Whether a run has the item. `run` 0 has nothing. Cost: O(log n). */
 bool rune_schema_run_has(const struct rune_schema *schema, uint32_t run, uint32_t item);
 
-/* Why a request does not fit. */
+/* Whether a request fits, or why not. */
 enum rune_schema_verdict {
-    RUNE_SCHEMA_FITS,
+    RUNE_SCHEMA_FITS,       /* as all entities of these types do */
+    RUNE_SCHEMA_FITS_BY_ID, /* these: an id of an enumeration is among them */
     RUNE_SCHEMA_UNKNOWN_ACTION,
     RUNE_SCHEMA_UNKNOWN_PRINCIPAL_TYPE,
     RUNE_SCHEMA_UNKNOWN_RESOURCE_TYPE,

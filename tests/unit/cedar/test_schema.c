@@ -197,7 +197,7 @@ static void test_schema_image__checks_requests(void **state)
         {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"),
          entity(&image, "App::Doc", "d"), RUNE_SCHEMA_FITS},
         {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"),
-         entity(&image, "App::Color", "red"), RUNE_SCHEMA_FITS},
+         entity(&image, "App::Color", "red"), RUNE_SCHEMA_FITS_BY_ID},
         {entity(&image, "App::User", "u"), entity(&image, "App::Action", "view"),
          entity(&image, "App::Color", "x"), RUNE_SCHEMA_WRONG_RESOURCE_ID},
         {entity(&image, "App::Doc", "u"), entity(&image, "App::Action", "view"),

@@ -501,6 +501,112 @@ static void test_decide__guesses_nothing_of_another_image(void **state)
     fixture_close(&fixtures[1]);
 }
 
+/* Requests about images that differ in every way a memo could mix up: the same entities under other
+ * numbers, names that begin alike, that need escapes, that are long, that an enumeration lists. */
+static const struct fixture_file remembered[2][2] = {
+    {{"policies.cedar",
+      "permit(principal == User::\"u1\", action == Action::\"get\", resource);\n"
+      "permit(principal == User::\"u12\", action == Action::\"put\", resource);\n"
+      "permit(principal == User::\"a\\\"b\\\\c\", action, resource);\n"
+      "permit(principal == User::\"u\\u{e9}\", action, resource);\n"
+      "permit(principal == User::\"0123456789012345678901234567890123456789012345678901234567890\","
+      " action, resource);\n"
+      "forbid(principal, action == Action::\"put\", resource == Color::\"red\");\n"},
+     {"s.cedarschema", "entity User; entity Doc; entity Color enum [\"red\", \"blue\"];\n"
+                       "action get, put appliesTo { principal: User, resource: [Doc, Color],"
+                       " context: { n?: Long } };\n"
+                       "action need appliesTo { principal: User, resource: Doc,"
+                       " context: { n: Long } };\n"}},
+    {{"policies.cedar", "permit(principal == User::\"u12\", action == Action::\"get\", resource);\n"
+                        "permit(principal == User::\"u1\", action == Action::\"need\", resource);\n"
+                        "forbid(principal == User::\"a\\\"b\\\\c\", action, resource);\n"},
+     {"s.cedarschema", "entity Doc; entity Color enum [\"blue\", \"green\"]; entity User;\n"
+                       "action need, get appliesTo { principal: User, resource: [Doc, Color] };\n"
+                       "action put appliesTo { principal: Doc, resource: User,"
+                       " context: { n: Long } };\n"}},
+};
+
+static const char *const remembered_ids[][2] = {
+    /* type, id as JSON inside of JSON */
+    {"User", "u1"},       {"User", "u12"},
+    {"User", "u"},        {"User", "a\\\\\\\"b\\\\\\\\c"},
+    {"User", "u\\u00e9"}, {"User", "0123456789012345678901234567890123456789012345678901234567890"},
+    {"Use", "u1"},        {"Doc", "d"},
+    {"Doc", ""},          {"Color", "red"},
+    {"Color", "blue"},    {"Color", "green"},
+};
+
+static const char *const remembered_actions[] = {"get", "put", "need", "none"};
+
+/* An entity in one of its forms; an id that is escaped twice in a uid's string is so once alone. */
+static void put_place(char *out, size_t size, const char *name, const char *type, const char *id,
+                      unsigned form)
+{
+    static const char *const before[] = {"", "", " "}, *const behind[] = {"", " ", "  "};
+    char once[100];
+    size_t length = 0;
+    for (const char *at = id; *at != '\0'; at++) {
+        once[length++] = *at;
+        at += form == 3 && at[0] == '\\' && at[1] == '\\';
+    }
+    once[length] = '\0';
+    int written =
+        form == 3 ? snprintf(out, size, "\"%s\":{\"type\":\"%s\",\"id\":\"%s\"}", name, type, once)
+                  : snprintf(out, size, "\"%s\"%s:%s\"%s::\\\"%s\\\"\"", name, before[form],
+                             behind[form], type, once);
+    assert_true(written > 0 && (size_t)written < size);
+}
+
+static uint32_t next_random(uint32_t *random)
+{
+    *random = *random * 1664525u + 1013904223u;
+    return *random >> 8;
+}
+
+/* One decider that has met all others, beside one that has met none. */
+static void test_decide__remembers_only_what_is_so(void **state)
+{
+    (void)state;
+    enum { IDS = sizeof(remembered_ids) / sizeof(remembered_ids[0]) };
+    struct fixture fixtures[2];
+    fixture_open(&fixtures[0], FIXTURE_FILES(remembered[0]));
+    fixture_open(&fixtures[1], FIXTURE_FILES(remembered[1]));
+    uint32_t random = 1, statuses[2] = {0}, image = 0;
+    for (int round = 0; round < 4000; round++) {
+        char principal[200], action[100], resource[200], body[600];
+        uint32_t bits = next_random(&random);
+        image ^= bits % 16 == 0; /* mostly the one before */
+        /* mostly what the schemas take there */
+        const char *const *who = remembered_ids[bits >> 4 & 7 ? bits / 128 % 6 : bits / 128 % IDS];
+        put_place(principal, sizeof(principal), "principal", who[0], who[1], bits >> 20 & 3);
+        put_place(action, sizeof(action), "action", "Action", remembered_actions[bits >> 18 & 3],
+                  bits >> 16 & 3);
+        bits = next_random(&random);
+        const char *const *what = remembered_ids[bits & 7 ? 7 + bits / 8 % 5 : bits / 8 % IDS];
+        put_place(resource, sizeof(resource), "resource", what[0], what[1], bits >> 20 & 3);
+        snprintf(body, sizeof(body), "{%s,%s,%s%s}", principal, action, resource,
+                 bits >> 16 & 1 ? ",\"context\":{\"n\":1}" : "");
+        struct rune_answer want, got;
+        struct rune_decider *fresh;
+        const struct rune_decider_options options = {
+            .version = RUNE_DECIDER_OPTIONS_VERSION, .arena_bytes = 1 << 16, .answer_bytes = 4096};
+        assert_int_equal(rune_decider_create(&options, &fresh), RUNE_OK);
+        rune_decider_authorize(fresh, fixtures[image].image, 7 + image, rune_str_from(body),
+                               RUNE_ANSWER_PLAIN, &want);
+        rune_decider_authorize(fixtures[0].decider, fixtures[image].image, 7 + image,
+                               rune_str_from(body), RUNE_ANSWER_PLAIN, &got);
+        if (want.status != got.status || !rune_str_equal(want.body, got.body)) {
+            fail_msg("%s: want %.*s, got %.*s", body, RUNE_STR_ARG(want.body),
+                     RUNE_STR_ARG(got.body));
+        }
+        statuses[want.status == 200]++;
+        rune_decider_destroy(fresh);
+    }
+    assert_true(statuses[0] > 400 && statuses[1] > 400);
+    fixture_close(&fixtures[0]);
+    fixture_close(&fixtures[1]);
+}
+
 static void test_create__survives_every_failure(void **state)
 {
     (void)state;
@@ -544,6 +650,7 @@ int main(void)
         cmocka_unit_test(test_answer__too_large_is_an_error),
         cmocka_unit_test(test_request__lives_on_its_own),
         cmocka_unit_test(test_decide__guesses_nothing_of_another_image),
+        cmocka_unit_test(test_decide__remembers_only_what_is_so),
         cmocka_unit_test(test_create__survives_every_failure),
         cmocka_unit_test(test_create__refuses_options_of_the_future),
     };
