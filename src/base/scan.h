@@ -45,6 +45,31 @@ static inline unsigned rune_scan_mask(__m128i bytes)
 }
 #endif
 
+#ifdef __SSE2__
+/* The first byte of [p, end), 4 to 15 of them, that is not plain, else end: two loads that overlap.
+ */
+static inline const char *rune_scan_short(const char *p, const char *end)
+{
+    __m128i both;
+    unsigned half = end - p >= 8 ? 8 : 4;
+    if (half == 8) {
+        both = _mm_unpacklo_epi64(_mm_loadl_epi64((const __m128i *)(const void *)p),
+                                  _mm_loadl_epi64((const __m128i *)(const void *)(end - 8)));
+    } else {
+        uint32_t words[2];
+        memcpy(&words[0], p, 4);
+        memcpy(&words[1], end - 4, 4);
+        both = _mm_set_epi32(0x20202020, 0x20202020, (int)words[1], (int)words[0]);
+    }
+    unsigned mask = rune_scan_mask(both);
+    if (mask == 0) {
+        return end;
+    }
+    unsigned at = (unsigned)__builtin_ctz(mask);
+    return at < half ? p + at : end - 2 * half + at;
+}
+#endif
+
 /* The first byte in [p, end) that is not plain: a quote, a backslash, a control character, or not
  * ASCII; else end. */
 static inline const char *rune_scan_plain(const char *p, const char *end)
@@ -57,12 +82,8 @@ static inline const char *rune_scan_plain(const char *p, const char *end)
         }
         p += 16;
     }
-    if (end - p >= 8) {
-        unsigned mask = rune_scan_mask(_mm_loadl_epi64((const __m128i *)(const void *)p)) & 0xffu;
-        if (mask != 0) {
-            return p + __builtin_ctz(mask);
-        }
-        p += 8;
+    if (end - p >= 4) {
+        return rune_scan_short(p, end);
     }
 #else
     while (end - p >= 8) {

@@ -69,23 +69,29 @@ static inline rune_term rune_values_entity_type(const struct rune_values *values
 
 #define RUNE_RUN_SCAN_MAX 48u /* items up to which looking at all is faster than searching */
 
+#ifdef __SSE2__
+static inline __m128i rune_run_equal4(const uint32_t *items, __m128i want)
+{
+    return _mm_cmpeq_epi32(_mm_loadu_si128((const __m128i *)(const void *)items), want);
+}
+#endif
+
 /* True if one of `count` items is the one sought. No branch depends on where it is, so all loads
- * are under way at once. */
+ * are under way at once. The last four are looked at first, whatever of them comes again. */
 static inline bool rune_run_scan(const uint32_t *items, uint32_t count, uint32_t item)
 {
-    uint32_t i = 0;
 #ifdef __SSE2__
-    const __m128i want = _mm_set1_epi32((int)item);
-    __m128i found = _mm_setzero_si128();
-    for (; i + 4 <= count; i += 4) {
-        __m128i four = _mm_loadu_si128((const __m128i *)(const void *)(items + i));
-        found = _mm_or_si128(found, _mm_cmpeq_epi32(four, want));
-    }
-    if (_mm_movemask_epi8(found) != 0) {
-        return true;
+    if (count >= 4) {
+        const __m128i want = _mm_set1_epi32((int)item);
+        const uint32_t *last = items + count - 4;
+        __m128i found = rune_run_equal4(last, want);
+        for (; items < last; items += 4) {
+            found = _mm_or_si128(found, rune_run_equal4(items, want));
+        }
+        return _mm_movemask_epi8(found) != 0;
     }
 #endif
-    for (; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         if (items[i] == item) {
             return true;
         }
@@ -107,20 +113,25 @@ static inline bool rune_run_contains(const uint32_t *run, uint32_t item)
     return rune_run_scan(at, count, item);
 }
 
-/* The place of an item among `count`, or count where it is not there. */
+/* The place of an item among `count` different ones, or count where it is not there. */
 static inline uint32_t rune_run_place(const uint32_t *items, uint32_t count, uint32_t item)
 {
-    uint32_t i = 0;
 #ifdef __SSE2__
-    const __m128i want = _mm_set1_epi32((int)item);
-    for (; i + 4 <= count; i += 4) {
-        __m128i four = _mm_loadu_si128((const __m128i *)(const void *)(items + i));
-        int found = _mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(four, want)));
-        if (found != 0) {
-            return i + (uint32_t)__builtin_ctz((unsigned)found);
+    if (count >= 4) {
+        const __m128i want = _mm_set1_epi32((int)item);
+        for (uint32_t i = 0;; i += 4) {
+            i = i + 4 < count ? i : count - 4; /* the last four overlap those before */
+            int found = _mm_movemask_ps(_mm_castsi128_ps(rune_run_equal4(items + i, want)));
+            if (found != 0) {
+                return i + (uint32_t)__builtin_ctz((unsigned)found);
+            }
+            if (i + 4 == count) {
+                return count;
+            }
         }
     }
 #endif
+    uint32_t i = 0;
     while (i < count && items[i] != item) {
         i++;
     }
