@@ -7,7 +7,7 @@
 #include "eval/policy_index.h"
 #include "eval/policy_vm.h"
 
-#define FEW_REGISTERS 48u
+#define FEW_REGISTERS 32u
 #define FEW_MATCHES   32u /* candidates whose matches are kept on the stack first */
 
 /* What is found on the way. `matching` is filled by permits from its beginning and by forbids from
@@ -24,7 +24,7 @@ struct walk {
     uint32_t error_capacity;
 };
 
-static bool add_error(struct walk *walk, uint32_t policy)
+static __attribute__((cold)) bool add_error(struct walk *walk, uint32_t policy)
 {
     if (walk->error_count == walk->error_capacity) {
         uint32_t larger = walk->error_capacity == 0 ? 8 : walk->error_capacity * 2;

@@ -119,14 +119,39 @@ static __attribute__((noinline)) int test_in_any(struct rune_policy_vm *vm, rune
     return test_in_set(vm, value, container);
 }
 
-/* Most often: two entities of the image, and a request that brings none. */
-static inline int test_in(struct rune_policy_vm *vm, rune_term value, rune_term container)
+/* What the most frequent instructions read where a request brings no entities, copied out of the
+ * machine so that it can stay in registers. */
+struct plain {
+    const uint32_t *heap;
+    const uint32_t *attrs;
+    const uint32_t *ancestors;
+    uint32_t tag; /* what stands above the index of an image's entity; else nothing is plain */
+};
+
+#define NEVER_A_TAG UINT32_MAX
+
+static inline struct plain make_plain(const struct rune_policy_vm *vm)
 {
-    if (likely(rune_term_is_image_entity(value) && rune_term_is_image_entity(container) &&
-               vm->entities.is_plain)) {
+    const struct rune_store *store = vm->entities.store;
+    return (struct plain){
+        .heap = store->terms.heap,
+        .attrs = store->entity_attrs,
+        .ancestors = store->entity_ancestors,
+        .tag = vm->entities.is_plain ? (uint32_t)RUNE_KIND_ENTITY : NEVER_A_TAG,
+    };
+}
+
+static inline bool is_plain(const struct plain *plain, rune_term term)
+{
+    return term >> RUNE_TERM_INDEX_BITS == plain->tag;
+}
+
+static inline int test_in(struct rune_policy_vm *vm, const struct plain *plain, rune_term value,
+                          rune_term container)
+{
+    if (likely(is_plain(plain, value) && is_plain(plain, container))) {
         return value == container ||
-               rune_run_contains(rune_entities_image_ancestors(vm->entities.store, value),
-                                 container);
+               rune_run_contains(plain->heap + plain->ancestors[rune_term_index(value)], container);
     }
     return test_in_any(vm, value, container);
 }
@@ -180,16 +205,13 @@ static __attribute__((noinline)) bool get_attribute_any(struct rune_policy_vm *v
     return true;
 }
 
-/* Most often: an attribute that is there, of an entity of the image, and a request that brings
- * none. An entity without data has the empty record. */
-static inline bool get_attribute(struct rune_policy_vm *vm, rune_term value, rune_term name,
-                                 rune_term *ret_term)
+/* An entity without data has the empty record. */
+static inline bool get_attribute(struct rune_policy_vm *vm, const struct plain *plain,
+                                 rune_term value, rune_term name, rune_term *ret_term)
 {
-    const struct rune_store *store = vm->entities.store;
-    if (likely(rune_term_is_image_entity(value) && vm->entities.is_plain)) {
-        const uint32_t *heap = store->terms.heap;
+    if (likely(is_plain(plain, value))) {
         rune_term found =
-            rune_record_find(heap + store->entity_attrs[rune_term_index(value)], heap, name);
+            rune_record_find(plain->heap + plain->attrs[rune_term_index(value)], plain->heap, name);
         if (likely(found != RUNE_TERM_NONE)) {
             *ret_term = found;
             return true;
@@ -223,7 +245,7 @@ static int probe_one(struct rune_policy_vm *vm, const uint32_t *pc, rune_term se
 /* What is probed: a set, or FAILED. */
 static bool get_probed(struct rune_policy_vm *vm, const uint32_t *pc, rune_term *ret_set)
 {
-    if (!get_attribute(vm, vm->registers[pc[1]], pc[2], ret_set)) {
+    if (!get_attribute_any(vm, vm->registers[pc[1]], pc[2], ret_set)) {
         return false;
     }
     if (rune_term_kind(*ret_set) != RUNE_KIND_SET) {
@@ -438,6 +460,8 @@ enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm, const uint
     struct rune_values *values = &vm->values;
     struct rune_eval_error *error = &vm->error;
     const struct rune_store *store = vm->entities.store;
+    const struct plain plain = make_plain(vm);
+    const uint32_t entry_mask = vm->entities.is_plain ? UINT32_MAX : 0;
     rune_term *registers;
     const uint32_t *code, *pc;
     uint32_t next = *at;
@@ -455,7 +479,7 @@ begin:
         goto failed;
     }
     registers = vm->registers;
-    pc += vm->entities.is_plain ? policy->entry : 0;
+    pc += policy->entry & entry_mask;
 #ifdef __GNUC__
     NEXT();
 #else
@@ -493,12 +517,12 @@ begin:
     PREDICATE(EQ, 3, R(1) == R(2))
     PREDICATE(EQ_CONST, 3, R(1) == pc[2])
     PREDICATE(IS, 3, test_is(vm, R(1), pc[2]))
-    PREDICATE(IN, 3, test_in(vm, R(1), R(2)))
-    PREDICATE(IN_CONST, 3, test_in(vm, R(1), pc[2]))
+    PREDICATE(IN, 3, test_in(vm, &plain, R(1), R(2)))
+    PREDICATE(IN_CONST, 3, test_in(vm, &plain, R(1), pc[2]))
     PREDICATE(HAS, 3, test_has(vm, R(1), pc[2]))
     PREDICATE(CONTAINS, 3, test_contains(vm, R(1), R(2)))
     PREDICATE(CONST_CONTAINS, 3, test_contains(vm, pc[1], R(2)))
-    VALUE(GET, 3, get_attribute(vm, R(1), pc[2], &registers[A()]))
+    VALUE(GET, 3, get_attribute(vm, &plain, R(1), pc[2], &registers[A()]))
     VALUE(HAS_TAG, 3, has_tag(vm, R(1), R(2), &registers[A()]))
     VALUE(GET_TAG, 3, get_tag(vm, R(1), R(2), &registers[A()]))
     CASE(NOT) : if (unlikely(!rune_term_is_bool(R(1))))
