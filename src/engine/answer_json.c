@@ -31,7 +31,7 @@ void rune_answer_raw(struct rune_answer_out *out, const char *bytes, size_t leng
 #define RAW(out, literal) rune_answer_raw((out), (literal), sizeof(literal) - 1)
 
 /* What stands for a byte inside a JSON string; at most 6 bytes. Returns how many. */
-static size_t escape(unsigned char byte, char escaped[6])
+static __attribute__((cold)) size_t escape(unsigned char byte, char escaped[6])
 {
     static const char hex[] = "0123456789abcdef";
     static const char short_names[32] = {
@@ -90,9 +90,9 @@ void rune_answer_unsigned(struct rune_answer_out *out, uint64_t value)
     rune_answer_raw(out, at, (size_t)(digits + sizeof(digits) - at));
 }
 
-static void put_strings(struct rune_answer_out *out, const struct rune_str *texts, uint32_t count)
+/* Behind the opening bracket. */
+static void put_list(struct rune_answer_out *out, const struct rune_str *texts, uint32_t count)
 {
-    RAW(out, "[");
     for (uint32_t i = 0; i < count; i++) {
         if (i > 0) {
             RAW(out, ",");
@@ -102,7 +102,14 @@ static void put_strings(struct rune_answer_out *out, const struct rune_str *text
     RAW(out, "]");
 }
 
-static void put_errors(struct rune_answer_out *out, const struct rune_decision *decision)
+static void put_strings(struct rune_answer_out *out, const struct rune_str *texts, uint32_t count)
+{
+    RAW(out, "[");
+    put_list(out, texts, count);
+}
+
+static __attribute__((cold)) void put_errors(struct rune_answer_out *out,
+                                             const struct rune_decision *decision)
 {
     RAW(out, ",\"errors\":[");
     for (uint32_t i = 0; i < decision->error_count; i++) {
@@ -134,8 +141,9 @@ static void put_milliseconds(struct rune_answer_out *out, uint64_t ns)
     rune_answer_raw(out, fraction, sizeof(fraction));
 }
 
-static void put_diagnostics(struct rune_answer_out *out, const struct rune_decision *decision,
-                            const struct rune_answer_debug *debug)
+static __attribute__((cold)) void put_diagnostics(struct rune_answer_out *out,
+                                                  const struct rune_decision *decision,
+                                                  const struct rune_answer_debug *debug)
 {
     RAW(out, ",\"diagnostics\":{\"evaluationTimeMs\":");
     put_milliseconds(out, debug->evaluation_ns);
@@ -150,25 +158,54 @@ static void put_diagnostics(struct rune_answer_out *out, const struct rune_decis
     RAW(out, "}");
 }
 
+static const char *const outcome_texts[RUNE_OUTCOME_COUNT] = {"DENY", "PERMIT", "FORBID"};
+
 const char *rune_outcome_text(enum rune_outcome outcome)
 {
-    static const char *const texts[RUNE_OUTCOME_COUNT] = {"DENY", "PERMIT", "FORBID"};
-    return texts[outcome];
+    return outcome_texts[outcome];
+}
+
+/* How an answer begins. */
+static struct rune_str outcome_head(enum rune_outcome outcome)
+{
+#define HEAD(outcome) RUNE_STR("{\"decision\":\"" outcome "\",\"reasons\":[")
+    switch (outcome) {
+    case RUNE_PERMIT:
+        return HEAD("PERMIT");
+    case RUNE_FORBID:
+        return HEAD("FORBID");
+    default:
+        return HEAD("DENY");
+    }
+#undef HEAD
+}
+
+/* Every answer has it, and it changes with the image only. */
+static void put_generation(struct rune_answer_out *out, struct rune_answer_generation *cache,
+                           uint64_t generation)
+{
+    if (cache->length == 0 || cache->number != generation) {
+        struct rune_answer_out text;
+        rune_answer_out_init(&text, cache->text, sizeof(cache->text));
+        RAW(&text, ",\"generation\":");
+        rune_answer_unsigned(&text, generation);
+        cache->number = generation;
+        cache->length = (uint32_t)(text.next - text.start);
+    }
+    rune_answer_raw(out, cache->text, cache->length);
 }
 
 void rune_answer_decision(struct rune_answer_out *out, const struct rune_decision *decision,
-                          uint64_t generation, const struct rune_answer_debug *debug)
+                          uint64_t generation, struct rune_answer_generation *cache,
+                          const struct rune_answer_debug *debug)
 {
-    const char *text = rune_outcome_text(decision->outcome);
-    RAW(out, "{\"decision\":\"");
-    rune_answer_raw(out, text, strlen(text));
-    RAW(out, "\",\"reasons\":");
-    put_strings(out, decision->reasons, decision->reason_count);
+    struct rune_str head = outcome_head(decision->outcome);
+    rune_answer_raw(out, head.data, head.length);
+    put_list(out, decision->reasons, decision->reason_count);
     if (decision->error_count > 0) {
         put_errors(out, decision);
     }
-    RAW(out, ",\"generation\":");
-    rune_answer_unsigned(out, generation);
+    put_generation(out, cache, generation);
     if (debug != NULL) {
         put_diagnostics(out, decision, debug);
     }

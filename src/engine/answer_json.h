@@ -29,9 +29,17 @@ struct rune_answer_debug {
     uint64_t evaluation_ns;
 };
 
+/* The generation of the last answer as it stands there; zeroed: of none. */
+struct rune_answer_generation {
+    uint64_t number;
+    uint32_t length;
+    char text[36]; /* ,"generation":N */
+};
+
 /* {"decision", "reasons", "errors"?, "generation", "diagnostics"?}; `debug` NULL: without. */
 void rune_answer_decision(struct rune_answer_out *out, const struct rune_decision *decision,
-                          uint64_t generation, const struct rune_answer_debug *debug);
+                          uint64_t generation, struct rune_answer_generation *cache,
+                          const struct rune_answer_debug *debug);
 
 /* {"error": {"code", "message", "at"?}}; at "" is left out. */
 void rune_answer_error(struct rune_answer_out *out, const char *code, const char *message,

@@ -131,9 +131,9 @@ static uint32_t put_forbids(const struct authorization *auth, struct rune_str *i
 
 /* ---- errors ---- */
 
-static bool put_policy_error(const struct authorization *auth,
-                             const struct rune_policy_error *error,
-                             struct rune_decision_error *ret_error)
+static __attribute__((cold)) bool put_policy_error(const struct authorization *auth,
+                                                   const struct rune_policy_error *error,
+                                                   struct rune_decision_error *ret_error)
 {
     char *memory = rune_arena_alloc(auth->eval->arena, MESSAGE_BYTES);
     if (memory == NULL) {
@@ -149,8 +149,9 @@ static bool put_policy_error(const struct authorization *auth,
     return true;
 }
 
-static void put_rule_error(const struct authorization *auth, const struct rune_rule_error *error,
-                           struct rune_decision_error *ret_error)
+static __attribute__((cold)) void put_rule_error(const struct authorization *auth,
+                                                 const struct rune_rule_error *error,
+                                                 struct rune_decision_error *ret_error)
 {
     bool is_known = error->rule < auth->image->store.rule_count;
     *ret_error = (struct rune_decision_error){
@@ -190,7 +191,7 @@ static bool put_errors(const struct authorization *auth, struct rune_decision *d
 /* ---- the decision ---- */
 
 /* FAILCLOSED: what a limit cut short is a DENY, whatever matched before. */
-static void finish_limited(struct rune_decision *decision)
+static __attribute__((cold)) void finish_limited(struct rune_decision *decision)
 {
     static const struct rune_decision_error error = {
         .id = {"", 0},
@@ -229,7 +230,8 @@ static bool decision_finish(const struct authorization *auth, struct rune_decisi
 }
 
 /* For people: all that matched, also permits that a forbid overrode. */
-static bool list_matched(const struct authorization *auth, struct rune_decision *decision)
+static __attribute__((cold)) bool list_matched(const struct authorization *auth,
+                                               struct rune_decision *decision)
 {
     size_t policies = auth->policies.permit_count + auth->policies.forbid_count;
     size_t rules = auth->rules.permit_count + auth->rules.forbid_count;
@@ -266,7 +268,7 @@ static enum rune_err ask(struct authorization *auth)
     return err == RUNE_OK ? rune_rules_decide(auth->eval, &auth->rules) : err;
 }
 
-static enum rune_err ask_timed(struct authorization *auth)
+static __attribute__((cold)) enum rune_err ask_timed(struct authorization *auth)
 {
     uint64_t began_ns = now_ns();
     enum rune_err err = rune_policies_decide(auth->eval, &auth->policies);
@@ -280,9 +282,9 @@ static enum rune_err ask_timed(struct authorization *auth)
 }
 
 /* FAILCLOSED: without its context a decision is a DENY. */
-static void finish_failed(const struct authorization *auth,
-                          const struct rune_derived_failure *failure,
-                          struct rune_decision *decision)
+static __attribute__((cold)) void finish_failed(const struct authorization *auth,
+                                                const struct rune_derived_failure *failure,
+                                                struct rune_decision *decision)
 {
     struct rune_decision_error *error =
         RUNE_ARENA_NEW(auth->eval->arena, struct rune_decision_error);
@@ -316,11 +318,11 @@ static enum rune_err add_context(struct authorization *auth, struct rune_request
 void rune_authorize(struct rune_eval *eval, const struct rune_image *image, unsigned flags,
                     struct rune_decision *ret_decision)
 {
-    struct authorization auth = {
-        .eval = eval,
-        .image = image,
-        .is_strict = (image->store.manifest->flags & RUNE_MANIFEST_ERRORS_STRICT) != 0,
-    };
+    struct authorization auth; /* outcomes are read where asking did not fail */
+    auth.eval = eval;
+    auth.image = image;
+    auth.is_strict = (image->store.manifest->flags & RUNE_MANIFEST_ERRORS_STRICT) != 0;
+    auth.policies_ns = auth.rules_ns = 0;
     const struct rune_request *given = eval->request;
     struct rune_request request;
     struct rune_derived_failure failure = {0};

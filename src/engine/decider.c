@@ -35,6 +35,7 @@ struct rune_decider {
     struct rune_dict *values;
     rune_term *stack; /* for values in JSON */
     struct rune_request_memo memo;
+    struct rune_answer_generation generation;
     char *answer;
     size_t answer_bytes;
     size_t arena_bytes;
@@ -341,30 +342,36 @@ static uint64_t now_ns(void)
 static void decide_and_encode(struct rune_decider *decider, const struct rune_image *image,
                               const struct rune_request *request, uint64_t generation,
                               enum rune_answer_detail detail, struct rune_answer_out *out,
-                              struct rune_decision_stats *stats)
+                              struct rune_decision_stats *ret_stats)
 {
     struct rune_decision decision;
     struct rune_answer_debug debug;
-    if (detail == RUNE_ANSWER_DEBUG) {
-        uint64_t began_ns = now_ns();
-        decide(decider, image, request, detail, &decision);
+    bool is_debugged = detail == RUNE_ANSWER_DEBUG;
+    uint64_t began_ns = is_debugged ? now_ns() : 0;
+    decide(decider, image, request, detail, &decision);
+    if (is_debugged) {
         debug.evaluation_ns = now_ns() - began_ns;
-    } else {
-        decide(decider, image, request, detail, &decision);
     }
-    rune_answer_decision(out, &decision, generation, detail == RUNE_ANSWER_DEBUG ? &debug : NULL);
-    for (int i = 0; i < RUNE_OUTCOME_COUNT; i++) {
-        stats->outcomes[i] += decision.stats.outcomes[i];
-    }
-    stats->policies_evaluated += decision.stats.policies_evaluated;
-    stats->rules_evaluated += decision.stats.rules_evaluated;
-    stats->errors += decision.stats.errors;
-    stats->policies_ns += decision.stats.policies_ns;
-    stats->rules_ns += decision.stats.rules_ns;
+    rune_answer_decision(out, &decision, generation, &decider->generation,
+                         is_debugged ? &debug : NULL);
+    *ret_stats = decision.stats;
 }
 
-static void answer_refusal(struct rune_decider *decider, const struct rune_request_error *error,
-                           struct rune_answer *ret_answer)
+static void add_stats(struct rune_decision_stats *sum, const struct rune_decision_stats *stats)
+{
+    for (int i = 0; i < RUNE_OUTCOME_COUNT; i++) {
+        sum->outcomes[i] += stats->outcomes[i];
+    }
+    sum->policies_evaluated += stats->policies_evaluated;
+    sum->rules_evaluated += stats->rules_evaluated;
+    sum->errors += stats->errors;
+    sum->policies_ns += stats->policies_ns;
+    sum->rules_ns += stats->rules_ns;
+}
+
+static __attribute__((cold)) void answer_refusal(struct rune_decider *decider,
+                                                 const struct rune_request_error *error,
+                                                 struct rune_answer *ret_answer)
 {
     struct rune_answer_out out;
     rune_answer_out_init(&out, decider->answer, decider->answer_bytes);
@@ -376,25 +383,29 @@ static void answer_refusal(struct rune_decider *decider, const struct rune_reque
     };
 }
 
-/* The answer that was written, or the error that it did not fit. */
+static __attribute__((cold)) void refuse_large(struct rune_decider *decider,
+                                               struct rune_answer *ret_answer)
+{
+    struct rune_request_error error;
+    struct rune_request_decoder decoder = {.error = &error, .item = RUNE_REQUEST_NO_ITEM};
+    enum rune_err err =
+        rune_request_refuse(&decoder, RUNE_REQUEST_ANSWER_TOO_LARGE, "",
+                            "the answer is larger than %zu bytes", decider->answer_bytes);
+    (void)err;
+    answer_refusal(decider, &error, ret_answer);
+}
+
+/* The answer that was written, whose stats are there, or the error that it did not fit. */
 static void finish_answer(struct rune_decider *decider, const struct rune_answer_out *out,
-                          const struct rune_decision_stats *stats, struct rune_answer *ret_answer)
+                          struct rune_answer *ret_answer)
 {
     if (out->failed) {
-        struct rune_request_error error;
-        struct rune_request_decoder decoder = {.error = &error, .item = RUNE_REQUEST_NO_ITEM};
-        enum rune_err err =
-            rune_request_refuse(&decoder, RUNE_REQUEST_ANSWER_TOO_LARGE, "",
-                                "the answer is larger than %zu bytes", decider->answer_bytes);
-        (void)err;
-        answer_refusal(decider, &error, ret_answer);
+        refuse_large(decider, ret_answer);
         return;
     }
-    *ret_answer = (struct rune_answer){
-        .status = 200,
-        .body = {out->start, (size_t)(out->next - out->start)},
-        .stats = *stats,
-    };
+    ret_answer->status = 200;
+    ret_answer->body = (struct rune_str){out->start, (size_t)(out->next - out->start)};
+    ret_answer->error_code = NULL;
 }
 
 void rune_decider_authorize(struct rune_decider *decider, const struct rune_image *image,
@@ -402,7 +413,6 @@ void rune_decider_authorize(struct rune_decider *decider, const struct rune_imag
                             enum rune_answer_detail detail, struct rune_answer *ret_answer)
 {
     struct rune_request_error error;
-    struct rune_decision_stats stats = {0};
     begin(decider, image);
     if (decode(decider, &decider->arena, decider->values, image, body, &decider->request, &error) !=
         RUNE_OK) {
@@ -411,8 +421,9 @@ void rune_decider_authorize(struct rune_decider *decider, const struct rune_imag
     }
     struct rune_answer_out out;
     rune_answer_out_init(&out, decider->answer, decider->answer_bytes);
-    decide_and_encode(decider, image, &decider->request, generation, detail, &out, &stats);
-    finish_answer(decider, &out, &stats, ret_answer);
+    decide_and_encode(decider, image, &decider->request, generation, detail, &out,
+                      &ret_answer->stats);
+    finish_answer(decider, &out, ret_answer);
 }
 
 /* ---- batches ---- */
@@ -515,8 +526,8 @@ void rune_decider_authorize_batch(struct rune_decider *decider, const struct run
         answer_refusal(decider, &error, ret_answer);
         return;
     }
-    struct rune_decision_stats stats = {0};
     struct rune_answer_out out;
+    ret_answer->stats = (struct rune_decision_stats){0};
     rune_answer_out_init(&out, decider->answer, decider->answer_bytes);
     rune_answer_raw(&out, "{\"results\":[", 12);
     /* A worker answers nobody else meanwhile. */
@@ -528,10 +539,12 @@ void rune_decider_authorize_batch(struct rune_decider *decider, const struct run
         if (i > 0) {
             rune_answer_raw(&out, ",", 1);
         }
+        struct rune_decision_stats stats;
         decide_and_encode(decider, image, &requests[i], generation, detail, &out, &stats);
+        add_stats(&ret_answer->stats, &stats);
         rune_arena_rewind(&decider->arena, mark);
     }
     decider->batch_steps = UINT64_MAX;
     rune_answer_raw(&out, "]}", 2);
-    finish_answer(decider, &out, &stats, ret_answer);
+    finish_answer(decider, &out, ret_answer);
 }
