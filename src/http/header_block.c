@@ -36,7 +36,7 @@ static uint8_t *put_integer(uint8_t *out, uint8_t flags, unsigned bits, size_t n
 }
 
 /* A string as it is, without Huffman coding: nothing to compute, and half our values are digits. */
-static uint8_t *put_string(uint8_t *out, const char *text, size_t length)
+static inline uint8_t *put_string(uint8_t *out, const char *text, size_t length)
 {
     out = put_integer(out, 0, 7, length);
     memcpy(out, text, length);
@@ -67,24 +67,14 @@ static uint8_t *put_status(uint8_t *out, int status)
     return put_string(out, digits, sizeof(digits));
 }
 
-/* The name's place in the static table, 0 if it has none. */
-static unsigned static_index(const h2o_iovec_t *name)
+/* All answers have the one name; others that the static table knows (allow) are rare, and spelled
+ * out. */
+static inline uint8_t *put_header(uint8_t *out, const h2o_header_t *header)
 {
-    if (name == &H2O_TOKEN_CONTENT_TYPE->buf) {
-        return STATIC_CONTENT_TYPE;
-    }
-    if (h2o_iovec_is_token(name)) {
-        const h2o_token_t *token = (const h2o_token_t *)(const void *)name; /* its first member */
-        return (unsigned char)token->http2_static_table_name_index;
-    }
-    return 0;
-}
-
-static uint8_t *put_header(uint8_t *out, const h2o_header_t *header)
-{
-    unsigned index = static_index(header->name);
-    out = put_integer(out, 0, 4, index);
-    if (index == 0) {
+    if (header->name == &H2O_TOKEN_CONTENT_TYPE->buf) {
+        out = put_integer(out, 0, 4, STATIC_CONTENT_TYPE);
+    } else {
+        *out++ = 0;
         out = put_string(out, header->name->base, header->name->len);
     }
     return put_string(out, header->value.base, header->value.len);
