@@ -8,11 +8,6 @@
 
 #include <stddef.h>
 
-#include <urcu/urcu-memb.h>
-
-#include "base/alloc.h"
-#include "engine/image.h"
-
 #if defined(__SANITIZE_THREAD__)
 #define RUNE_TSAN 1
 #elif defined(__has_feature)
@@ -20,6 +15,17 @@
 #define RUNE_TSAN 1
 #endif
 #endif
+
+/* Enter and leave are meant to be inlined into code under any license (their comments in
+ * urcu/static say so); called, they cost two libraries' cold lines in each request. Under
+ * ThreadSanitizer they are called: it must not look into them, either. */
+#ifndef RUNE_TSAN
+#define _LGPL_SOURCE /* NOLINT(bugprone-reserved-identifier): the library's name */
+#endif
+#include <urcu/urcu-memb.h>
+
+#include "base/alloc.h"
+#include "engine/image.h"
 
 #ifdef RUNE_TSAN
 #include <sanitizer/tsan_interface.h>
