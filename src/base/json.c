@@ -23,8 +23,9 @@ size_t rune_json_offset(const struct rune_json *json)
     return (size_t)(json->cursor - json->start);
 }
 
-static enum rune_err fail(struct rune_json *json, const char *at, enum rune_err err,
-                          const char *message)
+/* Cold: what leads to it is laid out apart from what documents without errors run through. */
+static __attribute__((cold, noinline)) enum rune_err fail(struct rune_json *json, const char *at,
+                                                          enum rune_err err, const char *message)
 {
     if (json->err == RUNE_OK) {
         json->err = err;
@@ -34,7 +35,8 @@ static enum rune_err fail(struct rune_json *json, const char *at, enum rune_err 
     return json->err;
 }
 
-static enum rune_err fail_syntax(struct rune_json *json, const char *at, const char *message)
+static __attribute__((cold, noinline)) enum rune_err
+fail_syntax(struct rune_json *json, const char *at, const char *message)
 {
     return fail(json, at, RUNE_E_SYNTAX, at == json->end ? "the text ends too early" : message);
 }

@@ -111,9 +111,10 @@ static enum field find_field(struct rune_str key)
     return memcmp(key.data, field_names[field].data, key.length) == 0 ? field : FIELD_COUNT;
 }
 
-static enum rune_err refuse_unknown(struct rune_request_decoder *decoder, const char *at,
-                                    struct rune_str key, const struct rune_str *known,
-                                    size_t known_count)
+static __attribute__((cold)) enum rune_err refuse_unknown(struct rune_request_decoder *decoder,
+                                                          const char *at, struct rune_str key,
+                                                          const struct rune_str *known,
+                                                          size_t known_count)
 {
     struct rune_str nearest = rune_str_nearest(key, known, known_count);
     int shown = key.length < 64 ? (int)key.length : 64;
@@ -489,7 +490,8 @@ static enum rune_err check_missing(struct parts *parts)
     return RUNE_OK;
 }
 
-static enum rune_err refuse_verdict(const struct parts *parts, enum rune_schema_verdict verdict)
+static __attribute__((cold)) enum rune_err refuse_verdict(const struct parts *parts,
+                                                          enum rune_schema_verdict verdict)
 {
     static const struct {
         const char *at;
@@ -526,11 +528,10 @@ static enum rune_err check_schema(const struct parts *parts)
     struct rune_request_decoder *decoder = parts->decoder;
     struct rune_request_kind *known = &decoder->memo->kind;
     const rune_term *places = parts->places;
-    const struct rune_request_kind kind = {.action = places[FIELD_ACTION],
-                                           .principal_type =
-                                               type_of(decoder, places[FIELD_PRINCIPAL]),
-                                           .resource_type =
-                                               type_of(decoder, places[FIELD_RESOURCE])};
+    const struct rune_request_kind kind = {
+        .action = places[FIELD_ACTION],
+        .principal_type = type_of(decoder, places[FIELD_PRINCIPAL]),
+        .resource_type = type_of(decoder, places[FIELD_RESOURCE])};
     if (kind.action == known->action && kind.principal_type == known->principal_type &&
         kind.resource_type == known->resource_type) {
         return RUNE_OK;

@@ -38,7 +38,7 @@ struct finder {
  * `in` else. */
 enum closeness { ITSELF, ANCESTOR };
 
-static __attribute__((noinline)) bool grow_runs(struct finder *finder)
+static __attribute__((noinline, cold)) bool grow_runs(struct finder *finder)
 {
     struct rune_candidate_run *larger =
         rune_arena_alloc(finder->arena, (size_t)finder->capacity * 2 * sizeof *larger);

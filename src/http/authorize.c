@@ -60,7 +60,7 @@ static uint64_t now_ns(void)
 }
 
 /* The series of rune_authorization_errors_total for the code of a refused request. */
-static enum rune_metric refusal_metric(const char *code)
+static __attribute__((cold)) enum rune_metric refusal_metric(const char *code)
 {
     static const struct {
         const char *code;
@@ -112,8 +112,8 @@ static void count(struct rune_counters *counters, const struct rune_answer *answ
     }
 }
 
-static void observe(struct rune_http_loop *loop, uint64_t began_ns,
-                    const struct rune_decision_stats *stats)
+static __attribute__((cold)) void observe(struct rune_http_loop *loop, uint64_t began_ns,
+                                          const struct rune_decision_stats *stats)
 {
     rune_histogram_observe(loop->counters, RUNE_HISTOGRAM_AUTHORIZATION_LATENCY,
                            now_ns() - began_ns);

@@ -28,7 +28,7 @@ void rune_http_respond(struct rune_http_loop *loop, h2o_req_t *req,
 
 /* {"error":{"code":code,"message":message}}. The code is plain; the message is escaped. */
 void rune_http_respond_error(struct rune_http_loop *loop, h2o_req_t *req, int status,
-                             const char *code, const char *message);
+                             const char *code, const char *message) __attribute__((cold));
 
 /* The body of such an error, in the request's pool. */
 struct rune_str rune_http_error_body(h2o_req_t *req, const char *code, const char *message);
