@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/scan.h"
 #include "engine/facts_int.h"
 #include "model/uid.h"
 
@@ -182,6 +183,27 @@ static bool read_uid(struct rune_fact_reader *reader, struct rune_str text,
            rune_uid_parse(text, &reader->scratch, ret_uid, &message) == RUNE_OK;
 }
 
+/* The same, written plainly, of the type that the column's entities have had so far: what nearly
+ * all are. */
+static bool read_same_type(const struct rune_fact_reader *reader,
+                           const struct rune_fact_column *column, struct rune_str text,
+                           struct rune_str *ret_id)
+{
+    if (column->type == RUNE_TERM_NONE) {
+        return false;
+    }
+    struct rune_str type = rune_terms_string(rune_dict_terms(reader->dict), column->type);
+    size_t around = type.length + 4; /* ::"" */
+    if (text.length < around || text.data[text.length - 1] != '"' ||
+        memcmp(text.data, type.data, type.length) != 0 ||
+        memcmp(text.data + type.length, "::\"", 3) != 0) {
+        return false;
+    }
+    *ret_id = (struct rune_str){text.data + type.length + 3, text.length - around};
+    return rune_scan_plain(ret_id->data, ret_id->data + ret_id->length) ==
+           ret_id->data + ret_id->length;
+}
+
 /* All of a text that need not be padded. */
 static bool scan_text(struct rune_str text, int64_t *ret_value, bool *ret_fits)
 {
@@ -237,10 +259,16 @@ static bool put_declared(struct rune_fact_reader *reader, uint32_t index, uint64
 bool rune_facts_put_by_form(struct rune_fact_reader *reader, uint32_t index, uint64_t row,
                             const char *at, struct rune_str text)
 {
+    struct rune_fact_column *column = &reader->columns[index];
     struct rune_uid uid;
+    struct rune_str id;
     int64_t value;
     bool fits;
-    if (reader->columns[index].spec.kind != RUNE_COLUMN_ANY) {
+    if (read_same_type(reader, column, text, &id)) {
+        see(reader, column, RUNE_FIELD_ENTITY, id);
+        return rune_facts_wait(reader, column, row, column->type, id);
+    }
+    if (column->spec.kind != RUNE_COLUMN_ANY) {
         return put_declared(reader, index, row, at, text);
     }
     if (scan_text(text, &value, &fits)) {

@@ -3,7 +3,7 @@
  * column lie together, and many at once, so that their searches wait for memory together. */
 #include "engine/facts_int.h"
 
-#define MANY 64u /* entities handed to the dictionary at once */
+#define MANY 512u /* entities handed to the dictionary at once */
 
 static struct rune_fact_run *last_run(struct rune_fact_column *column)
 {

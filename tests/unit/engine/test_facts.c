@@ -415,6 +415,31 @@ static void test_ints__are_no_longer_alone_in_their_column(void **state)
     EXPECT(cases, RUNE_FACTS_TSV, NULL);
 }
 
+/* Those of the type of the one before are read without the reader of uids. */
+static void test_entities__plain_or_not_are_the_same(void **state)
+{
+    static const struct example cases[] = {
+        {"U::\"a\"\nU::\"b c\"\nU::\"\"\nV::\"a\"\nU::\"a\"",
+         "U::\"a\"; U::\"b c\"; U::\"\"; V::\"a\"; U::\"a\""},
+        {"U::\"a\"\nU::W::\"a\"\nUU::\"a\"\nU :: \"a\"",
+         "U::\"a\"; U::W::\"a\"; UU::\"a\"; U::\"a\""},
+        {"U::\"a\"\nU::\"\xc3\xa9\"\nU::\"\\\\u{e9}\"",
+         "U::\"a\"; U::\"\xc3\xa9\"; U::\"\xc3\xa9\""},
+        {"U::\"a\"\nU::\"b\"c\"", "RUNE-T0201 2:0; U::\"a\"; \"U::\\\"b\\\"c\\\"\""},
+        {"U::\"a\"\nU::\"", "RUNE-T0201 2:0; U::\"a\"; \"U::\\\"\""},
+    };
+    static const struct example declared_cases[] = {
+        {"U::\"a\"\nb\nV::\"a\"", "RUNE-T0104 3:1"},
+        {"a\nU::\"a\"\nU::\"b", "U::\"a\"; U::\"a\"; U::\"U::\\\"b\""},
+    };
+    struct rune_column column = {RUNE_COLUMN_ENTITY, RUNE_STR("U")};
+    const struct rune_manifest_relation declared = {
+        .name = RUNE_STR("r"), .columns = &column, .column_count = 1};
+    (void)state;
+    EXPECT(cases, RUNE_FACTS_TSV, NULL);
+    EXPECT(declared_cases, RUNE_FACTS_TSV, &declared);
+}
+
 static void test_entities__of_a_column_are_neighbours(void **state)
 {
     struct rune_column columns[] = {{RUNE_COLUMN_ENTITY, RUNE_STR("User")},
@@ -490,6 +515,7 @@ int main(void)
         cmocka_unit_test(test_scan_int__is_strtoll_where_it_fits),
         cmocka_unit_test(test_ints__of_any_length_and_their_lines),
         cmocka_unit_test(test_ints__are_no_longer_alone_in_their_column),
+        cmocka_unit_test(test_entities__plain_or_not_are_the_same),
         cmocka_unit_test(test_entities__of_a_column_are_neighbours),
         cmocka_unit_test(test_memory__may_run_out_anywhere),
     };
