@@ -7,6 +7,8 @@
 #include "base/diag.h"
 #include "datalog/code_int.h"
 
+#define SMALL_RELATION 65536u /* sorting it once more is cheap */
+
 /* Columns read by a loop into registers: a variable seen for the first time gets its register; one
  * that is known or repeats gets a second one and a comparison behind the loop. */
 struct reads {
@@ -83,6 +85,70 @@ uint32_t rune_dl_code_search(const struct rune_dl_coder *coder, const struct run
     return search;
 }
 
+/* An order of a stored relation that begins with a column; UINT32_MAX: none, and too large to make
+ * one for this. */
+static enum rune_err find_keys(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t column,
+                               uint32_t *ret_order)
+{
+    const struct rune_dl_rel *rel = &ctx->rels.items[relation];
+    *ret_order = UINT32_MAX;
+    for (size_t i = 0; i < rel->orders.count; i++) {
+        if (rel->orders.items[i].columns[0] == column) {
+            *ret_order = rel->orders.items[i].id;
+            return RUNE_OK;
+        }
+    }
+    return rel->count <= SMALL_RELATION && column < 32
+               ? rune_dl_order_for(ctx, relation, 1u << column, ret_order)
+               : RUNE_OK;
+}
+
+/* The best of the partners that one column of a goal has in one of another. Where keys lie densely
+ * they would let most tuples pass. */
+static enum rune_err try_partners(struct rune_dl_ctx *ctx, uint32_t column,
+                                  const struct rune_dl_goal *other, uint32_t other_column,
+                                  struct rune_dl_partners *best)
+{
+    uint32_t id;
+    enum rune_err err = find_keys(ctx, other->relation, other_column, &id);
+    if (err != RUNE_OK || id == UINT32_MAX) {
+        return err;
+    }
+    const struct rune_image_order *order = &ctx->orders.items[id];
+    if (order->form == RUNE_ORDER_SPARSE &&
+        (best->order.form == 0 || order->key_count < best->order.key_count)) {
+        *best = (struct rune_dl_partners){*order, column};
+    }
+    return RUNE_OK;
+}
+
+/* What a goal over a growing relation joins with: a column that it shares with a stored relation
+ * which has few of the values there could be. */
+static enum rune_err find_partners(struct rune_dl_coder *coder, uint32_t number,
+                                   struct rune_dl_partners *best)
+{
+    struct rune_dl_ctx *ctx = coder->ctx;
+    const struct rune_dl_plan_rule *rule = coder->rule;
+    const struct rune_dl_goal *goal = &rule->goals[number];
+    enum rune_err err = RUNE_OK;
+    for (uint32_t g = 0; g < rule->goal_count && goal->count <= RUNE_DL_MAX_ARITY; g++) {
+        const struct rune_dl_goal *other = &rule->goals[g];
+        if (other->kind != RUNE_DL_GOAL_ATOM || other->is_negated ||
+            ctx->rels.items[other->relation].access != RUNE_DL_STORED ||
+            rune_dl_is_entity_builtin(&ctx->rels.items[other->relation])) {
+            continue;
+        }
+        for (uint32_t c = 0; c < goal->count && !goal->is_negated; c++) {
+            for (uint32_t k = 0; k < other->count && err == RUNE_OK; k++) {
+                if (goal->vars[c] == other->vars[k] && goal->vars[c] != RUNE_DL_NO_VAR) {
+                    err = try_partners(ctx, c, other, k, best);
+                }
+            }
+        }
+    }
+    return err;
+}
+
 static enum rune_err find_order(struct rune_dl_coder *coder, uint32_t number, uint32_t search,
                                 uint32_t *ret_order)
 {
@@ -99,7 +165,13 @@ static enum rune_err find_order(struct rune_dl_coder *coder, uint32_t number, ui
                 : coder->is_fed         ? RUNE_DL_RANGE_FED
                                         : RUNE_DL_RANGE_NEW;
     }
-    return rune_dl_growing_order(ctx, goal->relation, search, range, ret_order);
+    struct rune_dl_partners partners = {0};
+    /* Those that are read by rows, or while they are added, are no index's. */
+    bool has_index = search != 0 || range == RUNE_DL_RANGE_NEW;
+    enum rune_err err = has_index ? find_partners(coder, number, &partners) : RUNE_OK;
+    return err != RUNE_OK
+               ? err
+               : rune_dl_growing_order(ctx, goal->relation, search, range, &partners, ret_order);
 }
 
 static void put_stored(struct rune_dl_coder *coder, uint32_t number)

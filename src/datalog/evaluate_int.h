@@ -12,6 +12,7 @@
  *   limits.c    derivations that grow too large
  *   unbounded.c recursions that nothing bounds
  *   growing*.c  a relation while its fixpoint runs
+ *   linear.c    relations joined with themselves, the same in rounds but fewer ways
  *   closure*.c  the same for recursions that fall into rows
  *   evaluate.c  the whole: what is stored, what is demanded
  *   entity_relations.c, image_tables.c  where that begins and where it ends
@@ -245,6 +246,8 @@ RUNE_MUST_USE enum rune_err rune_dl_constant(struct rune_dl_ctx *ctx,
 /* Rows (row-major) sorted by the columns in the order given, repetitions dropped. */
 RUNE_MUST_USE enum rune_err rune_dl_sort_rows(rune_term **rows, uint64_t *count, uint32_t arity,
                                               const uint8_t *columns);
+/* Rows of two columns or more so that those that agree in all but the last are neighbours. */
+RUNE_MUST_USE enum rune_err rune_dl_group_rows(rune_term **rows, uint64_t count, uint32_t arity);
 /* Stores the relation's tuples, given row-major (taken over, freed), in the order of its columns.
  */
 RUNE_MUST_USE enum rune_err rune_dl_store_rows(struct rune_dl_ctx *ctx, uint32_t relation,
@@ -377,7 +380,21 @@ RUNE_MUST_USE enum rune_err rune_dl_find_ahead(struct rune_dl_result *result);
 RUNE_MUST_USE enum rune_err rune_dl_closure(struct rune_dl_ctx *ctx, uint32_t relation,
                                             bool *ret_done);
 
-/* The order in ctx->orders that reads a growing relation. */
+/* ---- linear.c ---- */
+
+/* Rules of a growing relation that join it with itself read its base in one place from here on. To
+ * be ended, also after an error. RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_dl_linear_begin(struct rune_dl_ctx *ctx, uint32_t relation);
+/* Whether a rule of a growing relation reads that one's base; what all others derive belongs to it.
+ */
+bool rune_dl_linear_is_closing(const struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule);
+void rune_dl_linear_end(struct rune_dl_ctx *ctx, uint32_t relation);
+
+/* ---- fixpoint.c, again ---- */
+
+/* The order in ctx->orders that reads a growing relation, those tuples at least that have partners.
+ */
 RUNE_MUST_USE enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation,
                                                   uint32_t search, enum rune_dl_range range,
+                                                  const struct rune_dl_partners *partners,
                                                   uint32_t *ret_order);

@@ -31,12 +31,13 @@ static bool find_view(const struct rune_dl_ctx *ctx, const struct rune_dl_growin
 }
 
 enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t search,
-                                    enum rune_dl_range range, uint32_t *ret_order)
+                                    enum rune_dl_range range,
+                                    const struct rune_dl_partners *partners, uint32_t *ret_order)
 {
     struct rune_dl_rel *rel = &ctx->rels.items[relation];
     struct rune_dl_growing *growing = rel->growing;
     const struct rune_growing_index *index;
-    enum rune_err err = rune_dl_growing_find_index(growing, search, &index);
+    enum rune_err err = rune_dl_growing_find_index(growing, search, partners, &index);
     if (err != RUNE_OK) {
         return err;
     }
@@ -48,9 +49,10 @@ enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, 
     view.high = &growing->high;
     if (range == RUNE_DL_RANGE_NEW) {
         view.low = &growing->low;
+        view.part = RUNE_GROWING_NEW;
     } else if (range == RUNE_DL_RANGE_OLD) {
         view.high = &growing->low;
-        view.is_old = true;
+        view.part = RUNE_GROWING_OLD;
     } else if (range == RUNE_DL_RANGE_FED) {
         view.low = &growing->fed_low;
         view.high = &growing->fed_high;
@@ -129,8 +131,9 @@ enum rune_err rune_dl_compute(struct rune_dl_ctx *ctx, uint32_t relation)
 /* One rule for one of its recursive goals. */
 struct variant {
     uint32_t rule;
-    uint32_t reads; /* the goal's relation, whose new tuples it begins with */
-    uint32_t done;  /* FED: how many of them it has read */
+    uint32_t reads;  /* the goal's relation, whose new tuples it begins with */
+    uint32_t done;   /* FED: how many of them it has read */
+    bool is_closing; /* what it derives is not the head's base */
     struct rune_image_plan plan;
 };
 RUNE_VEC(vec_variant, struct variant);
@@ -145,13 +148,15 @@ static enum rune_err add_variants(struct rune_dl_ctx *ctx, uint32_t rule, struct
                                   struct vec_variant *rounds)
 {
     uint32_t goals = ctx->rules.items[rule].goal_count;
-    bool recurses = false;
+    bool is_closing = rune_dl_linear_is_closing(ctx, &ctx->rules.items[rule]), recurses = false;
     for (uint32_t g = 0; g < goals; g++) {
         if (!is_recursive_goal(ctx, &ctx->rules.items[rule].goals[g])) {
             continue;
         }
         recurses = true;
-        struct variant variant = {.rule = rule, .reads = ctx->rules.items[rule].goals[g].relation};
+        struct variant variant = {.rule = rule,
+                                  .reads = ctx->rules.items[rule].goals[g].relation,
+                                  .is_closing = is_closing};
         enum rune_err err = rune_dl_code_rule(ctx, rule, 0, g, &variant.plan);
         if (err != RUNE_OK || !RUNE_VEC_PUSH(rounds, variant)) {
             return err != RUNE_OK ? err : RUNE_E_NOMEM;
@@ -195,6 +200,17 @@ static void feed(struct rune_dl_growing *read, const struct rounds *rounds,
     sink->is_fed = !waits;
 }
 
+/* After something may have been added to a relation. */
+static enum rune_err note_change(struct rune_dl_ctx *ctx, struct rounds *rounds, uint32_t relation)
+{
+    struct rune_dl_growing *growing = ctx->rels.items[relation].growing;
+    if (growing->tuples.count == growing->high || growing->is_changed) {
+        return RUNE_OK;
+    }
+    growing->is_changed = true;
+    return RUNE_VEC_PUSH(&rounds->changed, relation) ? RUNE_OK : RUNE_E_NOMEM;
+}
+
 static enum rune_err run_variant(struct rune_dl_ctx *ctx, struct rounds *rounds,
                                  struct variant *variant)
 {
@@ -204,6 +220,7 @@ static enum rune_err run_variant(struct rune_dl_ctx *ctx, struct rounds *rounds,
     struct rune_dl_sink sink = {
         .ctx = ctx, .rel = rel, .growing = rel->growing, .pending = pending, .budget = UINT64_MAX};
     sink.read = ctx->rels.items[variant->reads].growing;
+    uint32_t before = rel->growing->tuples.count;
     if ((variant->plan.flags & RUNE_DL_PLAN_FED) != 0) {
         feed(sink.read, rounds, variant, &sink);
         if (sink.read->fed_low == sink.read->fed_high) {
@@ -221,10 +238,15 @@ static enum rune_err run_variant(struct rune_dl_ctx *ctx, struct rounds *rounds,
     if (err == RUNE_OK && sink.is_over) {
         err = give_up(ctx, rounds);
     }
-    struct rune_dl_growing *growing = sink.growing;
-    if (err == RUNE_OK && growing->tuples.count > growing->high && !growing->is_changed) {
-        growing->is_changed = true;
-        err = RUNE_VEC_PUSH(&rounds->changed, head) ? RUNE_OK : RUNE_E_NOMEM;
+    if (err == RUNE_OK) {
+        err = note_change(ctx, rounds, head);
+    }
+    uint32_t base = sink.growing->base;
+    if (err == RUNE_OK && base != RUNE_DL_NO_BASE && !variant->is_closing) {
+        err = rune_dl_growing_append(ctx->rels.items[base].growing, &sink.growing->tuples, before);
+        if (err == RUNE_OK) {
+            err = note_change(ctx, rounds, base);
+        }
     }
     return err;
 }
@@ -363,10 +385,15 @@ static enum rune_err store_grown(struct rune_dl_ctx *ctx, uint32_t relation)
     return err;
 }
 
+/* LIMIT: 48 MiB a relation, 128 all of a component. */
+#define FEW_WORDS     (UINT64_C(6) << 20)
+#define ALL_FEW_WORDS (UINT64_C(16) << 20)
+
 static enum rune_err compute_recursive(struct rune_dl_ctx *ctx, const uint32_t *relations,
                                        uint32_t count)
 {
     enum rune_err err = RUNE_OK;
+    uint64_t few_words = ALL_FEW_WORDS / count < FEW_WORDS ? ALL_FEW_WORDS / count : FEW_WORDS;
     for (uint32_t i = 0; i < count; i++) {
         struct rune_dl_rel *rel = &ctx->rels.items[relations[i]];
         rel->growing = rune_dl_growing_create(rel->arity);
@@ -374,9 +401,18 @@ static enum rune_err compute_recursive(struct rune_dl_ctx *ctx, const uint32_t *
             err = RUNE_E_NOMEM;
             goto out;
         }
+        rel->growing->few_words = few_words;
         rel->access = RUNE_DL_GROWING;
     }
-    err = compute_rounds(ctx, relations, count);
+    for (uint32_t i = 0; i < count && err == RUNE_OK; i++) {
+        err = rune_dl_linear_begin(ctx, relations[i]);
+    }
+    if (err == RUNE_OK) {
+        err = compute_rounds(ctx, relations, count);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        rune_dl_linear_end(ctx, relations[i]);
+    }
     bool is_partial = false, is_unsure = false;
     for (uint32_t i = 0; i < count; i++) {
         is_partial = is_partial || ctx->rels.items[relations[i]].is_partial;

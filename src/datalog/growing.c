@@ -8,12 +8,14 @@
 
 #define MIN_BIT_ROWS 4096u /* fewer are not worth a bitmap */
 #define BITS_PER_ROW 128u  /* what hash slots would take, or the double */
+#define BITS_OF_FEW  1024u /* a bitmap that is not large may be sparser: recursions grow into it */
 
 struct rune_dl_growing *rune_dl_growing_create(uint32_t arity)
 {
     struct rune_dl_growing *growing = rune_calloc(1, sizeof(*growing));
     if (growing != NULL) {
         growing->tuples.arity = arity;
+        growing->base = RUNE_DL_NO_BASE;
     }
     return growing;
 }
@@ -165,9 +167,9 @@ static void find_bounds(const struct rune_dl_growing *growing, const rune_term *
     }
 }
 
-/* The shape of bits between bounds; false: more than max_words of them. */
+/* The shape of bits between bounds; false: more than `limit` words of them. */
 static bool shape_bits(const rune_term *least, const rune_term *most, uint32_t arity,
-                       uint64_t max_words, struct rune_dl_bits *ret_bits)
+                       uint64_t limit, struct rune_dl_bits *ret_bits)
 {
     struct rune_dl_bits bits = {.arity = arity, .rows = 1};
     for (uint32_t c = 0; c < arity; c++) {
@@ -182,14 +184,23 @@ static bool shape_bits(const rune_term *least, const rune_term *most, uint32_t a
         bits.range[c] = (uint32_t)range;
         if (c + 1 == arity) {
             bits.stride = (range - 1) / 64 + 1;
-        } else if (bits.rows > max_words / range) {
+        } else if (bits.rows > limit / range) {
             return false;
         } else {
             bits.rows *= range;
         }
     }
     *ret_bits = bits;
-    return bits.stride <= max_words / bits.rows;
+    return bits.stride <= limit / bits.rows;
+}
+
+/* How large a bitmap may be. */
+static uint64_t max_words(const struct rune_dl_growing *growing)
+{
+    uint64_t words = growing->tuples.count * (uint64_t)(BITS_PER_ROW / 64);
+    uint64_t more = growing->tuples.count * (uint64_t)(BITS_OF_FEW / 64);
+    more = more < growing->few_words ? more : growing->few_words;
+    return words > more ? words : more;
 }
 
 /* A bitmap instead of the hash table, with room for `more`, if it is not larger. False: no memory.
@@ -202,8 +213,7 @@ static bool make_bits(struct rune_dl_growing *growing, const rune_term *more)
     rune_free(growing->bits.words);
     growing->bits = (struct rune_dl_bits){0};
     find_bounds(growing, more, least, most);
-    if (!shape_bits(least, most, arity, growing->tuples.count * (uint64_t)(BITS_PER_ROW / 64),
-                    &bits)) {
+    if (!shape_bits(least, most, arity, max_words(growing), &bits)) {
         return true;
     }
     bits.words = rune_calloc((size_t)(bits.rows * bits.stride), sizeof(uint64_t));
@@ -369,6 +379,19 @@ enum rune_err rune_dl_growing_add(struct rune_dl_growing *growing, const rune_te
     return err;
 }
 
+enum rune_err rune_dl_growing_append(struct rune_dl_growing *growing,
+                                     const struct rune_growing *from, uint32_t first)
+{
+    size_t arity = from->arity;
+    enum rune_err err = rune_dl_growing_reserve(&growing->tuples, from->count - first);
+    if (err == RUNE_OK && arity > 0) {
+        memcpy(growing->tuples.rows + growing->tuples.count * arity, from->rows + first * arity,
+               (from->count - first) * arity * sizeof(rune_term));
+        growing->tuples.count += from->count - first;
+    }
+    return err;
+}
+
 enum rune_err rune_dl_growing_add_row(struct rune_dl_growing *growing, const rune_term *row,
                                       const rune_term *lasts, uint32_t count)
 {
@@ -397,12 +420,11 @@ enum rune_err rune_dl_growing_add_row(struct rune_dl_growing *growing, const run
 
 /* ---- rounds ---- */
 
-/* The new tuples once more, in order, so that those of a row are neighbours. */
+/* The new tuples once more, those of a row side by side. */
 static enum rune_err sort_new(struct rune_dl_growing *growing)
 {
     uint64_t count = growing->high - growing->low;
     uint32_t arity = growing->tuples.arity;
-    uint8_t columns[RUNE_DL_MAX_ARITY];
     rune_free(growing->sorted.rows);
     growing->sorted = (struct rune_growing){.arity = arity, .count = (uint32_t)count};
     growing->row.end = 0;
@@ -412,10 +434,7 @@ static enum rune_err sort_new(struct rune_dl_growing *growing)
     }
     memcpy(growing->sorted.rows, growing->tuples.rows + (size_t)growing->low * arity,
            count * arity * sizeof(rune_term));
-    for (uint32_t c = 0; c < arity; c++) {
-        columns[c] = (uint8_t)c;
-    }
-    return rune_dl_sort_rows(&growing->sorted.rows, &count, arity, columns);
+    return rune_dl_group_rows(&growing->sorted.rows, count, arity);
 }
 
 enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, bool *ret_more)

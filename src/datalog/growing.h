@@ -15,7 +15,8 @@
 
 #define RUNE_DL_GROWING_BATCH 128u /* tuples that are added at once */
 
-#define RUNE_DL_BIT_COLUMNS 4u /* LIMIT: columns of a relation whose set may be bits */
+#define RUNE_DL_GROWING_INDEXES 16u /* LIMIT: different searches in one growing relation */
+#define RUNE_DL_BIT_COLUMNS     4u  /* LIMIT: columns of a relation whose set may be bits */
 
 /* A bit for each tuple of values least[c] + i, i < range[c]. Those that differ in the last column
  * only are a row of `stride` words; rows follow each other as their tuples do. */
@@ -26,6 +27,8 @@ struct rune_dl_bits {
     uint32_t range[RUNE_DL_BIT_COLUMNS];
     uint64_t rows, stride;
 };
+
+#define RUNE_DL_NO_BASE UINT32_MAX
 
 #define RUNE_DL_WORDS_A_VALUE 2u /* where a row's values are fewer, they are added one by one */
 
@@ -44,10 +47,18 @@ struct rune_dl_row_of_group {
     uint32_t begin, end;            /* end 0: of no group yet */
 };
 
+/* Only tuples whose value in `column` is a key of a stored order join with anything: an index need
+ * not have the others. */
+struct rune_dl_partners {
+    struct rune_image_order order; /* as the builder has it, at an address; form 0: all do */
+    uint32_t column;
+};
+
 /* An index, and what it takes to extend it. */
 struct rune_dl_growing_index {
-    struct rune_growing_index seen; /* as rules see it */
-    uint32_t rows;                  /* indexed so far */
+    struct rune_growing_index seen;   /* as rules see it */
+    struct rune_dl_partners partners; /* of those that it has */
+    uint32_t rows;                    /* indexed so far */
     uint32_t run_count, run_capacity;
     uint32_t place_count, place_capacity;
     struct rune_vec_u32 changed; /* runs that the last round made longer */
@@ -58,10 +69,11 @@ struct rune_dl_growing {
     uint32_t *slots;     /* 1 + row, 0: empty; NULL with bits */
     uint64_t slot_count; /* a power of two, or 0 */
     struct rune_dl_bits bits;
-    struct rune_dl_growing_index indexes[16];
+    struct rune_dl_growing_index indexes[RUNE_DL_GROWING_INDEXES];
     uint32_t index_count;
     uint32_t zero, low, high;        /* [0, low) old, [low, high) new */
     uint32_t fed_low, fed_high;      /* the caller's: what a rule reads that does not wait */
+    uint64_t few_words;              /* the caller's: a bitmap of so many may be sparse */
     bool is_read_by_rows;            /* the caller's: by a plan that reads `sorted` */
     struct rune_growing sorted;      /* the new tuples again, in order */
     struct rune_growing_group group; /* of `sorted`, that a rule reads now */
@@ -70,6 +82,7 @@ struct rune_dl_growing {
     struct rune_vec_u32 views;             /* of it, in ctx->orders */
     uint64_t counted_bytes;                /* what it has accounted for */
     uint32_t first_variant, variant_count; /* rules that begin with its new tuples */
+    uint32_t base;                         /* linear.c: a relation, or RUNE_DL_NO_BASE */
     bool is_changed;                       /* it has new tuples, or some in the making */
 };
 
@@ -81,6 +94,10 @@ void rune_dl_growing_destroy(struct rune_dl_growing *growing);
  * RUNE_E_LIMIT (RUNE_RELATION_MAX_TUPLES / 2 tuples). */
 RUNE_MUST_USE enum rune_err rune_dl_growing_add(struct rune_dl_growing *growing,
                                                 const rune_term *rows, uint32_t count);
+/* Adds the tuples of another one from `first` on, which are known not to be there: those that are
+ * added so have no set. RUNE_E_NOMEM, RUNE_E_LIMIT. */
+RUNE_MUST_USE enum rune_err rune_dl_growing_append(struct rune_dl_growing *growing,
+                                                   const struct rune_growing *from, uint32_t first);
 /* The same for `count` tuples, any number, that begin like `row` and end with `lasts`; only where
  * the set is bits. Cost: a bit each. */
 RUNE_MUST_USE enum rune_err rune_dl_growing_add_row(struct rune_dl_growing *growing,
@@ -130,9 +147,11 @@ RUNE_MUST_USE enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing
 
 /* ---- growing_index.c: tuples by what they agree in ---- */
 
-/* The index of the columns in `search`, up to date; NULL for none. RUNE_E_NOMEM, RUNE_E_LIMIT. */
+/* The index of the columns in `search`, up to date, for those tuples at least that have partners;
+ * NULL: all tuples. RUNE_E_NOMEM, RUNE_E_LIMIT. */
 RUNE_MUST_USE enum rune_err rune_dl_growing_find_index(struct rune_dl_growing *growing,
                                                        uint32_t search,
+                                                       const struct rune_dl_partners *partners,
                                                        const struct rune_growing_index **ret_index);
 /* Takes the rows up to `count` in; they are new, those before are old. RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_dl_growing_extend(struct rune_dl_growing_index *index,

@@ -138,6 +138,24 @@ static bool add_row(struct rune_dl_growing_index *index, const struct rune_growi
     return add_place(index, run, place);
 }
 
+/* Which of the rows have partners. */
+static void find_partners(const struct rune_dl_growing_index *index,
+                          const struct rune_growing *tuples, uint32_t row, uint32_t count,
+                          bool *ret_has)
+{
+    struct rune_relations in = {.orders = &index->partners.order};
+    const rune_term *term = tuples->rows + (size_t)row * tuples->arity + index->partners.column;
+    rune_term terms[RUNE_DL_GROWING_BATCH] = {0};
+    uint32_t starts[RUNE_DL_GROWING_BATCH], ends[RUNE_DL_GROWING_BATCH];
+    for (uint32_t i = 0; i < count; i++, term += tuples->arity) {
+        terms[i] = *term;
+    }
+    (void)rune_relation_find_rows(&in, 0, terms, count, starts, ends);
+    for (uint32_t i = 0; i < count; i++) {
+        ret_has[i] = starts[i] < ends[i];
+    }
+}
+
 static void fetch_slots(const struct rune_dl_growing_index *index,
                         const struct rune_growing *tuples, uint32_t row, uint32_t end)
 {
@@ -167,9 +185,15 @@ enum rune_err rune_dl_growing_extend(struct rune_dl_growing_index *index,
             !reserve_runs(index, RUNE_DL_GROWING_BATCH)) {
             return RUNE_E_NOMEM;
         }
-        fetch_slots(index, tuples, index->rows, end);
-        for (; index->rows < end; index->rows++) {
-            if (!add_row(index, tuples, index->rows)) {
+        bool has_partners[RUNE_DL_GROWING_BATCH];
+        if (index->partners.order.form != 0) {
+            find_partners(index, tuples, index->rows, end - index->rows, has_partners);
+        } else {
+            memset(has_partners, true, sizeof(has_partners));
+            fetch_slots(index, tuples, index->rows, end);
+        }
+        for (uint32_t i = 0; index->rows < end; i++, index->rows++) {
+            if (has_partners[i] && !add_row(index, tuples, index->rows)) {
                 return RUNE_E_NOMEM;
             }
         }
@@ -179,23 +203,36 @@ enum rune_err rune_dl_growing_extend(struct rune_dl_growing_index *index,
 
 /* ---- indexes ---- */
 
+static bool serves(const struct rune_dl_growing_index *index, uint32_t search,
+                   const struct rune_dl_partners *partners)
+{
+    return index->seen.mask == search && index->partners.column == partners->column &&
+           index->partners.order.offset == partners->order.offset;
+}
+
 enum rune_err rune_dl_growing_find_index(struct rune_dl_growing *growing, uint32_t search,
+                                         const struct rune_dl_partners *partners,
                                          const struct rune_growing_index **ret_index)
 {
+    struct rune_dl_partners any = {0};
     *ret_index = NULL;
-    if (search == 0) {
+    if (search == 0 && partners->order.form == 0) {
         return RUNE_OK;
     }
     for (uint32_t i = 0; i < growing->index_count; i++) {
-        if (growing->indexes[i].seen.mask == search) {
+        if (serves(&growing->indexes[i], search, partners)) {
             *ret_index = &growing->indexes[i].seen;
             return RUNE_OK;
         }
     }
-    if (growing->index_count == sizeof(growing->indexes) / sizeof(growing->indexes[0])) {
+    if (growing->index_count == RUNE_DL_GROWING_INDEXES) {
         return RUNE_E_LIMIT;
     }
+    if (partners->order.form != 0 && growing->index_count >= RUNE_DL_GROWING_INDEXES / 2) {
+        return rune_dl_growing_find_index(growing, search, &any, ret_index);
+    }
     struct rune_dl_growing_index *index = &growing->indexes[growing->index_count++];
+    index->partners = *partners;
     index->seen.mask = search;
     index->seen.has_values = (uint32_t)__builtin_popcount(search) + 1 == growing->tuples.arity;
     *ret_index = &index->seen;

@@ -13,6 +13,11 @@
 
 /* ---- sorting ---- */
 
+static const uint8_t natural[RUNE_DL_MAX_ARITY] = {
+    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+    22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+    44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+
 /* -1, 0, 1 by the columns in their order. */
 static int compare_rows(const rune_term *a, const rune_term *b, uint32_t arity,
                         const uint8_t *columns)
@@ -25,10 +30,13 @@ static int compare_rows(const rune_term *a, const rune_term *b, uint32_t arity,
     return 0;
 }
 
-static bool is_sorted(const rune_term *rows, uint64_t count, uint32_t arity, const uint8_t *columns)
+/* By the first `sorted` of the columns; with all of them, without repetition. */
+static bool is_sorted(const rune_term *rows, uint64_t count, uint32_t arity, const uint8_t *columns,
+                      uint32_t sorted)
 {
+    int most = sorted == arity ? -1 : 0;
     for (uint64_t i = 1; i < count; i++) {
-        if (compare_rows(rows + (i - 1) * arity, rows + i * arity, arity, columns) >= 0) {
+        if (compare_rows(rows + (i - 1) * arity, rows + i * arity, sorted, columns) > most) {
             return false;
         }
     }
@@ -92,32 +100,26 @@ static uint64_t drop_repetitions(rune_term *rows, uint64_t count, uint32_t arity
     return kept;
 }
 
-enum rune_err rune_dl_sort_rows(rune_term **rows, uint64_t *count, uint32_t arity,
-                                const uint8_t *columns)
+/* By the first `sorted` of the columns. */
+static enum rune_err radix_sort(rune_term **rows, uint64_t count, uint32_t arity,
+                                const uint8_t *columns, uint32_t sorted)
 {
-    if (arity == 0) {
-        *count = *count > 0;
-        return RUNE_OK;
-    }
-    if (is_sorted(*rows, *count, arity, columns)) {
-        return RUNE_OK;
-    }
     rune_term *from = *rows;
-    rune_term *to = rune_realloc(NULL, *count, arity * sizeof(rune_term));
+    rune_term *to = rune_realloc(NULL, count, arity * sizeof(rune_term));
     if (to == NULL) {
         return RUNE_E_NOMEM;
     }
-    for (uint32_t c = arity; c-- > 0;) {
+    for (uint32_t c = sorted; c-- > 0;) {
         uint32_t column = columns[c];
         rune_term least = UINT32_MAX, most = 0;
-        for (uint64_t i = 0; i < *count; i++) {
+        for (uint64_t i = 0; i < count; i++) {
             rune_term term = from[i * arity + column];
             least = term < least ? term : least;
             most = term > most ? term : most;
         }
         for (uint32_t shift = 0; shift < 32 && ((most - least) >> shift) != 0;
              shift += DIGIT_BITS) {
-            scatter_rows(from, to, *count, arity, column, least, shift);
+            scatter_rows(from, to, count, arity, column, least, shift);
             rune_term *swap = from;
             from = to;
             to = swap;
@@ -125,8 +127,31 @@ enum rune_err rune_dl_sort_rows(rune_term **rows, uint64_t *count, uint32_t arit
     }
     rune_free(to);
     *rows = from;
-    *count = drop_repetitions(from, *count, arity);
     return RUNE_OK;
+}
+
+enum rune_err rune_dl_sort_rows(rune_term **rows, uint64_t *count, uint32_t arity,
+                                const uint8_t *columns)
+{
+    if (arity == 0) {
+        *count = *count > 0;
+        return RUNE_OK;
+    }
+    if (is_sorted(*rows, *count, arity, columns, arity)) {
+        return RUNE_OK;
+    }
+    enum rune_err err = radix_sort(rows, *count, arity, columns, arity);
+    if (err == RUNE_OK) {
+        *count = drop_repetitions(*rows, *count, arity);
+    }
+    return err;
+}
+
+enum rune_err rune_dl_group_rows(rune_term **rows, uint64_t count, uint32_t arity)
+{
+    return is_sorted(*rows, count, arity, natural, arity - 1)
+               ? RUNE_OK
+               : radix_sort(rows, count, arity, natural, arity - 1);
 }
 
 /* ---- orders from sorted rows ---- */
@@ -245,11 +270,6 @@ enum rune_err rune_dl_order_add(struct rune_dl_ctx *ctx, uint32_t relation,
     ctx->memory_bytes += order->bytes;
     return RUNE_OK;
 }
-
-static const uint8_t natural[RUNE_DL_MAX_ARITY] = {
-    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
-    22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
-    44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
 
 enum rune_err rune_dl_store_rows(struct rune_dl_ctx *ctx, uint32_t relation, rune_term *rows,
                                  uint64_t count)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "datalog/sink.h"
 
+#include <string.h>
+
 /* ---- into a relation that grows ---- */
 
 /* After some were added: in bounds, now and then. */
@@ -105,6 +107,26 @@ static bool emit_group(void *context, const rune_term *tuple)
     return rune_dl_growing_takes_words(sink->growing, tuple, &row->words)
                ? emit_words(sink, tuple, &row->words)
                : emit_lasts(sink, tuple, row->lasts.items, (uint32_t)row->lasts.count);
+}
+
+/* The same for each value that a cursor has left, in one column of what stands before the last. */
+static bool emit_groups(void *context, const rune_term *tuple, const struct rune_cursor *cursor,
+                        uint32_t position, uint32_t column)
+{
+    struct rune_dl_sink *sink = context;
+    rune_term each[RUNE_DL_MAX_ARITY];
+    struct rune_cursor rest = *cursor;
+    memcpy(each, tuple, sink->growing->tuples.arity * sizeof(rune_term));
+    while (rune_cursor_next(&rest)) {
+        if (rest.order->form == RUNE_ORDER_GROWING) { /* it may be over the groups themselves */
+            rune_cursor_skip(&rest, sink->read->tuples.arity - 1);
+        }
+        each[column] = rune_cursor_get(&rest, position);
+        if (!emit_group(context, each)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* The words of what a cursor has left, if that is a row of a growing relation whose set is bits,
@@ -256,6 +278,8 @@ enum rune_err rune_dl_run_rule(struct rune_dl_ctx *ctx, uint32_t number,
     ctx->vm.is_unsure = false;
     ctx->vm.err = RUNE_OK;
     if ((plan->flags & RUNE_DL_PLAN_BY_ROWS) != 0) {
+        ctx->vm.row_of = emit_group;
+        ctx->vm.row = emit_groups;
         (void)rune_rule_run(&ctx->vm, plan, NULL, emit_group, sink);
         (void)add_pending(sink);
     } else if (sink->growing != NULL) {
@@ -263,12 +287,12 @@ enum rune_err rune_dl_run_rule(struct rune_dl_ctx *ctx, uint32_t number,
         ctx->vm.row = emit_growing_row;
         ctx->vm.more = sink->is_fed ? find_more : NULL;
         (void)rune_rule_run(&ctx->vm, plan, NULL, emit_growing, sink);
-        ctx->vm.row_of = NULL;
-        ctx->vm.more = NULL;
         (void)add_pending(sink);
     } else {
         (void)rune_rule_run(&ctx->vm, plan, NULL, emit_rows, sink);
     }
+    ctx->vm.row_of = NULL;
+    ctx->vm.more = NULL;
     rune_rule_vm_forget(&ctx->vm);
     rune_arena_rewind(&ctx->scratch, mark);
     sink->steps = allowed - ctx->vm.steps_left;

@@ -90,8 +90,8 @@ static bool open_growing(const struct rune_image_order *order, const rune_term *
             return false;
         }
         const struct rune_growing_run *run = &index->runs[number - 1];
-        c->next = run->begin;
-        c->end = run->begin + (view->is_old ? run->old : run->count);
+        c->next = run->begin + (view->part == RUNE_GROWING_NEW ? run->old : 0);
+        c->end = run->begin + (view->part == RUNE_GROWING_OLD ? run->old : run->count);
         c->columns = index->has_values ? index->places : NULL;
     }
     return c->next < c->end;

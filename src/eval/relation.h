@@ -76,12 +76,15 @@ struct rune_growing_group {
     uint32_t begin, end;
 };
 
+/* Of a run. */
+enum rune_growing_part { RUNE_GROWING_ALL, RUNE_GROWING_OLD, RUNE_GROWING_NEW };
+
 /* What an order of form GROWING points at: the tuples [*low, *high), by index or (NULL) all. */
 struct rune_growing_view {
     const struct rune_growing *relation;
     const struct rune_growing_index *index;
     const uint32_t *low, *high;
-    bool is_old;                      /* with an index: the old ones of each run */
+    enum rune_growing_part part;      /* with an index: which of a run, whatever low and high say */
     struct rune_growing_group *group; /* without an index: what rune_cursor_skip skipped last */
 };
 

@@ -129,34 +129,55 @@ static const struct {
     {"brackets, empty word",
      "p(X, X) :- n(X). p(X, Y) :- l(L, X, A), p(A, B), l(L, Y, B). p(X, Z) :- p(X, Y), p(Y, Z).",
      40},
+    {"joined with itself in two ways, and more",
+     "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), p(Y, Z). p(X, Z) :- p(X, Y), f(Y, W), n(W), p(W, Z). "
+     "p(X, Z) :- g(Y, X), p(Y, W), g(W, Z).",
+     40},
+    {"joined with itself by labels, and more",
+     "p(L, X, Y) :- l(L, X, Y). p(L, X, Z) :- p(L, X, Y), p(L, Y, Z). "
+     "p(L, X, Z) :- p(M, X, Y), m(L, M, Y, Z).",
+     30},
+    {"aliases",
+     "v(X, Y) :- e(Y, X). v(X, Y) :- e(X, Z), a(Z, Y). v(X, Y) :- v(X, Z), v(Z, Y). "
+     "v(X, X) :- e(X, _). a(X, W) :- f(Y, X), b(Y, Z), f(Z, W). b(X, Y) :- v(Z, X), v(Z, Y). "
+     "b(X, Y) :- v(Z, X), a(Z, W), v(W, Y).",
+     30},
+    {"few of many",
+     "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), p(Y, W), g(W, Z), n(X). "
+     "q(X, Z) :- p(X, Y), q(Y, Z), f(Y, _). q(X, Y) :- p(Y, X), f(X, _). p(X, Y) :- q(X, Y), n(Y).",
+     60},
     {"grammar of three",
      "a(X, Y) :- e(X, Y). b(X, Z) :- a(X, Y), f(Y, Z). a(X, Z) :- b(X, Y), c(Y, Z). "
      "c(X, Y) :- g(X, Y). c(X, Z) :- c(X, Y), b(Y, Z).",
      40},
 };
 
+/* Nodes far apart, so that relations have few of the values there could be. */
+#define FAR 97u
+
 static void put_facts(struct rune_buf *text, uint64_t *state, const char *name, uint32_t labels,
-                      uint32_t ends, uint32_t nodes, uint32_t count)
+                      uint32_t ends, uint32_t nodes, uint32_t distance, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         rune_buf_printf(text, "%s(", name);
         for (uint32_t c = 0; c < labels + ends; c++) {
             rune_buf_printf(text, "%s%u", c > 0 ? ", " : "",
-                            datalog_random_below(state, c < labels ? 3 : nodes));
+                            c < labels ? datalog_random_below(state, 3)
+                                       : distance * datalog_random_below(state, nodes));
         }
         rune_buf_append_cstr(text, ").\n");
     }
 }
 
 static void make_text(struct rune_buf *text, const char *rules, uint64_t *state, uint32_t nodes,
-                      uint32_t edges)
+                      uint32_t distance, uint32_t edges)
 {
-    put_facts(text, state, "e", 0, 2, nodes, edges);
-    put_facts(text, state, "f", 0, 2, nodes, edges / 2 + 1);
-    put_facts(text, state, "g", 0, 2, nodes, edges / 2 + 1);
-    put_facts(text, state, "n", 0, 1, nodes, nodes / 2 + 1);
-    put_facts(text, state, "l", 1, 2, nodes, edges + edges / 2);
-    put_facts(text, state, "m", 2, 2, nodes, edges + edges / 2);
+    put_facts(text, state, "e", 0, 2, nodes, distance, edges);
+    put_facts(text, state, "f", 0, 2, nodes, distance, edges / 2 + 1);
+    put_facts(text, state, "g", 0, 2, nodes, distance, edges / 2 + 1);
+    put_facts(text, state, "n", 0, 1, nodes, distance, nodes / 2 + 1);
+    put_facts(text, state, "l", 1, 2, nodes, distance, edges + edges / 2);
+    put_facts(text, state, "m", 2, 2, nodes, distance, edges + edges / 2);
     rune_buf_append_cstr(text, rules);
     (void)rune_buf_cstr(text);
 }
@@ -267,7 +288,7 @@ static void test_small__is_the_naive_one(void **state)
         for (uint32_t round = 0; round < SMALL_ROUNDS; round++) {
             struct rune_buf text = RUNE_BUF_INIT;
             uint32_t nodes = 3 + datalog_random_below(&random, 5);
-            make_text(&text, recursions[r].rules, &random, nodes,
+            make_text(&text, recursions[r].rules, &random, nodes, round % 2 == 0 ? 1 : FAR,
                       1 + datalog_random_below(&random, 2 * nodes));
             struct datalog_run run;
             struct rune_arena arena;
@@ -297,7 +318,8 @@ static void test_large__stored_is_demanded(void **state)
         for (uint32_t round = 0; round < LARGE_ROUNDS; round++) {
             struct rune_buf text = RUNE_BUF_INIT;
             uint32_t nodes = recursions[r].nodes;
-            make_text(&text, recursions[r].rules, &random, nodes, nodes + round * nodes / 4);
+            make_text(&text, recursions[r].rules, &random, nodes, round % 2 == 0 ? 1 : FAR,
+                      nodes + round * nodes / 4);
             struct datalog_run stored, demanded;
             evaluate(&stored, &text, RUNE_DL_STORE_ALL, recursions[r].name);
             evaluate(&demanded, &text, RUNE_DL_STORE_BASE, recursions[r].name);
