@@ -74,6 +74,9 @@ bool rune_rule_table_has(const struct rune_rule_table *table, const rune_term *t
 static bool table_emit(void *context, const rune_term *tuple)
 {
     struct rune_rule_table *table = context;
+    if (table->accept != NULL && !table->accept(table->accept_context, tuple)) {
+        return rune_rule_take_steps(table->vm, 1);
+    }
     if (!rune_rule_take_steps(table->vm, RUNE_RULE_KEEP_STEPS) ||
         (table->count == table->capacity && !table_grow(table))) {
         return false;
@@ -142,8 +145,9 @@ static struct rune_rule_table *find_table(const struct rune_rule_vm *vm, uint64_
 static struct rune_rule_table *table_create(struct rune_rule_vm *vm,
                                             const struct rune_image_plan *plans,
                                             uint32_t plan_count, const rune_term *args,
-                                            uint32_t arg_count)
+                                            uint32_t arity)
 {
+    uint32_t arg_count = (uint32_t)__builtin_popcount(plans[0].bound);
     struct rune_rule_table *table =
         rune_arena_calloc(vm->arena, 1, sizeof(*table) + (size_t)arg_count * sizeof(rune_term));
     if (table == NULL) {
@@ -153,7 +157,7 @@ static struct rune_rule_table *table_create(struct rune_rule_vm *vm,
     table->plans = plans;
     table->plan_count = plan_count;
     table->arg_count = arg_count;
-    table->arity = vm->in.relations[plans[0].relation].arity;
+    table->arity = arity;
     table->vm = vm;
     if (arg_count > 0) {
         memcpy(table->args, args, arg_count * sizeof(rune_term));
@@ -283,7 +287,7 @@ const struct rune_rule_table *rune_rule_solve(struct rune_rule_vm *vm,
     if (vm->table_count >= vm->table_slots && !tables_grow(vm)) {
         return NULL;
     }
-    table = table_create(vm, plans, plan_count, args, arg_count);
+    table = table_create(vm, plans, plan_count, args, vm->in.relations[plans[0].relation].arity);
     if (table == NULL) {
         return NULL;
     }
@@ -295,5 +299,22 @@ const struct rune_rule_table *rune_rule_solve(struct rune_rule_vm *vm,
     if (!table->is_complete) {
         note_reader(vm, table);
     }
+    return vm->err == RUNE_OK ? table : NULL;
+}
+
+const struct rune_rule_table *rune_rule_collect(struct rune_rule_vm *vm,
+                                                const struct rune_image_plan *plans,
+                                                uint32_t plan_count, const rune_term *args,
+                                                uint32_t arity, rune_rule_emit_fn accept,
+                                                void *accept_context)
+{
+    struct rune_rule_table *table = table_create(vm, plans, plan_count, args, arity);
+    if (table == NULL) {
+        return NULL;
+    }
+    table->accept = accept;
+    table->accept_context = accept_context;
+    table_fill(vm, table);
+    table->is_complete = true;
     return vm->err == RUNE_OK ? table : NULL;
 }

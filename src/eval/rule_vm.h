@@ -137,12 +137,22 @@ struct rune_rule_table {
     struct rune_rule_component *component; /* while it is being solved */
     struct rune_rule_reader *readers;      /* tables to fill again when this one has grown */
     struct rune_rule_vm *vm;
+    rune_rule_emit_fn accept; /* NULL: all tuples are kept; else those for which it is true */
+    void *accept_context;
     rune_term args[];
 };
 
 const struct rune_rule_table *rune_rule_solve(struct rune_rule_vm *vm,
                                               const struct rune_image_plan *plans,
                                               uint32_t plan_count, const rune_term *args);
+
+/* The distinct tuples of the plans, which do not recurse, that `accept` takes (NULL: all): of
+ * `arity` columns, in a table that is nobody else's. NULL: vm->err. */
+const struct rune_rule_table *rune_rule_collect(struct rune_rule_vm *vm,
+                                                const struct rune_image_plan *plans,
+                                                uint32_t plan_count, const rune_term *args,
+                                                uint32_t arity, rune_rule_emit_fn accept,
+                                                void *accept_context);
 
 /* Cedar's `in` over stored ancestors and, with `sees_request`, those the request brings. */
 bool rune_rule_is_in(const struct rune_rule_vm *vm, rune_term entity, rune_term ancestor,
