@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/layout.h"
 
 #ifdef RUNE_ARENA_POISONS
 #include <sanitizer/asan_interface.h>
@@ -127,7 +128,7 @@ static inline bool fits(const struct rune_arena *arena, size_t size, size_t alig
     return pad <= left && size <= left - pad;
 }
 
-void *rune_arena_alloc_aligned(struct rune_arena *arena, size_t size, size_t align)
+RUNE_APART void *rune_arena_alloc_aligned(struct rune_arena *arena, size_t size, size_t align)
 {
     if (size == 0) {
         size = 1;

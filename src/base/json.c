@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/layout.h"
 #include "base/scan.h"
 #include "base/utf8.h"
 
@@ -24,8 +25,8 @@ size_t rune_json_offset(const struct rune_json *json)
 }
 
 /* Cold: what leads to it is laid out apart from what documents without errors run through. */
-static __attribute__((cold, noinline)) enum rune_err fail(struct rune_json *json, const char *at,
-                                                          enum rune_err err, const char *message)
+static RUNE_COLD __attribute__((noinline)) enum rune_err
+fail(struct rune_json *json, const char *at, enum rune_err err, const char *message)
 {
     if (json->err == RUNE_OK) {
         json->err = err;
@@ -35,7 +36,7 @@ static __attribute__((cold, noinline)) enum rune_err fail(struct rune_json *json
     return json->err;
 }
 
-static __attribute__((cold, noinline)) enum rune_err
+static RUNE_COLD __attribute__((noinline)) enum rune_err
 fail_syntax(struct rune_json *json, const char *at, const char *message)
 {
     return fail(json, at, RUNE_E_SYNTAX, at == json->end ? "the text ends too early" : message);

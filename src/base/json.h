@@ -78,6 +78,28 @@ RUNE_MUST_USE enum rune_err rune_json_skip(struct rune_json *json);
 /* Only white space may be left. */
 RUNE_MUST_USE enum rune_err rune_json_end(struct rune_json *json);
 
+/* ---- what nearly always comes next, without a call ---- */
+
+/* True, and the reader inside, if an object begins right here. */
+static inline bool rune_json_take_object(struct rune_json *json)
+{
+    bool is_here = json->cursor < json->end && *json->cursor == '{' && json->err == RUNE_OK &&
+                   json->depth < json->max_depth;
+    json->depth += is_here;
+    json->cursor += is_here;
+    return is_here;
+}
+
+/* True, and the reader behind it, if the object that it is in ends right here: never behind a
+ * comma. */
+static inline bool rune_json_take_object_end(struct rune_json *json)
+{
+    bool is_here = json->cursor < json->end && *json->cursor == '}' && json->err == RUNE_OK;
+    json->depth -= is_here;
+    json->cursor += is_here;
+    return is_here;
+}
+
 /* Byte offset of the cursor, for messages. */
 size_t rune_json_offset(const struct rune_json *json);
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/layout.h"
 #include "base/scan.h"
 
 void rune_answer_out_init(struct rune_answer_out *out, char *memory, size_t size)
@@ -31,7 +32,7 @@ void rune_answer_raw(struct rune_answer_out *out, const char *bytes, size_t leng
 #define RAW(out, literal) rune_answer_raw((out), (literal), sizeof(literal) - 1)
 
 /* What stands for a byte inside a JSON string; at most 6 bytes. Returns how many. */
-static __attribute__((cold)) size_t escape(unsigned char byte, char escaped[6])
+static RUNE_COLD size_t escape(unsigned char byte, char escaped[6])
 {
     static const char hex[] = "0123456789abcdef";
     static const char short_names[32] = {
@@ -108,8 +109,7 @@ static void put_strings(struct rune_answer_out *out, const struct rune_str *text
     put_list(out, texts, count);
 }
 
-static __attribute__((cold)) void put_errors(struct rune_answer_out *out,
-                                             const struct rune_decision *decision)
+static RUNE_COLD void put_errors(struct rune_answer_out *out, const struct rune_decision *decision)
 {
     RAW(out, ",\"errors\":[");
     for (uint32_t i = 0; i < decision->error_count; i++) {
@@ -141,9 +141,9 @@ static void put_milliseconds(struct rune_answer_out *out, uint64_t ns)
     rune_answer_raw(out, fraction, sizeof(fraction));
 }
 
-static __attribute__((cold)) void put_diagnostics(struct rune_answer_out *out,
-                                                  const struct rune_decision *decision,
-                                                  const struct rune_answer_debug *debug)
+static RUNE_COLD void put_diagnostics(struct rune_answer_out *out,
+                                      const struct rune_decision *decision,
+                                      const struct rune_answer_debug *debug)
 {
     RAW(out, ",\"diagnostics\":{\"evaluationTimeMs\":");
     put_milliseconds(out, debug->evaluation_ns);

@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "base/layout.h"
 #include "engine/sort.h"
 #include "eval/policy_eval.h"
 #include "eval/rule_eval.h"
@@ -48,6 +49,9 @@ static int compare_errors(const void *a, const void *b)
 /* Sorted and each once: a rule with branches has one id for all of them. */
 static uint32_t sort_ids(struct rune_str *ids, uint32_t count)
 {
+    if (count < 2) {
+        return count;
+    }
     rune_sort_items(ids, count, sizeof(*ids), compare_ids);
     uint32_t kept = count > 0;
     for (uint32_t i = 1; i < count; i++) {
@@ -81,16 +85,22 @@ static bool is_strict_rule(const struct authorization *auth, const struct rune_r
     return auth->is_strict && is_forbid_rule(auth, error->rule);
 }
 
-static uint32_t count_forbids(const struct authorization *auth)
+static RUNE_APART uint32_t count_strict(const struct authorization *auth)
 {
-    uint32_t count = auth->policies.forbid_count + auth->rules.forbid_count;
-    for (uint32_t i = 0; auth->is_strict && i < auth->policies.error_count; i++) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < auth->policies.error_count; i++) {
         count += is_strict_policy(auth, &auth->policies.errors[i]);
     }
-    for (uint32_t i = 0; auth->is_strict && i < auth->rules.error_count; i++) {
+    for (uint32_t i = 0; i < auth->rules.error_count; i++) {
         count += is_strict_rule(auth, &auth->rules.errors[i]);
     }
     return count;
+}
+
+static uint32_t count_forbids(const struct authorization *auth)
+{
+    uint32_t count = auth->policies.forbid_count + auth->rules.forbid_count;
+    return auth->is_strict ? count + count_strict(auth) : count;
 }
 
 static uint32_t put_policies(const struct authorization *auth, const uint32_t *policies,
@@ -102,8 +112,8 @@ static uint32_t put_policies(const struct authorization *auth, const uint32_t *p
     return count;
 }
 
-static uint32_t put_rules(const struct authorization *auth, const uint32_t *rules,
-                          uint32_t rule_count, struct rune_str *ids, uint32_t count)
+static RUNE_APART uint32_t put_rules(const struct authorization *auth, const uint32_t *rules,
+                                     uint32_t rule_count, struct rune_str *ids, uint32_t count)
 {
     for (uint32_t i = 0; i < rule_count; i++) {
         ids[count++] = rule_id(auth, rules[i]);
@@ -111,7 +121,7 @@ static uint32_t put_rules(const struct authorization *auth, const uint32_t *rule
     return count;
 }
 
-static uint32_t put_forbids(const struct authorization *auth, struct rune_str *ids)
+static RUNE_APART uint32_t put_forbids(const struct authorization *auth, struct rune_str *ids)
 {
     uint32_t count =
         put_policies(auth, auth->policies.forbids, auth->policies.forbid_count, ids, 0);
@@ -131,9 +141,9 @@ static uint32_t put_forbids(const struct authorization *auth, struct rune_str *i
 
 /* ---- errors ---- */
 
-static __attribute__((cold)) bool put_policy_error(const struct authorization *auth,
-                                                   const struct rune_policy_error *error,
-                                                   struct rune_decision_error *ret_error)
+static RUNE_COLD bool put_policy_error(const struct authorization *auth,
+                                       const struct rune_policy_error *error,
+                                       struct rune_decision_error *ret_error)
 {
     char *memory = rune_arena_alloc(auth->eval->arena, MESSAGE_BYTES);
     if (memory == NULL) {
@@ -149,9 +159,9 @@ static __attribute__((cold)) bool put_policy_error(const struct authorization *a
     return true;
 }
 
-static __attribute__((cold)) void put_rule_error(const struct authorization *auth,
-                                                 const struct rune_rule_error *error,
-                                                 struct rune_decision_error *ret_error)
+static RUNE_COLD void put_rule_error(const struct authorization *auth,
+                                     const struct rune_rule_error *error,
+                                     struct rune_decision_error *ret_error)
 {
     bool is_known = error->rule < auth->image->store.rule_count;
     *ret_error = (struct rune_decision_error){
@@ -162,12 +172,9 @@ static __attribute__((cold)) void put_rule_error(const struct authorization *aut
 }
 
 /* False: no memory left. */
-static bool put_errors(const struct authorization *auth, struct rune_decision *decision)
+static RUNE_APART bool put_errors(const struct authorization *auth, struct rune_decision *decision)
 {
     uint32_t room = auth->policies.error_count + auth->rules.error_count;
-    if (room == 0) {
-        return true;
-    }
     struct rune_decision_error *errors =
         rune_arena_alloc(auth->eval->arena, (size_t)room * sizeof(*errors));
     if (errors == NULL) {
@@ -191,7 +198,7 @@ static bool put_errors(const struct authorization *auth, struct rune_decision *d
 /* ---- the decision ---- */
 
 /* FAILCLOSED: what a limit cut short is a DENY, whatever matched before. */
-static __attribute__((cold)) void finish_limited(struct rune_decision *decision)
+static RUNE_COLD void finish_limited(struct rune_decision *decision)
 {
     static const struct rune_decision_error error = {
         .id = {"", 0},
@@ -220,18 +227,20 @@ static bool decision_finish(const struct authorization *auth, struct rune_decisi
         } else {
             count =
                 put_policies(auth, auth->policies.permits, auth->policies.permit_count, reasons, 0);
-            count = put_rules(auth, auth->rules.permits, auth->rules.permit_count, reasons, count);
+            if (auth->rules.permit_count > 0) {
+                count =
+                    put_rules(auth, auth->rules.permits, auth->rules.permit_count, reasons, count);
+            }
         }
         decision->reasons = reasons;
         decision->reason_count = sort_ids(reasons, count);
         decision->outcome = forbids > 0 ? RUNE_FORBID : RUNE_PERMIT;
     }
-    return put_errors(auth, decision);
+    return auth->policies.error_count + auth->rules.error_count == 0 || put_errors(auth, decision);
 }
 
 /* For people: all that matched, also permits that a forbid overrode. */
-static __attribute__((cold)) bool list_matched(const struct authorization *auth,
-                                               struct rune_decision *decision)
+static RUNE_COLD bool list_matched(const struct authorization *auth, struct rune_decision *decision)
 {
     size_t policies = auth->policies.permit_count + auth->policies.forbid_count;
     size_t rules = auth->rules.permit_count + auth->rules.forbid_count;
@@ -263,12 +272,14 @@ static uint64_t now_ns(void)
 
 static enum rune_err ask(struct authorization *auth)
 {
-    rune_rules_fetch(auth->eval);
+    if (auth->image->store.ahead_count > 0) {
+        rune_rules_fetch(auth->eval);
+    }
     enum rune_err err = rune_policies_decide(auth->eval, &auth->policies);
     return err == RUNE_OK ? rune_rules_decide(auth->eval, &auth->rules) : err;
 }
 
-static __attribute__((cold)) enum rune_err ask_timed(struct authorization *auth)
+static RUNE_COLD enum rune_err ask_timed(struct authorization *auth)
 {
     uint64_t began_ns = now_ns();
     enum rune_err err = rune_policies_decide(auth->eval, &auth->policies);
@@ -282,9 +293,9 @@ static __attribute__((cold)) enum rune_err ask_timed(struct authorization *auth)
 }
 
 /* FAILCLOSED: without its context a decision is a DENY. */
-static __attribute__((cold)) void finish_failed(const struct authorization *auth,
-                                                const struct rune_derived_failure *failure,
-                                                struct rune_decision *decision)
+static RUNE_COLD void finish_failed(const struct authorization *auth,
+                                    const struct rune_derived_failure *failure,
+                                    struct rune_decision *decision)
 {
     struct rune_decision_error *error =
         RUNE_ARENA_NEW(auth->eval->arena, struct rune_decision_error);
@@ -303,8 +314,9 @@ static __attribute__((cold)) void finish_failed(const struct authorization *auth
 }
 
 /* What rules add to the context, before anybody reads it. */
-static enum rune_err add_context(struct authorization *auth, struct rune_request *request,
-                                 struct rune_derived_failure *ret_failure)
+static RUNE_APART enum rune_err add_context(struct authorization *auth,
+                                            struct rune_request *request,
+                                            struct rune_derived_failure *ret_failure)
 {
     const struct rune_image *image = auth->image;
     bool checks = (image->store.manifest->flags & RUNE_MANIFEST_VALIDATE_REQUESTS) != 0 &&

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/json.h"
+#include "base/layout.h"
 #include "engine/answer_json.h"
 #include "engine/authorize.h"
 #include "engine/image.h"
@@ -369,9 +370,9 @@ static void add_stats(struct rune_decision_stats *sum, const struct rune_decisio
     sum->rules_ns += stats->rules_ns;
 }
 
-static __attribute__((cold)) void answer_refusal(struct rune_decider *decider,
-                                                 const struct rune_request_error *error,
-                                                 struct rune_answer *ret_answer)
+static RUNE_COLD void answer_refusal(struct rune_decider *decider,
+                                     const struct rune_request_error *error,
+                                     struct rune_answer *ret_answer)
 {
     struct rune_answer_out out;
     rune_answer_out_init(&out, decider->answer, decider->answer_bytes);
@@ -383,8 +384,7 @@ static __attribute__((cold)) void answer_refusal(struct rune_decider *decider,
     };
 }
 
-static __attribute__((cold)) void refuse_large(struct rune_decider *decider,
-                                               struct rune_answer *ret_answer)
+static RUNE_COLD void refuse_large(struct rune_decider *decider, struct rune_answer *ret_answer)
 {
     struct rune_request_error error;
     struct rune_request_decoder decoder = {.error = &error, .item = RUNE_REQUEST_NO_ITEM};

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/layout.h"
 #include "engine/request_entities.h"
 #include "engine/request_uid.h"
 
@@ -111,10 +112,9 @@ static enum field find_field(struct rune_str key)
     return memcmp(key.data, field_names[field].data, key.length) == 0 ? field : FIELD_COUNT;
 }
 
-static __attribute__((cold)) enum rune_err refuse_unknown(struct rune_request_decoder *decoder,
-                                                          const char *at, struct rune_str key,
-                                                          const struct rune_str *known,
-                                                          size_t known_count)
+static RUNE_COLD enum rune_err refuse_unknown(struct rune_request_decoder *decoder, const char *at,
+                                              struct rune_str key, const struct rune_str *known,
+                                              size_t known_count)
 {
     struct rune_str nearest = rune_str_nearest(key, known, known_count);
     int shown = key.length < 64 ? (int)key.length : 64;
@@ -261,7 +261,7 @@ static enum rune_err read_place_members(struct parts *parts, enum field field, s
     }
 }
 
-static enum rune_err read_place_object(struct parts *parts, enum field field)
+static RUNE_APART enum rune_err read_place_object(struct parts *parts, enum field field)
 {
     struct rune_request_decoder *decoder = parts->decoder;
     const char *at = field_names[field].data;
@@ -310,7 +310,7 @@ static enum rune_err read_place(struct parts *parts, enum field place)
 
 /* Where requests are not checked, the schema only helps to read: a context that does not fit it is
  * taken as it stands. */
-static enum rune_err read_context(struct parts *parts, rune_schema_type type)
+static RUNE_APART enum rune_err read_context(struct parts *parts, rune_schema_type type)
 {
     struct rune_request_decoder *decoder = parts->decoder;
     struct rune_value_reader *reader = rune_request_reader(decoder);
@@ -353,13 +353,9 @@ static enum rune_err meet_context(struct parts *parts)
 }
 
 /* Whether the empty record fits what the action says of its context. */
-static bool fits_no_context(const struct parts *parts)
+static RUNE_APART bool action_takes_no_context(const struct parts *parts)
 {
     const struct rune_schema *forms = parts->decoder->forms;
-    struct rune_request_memo *memo = parts->decoder->memo;
-    if (forms == NULL || parts->places[FIELD_ACTION] == memo->plain_action) {
-        return true;
-    }
     rune_schema_type type = context_type(parts);
     if (type == 0) {
         return true;
@@ -370,25 +366,27 @@ static bool fits_no_context(const struct parts *parts)
             return false;
         }
     }
-    memo->plain_action = parts->places[FIELD_ACTION];
+    parts->decoder->memo->plain_action = parts->places[FIELD_ACTION];
     return true;
 }
 
-/* The context that waited, or the empty one. */
-static enum rune_err finish_context(struct parts *parts)
+static bool fits_no_context(const struct parts *parts)
 {
-    struct rune_request_decoder *decoder = parts->decoder;
+    const struct rune_request_decoder *decoder = parts->decoder;
+    return decoder->forms == NULL || parts->places[FIELD_ACTION] == decoder->memo->plain_action ||
+           action_takes_no_context(parts);
+}
+
+/* The context that was passed over, or one that is missing although it is needed: read as if it
+ * were there, so that the message names the key that the schema requires. */
+static RUNE_APART enum rune_err read_other_context(struct parts *parts)
+{
     static const char empty[] = "{}";
+    struct rune_request_decoder *decoder = parts->decoder;
     struct rune_json here = *decoder->json;
     if (parts->context_waits) {
         *decoder->json = parts->context_at;
-    } else if (parts->context != RUNE_TERM_NONE) {
-        return RUNE_OK;
-    } else if (fits_no_context(parts)) {
-        parts->context = RUNE_TERM_EMPTY_RECORD;
-        return RUNE_OK;
     } else {
-        /* Read as if it were there: the message names the key that the schema requires. */
         rune_json_init(decoder->json, empty, sizeof(empty) - 1, decoder->arena);
     }
     enum rune_err err = read_context(parts, context_type(parts));
@@ -396,6 +394,21 @@ static enum rune_err finish_context(struct parts *parts)
         *decoder->json = here;
     }
     return err;
+}
+
+/* The context that waited, or the empty one. */
+static enum rune_err finish_context(struct parts *parts)
+{
+    if (parts->context_waits) {
+        return read_other_context(parts);
+    }
+    if (parts->context == RUNE_TERM_NONE) {
+        if (!fits_no_context(parts)) {
+            return read_other_context(parts);
+        }
+        parts->context = RUNE_TERM_EMPTY_RECORD;
+    }
+    return RUNE_OK;
 }
 
 /* ---- all of it ---- */
@@ -437,6 +450,22 @@ static inline enum field take_plain_field(struct rune_json *json, bool first)
 #undef TAKE
 }
 
+static enum rune_err enter_object(struct rune_request_decoder *decoder)
+{
+    struct rune_json_token token;
+    if (rune_json_take_object(decoder->json)) {
+        return RUNE_OK;
+    }
+    if (rune_json_value(decoder->json, &token) != RUNE_OK) {
+        return rune_request_refuse_json(decoder, "");
+    }
+    return token.type == RUNE_JSON_OBJECT
+               ? RUNE_OK
+               : rune_request_refuse(
+                     decoder, RUNE_REQUEST_WRONG_TYPE, "",
+                     "expected an object: {\"principal\": .., \"action\": .., \"resource\": ..}");
+}
+
 /* *ret_field: the next member, or FIELD_COUNT behind the last. */
 static enum rune_err next_field(struct rune_request_decoder *decoder, bool first,
                                 enum field *ret_field)
@@ -447,6 +476,9 @@ static enum rune_err next_field(struct rune_request_decoder *decoder, bool first
     }
     struct rune_str key;
     bool more;
+    if (rune_json_take_object_end(decoder->json)) {
+        return RUNE_OK;
+    }
     if (rune_json_next_member(decoder->json, first, &more, &key) != RUNE_OK) {
         return rune_request_refuse_json(decoder, "");
     }
@@ -490,8 +522,8 @@ static enum rune_err check_missing(struct parts *parts)
     return RUNE_OK;
 }
 
-static __attribute__((cold)) enum rune_err refuse_verdict(const struct parts *parts,
-                                                          enum rune_schema_verdict verdict)
+static RUNE_COLD enum rune_err refuse_verdict(const struct parts *parts,
+                                              enum rune_schema_verdict verdict)
 {
     static const struct {
         const char *at;
@@ -565,17 +597,11 @@ enum rune_err rune_request_decode(struct rune_request_decoder *decoder,
                                   struct rune_request *ret_request)
 {
     struct parts parts;
-    struct rune_json_token token;
     init_parts(&parts, decoder);
-    if (rune_json_value(decoder->json, &token) != RUNE_OK) {
-        return rune_request_refuse_json(decoder, "");
+    enum rune_err err = enter_object(decoder);
+    if (err == RUNE_OK) {
+        err = read_members(&parts);
     }
-    if (token.type != RUNE_JSON_OBJECT) {
-        return rune_request_refuse(
-            decoder, RUNE_REQUEST_WRONG_TYPE, "",
-            "expected an object: {\"principal\": .., \"action\": .., \"resource\": ..}");
-    }
-    enum rune_err err = read_members(&parts);
     if (err == RUNE_OK) {
         err = check_missing(&parts);
     }

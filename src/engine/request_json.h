@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "base/layout.h"
 #include "engine/decider.h"
 #include "engine/value_json.h"
 #include "engine/derived_context.h"
@@ -54,22 +55,21 @@ RUNE_MUST_USE enum rune_err rune_request_decode(struct rune_request_decoder *dec
 /* Fills in the decoder's error and returns its enum rune_err. `at` is the place within the request
  * ("context.ip", "" for the request itself). */
 enum rune_err rune_request_refuse(struct rune_request_decoder *decoder, enum rune_request_code code,
-                                  const char *at, const char *fmt, ...) RUNE_PRINTF(4, 5)
-    __attribute__((cold));
+                                  const char *at, const char *fmt, ...) RUNE_PRINTF(4, 5) RUNE_COLD;
 
 /* The same for what the JSON reader refused: its message and where. */
-enum rune_err rune_request_refuse_json(struct rune_request_decoder *decoder, const char *at)
-    __attribute__((cold));
+enum rune_err rune_request_refuse_json(struct rune_request_decoder *decoder,
+                                       const char *at) RUNE_COLD;
 
 /* More than the request's memory holds. */
-enum rune_err rune_request_refuse_size(struct rune_request_decoder *decoder, const char *at)
-    __attribute__((cold));
+enum rune_err rune_request_refuse_size(struct rune_request_decoder *decoder,
+                                       const char *at) RUNE_COLD;
 
 /* A value reader that stands where decoder->json does, and the refusal of what it did not take.
  * `at` is the place of the value it read. */
 struct rune_value_reader *rune_request_reader(struct rune_request_decoder *decoder);
 enum rune_err rune_request_refuse_value(struct rune_request_decoder *decoder, enum rune_err err,
-                                        const char *at) __attribute__((cold));
+                                        const char *at) RUNE_COLD;
 
 /* An object that is no escape as a record term: properties, attributes (`type`: a record type or
  * 0). Errors as decode. */

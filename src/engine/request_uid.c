@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/layout.h"
 #include "base/scan.h"
 #include "model/uid.h"
 
@@ -63,24 +64,14 @@ static void remember(struct rune_uid_memo *memo, rune_term uid, rune_term type,
     }
 }
 
-bool rune_request_read_known_uid(struct rune_request_decoder *decoder, uint32_t place,
-                                 rune_term *ret_term)
+/* As rune_request_read_known_uid, of an entity that is not the one remembered. */
+static RUNE_APART bool look_up(struct rune_request_decoder *decoder, struct rune_uid_memo *memo,
+                               const char *p, rune_term *ret_term)
 {
-    struct rune_uid_memo *memo = &decoder->memo->places[place];
-    struct rune_json *json = decoder->json;
-    const char *p = json->cursor;
-    while (p < json->end && *p == ' ') {
-        p++;
-    }
-    if (is_remembered(memo, p, json->end)) {
-        json->cursor = p + memo->length;
-        *ret_term = memo->uid;
-        return true;
-    }
     struct rune_str type;
     struct rune_str id;
     const char *end;
-    if (!split_in_place(p, json->end, &type, &id, &end)) {
+    if (!split_in_place(p, decoder->json->end, &type, &id, &end)) {
         return false;
     }
     rune_term type_term = find_type(decoder, memo, type);
@@ -91,8 +82,25 @@ bool rune_request_read_known_uid(struct rune_request_decoder *decoder, uint32_t 
         return false;
     }
     remember(memo, term, type_term, (struct rune_str){p, (size_t)(end - p)}, type.length);
-    json->cursor = end;
+    decoder->json->cursor = end;
     *ret_term = term;
+    return true;
+}
+
+bool rune_request_read_known_uid(struct rune_request_decoder *decoder, uint32_t place,
+                                 rune_term *ret_term)
+{
+    struct rune_uid_memo *memo = &decoder->memo->places[place];
+    struct rune_json *json = decoder->json;
+    const char *p = json->cursor;
+    while (p < json->end && *p == ' ') {
+        p++;
+    }
+    if (!is_remembered(memo, p, json->end)) {
+        return look_up(decoder, memo, p, ret_term);
+    }
+    json->cursor = p + memo->length;
+    *ret_term = memo->uid;
     return true;
 }
 
@@ -190,9 +198,9 @@ static enum rune_err intern(struct rune_request_decoder *decoder, const char *at
     return RUNE_OK;
 }
 
-enum rune_err rune_request_read_uid(struct rune_request_decoder *decoder, const char *at,
-                                    struct rune_str text, rune_term default_type,
-                                    rune_term *ret_term)
+RUNE_APART enum rune_err rune_request_read_uid(struct rune_request_decoder *decoder, const char *at,
+                                               struct rune_str text, rune_term default_type,
+                                               rune_term *ret_term)
 {
     struct rune_uid uid;
     const struct rune_terms *terms = &decoder->store->terms;

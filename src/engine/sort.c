@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/sort.h"
 
+#include "base/layout.h"
+
 #include <string.h>
 
 #define FEW 24u
@@ -62,7 +64,8 @@ static void heap_sort(const struct span *span, size_t count)
     }
 }
 
-void rune_sort_items(void *items, size_t count, size_t item_size, rune_sort_compare_fn compare)
+RUNE_APART void rune_sort_items(void *items, size_t count, size_t item_size,
+                                rune_sort_compare_fn compare)
 {
     const struct span span = {.items = items, .size = item_size, .compare = compare};
     size_t sorted = 1;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/layout.h"
 #include "eval/policy_code.h"
 #include "eval/policy_index.h"
 #include "eval/policy_vm.h"
@@ -24,7 +25,7 @@ struct walk {
     uint32_t error_capacity;
 };
 
-static __attribute__((cold)) bool add_error(struct walk *walk, uint32_t policy)
+static RUNE_COLD bool add_error(struct walk *walk, uint32_t policy)
 {
     if (walk->error_count == walk->error_capacity) {
         uint32_t larger = walk->error_capacity == 0 ? 8 : walk->error_capacity * 2;

@@ -5,6 +5,8 @@
  * policies it has seen. */
 #include "eval/policy_index.h"
 
+#include "base/layout.h"
+
 #include <string.h>
 
 #define FIRST_KEYS 16u
@@ -38,7 +40,7 @@ struct finder {
  * `in` else. */
 enum closeness { ITSELF, ANCESTOR };
 
-static __attribute__((noinline, cold)) bool grow_runs(struct finder *finder)
+static RUNE_COLD __attribute__((noinline)) bool grow_runs(struct finder *finder)
 {
     struct rune_candidate_run *larger =
         rune_arena_alloc(finder->arena, (size_t)finder->capacity * 2 * sizeof *larger);
@@ -165,8 +167,8 @@ static bool visit_group(void *context, rune_term group)
                : add_key(visit->finder, visit->kind, visit->uid, group, visit->closeness);
 }
 
-static bool add_for_groups(struct finder *finder, enum rune_scope_key kind, rune_term uid,
-                           enum closeness closeness)
+static RUNE_APART bool add_for_groups(struct finder *finder, enum rune_scope_key kind,
+                                      rune_term uid, enum closeness closeness)
 {
     struct group_visit visit = {finder, kind, uid, closeness};
     return rune_entities_visit_added(finder->entities, finder->action, visit_group, &visit);
@@ -239,7 +241,7 @@ static bool add_pair(struct finder *finder, rune_term principal, rune_term resou
             add_found(finder, RUNE_SCOPE_KEY_PAIR, principal, resource, finder->action));
 }
 
-static bool add_pairs(struct finder *finder)
+static RUNE_APART bool add_pairs(struct finder *finder)
 {
     const struct side *principals = &finder->principals;
     const struct side *resources = &finder->resources;
@@ -324,7 +326,7 @@ static bool visit_added(void *context, rune_term ancestor)
            add_entity(finder, finder->kind, ancestor, ANCESTOR);
 }
 
-static bool add_ancestors(struct finder *finder, enum rune_scope_key kind, rune_term uid)
+static RUNE_APART bool add_ancestors(struct finder *finder, enum rune_scope_key kind, rune_term uid)
 {
     if (!add_stored_ancestors(finder, kind, uid)) {
         return false;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/layout.h"
 #include "eval/policy_code.h"
 
 #define likely(condition)   __builtin_expect(!!(condition), 1)
@@ -12,7 +13,7 @@
 enum { FAILED = -1 };
 
 void rune_policy_vm_init(struct rune_policy_vm *vm, const struct rune_eval *eval,
-                         rune_term *registers, uint32_t register_count)
+                         rune_term *registers, uint32_t register_capacity)
 {
     rune_entities_init(&vm->entities, eval);
     memset(vm->values.spaces, 0, sizeof vm->values.spaces);
@@ -22,12 +23,13 @@ void rune_policy_vm_init(struct rune_policy_vm *vm, const struct rune_eval *eval
     vm->values.steps_left = eval->steps_left;
     vm->prober = (struct rune_prober){.eval = eval};
     vm->registers = registers;
-    vm->register_count = register_count;
+    vm->register_count = RUNE_POLICY_FIRST_REGISTERS;
+    vm->register_capacity = register_capacity;
     vm->error = (struct rune_eval_error){0};
     vm->error_pc = 0;
     /* No register is ever read before it is written by what the compiler makes; a program that does
      * finds NONE, or what another policy left, which are terms all the same. */
-    memset(registers, 0, register_count * sizeof *registers);
+    memset(registers, 0, RUNE_POLICY_FIRST_REGISTERS * sizeof *registers);
     registers[0] = eval->request->principal;
     registers[1] = eval->request->action;
     registers[2] = eval->request->resource;
@@ -36,8 +38,8 @@ void rune_policy_vm_init(struct rune_policy_vm *vm, const struct rune_eval *eval
 
 /* ---- failing ---- */
 
-static __attribute__((noinline, cold)) int fail(struct rune_policy_vm *vm, enum rune_eval_code code,
-                                                uint32_t detail, rune_term a, rune_term b)
+static RUNE_COLD __attribute__((noinline)) int
+fail(struct rune_policy_vm *vm, enum rune_eval_code code, uint32_t detail, rune_term a, rune_term b)
 {
     vm->error = (struct rune_eval_error){(uint32_t)code, detail, a, b};
     return FAILED;
@@ -419,16 +421,26 @@ static bool make_record(struct rune_policy_vm *vm, rune_term *items, rune_term n
     pc += (words);                         \
     NEXT();
 
-/* For a policy with more registers than any before it. */
-static __attribute__((noinline)) bool grow_registers(struct rune_policy_vm *vm, uint32_t count)
+static bool grow_capacity(struct rune_policy_vm *vm, uint32_t count)
 {
     rune_term *registers = rune_arena_alloc(vm->prober.eval->arena, count * sizeof *registers);
     if (registers == NULL) {
         return false;
     }
-    memset(registers, 0, count * sizeof *registers);
-    memcpy(registers, vm->registers, RUNE_POLICY_VARIABLES * sizeof *registers);
+    memcpy(registers, vm->registers, vm->register_count * sizeof *registers);
     vm->registers = registers;
+    vm->register_capacity = count;
+    return true;
+}
+
+/* For a policy with more registers than any before it. */
+static __attribute__((noinline)) bool grow_registers(struct rune_policy_vm *vm, uint32_t count)
+{
+    if (count > vm->register_capacity && !grow_capacity(vm, count)) {
+        return false;
+    }
+    uint32_t more = count - vm->register_count;
+    memset(vm->registers + vm->register_count, 0, more * sizeof *vm->registers);
     vm->register_count = count;
     return true;
 }

@@ -17,8 +17,9 @@
 struct rune_policy_vm {
     struct rune_entities entities;
     struct rune_values values;
-    rune_term *registers; /* the first four are the request */
-    uint32_t register_count;
+    rune_term *registers;    /* the first four are the request */
+    uint32_t register_count; /* cleared */
+    uint32_t register_capacity;
     struct rune_prober prober;
     struct rune_eval_error error;
     uint32_t error_pc; /* word of the instruction that failed */
@@ -26,10 +27,11 @@ struct rune_policy_vm {
 
 enum rune_policy_result { RUNE_POLICY_NO_MATCH, RUNE_POLICY_MATCH, RUNE_POLICY_ERROR };
 
-/* `registers` has room for the variables at least; it is filled here. Policies that need more get
- * them from the eval's arena. */
+/* `registers` has room for RUNE_POLICY_FIRST_REGISTERS at least; as many are filled here, more when
+ * a policy needs them. Policies that need more than it has get them from the eval's arena. */
+#define RUNE_POLICY_FIRST_REGISTERS 8u
 void rune_policy_vm_init(struct rune_policy_vm *vm, const struct rune_eval *eval,
-                         rune_term *registers, uint32_t register_count);
+                         rune_term *registers, uint32_t register_capacity);
 
 /* Runs the programs of `count` policies, which the index found, from the one at *at on until one
  * matches or fails: *at is then behind it. NO_MATCH: none of the rest did. With ERROR, vm->error

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/layout.h"
 #include "eval/rule_vm.h"
 
 /* A machine over the image, for one evaluation. */
@@ -134,7 +135,7 @@ static enum rune_err decide_effect(struct decision *decision, uint32_t *at,
     return RUNE_OK;
 }
 
-void rune_rules_fetch(const struct rune_eval *eval)
+RUNE_APART void rune_rules_fetch(const struct rune_eval *eval)
 {
     const struct rune_store *store = eval->store;
     const struct rune_request *request = eval->request;
@@ -148,15 +149,9 @@ void rune_rules_fetch(const struct rune_eval *eval)
     }
 }
 
-enum rune_err rune_rules_decide(struct rune_eval *eval, struct rune_rule_outcome *ret_outcome)
+static RUNE_APART enum rune_err decide_rules(struct rune_eval *eval,
+                                             struct rune_rule_outcome *ret_outcome)
 {
-    const struct rune_store *store = eval->store;
-    const uint32_t effects = RUNE_RELATION_PERMIT | RUNE_RELATION_FORBID;
-    *ret_outcome = (struct rune_rule_outcome){0};
-    if (store->plan_count == 0 ||
-        (store->relations[store->plans[0].relation].flags & effects) == 0) {
-        return RUNE_OK;
-    }
     struct rune_rule_vm vm;
     enum rune_err err = machine_init(&vm, eval);
     if (err != RUNE_OK) {
@@ -181,6 +176,18 @@ enum rune_err rune_rules_decide(struct rune_eval *eval, struct rune_rule_outcome
     outcome.error_count = decision.error_count;
     *ret_outcome = outcome;
     return RUNE_OK;
+}
+
+enum rune_err rune_rules_decide(struct rune_eval *eval, struct rune_rule_outcome *ret_outcome)
+{
+    const struct rune_store *store = eval->store;
+    const uint32_t effects = RUNE_RELATION_PERMIT | RUNE_RELATION_FORBID;
+    *ret_outcome = (struct rune_rule_outcome){0};
+    if (store->plan_count == 0 ||
+        (store->relations[store->plans[0].relation].flags & effects) == 0) {
+        return RUNE_OK;
+    }
+    return decide_rules(eval, ret_outcome);
 }
 
 enum rune_err rune_rules_find_values(struct rune_eval *eval, uint32_t first_plan,

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/diag.h"
+#include "base/layout.h"
 #include "model/uid.h"
 
 #define HEADER_WORDS 6u
@@ -116,11 +117,11 @@ static rune_term type_of(const struct rune_terms *image, const struct rune_terms
     return terms_of(image, request, entity)->entity_type[rune_term_index(entity)];
 }
 
-enum rune_schema_verdict rune_schema_check_request(const struct rune_schema *schema,
-                                                   const struct rune_terms *image,
-                                                   const struct rune_terms *request,
-                                                   rune_term principal, rune_term action,
-                                                   rune_term resource)
+RUNE_APART enum rune_schema_verdict rune_schema_check_request(const struct rune_schema *schema,
+                                                              const struct rune_terms *image,
+                                                              const struct rune_terms *request,
+                                                              rune_term principal, rune_term action,
+                                                              rune_term resource)
 {
     rune_term principal_type = type_of(image, request, principal);
     rune_term resource_type = type_of(image, request, resource);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/layout.h"
 #include "engine/decider.h"
 #include "engine/image.h"
 #include "http/loop.h"
@@ -60,7 +61,7 @@ static uint64_t now_ns(void)
 }
 
 /* The series of rune_authorization_errors_total for the code of a refused request. */
-static __attribute__((cold)) enum rune_metric refusal_metric(const char *code)
+static RUNE_COLD enum rune_metric refusal_metric(const char *code)
 {
     static const struct {
         const char *code;
@@ -112,8 +113,8 @@ static void count(struct rune_counters *counters, const struct rune_answer *answ
     }
 }
 
-static __attribute__((cold)) void observe(struct rune_http_loop *loop, uint64_t began_ns,
-                                          const struct rune_decision_stats *stats)
+static RUNE_COLD void observe(struct rune_http_loop *loop, uint64_t began_ns,
+                              const struct rune_decision_stats *stats)
 {
     rune_histogram_observe(loop->counters, RUNE_HISTOGRAM_AUTHORIZATION_LATENCY,
                            now_ns() - began_ns);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/layout.h"
 #include "http/respond.h"
 
 #define HTTP1_1    0x101
@@ -63,19 +64,21 @@ static char *put_number(char *out, size_t number)
     return put(out, digits + DIGITS_MAX - count, count);
 }
 
-static char *put_status_line(char *out, int status)
+static RUNE_APART char *put_other_status(char *out, int status)
 {
-    if (status == 200) {
-        return PUT(out, "HTTP/1.1 200 OK\r\n");
-    }
     const char *phrase = rune_http_reason_phrase(status);
     out = put_number(PUT(out, "HTTP/1.1 "), (size_t)status);
     *out++ = ' ';
     return PUT(put(out, phrase, strlen(phrase)), "\r\n");
 }
 
+static char *put_status_line(char *out, int status)
+{
+    return status == 200 ? PUT(out, "HTTP/1.1 200 OK\r\n") : put_other_status(out, status);
+}
+
 /* What was added before: `allow`. */
-static char *put_further_headers(char *out, const h2o_headers_t *headers)
+static RUNE_APART char *put_further_headers(char *out, const h2o_headers_t *headers)
 {
     for (size_t i = 0; i < headers->size; i++) {
         const h2o_header_t *header = &headers->entries[i];
@@ -94,8 +97,8 @@ static size_t further_bytes(const h2o_headers_t *headers)
     return bytes;
 }
 
-void rune_http1_head_send(h2o_req_t *req, const struct rune_http_response *response,
-                          h2o_iovec_t request_id, bool omitted)
+RUNE_APART void rune_http1_head_send(h2o_req_t *req, const struct rune_http_response *response,
+                                     h2o_iovec_t request_id, bool omitted)
 {
     static h2o_generator_t generator; /* what is sent at once needs no callbacks */
     size_t type_length = strlen(response->content_type);
@@ -112,7 +115,11 @@ void rune_http1_head_send(h2o_req_t *req, const struct rune_http_response *respo
         out = put(PUT(out, "\r\nrune-image: "), response->image, RUNE_HTTP_IMAGE_DIGITS);
     }
     out = put(PUT(out, "\r\nx-request-id: "), request_id.base, request_id.len);
-    out = PUT(put_further_headers(PUT(out, "\r\n"), &req->res.headers), "\r\n");
+    out = PUT(out, "\r\n");
+    if (req->res.headers.size != 0) {
+        out = put_further_headers(out, &req->res.headers);
+    }
+    out = PUT(out, "\r\n");
     if (!omitted) {
         out = put(out, response->body.data, response->body.length);
     }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/layout.h"
 #include "http/http1_head.h"
 #include "http/loop.h"
 
@@ -14,7 +15,7 @@ static h2o_iovec_t name_request_id = {(char *)"x-request-id", sizeof("x-request-
 #define REQUEST_ID_MAX    128u
 #define REQUEST_ID_DIGITS 16u
 
-const char *rune_http_reason_phrase(int status)
+RUNE_APART const char *rune_http_reason_phrase(int status)
 {
     static const struct {
         int status;
@@ -75,7 +76,9 @@ static bool is_good_request_id(h2o_iovec_t value)
     return true;
 }
 
-h2o_iovec_t rune_http_choose_request_id(struct rune_http_loop *loop, h2o_req_t *req)
+/* The client's, or one made in `made`. */
+static h2o_iovec_t choose_request_id(struct rune_http_loop *loop, h2o_req_t *req,
+                                     char made[REQUEST_ID_DIGITS])
 {
     for (size_t i = 0; i < req->headers.size; i++) {
         const h2o_header_t *header = &req->headers.entries[i];
@@ -85,15 +88,14 @@ h2o_iovec_t rune_http_choose_request_id(struct rune_http_loop *loop, h2o_req_t *
             return header->value;
         }
     }
-    char *made = h2o_mem_alloc_pool(&req->pool, REQUEST_ID_DIGITS);
     make_request_id(loop, made);
     return h2o_iovec_init(made, REQUEST_ID_DIGITS);
 }
 
+/* There is room. */
 static void add_header(h2o_req_t *req, h2o_iovec_t *name, h2o_iovec_t value)
 {
     h2o_headers_t *headers = &req->res.headers;
-    h2o_vector_reserve(&req->pool, headers, headers->size + 1);
     headers->entries[headers->size++] = (h2o_header_t){.name = name, .value = value};
 }
 
@@ -102,24 +104,36 @@ static bool is_head(const h2o_req_t *req)
     return req->method.len == 4 && memcmp(req->method.base, "HEAD", 4) == 0;
 }
 
+static h2o_iovec_t copy(char **room, const char *bytes, size_t length)
+{
+    char *start = *room;
+    if (length > 0) {
+        memcpy(start, bytes, length);
+    }
+    *room += length;
+    return h2o_iovec_init(start, length);
+}
+
 /* Through the library, which writes the head: HTTP/2, and HTTP/1 until http1_head.h has learnt how.
  */
-static void send_by_library(struct rune_http_loop *loop, h2o_req_t *req,
-                            const struct rune_http_response *response, h2o_iovec_t request_id)
+static RUNE_APART void send_by_library(struct rune_http_loop *loop, h2o_req_t *req,
+                                       const struct rune_http_response *response,
+                                       h2o_iovec_t request_id)
 {
     static h2o_generator_t generator; /* what is sent at once needs no callbacks */
     size_t image_length = response->image != NULL ? RUNE_HTTP_IMAGE_DIGITS : 0;
-    char *image = h2o_mem_alloc_pool(&req->pool, image_length + response->body.length);
-    h2o_iovec_t body = h2o_iovec_init(image + image_length, response->body.length);
-    memcpy(body.base, response->body.data, body.len);
+    char *room =
+        h2o_mem_alloc_pool(&req->pool, request_id.len + image_length + response->body.length);
+    request_id = copy(&room, request_id.base, request_id.len);
+    h2o_iovec_t image = copy(&room, response->image, image_length);
+    h2o_iovec_t body = copy(&room, response->body.data, response->body.length);
 
     req->res.reason = rune_http_reason_phrase(response->status);
     h2o_vector_reserve(&req->pool, &req->res.headers, req->res.headers.size + 3);
     add_header(req, (h2o_iovec_t *)&H2O_TOKEN_CONTENT_TYPE->buf,
                h2o_iovec_init(response->content_type, strlen(response->content_type)));
     if (image_length != 0) {
-        memcpy(image, response->image, image_length);
-        add_header(req, &name_rune_image, h2o_iovec_init(image, image_length));
+        add_header(req, &name_rune_image, image);
     }
     add_header(req, &name_request_id, request_id);
     struct rune_http1_lesson lesson = rune_http1_head_begin_lesson(req);
@@ -132,7 +146,8 @@ void rune_http_respond(struct rune_http_loop *loop, h2o_req_t *req,
                        const struct rune_http_response *response)
 {
     struct rune_http_response complete = *response;
-    h2o_iovec_t request_id = rune_http_choose_request_id(loop, req);
+    char made[REQUEST_ID_DIGITS];
+    h2o_iovec_t request_id = choose_request_id(loop, req, made);
     if (complete.content_type == NULL) {
         complete.content_type = "application/json";
     }
@@ -246,7 +261,7 @@ static const char *library_error_message(int status)
     }
 }
 
-static void setup_error_stream(h2o_filter_t *super, h2o_req_t *req, h2o_ostream_t **slot)
+static RUNE_COLD void setup_error_stream(h2o_filter_t *super, h2o_req_t *req, h2o_ostream_t **slot)
 {
     struct error_filter *filter = (struct error_filter *)(void *)super;
     int status = req->res.status;
@@ -257,7 +272,9 @@ static void setup_error_stream(h2o_filter_t *super, h2o_req_t *req, h2o_ostream_
     memset(&req->res.headers, 0, sizeof(req->res.headers));
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
                    H2O_STRLIT("application/json"));
-    add_header(req, &name_request_id, rune_http_choose_request_id(filter->loop, req));
+    char *made = h2o_mem_alloc_pool(&req->pool, REQUEST_ID_DIGITS);
+    h2o_vector_reserve(&req->pool, &req->res.headers, req->res.headers.size + 1);
+    add_header(req, &name_request_id, choose_request_id(filter->loop, req, made));
     req->res.content_length = body.length;
 
     struct error_stream *stream = (void *)h2o_add_ostream(req, sizeof(*stream), slot);

@@ -7,6 +7,7 @@
 
 #include <h2o.h>
 
+#include "base/layout.h"
 #include "base/str.h"
 
 struct rune_http_loop;
@@ -28,13 +29,10 @@ void rune_http_respond(struct rune_http_loop *loop, h2o_req_t *req,
 
 /* {"error":{"code":code,"message":message}}. The code is plain; the message is escaped. */
 void rune_http_respond_error(struct rune_http_loop *loop, h2o_req_t *req, int status,
-                             const char *code, const char *message) __attribute__((cold));
+                             const char *code, const char *message) RUNE_COLD;
 
 /* The body of such an error, in the request's pool. */
 struct rune_str rune_http_error_body(h2o_req_t *req, const char *code, const char *message);
-
-/* The answer's x-request-id; lives as long as the request. */
-h2o_iovec_t rune_http_choose_request_id(struct rune_http_loop *loop, h2o_req_t *req);
 
 /* "Not Found" for 404; "Unknown" for what RUNE never sends. */
 const char *rune_http_reason_phrase(int status);

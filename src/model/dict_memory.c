@@ -288,6 +288,7 @@ void rune_dict_reset(struct rune_dict *dict, const struct rune_terms *base)
         dict->index = (struct rune_dict_table){0};
         enum rune_err err = table_alloc(dict, MIN_SLOTS, &dict->index);
         (void)err; /* a block always has room for it */
+        publish(dict);
     } else {
         table_clear(&dict->index);
     }
@@ -296,7 +297,6 @@ void rune_dict_reset(struct rune_dict *dict, const struct rune_terms *base)
     terms->string_count = terms->entity_count = terms->long_count = terms->set_count = 0;
     terms->record_count = terms->ext_count = terms->float_count = 0;
     terms->heap_count = 2; /* words 0 and 1 stay as they were seeded, as does string offset 0 */
-    publish(dict);
     if (base == NULL) {
         enum rune_err err = seed(dict);
         (void)err; /* all of it has been there before: the memory is kept */

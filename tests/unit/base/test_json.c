@@ -405,6 +405,38 @@ static void test_json__pulls_members_and_elements(void **state)
     rune_arena_fini(&arena);
 }
 
+/* What is taken without a call is what the calls would have read. */
+static void test_json__takes_objects_that_stand_right_here(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool begins, ends;
+    } cases[] = {{"{}", true, true},  {" {}", false, false}, {"{ }", true, false},
+                 {"{", true, false},  {"[]", false, false},  {"", false, false},
+                 {"}", false, false}, {"{]", true, false}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct rune_json json;
+        rune_json_init(&json, cases[i].text, strlen(cases[i].text), NULL);
+        assert_int_equal(rune_json_take_object(&json), cases[i].begins);
+        assert_int_equal(json.depth, cases[i].begins);
+        assert_int_equal(rune_json_offset(&json), cases[i].begins);
+        if (cases[i].begins) {
+            assert_int_equal(rune_json_take_object_end(&json), cases[i].ends);
+            assert_int_equal(json.depth, !cases[i].ends);
+            assert_int_equal(rune_json_offset(&json), 1 + cases[i].ends);
+        }
+    }
+    struct rune_json json;
+    rune_json_init(&json, "{{", 2, NULL);
+    json.max_depth = 1;
+    assert_true(rune_json_take_object(&json));
+    assert_false(rune_json_take_object(&json));
+    json.err = RUNE_E_SYNTAX;
+    json.max_depth = 2;
+    assert_false(rune_json_take_object(&json));
+}
+
 static void test_json__errors_stick_and_have_a_place(void **state)
 {
     (void)state;
@@ -542,6 +574,7 @@ int main(void)
         cmocka_unit_test(test_json__numbers),
         cmocka_unit_test(test_json__strings_are_decoded),
         cmocka_unit_test(test_json__pulls_members_and_elements),
+        cmocka_unit_test(test_json__takes_objects_that_stand_right_here),
         cmocka_unit_test(test_json__errors_stick_and_have_a_place),
         cmocka_unit_test(test_json__tree_has_places),
         cmocka_unit_test(test_json__written_strings_are_read_back),

@@ -263,7 +263,7 @@ static void decide(const char *expression, struct cedar_world *world,
     context_items[7] = uid("G", "2");
     context_items[8] = text("10.9.9.9");
     context_items[9] = nothing;
-    char policy[2048];
+    char policy[4096];
     snprintf(policy, sizeof policy, "permit(principal, action, resource) when { %s };", expression);
     cedar_world_init(world);
     const char *problem = cedar_world_parse(world, policy);
@@ -377,6 +377,40 @@ static void test_decision__ends_at_its_steps(void **state)
     cedar_world_fini(&world);
 }
 
+/* One decision's policies need more and fewer registers by turns: what is there at first, what the
+ * array of the evaluator has, what only the arena has. */
+static void test_decision__grows_its_registers(void **state)
+{
+    (void)state;
+    static const unsigned elements[] = {1, 3, 12, 2, 20, 60, 5, 100, 12};
+    enum { POLICIES = sizeof elements / sizeof *elements };
+    struct cedar_world world;
+    struct rune_policy_outcome outcome;
+    struct rune_request request;
+    struct rune_eval eval;
+    struct rune_buf text = RUNE_BUF_INIT;
+    for (size_t i = 0; i < POLICIES; i++) {
+        rune_buf_append_cstr(&text,
+                             i == 0 ? "[" : " }; permit(principal, action, resource) when { [");
+        for (unsigned j = 0; j < elements[i]; j++) {
+            rune_buf_printf(&text, "context.%s%s", j % 2 == 0 ? "m" : "n",
+                            j + 1 < elements[i] ? "," : "");
+        }
+        rune_buf_append_cstr(&text, elements[i] > 1 ? "] == [2, 5]" : "] == [2]");
+    }
+    decide(rune_buf_cstr(&text), &world, &outcome, &request, &eval);
+    uint32_t largest = 0;
+    for (size_t i = 0; i < POLICIES; i++) {
+        uint32_t count = world.store.policies[i].max_stack;
+        largest = count > largest ? count : largest;
+    }
+    assert_true(largest >= 100);
+    assert_int_equal(outcome.error_count, 0);
+    assert_int_equal(outcome.permit_count, POLICIES);
+    rune_buf_fini(&text);
+    cedar_world_fini(&world);
+}
+
 /* Thousands of policies of all scopes: a request looks at those that it can match, and at those of
  * its entities for other actions where they are few. */
 static void test_index__finds_few_candidates(void **state)
@@ -475,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_expression__gives),
         cmocka_unit_test(test_compile__folds_constants),
         cmocka_unit_test(test_decision__ends_at_its_steps),
+        cmocka_unit_test(test_decision__grows_its_registers),
         cmocka_unit_test(test_index__finds_few_candidates),
         cmocka_unit_test(test_compile__checks_links),
     };
