@@ -28,7 +28,7 @@ enum rune_field_kind {
     RUNE_FIELD_FLOAT,
     RUNE_FIELD_STRING,
     RUNE_FIELD_ENTITY,
-    RUNE_FIELD_OTHER, /* sets, records, extension values: `text` as Cedar writes them */
+    RUNE_FIELD_OTHER, /* sets, records, extension values: `text` as Cedar writes them, and `json` */
 };
 
 struct rune_field {
@@ -37,6 +37,7 @@ struct rune_field {
     double floating;      /* FLOAT */
     struct rune_str type; /* ENTITY */
     struct rune_str text; /* STRING: the string; ENTITY: the id; OTHER: its spelling */
+    struct rune_str json; /* OTHER: in Cedar's JSON form, `__entity` and `__extn` included */
 };
 
 /* False stops the query. Fields are borrowed for the call. */

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -89,6 +90,19 @@ void rune_buf_append_int(struct rune_buf *buf, int64_t value)
         *--p = '-';
     }
     rune_buf_append(buf, p, (size_t)(end - p));
+}
+
+void rune_buf_append_float(struct rune_buf *buf, double value)
+{
+    char text[40];
+    int precision = 15;
+    do {
+        snprintf(text, sizeof text, "%.*g", precision, value);
+    } while (strtod(text, NULL) != value && precision++ < 17);
+    rune_buf_append_cstr(buf, text);
+    if (strpbrk(text, ".en") == NULL) { /* also of "inf" and "nan" */
+        rune_buf_append_cstr(buf, ".0");
+    }
 }
 
 void rune_buf_vprintf(struct rune_buf *buf, const char *fmt, va_list args)

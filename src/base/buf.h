@@ -33,6 +33,8 @@ void rune_buf_append(struct rune_buf *buf, const void *bytes, size_t length);
 void rune_buf_append_str(struct rune_buf *buf, struct rune_str text);
 void rune_buf_append_cstr(struct rune_buf *buf, const char *text);
 void rune_buf_append_char(struct rune_buf *buf, char c);
+/* The shortest text that reads back as the value, and as a float: `2.0`, `0.1`, `1e+300`. */
+void rune_buf_append_float(struct rune_buf *buf, double value);
 void rune_buf_append_int(struct rune_buf *buf, int64_t value); /* in decimal */
 void rune_buf_printf(struct rune_buf *buf, const char *fmt, ...) RUNE_PRINTF(2, 3);
 void rune_buf_vprintf(struct rune_buf *buf, const char *fmt, va_list args) RUNE_PRINTF(2, 0);

@@ -113,7 +113,7 @@ static void append_text_field(struct rune_buf *out, const struct rune_field *fie
         rune_buf_append_int(out, field->integer);
         break;
     case RUNE_FIELD_FLOAT:
-        rune_buf_printf(out, "%.17g", field->floating);
+        rune_buf_append_float(out, field->floating);
         break;
     case RUNE_FIELD_ENTITY:
         append_uid(out, field);
@@ -127,8 +127,10 @@ static void append_json_field(struct rune_buf *out, const struct rune_field *fie
 {
     switch (field->kind) {
     case RUNE_FIELD_STRING:
-    case RUNE_FIELD_OTHER:
         rune_buf_append_json(out, field->text);
+        break;
+    case RUNE_FIELD_OTHER:
+        rune_buf_append_str(out, field->json);
         break;
     case RUNE_FIELD_ENTITY:
         rune_buf_append_cstr(out, "{\"__entity\":{\"type\":");

@@ -6,11 +6,12 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/diag.h"
+#include "datalog/functions.h"
 #include "datalog/parser.h"
 #include "engine/decider.h"
 #include "engine/image.h"
 #include "engine/query_builtin.h"
-#include "eval/error.h"
+#include "engine/value_print.h"
 #include "eval/rule_eval.h"
 #include "eval/values.h"
 
@@ -48,6 +49,38 @@ static enum rune_err intern_uid(struct rune_dict *dict, const struct rune_dl_uid
     return err == RUNE_OK ? rune_dict_entity(dict, type, id, ret_term) : err;
 }
 
+/* Of the values that a function constructs; 0: it constructs none. */
+static enum rune_ext_kind constructed_kind(enum rune_dl_function function)
+{
+    switch (function) {
+    case RUNE_DL_FN_DECIMAL:
+        return RUNE_EXT_DECIMAL;
+    case RUNE_DL_FN_IP:
+        return RUNE_EXT_IPADDR;
+    case RUNE_DL_FN_DATETIME:
+        return RUNE_EXT_DATETIME;
+    case RUNE_DL_FN_DURATION:
+        return RUNE_EXT_DURATION;
+    default:
+        return (enum rune_ext_kind)0;
+    }
+}
+
+/* `ip("10.0.0.0/8")` and its like. */
+static enum rune_err construct(struct resolver *resolver, const struct rune_dl_expr *expr,
+                               rune_term *ret_term)
+{
+    struct rune_ext value;
+    enum rune_err err = rune_ext_parse(constructed_kind((enum rune_dl_function)expr->function),
+                                       expr->args[0]->as.string, &value);
+    if (err != RUNE_OK) {
+        rune_diag_report(resolver->diag, RUNE_ERROR, "RUNE-G0202", expr->args[0]->span, NULL,
+                         "this text is no value of that kind");
+        return RUNE_E_INVALID;
+    }
+    return rune_dict_ext(resolver->dict, &value, ret_term);
+}
+
 static enum rune_err resolve_constant(struct resolver *resolver, const struct rune_dl_expr *expr,
                                       rune_term *ret_term)
 {
@@ -69,6 +102,12 @@ static enum rune_err resolve_constant(struct resolver *resolver, const struct ru
         }
         if (expr->args[0]->kind == RUNE_DL_FLOAT) {
             return rune_dict_float(resolver->dict, -expr->args[0]->as.floating, ret_term);
+        }
+        break;
+    case RUNE_DL_CALL:
+        if (expr->arg_count == 1 && expr->args[0]->kind == RUNE_DL_STRING &&
+            constructed_kind((enum rune_dl_function)expr->function) != 0) {
+            return construct(resolver, expr, ret_term);
         }
         break;
     default:
@@ -171,6 +210,11 @@ static enum rune_err read_pattern(struct resolver *resolver, const char *text,
     if (length > MAX_PATTERN_BYTES) {
         return RUNE_E_LIMIT;
     }
+    if (text[strspn(text, " \t\n")] == '\0') {
+        rune_diag_report(resolver->diag, RUNE_ERROR, "RUNE-G0202", RUNE_SPAN_NONE,
+                         "a query is one atom, like `member(X, \"staff\")`", "the query is empty");
+        return RUNE_E_SYNTAX;
+    }
     const struct rune_source source = {.path = "query", .text = text, .length = (uint32_t)length};
     struct rune_arena arena;
     struct rune_dl_rule query = {0};
@@ -218,10 +262,13 @@ static struct rune_field make_field(struct emitter *emitter, rune_term term)
         break;
     }
     size_t from = emitter->other.length;
-    rune_value_format(values, term, &emitter->other);
+    rune_value_print(values, term, RUNE_VALUE_AS_CEDAR, &emitter->other);
+    size_t middle = emitter->other.length;
+    rune_value_print(values, term, RUNE_VALUE_AS_JSON, &emitter->other);
     return (struct rune_field){.kind = RUNE_FIELD_OTHER,
                                .integer = (int64_t)from,
-                               .text = {NULL, emitter->other.length - from}};
+                               .text = {NULL, middle - from},
+                               .json = {NULL, emitter->other.length - middle}};
 }
 
 static bool emit_tuple(void *context, const rune_term *tuple, uint32_t arity)
@@ -236,6 +283,7 @@ static bool emit_tuple(void *context, const rune_term *tuple, uint32_t arity)
     for (uint32_t i = 0; i < arity; i++) {
         if (fields[i].kind == RUNE_FIELD_OTHER) {
             fields[i].text.data = emitter->other.data + fields[i].integer;
+            fields[i].json.data = fields[i].text.data + fields[i].text.length;
         }
     }
     return emitter->emit(emitter->context, fields, arity);

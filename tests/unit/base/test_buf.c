@@ -113,9 +113,30 @@ static void test_buf__out_of_memory(void **state)
     assert_in_range(rune_oom_sweep(work, NULL), 2, 100);
 }
 
+static void test_append_float__reads_back_and_is_short(void **state)
+{
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {{2, "2.0"},
+                 {-0.5, "-0.5"},
+                 {0.1, "0.1"},
+                 {1e300, "1e+300"},
+                 {1.0 / 3, "0.3333333333333333"},
+                 {0.1 + 0.2, "0.30000000000000004"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct rune_buf buf = RUNE_BUF_INIT;
+        rune_buf_append_float(&buf, cases[i].value);
+        assert_string_equal(rune_buf_cstr(&buf), cases[i].text);
+        rune_buf_fini(&buf);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_append_float__reads_back_and_is_short),
         cmocka_unit_test(test_buf__appends),
         cmocka_unit_test(test_buf__integers_are_those_of_printf),
         cmocka_unit_test(test_buf__impossible_size_fails_and_sticks),

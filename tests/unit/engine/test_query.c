@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Patterns with constants and values of every kind: what comes out goes in again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "rune/diag.h"
+#include "rune/query.h"
+#include "unit/engine/fixture.h"
+
+static const char rules[] =
+    "v(1, X) :- X = 1.5. v(2, \"s\"). v(3, true). v(4, User::\"a\"). v(5, -3). v(6, X) :- X = "
+    "2.0.\n"
+    "w(7, X) :- X = decimal(\"1.50\"). w(8, X) :- X = ip(\"10.0.0.0/8\").\n"
+    "w(9, X) :- X = datetime(\"2024-01-02\"). w(10, X) :- X = duration(\"1h\").\n"
+    "at(N, V) :- entity.attr(User::\"a\", N, V).\n"
+    "same(1, 1, 2). same(1, 2, 1). same(2, 2, 2).\n";
+
+static const char entities[] =
+    "[{\"uid\":{\"type\":\"User\",\"id\":\"a\"},\"attrs\":{\"r\":{\"k\":1,\"l \":\"x\"},"
+    "\"e\":[{\"__entity\":{\"type\":\"User\",\"id\":\"b\"}}],\"t\":\"t\"},\"parents\":[]}]";
+
+static bool append(void *context, const struct rune_field *fields, uint32_t count)
+{
+    struct rune_buf *out = context;
+    const struct rune_field *last = &fields[count - 1];
+    switch (last->kind) {
+    case RUNE_FIELD_OTHER:
+        rune_buf_printf(out, "%.*s %.*s;", RUNE_STR_ARG(last->text), RUNE_STR_ARG(last->json));
+        return true;
+    case RUNE_FIELD_FLOAT:
+        rune_buf_append_float(out, last->floating);
+        break;
+    case RUNE_FIELD_STRING:
+    case RUNE_FIELD_ENTITY:
+        rune_buf_append_str(out, last->text);
+        break;
+    default:
+        rune_buf_append_int(out, last->integer);
+    }
+    rune_buf_append_char(out, ';');
+    return true;
+}
+
+static void test_constants__of_every_kind_are_found(void **state)
+{
+    static const struct {
+        const char *pattern, *want;
+    } cases[] = {
+        {"v(_, 1.5)", "1.5;"},
+        {"v(_, 2.0)", "2.0;"},
+        {"v(_, 2)", ""},
+        {"v(_, s)", "s;"},
+        {"v(_, true)", "1;"},
+        {"v(_, -3)", "-3;"},
+        {"v(_, User::\"a\")", "a;"},
+        {"w(_, decimal(\"1.5\"))",
+         "decimal(\"1.5000\") {\"__extn\":{\"fn\":\"decimal\",\"arg\":\"1.5000\"}};"},
+        {"w(_, ip(\"10.0.0.0/8\"))",
+         "ip(\"10.0.0.0/8\") {\"__extn\":{\"fn\":\"ip\",\"arg\":\"10.0.0.0/8\"}};"},
+        {"w(9, X)", "datetime(\"2024-01-02T00:00:00.000Z\") {\"__extn\":{\"fn\":\"datetime\","
+                    "\"arg\":\"2024-01-02T00:00:00.000Z\"}};"},
+        {"w(_, duration(\"60m\"))",
+         "duration(\"3600000ms\") {\"__extn\":{\"fn\":\"duration\",\"arg\":\"3600000ms\"}};"},
+        {"w(_, datetime(\"2024-01-03\"))", ""},
+        {"at(\"e\", V)", "[User::\"b\"] [{\"__entity\":{\"type\":\"User\",\"id\":\"b\"}}];"},
+        {"at(\"r\", V)", "{\"k\": 1, \"l \": \"x\"} {\"k\":1,\"l \":\"x\"};"},
+        {"same(X, X, _)", "2;2;"},
+        {"same(X, X, X)", "2;"},
+        {"same(X, Y, X)", "1;2;"},
+    };
+    const struct fixture_file files[] = {{"b.dl", rules}, {"c.entities.json", entities}};
+    struct fixture fixture;
+    struct rune_diag *diag = rune_diag_create();
+    (void)state;
+    fixture_open(&fixture, FIXTURE_FILES(files));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rune_buf out = RUNE_BUF_INIT;
+        enum rune_err err = rune_query_run(fixture.decider, fixture.image, NULL, cases[i].pattern,
+                                           append, &out, diag);
+        if (err != RUNE_OK || strcmp(rune_buf_cstr(&out), cases[i].want) != 0) {
+            fail_msg("%s: %s, not %s\n%s", cases[i].pattern, rune_buf_cstr(&out), cases[i].want,
+                     rune_diag_text(diag));
+        }
+        rune_buf_fini(&out);
+    }
+    rune_diag_destroy(diag);
+    fixture_close(&fixture);
+}
+
+/* Messages cut long values; answers do not. */
+static void test_values__are_printed_in_full(void **state)
+{
+    struct rune_buf document = RUNE_BUF_INIT, out = RUNE_BUF_INIT;
+    struct fixture fixture;
+    (void)state;
+    rune_buf_append_cstr(&document, "[{\"uid\":{\"type\":\"User\",\"id\":\"a\"},"
+                                    "\"parents\":[],\"attrs\":{\"s\":[0");
+    for (int i = 1; i < 500; i++) {
+        rune_buf_printf(&document, ",%d", i);
+    }
+    rune_buf_append_cstr(&document, "]}}]");
+    const struct fixture_file files[] = {{"c.entities.json", rune_buf_cstr(&document)}};
+    fixture_open(&fixture, FIXTURE_FILES(files));
+    assert_int_equal(rune_query_run(fixture.decider, fixture.image, NULL,
+                                    "entity.attr(E, \"s\", V)", append, &out, NULL),
+                     RUNE_OK);
+    assert_non_null(strstr(rune_buf_cstr(&out), "498, 499] ["));
+    assert_non_null(strstr(rune_buf_cstr(&out), "498,499];"));
+    fixture_close(&fixture);
+    rune_buf_fini(&document);
+    rune_buf_fini(&out);
+}
+
+static void test_mistakes__are_told(void **state)
+{
+    static const struct {
+        const char *pattern, *part;
+    } cases[] = {
+        {"v(ip(\"bad\"), _)", "no value of that kind"},
+        {"", "a query is one atom"},
+        {" ", "a query is one atom"},
+        {"v(1 + 1, _)", "variables and constants only"},
+        {"v(X, Y), X < 2", "a query is one atom"},
+        {"v(length(\"x\"), _)", "RUNE-"},
+    };
+    const struct fixture_file files[] = {{"b.dl", rules}, {"c.entities.json", entities}};
+    struct fixture fixture;
+    (void)state;
+    fixture_open(&fixture, FIXTURE_FILES(files));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rune_diag *diag = rune_diag_create();
+        uint64_t count;
+        enum rune_err err =
+            rune_query_count(fixture.decider, fixture.image, NULL, cases[i].pattern, &count, diag);
+        if (err == RUNE_OK || strstr(rune_diag_text(diag), cases[i].part) == NULL) {
+            fail_msg("%s: %s", cases[i].pattern, rune_diag_text(diag));
+        }
+        rune_diag_destroy(diag);
+    }
+    fixture_close(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_constants__of_every_kind_are_found),
+        cmocka_unit_test(test_values__are_printed_in_full),
+        cmocka_unit_test(test_mistakes__are_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
