@@ -119,16 +119,15 @@ static inline uint32_t rune_run_place(const uint32_t *items, uint32_t count, uin
 #ifdef __SSE2__
     if (count >= 4) {
         const __m128i want = _mm_set1_epi32((int)item);
-        for (uint32_t i = 0;; i += 4) {
-            i = i + 4 < count ? i : count - 4; /* the last four overlap those before */
-            int found = _mm_movemask_ps(_mm_castsi128_ps(rune_run_equal4(items + i, want)));
+        const uint32_t *last = items + count - 4; /* overlaps those before */
+        for (const uint32_t *at = items; at < last; at += 4) {
+            int found = _mm_movemask_ps(_mm_castsi128_ps(rune_run_equal4(at, want)));
             if (found != 0) {
-                return i + (uint32_t)__builtin_ctz((unsigned)found);
-            }
-            if (i + 4 == count) {
-                return count;
+                return (uint32_t)(at - items) + (uint32_t)__builtin_ctz((unsigned)found);
             }
         }
+        int found = _mm_movemask_ps(_mm_castsi128_ps(rune_run_equal4(last, want)));
+        return found != 0 ? count - 4 + (uint32_t)__builtin_ctz((unsigned)found) : count;
     }
 #endif
     uint32_t i = 0;

@@ -15,7 +15,7 @@
 
 /* Sends what was put together and gives the buffer back. */
 static void respond_buf(struct rune_http_loop *loop, h2o_req_t *req, int status,
-                        const char *content_type, struct rune_buf *buf)
+                        struct rune_str content_type, struct rune_buf *buf)
 {
     if (buf->failed) {
         rune_http_respond_error(loop, req, 503, "no_memory", rune_err_text(RUNE_E_NOMEM));
@@ -57,7 +57,7 @@ void rune_http_answer_metrics(struct rune_http_loop *loop, h2o_req_t *req)
 {
     struct rune_buf buf = RUNE_BUF_INIT;
     rune_metrics_render(loop->control, &buf);
-    respond_buf(loop, req, 200, RUNE_METRICS_CONTENT_TYPE, &buf);
+    respond_buf(loop, req, 200, RUNE_STR(RUNE_METRICS_CONTENT_TYPE), &buf);
 }
 
 /* ---- GET /v1/config ---- */
@@ -142,7 +142,7 @@ static void respond_config(struct rune_http_loop *loop, h2o_req_t *req,
     put_workers(&buf, loop->control);
     put_last_reload(&buf, &state, diagnostics);
     rune_buf_append_cstr(&buf, "}\n");
-    respond_buf(loop, req, 200, NULL, &buf);
+    respond_buf(loop, req, 200, RUNE_STR("application/json"), &buf);
 }
 
 void rune_http_answer_config(struct rune_http_loop *loop, h2o_req_t *req)
@@ -248,7 +248,8 @@ static void respond_built(struct rune_http_loop *loop, h2o_req_t *req,
     rune_buf_append_cstr(
         &buf, diagnostics != NULL && diagnostics->json[0] == '[' ? diagnostics->json : "[]");
     rune_buf_append_cstr(&buf, "}\n");
-    respond_buf(loop, req, done ? 200 : build_error_status(reply->err), NULL, &buf);
+    respond_buf(loop, req, done ? 200 : build_error_status(reply->err),
+                RUNE_STR("application/json"), &buf);
 }
 
 static void relay_build(struct rune_http_loop *loop, h2o_req_t *req, enum rune_call_kind kind)

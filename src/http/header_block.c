@@ -4,6 +4,8 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include "base/layout.h"
+
 #define FRAME_HEADER_BYTES 9
 #define FRAME_HEADERS      1u
 #define FRAME_END_HEADERS  4u
@@ -18,37 +20,45 @@
 #define DIGITS_MAX   20
 #define INTEGER_MAX  6 /* bytes of a 32-bit number in any prefix */
 
-/* A number in the low `bits` of the first byte, which holds `flags` above them, and in further
- * bytes (section 5.1). */
-static uint8_t *put_integer(uint8_t *out, uint8_t flags, unsigned bits, size_t number)
+/* What of a number did not go into the first byte (section 5.1), 7 bits at a time. */
+static RUNE_APART uint8_t *put_rest(uint8_t *out, size_t number)
 {
-    size_t limit = ((size_t)1 << bits) - 1;
-    if (number < limit) {
-        *out++ = (uint8_t)(flags | number);
-        return out;
-    }
-    *out++ = (uint8_t)(flags | limit);
-    for (number -= limit; number >= 128; number >>= 7) {
+    for (; number >= 128; number >>= 7) {
         *out++ = (uint8_t)(0x80 | (number & 0x7f));
     }
     *out++ = (uint8_t)number;
     return out;
 }
 
+/* A header whose name has this place in the static table, and that is not to be kept: 4 bits of the
+ * number in the first byte. The place is a constant, and below 128 + 15. */
+static inline uint8_t *put_place(uint8_t *out, unsigned place)
+{
+    if (place < 15) {
+        *out++ = (uint8_t)place;
+    } else {
+        *out++ = 15;
+        *out++ = (uint8_t)(place - 15);
+    }
+    return out;
+}
+
 /* A string as it is, without Huffman coding: nothing to compute, and half our values are digits. */
 static inline uint8_t *put_string(uint8_t *out, const char *text, size_t length)
 {
-    out = put_integer(out, 0, 7, length);
+    if (length < 127) {
+        *out++ = (uint8_t)length;
+    } else {
+        *out++ = 127;
+        out = put_rest(out, length - 127);
+    }
     memcpy(out, text, length);
     return out + length;
 }
 
-static uint8_t *put_status(uint8_t *out, int status)
+static RUNE_APART uint8_t *put_other_status(uint8_t *out, int status)
 {
     switch (status) { /* those with a place of their own in the static table */
-    case 200:
-        *out++ = 0x80 | 8;
-        return out;
     case 400:
         *out++ = 0x80 | 12;
         return out;
@@ -63,8 +73,17 @@ static uint8_t *put_status(uint8_t *out, int status)
     }
     char digits[3] = {(char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10),
                       (char)('0' + status % 10)};
-    out = put_integer(out, 0, 4, STATIC_STATUS);
+    out = put_place(out, STATIC_STATUS);
     return put_string(out, digits, sizeof(digits));
+}
+
+static inline uint8_t *put_status(uint8_t *out, int status)
+{
+    if (status != 200) {
+        return put_other_status(out, status);
+    }
+    *out++ = 0x80 | 8; /* a place of its own */
+    return out;
 }
 
 /* All answers have the one name; others that the static table knows (allow) are rare, and spelled
@@ -72,7 +91,7 @@ static uint8_t *put_status(uint8_t *out, int status)
 static inline uint8_t *put_header(uint8_t *out, const h2o_header_t *header)
 {
     if (header->name == &H2O_TOKEN_CONTENT_TYPE->buf) {
-        out = put_integer(out, 0, 4, STATIC_CONTENT_TYPE);
+        out = put_place(out, STATIC_CONTENT_TYPE);
     } else {
         *out++ = 0;
         out = put_string(out, header->name->base, header->name->len);
@@ -88,7 +107,7 @@ static uint8_t *put_content_length(uint8_t *out, size_t length)
         digits[DIGITS_MAX - ++count] = (char)('0' + length % 10);
         length /= 10;
     } while (length != 0);
-    out = put_integer(out, 0, 4, STATIC_CONTENT_LENGTH);
+    out = put_place(out, STATIC_CONTENT_LENGTH);
     return put_string(out, digits + DIGITS_MAX - count, count);
 }
 
@@ -132,7 +151,7 @@ void h2o_hpack_flatten_response(h2o_buffer_t **buf, struct st_h2o_hpack_header_t
         out = put_header(out, &(h2o_header_t){.name = (h2o_iovec_t *)&H2O_TOKEN_SERVER->buf,
                                               .value = *server_name});
     }
-    out = put_integer(out, 0, 4, STATIC_DATE);
+    out = put_place(out, STATIC_DATE);
     out = put_string(out, timestamp->str->rfc1123, H2O_TIMESTR_RFC1123_LEN);
     for (size_t i = 0; i < res->headers.size; i++) {
         out = put_header(out, &res->headers.entries[i]);

@@ -101,8 +101,8 @@ RUNE_APART void rune_http1_head_send(h2o_req_t *req, const struct rune_http_resp
                                      h2o_iovec_t request_id, bool omitted)
 {
     static h2o_generator_t generator; /* what is sent at once needs no callbacks */
-    size_t type_length = strlen(response->content_type);
-    char *start = h2o_mem_alloc_pool(&req->pool, FIXED_MAX + type_length + request_id.len +
+    struct rune_str type = response->content_type;
+    char *start = h2o_mem_alloc_pool(&req->pool, FIXED_MAX + type.length + request_id.len +
                                                      further_bytes(&req->res.headers) +
                                                      response->body.length);
     char *out = put_status_line(start, response->status);
@@ -110,7 +110,7 @@ RUNE_APART void rune_http1_head_send(h2o_req_t *req, const struct rune_http_resp
     out = req->http1_is_persistent ? PUT(out, "\r\nConnection: keep-alive")
                                    : PUT(out, "\r\nConnection: close");
     out = put_number(PUT(out, "\r\nContent-Length: "), response->body.length);
-    out = put(PUT(out, "\r\ncontent-type: "), response->content_type, type_length);
+    out = put(PUT(out, "\r\ncontent-type: "), type.data, type.length);
     if (response->image != NULL) {
         out = put(PUT(out, "\r\nrune-image: "), response->image, RUNE_HTTP_IMAGE_DIGITS);
     }

@@ -131,7 +131,7 @@ static RUNE_APART void send_by_library(struct rune_http_loop *loop, h2o_req_t *r
     req->res.reason = rune_http_reason_phrase(response->status);
     h2o_vector_reserve(&req->pool, &req->res.headers, req->res.headers.size + 3);
     add_header(req, (h2o_iovec_t *)&H2O_TOKEN_CONTENT_TYPE->buf,
-               h2o_iovec_init(response->content_type, strlen(response->content_type)));
+               h2o_iovec_init(response->content_type.data, response->content_type.length));
     if (image_length != 0) {
         add_header(req, &name_rune_image, image);
     }
@@ -148,8 +148,8 @@ void rune_http_respond(struct rune_http_loop *loop, h2o_req_t *req,
     struct rune_http_response complete = *response;
     char made[REQUEST_ID_DIGITS];
     h2o_iovec_t request_id = choose_request_id(loop, req, made);
-    if (complete.content_type == NULL) {
-        complete.content_type = "application/json";
+    if (complete.content_type.length == 0) {
+        complete.content_type = RUNE_STR("application/json");
     }
     rune_counter_add(loop->counters, rune_metric_for_status(complete.status), 1);
     if (loop->phase != RUNE_HTTP_SERVING) {

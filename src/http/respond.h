@@ -17,8 +17,8 @@ struct rune_http_loop;
 /* An answer in the making; all of it is copied when it is sent. */
 struct rune_http_response {
     int status;
-    const char *content_type; /* static; NULL: application/json */
-    const char *image;        /* RUNE_HTTP_IMAGE_DIGITS digits for the header rune-image, or NULL */
+    struct rune_str content_type; /* static; empty: application/json */
+    const char *image; /* RUNE_HTTP_IMAGE_DIGITS digits for the header rune-image, or NULL */
     struct rune_str body;
 };
 
