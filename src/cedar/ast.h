@@ -20,11 +20,15 @@ enum rune_cedar_var {
     RUNE_CEDAR_CONTEXT,
 };
 
-enum rune_cedar_expr_kind {
+/* An enumeration in one byte: a policy is read once, and what that costs is mostly the memory it
+ * touches. */
+#define RUNE_CEDAR_SMALL __attribute__((packed))
+
+enum RUNE_CEDAR_SMALL rune_cedar_expr_kind {
     RUNE_EXPR_BOOL,   /* as.boolean */
     RUNE_EXPR_LONG,   /* as.integer; a negative literal is folded here as Cedar does */
     RUNE_EXPR_STRING, /* as.string, unescaped UTF-8 */
-    RUNE_EXPR_ENTITY, /* as.uid */
+    RUNE_EXPR_ENTITY, /* as.uid, in the arena */
     RUNE_EXPR_VAR,    /* as.var */
     RUNE_EXPR_SLOT,   /* as.var: ?principal or ?resource */
     RUNE_EXPR_IF,     /* args: condition, then, else */
@@ -83,16 +87,16 @@ struct rune_cedar_call {
 
 struct rune_cedar_expr {
     enum rune_cedar_expr_kind kind;
+    /* 1 + the deepest argument: LIMIT checked by the parser, so that walks may recurse */
+    uint16_t depth;
     uint32_t arg_count;
     struct rune_cedar_expr **args;
     struct rune_span span;
-    /* 1 + the deepest argument: LIMIT checked by the parser, so that walks may recurse */
-    uint32_t depth;
     union {
         bool boolean;
         int64_t integer;
         struct rune_str string;
-        struct rune_cedar_uid uid;
+        const struct rune_cedar_uid *uid;
         enum rune_cedar_var var;
         struct rune_str name;
         struct rune_cedar_path path;
@@ -103,7 +107,7 @@ struct rune_cedar_expr {
 
 /* ---- scope ---- */
 
-enum rune_cedar_scope_op {
+enum RUNE_CEDAR_SMALL rune_cedar_scope_op {
     RUNE_SCOPE_ANY,
     RUNE_SCOPE_EQ,    /* == uid or slot */
     RUNE_SCOPE_IN,    /* in uid or slot; for actions also in [uids] */
@@ -115,10 +119,9 @@ struct rune_cedar_scope {
     enum rune_cedar_scope_op op;
     bool is_slot;         /* the entity is ?principal or ?resource */
     bool is_list;         /* action in [ ... ] was written with brackets */
+    uint32_t uid_count;   /* EQ, IN, IS_IN without slot: one; action in [..]: any number */
     struct rune_str type; /* IS, IS_IN */
-    /* EQ, IN, IS_IN without slot: one; action in [..]: any number */
     const struct rune_cedar_uid *uids;
-    uint32_t uid_count;
     struct rune_span span;
 };
 

@@ -232,7 +232,7 @@ struct rune_cedar_operand rune_cedar_compile_value(struct rune_cedar_compiler *c
     case RUNE_EXPR_STRING:
         return rune_cedar_constant(rune_cedar_intern_string(c, expr->as.string));
     case RUNE_EXPR_ENTITY:
-        return rune_cedar_constant(rune_cedar_intern_uid(c, &expr->as.uid));
+        return rune_cedar_constant(rune_cedar_intern_uid(c, expr->as.uid));
     case RUNE_EXPR_VAR:
         return rune_cedar_in_register((uint32_t)expr->as.var);
     case RUNE_EXPR_IF:

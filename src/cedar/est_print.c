@@ -134,7 +134,7 @@ static void print_expr(const struct rune_cedar_expr *expr, struct rune_buf *out)
         break;
     case RUNE_EXPR_ENTITY:
         rune_buf_append_cstr(out, "\"Value\":{\"__entity\":");
-        print_uid(&expr->as.uid, out);
+        print_uid(expr->as.uid, out);
         rune_buf_append_char(out, '}');
         break;
     case RUNE_EXPR_VAR:

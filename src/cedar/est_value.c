@@ -150,6 +150,20 @@ static bool is_call(const struct rune_json_node *node)
            (rune_json_find(node, "arg") != NULL || (args != NULL && args->type == RUNE_JSON_ARRAY));
 }
 
+static struct rune_cedar_expr *make_entity(struct rune_est_reader *reader,
+                                           const struct rune_json_node *node,
+                                           const struct rune_cedar_uid *uid)
+{
+    struct rune_cedar_expr *expr = rune_est_make(reader, RUNE_EXPR_ENTITY, node, 0);
+    struct rune_cedar_uid *kept = rune_est_alloc(reader, 1, sizeof *kept);
+    if (expr == NULL || kept == NULL) {
+        return NULL;
+    }
+    *kept = *uid;
+    expr->as.uid = kept;
+    return expr;
+}
+
 static struct rune_cedar_expr *read_object(struct rune_est_reader *reader,
                                            const struct rune_json_node *node)
 {
@@ -163,13 +177,7 @@ static struct rune_cedar_expr *read_object(struct rune_est_reader *reader,
         }
         if (is_object && rune_str_equal(only->key, RUNE_STR("__entity")) &&
             has_uid(&only->value, &uid)) {
-            struct rune_cedar_expr *expr = check_type(reader, node, &uid)
-                                               ? rune_est_make(reader, RUNE_EXPR_ENTITY, node, 0)
-                                               : NULL;
-            if (expr != NULL) {
-                expr->as.uid = uid;
-            }
-            return expr;
+            return check_type(reader, node, &uid) ? make_entity(reader, node, &uid) : NULL;
         }
         if (is_object && rune_str_equal(only->key, RUNE_STR("__extn")) && is_call(&only->value)) {
             return read_call(reader, &only->value);

@@ -270,9 +270,13 @@ static struct rune_cedar_expr *read_name_primary(struct rune_cedar_parser *parse
     uint32_t start = name.span.offset;
     if (name.kind == RUNE_CEDAR_UID) {
         struct rune_cedar_expr *expr = rune_cedar_make_leaf(parser, RUNE_EXPR_ENTITY, start);
-        if (expr != NULL) {
-            expr->as.uid = name.uid;
+        const struct rune_cedar_uid *uid =
+            rune_arena_memdup(parser->arena, &name.uid, sizeof name.uid);
+        if (expr == NULL || uid == NULL) {
+            rune_cedar_nomem(parser);
+            return NULL;
         }
+        expr->as.uid = uid;
         return expr;
     }
     bool is_variable =

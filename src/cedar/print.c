@@ -293,7 +293,7 @@ static void print_bare(const struct rune_cedar_expr *expr, struct rune_buf *out)
         rune_cedar_print_string(out, expr->as.string);
         break;
     case RUNE_EXPR_ENTITY:
-        rune_cedar_print_uid(out, &expr->as.uid);
+        rune_cedar_print_uid(out, expr->as.uid);
         break;
     case RUNE_EXPR_VAR:
     case RUNE_EXPR_SLOT:

@@ -111,8 +111,8 @@ static void add_payload(struct rune_vcapabilities *caps, const struct rune_cedar
         add_word(caps, text_number(caps, expr->as.string));
         break;
     case RUNE_EXPR_ENTITY:
-        add_word(caps, text_number(caps, expr->as.uid.type));
-        add_word(caps, text_number(caps, expr->as.uid.id));
+        add_word(caps, text_number(caps, expr->as.uid->type));
+        add_word(caps, text_number(caps, expr->as.uid->id));
         break;
     case RUNE_EXPR_VAR:
     case RUNE_EXPR_SLOT:

@@ -398,7 +398,7 @@ static struct rune_vanswer type_of(struct rune_validator *v, const struct rune_c
     case RUNE_EXPR_STRING:
         return rune_v_answer(v->types.string, true);
     case RUNE_EXPR_ENTITY:
-        return rune_v_answer(rune_v_uid_type(v, &expr->as.uid), true);
+        return rune_v_answer(rune_v_uid_type(v, expr->as.uid), true);
     case RUNE_EXPR_VAR:
         return rune_v_answer(v->variables[expr->as.var], true);
     case RUNE_EXPR_SLOT:

@@ -69,8 +69,8 @@ static uint32_t level_of(struct rune_validator *v, const struct rune_cedar_expr 
     }
     switch (expr->kind) {
     case RUNE_EXPR_ENTITY:
-        if (!rune_str_equal(expr->as.uid.type, v->action->uid.type) ||
-            !rune_str_equal(expr->as.uid.id, v->action->uid.id)) {
+        if (!rune_str_equal(expr->as.uid->type, v->action->uid.type) ||
+            !rune_str_equal(expr->as.uid->id, v->action->uid.id)) {
             tell_literal(v, expr->span);
         }
         return 0;

@@ -11,7 +11,7 @@ static const struct rune_cedar_uid *named_entity(const struct rune_validator *v,
                                                  const struct rune_cedar_expr *expr)
 {
     if (expr->kind == RUNE_EXPR_ENTITY) {
-        return &expr->as.uid;
+        return expr->as.uid;
     }
     return expr->kind == RUNE_EXPR_VAR && expr->as.var == RUNE_CEDAR_ACTION ? &v->action->uid
                                                                             : NULL;

@@ -194,7 +194,7 @@ static void check_expr_names(struct rune_validator *v, const struct rune_cedar_e
 {
     switch (expr->kind) {
     case RUNE_EXPR_ENTITY:
-        check_uid(v, expr->span, &expr->as.uid);
+        check_uid(v, expr->span, expr->as.uid);
         break;
     case RUNE_EXPR_STRING:
         rune_v_check_string(v, expr->span, expr->as.string);

@@ -497,7 +497,7 @@ static truth evaluate(const struct context *c, const struct rune_cedar_expr *exp
         *ret = (struct naive_value){.kind = NAIVE_STRING, .text = expr->as.string};
         return true;
     case RUNE_EXPR_ENTITY:
-        *ret = make_uid(&expr->as.uid);
+        *ret = make_uid(expr->as.uid);
         return true;
     case RUNE_EXPR_VAR:
         *ret = expr->as.var == RUNE_CEDAR_PRINCIPAL  ? c->request->principal
