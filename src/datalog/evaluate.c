@@ -95,6 +95,9 @@ static enum rune_err set_up(struct rune_dl_ctx *ctx, struct rune_tuples *facts)
         !RUNE_VEC_RESERVE(&ctx->orders, count)) {
         return RUNE_E_NOMEM;
     }
+    if (!RUNE_VEC_RESERVE(&ctx->rels, count) || !RUNE_VEC_RESERVE(&ctx->image_relations, count)) {
+        return RUNE_E_NOMEM;
+    }
     for (uint32_t i = 0; i < count; i++) {
         enum rune_err err =
             add_relation(ctx, &ctx->program->relations[i], facts == NULL ? NULL : &facts[i]);
