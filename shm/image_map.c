@@ -14,6 +14,11 @@
 #include "base/diag.h"
 #include "base/hash.h"
 
+#define LARGE_PAGE ((size_t)2 << 20)
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* Linux 6.1 */
+#endif
+
 #define TABLE_END                       \
     (sizeof(struct rune_image_header) + \
      RUNE_IMAGE_SECTION_COUNT * sizeof(struct rune_image_section))
@@ -136,6 +141,35 @@ static enum rune_err io_error(struct rune_diag *diag, const char *what)
     return errno == ENOMEM ? RUNE_E_NOMEM : RUNE_E_IO;
 }
 
+/* As mmap of the whole file, at a multiple of LARGE_PAGE if the file has one: in address space that
+ * is reserved with room to spare, of which the rest goes back. */
+static void *map_aligned(int fd, size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t length = (size + page - 1) & ~(page - 1);
+    unsigned char *room = MAP_FAILED;
+    if (size >= LARGE_PAGE) {
+        room = mmap(NULL, length + LARGE_PAGE, PROT_NONE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    }
+    if (room == MAP_FAILED) {
+        return mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    }
+    size_t before = -(uintptr_t)room % LARGE_PAGE;
+    void *base = mmap(room + before, size, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
+    if (base == MAP_FAILED) {
+        int error = errno;
+        munmap(room, length + LARGE_PAGE);
+        errno = error;
+        return MAP_FAILED;
+    }
+    if (before > 0) {
+        munmap(room, before);
+    }
+    munmap(room + before + length, LARGE_PAGE - before);
+    return base;
+}
+
 enum rune_err rune_image_map_fd(int fd, enum rune_image_seals seals, struct rune_image_map *ret_map,
                                 struct rune_diag *diag)
 {
@@ -153,7 +187,7 @@ enum rune_err rune_image_map_fd(int fd, enum rune_image_seals seals, struct rune
         return corrupt(diag, "it is too short or no file", "");
     }
     size_t size = (size_t)st.st_size;
-    void *base = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    void *base = map_aligned(fd, size);
     if (base == MAP_FAILED) {
         return io_error(diag, "mapped");
     }
@@ -174,6 +208,14 @@ void rune_image_prefault(const struct rune_image_map *map)
     const volatile unsigned char *bytes = map->base;
     for (size_t i = 0; i < map->size; i += 4096) {
         (void)bytes[i];
+    }
+}
+
+void rune_image_map_enlarge(const struct rune_image_map *map)
+{
+    size_t large = map->size & ~(LARGE_PAGE - 1);
+    if (large > 0) {
+        (void)madvise((void *)(uintptr_t)map->base, large, MADV_COLLAPSE); /* a wish */
     }
 }
 

@@ -42,6 +42,11 @@ RUNE_MUST_USE enum rune_err rune_image_map_bytes(const void *bytes, size_t size,
 /* Touches every page so that no decision faults (MADV_POPULATE_READ, else a read a page). */
 void rune_image_prefault(const struct rune_image_map *map);
 
+/* Has the kernel put what was mapped into large pages, as far as it will: a read here and there
+ * then seldom waits for page tables. Content and addresses stay; processes that share the memory
+ * share the large pages. Whoever reads meanwhile may wait. Cost: about one copy of the image. */
+void rune_image_map_enlarge(const struct rune_image_map *map);
+
 /* Unmaps what rune_image_map_fd mapped. */
 void rune_image_unmap(struct rune_image_map *map);
 

@@ -40,6 +40,11 @@ RUNE_MUST_USE enum rune_err rune_image_open_path(const char *path, struct rune_i
  * read. */
 bool rune_image_is_image_file(const char *path);
 
+/* Has the kernel put the image's memory into large pages, where it can: decisions over many facts
+ * take a tenth to a sixth less. Worth it for an image that stays; nothing else changes. Decisions
+ * that are made meanwhile may wait. Cost: about one copy of the image. */
+void rune_image_enlarge_pages(const struct rune_image *image);
+
 /* NULL is nothing to close. No decider may be deciding from it. */
 void rune_image_close(struct rune_image *image);
 

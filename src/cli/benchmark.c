@@ -361,6 +361,7 @@ static enum cli_exit run(const struct cli_call *call)
     }
     code = cli_subject_open(call->operands[0], &arguments->limits, &subject);
     if (code == CLI_OK) {
+        rune_image_enlarge_pages(subject.image); /* as the image of a worker has */
         code = measure(&subject, &file, arguments);
         cli_subject_close(&subject);
     }

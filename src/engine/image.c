@@ -118,6 +118,11 @@ bool rune_image_is_image_file(const char *path)
     return got == (ssize_t)sizeof(magic) && memcmp(magic, RUNE_IMAGE_MAGIC, sizeof(magic)) == 0;
 }
 
+void rune_image_enlarge_pages(const struct rune_image *image)
+{
+    rune_image_map_enlarge(&image->map);
+}
+
 void rune_image_close(struct rune_image *image)
 {
     if (image != NULL) {

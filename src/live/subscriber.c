@@ -5,12 +5,15 @@
 #include "live/subscriber.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "engine/image.h"
 #include "shm/messages.h"
+
+#define ENLARGE_AFTER_MS 1000
 
 static void tell(const struct rune_subscriber *subscriber, enum rune_note_kind kind,
                  enum rune_err err, uint64_t generation)
@@ -29,6 +32,9 @@ static enum rune_err publish(struct rune_subscriber *subscriber, const struct ru
     struct rune_image *image;
     enum rune_err err = rune_image_open_fd(image_fd, RUNE_IMAGE_VERIFIED, &image, NULL);
     if (err == RUNE_OK) {
+        if (subscriber->is_running) {
+            rune_image_enlarge_pages(image); /* nobody waits: the old one still decides */
+        }
         rune_image_prefault(&image->map);
         err = rune_view_swap(subscriber->root, image, order->generation, &order->limits);
     }
@@ -95,11 +101,28 @@ static enum rune_err follow_one(struct rune_subscriber *subscriber, uint32_t *re
     return err;
 }
 
+/* The first image's pages are enlarged when the process has been at work for a moment: that would
+ * make its start longer. */
+static void enlarge_first(const struct rune_subscriber *subscriber)
+{
+    struct pollfd orders = {.fd = subscriber->orders, .events = POLLIN};
+    if (poll(&orders, 1, ENLARGE_AFTER_MS) == 0) {
+        /* This thread alone closes images, so that what it sees here stays. */
+        const struct rune_view *view = rune_view_enter(subscriber->root);
+        const struct rune_image *image = view != NULL ? view->image : NULL;
+        rune_view_leave();
+        if (image != NULL) {
+            rune_image_enlarge_pages(image);
+        }
+    }
+}
+
 static void *run(void *argument)
 {
     struct rune_subscriber *subscriber = argument;
     uint32_t kind;
     rune_view_thread_register();
+    enlarge_first(subscriber);
     for (;;) {
         enum rune_err err = follow_one(subscriber, &kind);
         if (err == RUNE_E_NOT_FOUND || err == RUNE_E_IO) {
@@ -122,6 +145,7 @@ enum rune_err rune_subscriber_start(struct rune_subscriber *subscriber)
             return err;
         }
     }
+    subscriber->is_running = true;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(&subscriber->thread, NULL, run, subscriber);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "live/view.h"
@@ -22,6 +23,7 @@ struct rune_subscriber {
     uint64_t stop_now;   /* and when the supervisor is gone */
     struct rune_view_root *root;
     struct rune_control_slot *slot; /* of this process */
+    bool is_running;                /* the first image was published */
     pthread_t thread;
 };
 

@@ -45,6 +45,36 @@ static void test_image__is_read_back(void **state)
     close(fd);
 }
 
+/* Of several large pages and a bit: mapped whole, the same bytes before and after. */
+static void test_image__with_large_pages_is_the_same(void **state)
+{
+    (void)state;
+    enum { SIZE = 5 << 20 };
+    unsigned char *bytes = malloc(SIZE);
+    struct rune_image_map map, other;
+    uint8_t sha256[32];
+    uint64_t size, count;
+    int fd;
+    assert_non_null(bytes);
+    for (size_t i = 0; i < SIZE; i++) {
+        bytes[i] = (unsigned char)(i * 2654435761u >> 13);
+    }
+    assert_int_equal(rune_image_memfd_create("large", &fd), RUNE_OK);
+    const struct rune_image_part part = {RUNE_SECTION_SOURCE_BYTES, bytes, SIZE};
+    assert_int_equal(rune_image_write(fd, &part, 1, 0, sha256, &size, NULL), RUNE_OK);
+    assert_int_equal(rune_image_seal(fd), RUNE_OK);
+    assert_int_equal(rune_image_map_fd(fd, RUNE_IMAGE_SEALS_REQUIRED, &other, NULL), RUNE_OK);
+    assert_int_equal(rune_image_map_fd(fd, RUNE_IMAGE_SEALS_REQUIRED, &map, NULL), RUNE_OK);
+    rune_image_map_enlarge(&map);
+    assert_int_equal(rune_image_check_hash(&map, NULL), RUNE_OK);
+    assert_int_equal(rune_image_check_hash(&other, NULL), RUNE_OK);
+    assert_memory_equal(rune_image_section(&map, RUNE_SECTION_SOURCE_BYTES, &count), bytes, SIZE);
+    rune_image_unmap(&other);
+    rune_image_unmap(&map);
+    close(fd);
+    free(bytes);
+}
+
 static void test_image__same_parts_give_same_bytes(void **state)
 {
     (void)state;
@@ -194,6 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_image__is_read_back),
+        cmocka_unit_test(test_image__with_large_pages_is_the_same),
         cmocka_unit_test(test_image__same_parts_give_same_bytes),
         cmocka_unit_test(test_image__limit_is_kept),
         cmocka_unit_test(test_image__write_errors_are_told),
