@@ -23,6 +23,8 @@ struct reader {
     uint32_t tuple, key;
 };
 
+#define VISITED_A_STEP 4u /* edges that are looked at in the time of one step of the limits */
+
 /* A row: where its exits begin, and where its values begin in what was found. */
 struct row {
     uint32_t exit, start;
@@ -40,6 +42,7 @@ struct search {
     uint64_t *seen;        /* bitmap */
     uint32_t *row;         /* values minus least */
     uint32_t row_count;
+    uint64_t visited;    /* steps looked at, since the last row */
     struct vec_row rows; /* found so far */
     /* of a closure, by value minus least: 1 + a row whose key is on a cycle with it, which is the
      * same; 0: none is known. Else NULL */
@@ -210,6 +213,7 @@ static uint32_t reach_all(struct search *search, rune_term from)
             other = same;
         }
         const uint32_t *bounds = search->step_starts + 2 * (size_t)at;
+        search->visited += bounds[1] - bounds[0];
         for (uint32_t s = bounds[0]; s < bounds[1]; s++) {
             reach(search, values[s]);
         }
@@ -399,6 +403,19 @@ static void search_fini(struct search *search)
     RUNE_VEC_FINI(&search->rows);
 }
 
+/* For a row: one, and some for what was looked at. */
+static enum rune_err take_steps(struct search *search)
+{
+    uint64_t steps = 1 + search->visited / VISITED_A_STEP;
+    search->visited = 0;
+    if (search->ctx->steps_left < steps) {
+        search->ctx->limit = RUNE_DL_LIMIT_STEPS;
+        return RUNE_E_LIMIT;
+    }
+    search->ctx->steps_left -= steps;
+    return RUNE_OK;
+}
+
 static enum rune_err run_rows(struct search *search)
 {
     struct reader *exits = &search->exits;
@@ -424,6 +441,9 @@ static enum rune_err run_rows(struct search *search)
             search->words[lead + keys++] = (uint32_t)search->count;
         }
         enum rune_err err = run_row(search, end);
+        if (err == RUNE_OK) {
+            err = take_steps(search);
+        }
         if (err == RUNE_OK) {
             err = rune_dl_check_limits(search->ctx, search->count, 4 * search->capacity);
         }

@@ -89,7 +89,8 @@ static enum rune_err set_up(struct rune_dl_ctx *ctx, struct rune_tuples *facts)
 {
     ctx->steps_left = ctx->options->max_steps == 0 ? UINT64_MAX : ctx->options->max_steps;
     rune_arena_init(&ctx->arena, 0);
-    rune_arena_init(&ctx->scratch, 0);
+    rune_arena_init(&ctx->scratch, ctx->options->max_memory_bytes);
+    ctx->dict_bytes = rune_dict_bytes(ctx->dict);
     uint32_t count = ctx->program->relation_count;
     if (!RUNE_VEC_RESERVE(&ctx->rels, count) || !RUNE_VEC_RESERVE(&ctx->image_relations, count) ||
         !RUNE_VEC_RESERVE(&ctx->orders, count)) {

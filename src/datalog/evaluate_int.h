@@ -224,6 +224,7 @@ struct rune_dl_ctx {
     struct rune_rule_vm vm;
     uint64_t derived, base_facts;
     uint64_t memory_bytes;    /* tuples and orders */
+    uint64_t dict_bytes;      /* of the dict, before anything was derived */
     uint64_t steps_left;      /* of options->max_steps */
     uint64_t growing_bytes;   /* of the component whose fixpoint runs */
     enum rune_dl_limit limit; /* that was hit, after RUNE_E_LIMIT */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* limits: derivations that grow too large.
  *
- * Three limits are counted while tuples are derived: tuples, memory and steps. Two kinds of rules
- * are told earlier than by them: a product of relations, whose tuples can be counted before they
- * are made; and a recursion that makes new values without a bound (unbounded.c). */
+ * Three limits are counted while tuples are derived: tuples, memory (theirs and that of the values
+ * made for them) and steps. Two kinds of rules are told earlier than by them: a product of
+ * relations, whose tuples can be counted before they are made; and a recursion that makes new
+ * values without a bound (unbounded.c). */
 #include "base/diag.h"
 #include "datalog/evaluate_int.h"
 
@@ -15,7 +16,8 @@ enum rune_err rune_dl_check_limits(struct rune_dl_ctx *ctx, uint64_t more_tuples
         ctx->limit = RUNE_DL_LIMIT_TUPLES;
         return RUNE_E_LIMIT;
     }
-    uint64_t bytes = ctx->memory_bytes + ctx->growing_bytes + more_bytes;
+    uint64_t values = rune_dict_bytes(ctx->dict) - ctx->dict_bytes;
+    uint64_t bytes = ctx->memory_bytes + ctx->growing_bytes + values + more_bytes;
     if (options->max_memory_bytes != 0 && bytes > options->max_memory_bytes) {
         ctx->limit = RUNE_DL_LIMIT_MEMORY;
         return RUNE_E_LIMIT;

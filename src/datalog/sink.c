@@ -294,6 +294,7 @@ enum rune_err rune_dl_run_rule(struct rune_dl_ctx *ctx, uint32_t number,
     ctx->vm.row_of = NULL;
     ctx->vm.more = NULL;
     rune_rule_vm_forget(&ctx->vm);
+    bool is_out_of_memory = rune_arena_failed(&ctx->scratch); /* by the tables of what was asked */
     rune_arena_rewind(&ctx->scratch, mark);
     sink->steps = allowed - ctx->vm.steps_left;
     ctx->steps_left -= sink->steps;
@@ -306,7 +307,9 @@ enum rune_err rune_dl_run_rule(struct rune_dl_ctx *ctx, uint32_t number,
             sink->is_over = true;
             return RUNE_OK;
         }
-        ctx->limit = ctx->vm.steps_left == 0 ? RUNE_DL_LIMIT_STEPS : RUNE_DL_LIMIT_VALUES;
+        ctx->limit = ctx->vm.steps_left == 0 ? RUNE_DL_LIMIT_STEPS
+                     : is_out_of_memory      ? RUNE_DL_LIMIT_MEMORY
+                                             : RUNE_DL_LIMIT_VALUES;
         err = ctx->vm.err;
     }
     return rune_dl_report_limit(ctx, &ctx->rules.items[number], tuples, err);
