@@ -352,6 +352,11 @@ static enum rune_err meet_context(struct parts *parts)
                                                     : rune_request_refuse_json(decoder, "context");
 }
 
+static struct rune_action_memo *memo_of_action(const struct parts *parts)
+{
+    return rune_request_memo_action(parts->decoder->memo, parts->places[FIELD_ACTION]);
+}
+
 /* Whether the empty record fits what the action says of its context. */
 static RUNE_APART bool action_takes_no_context(const struct parts *parts)
 {
@@ -366,14 +371,14 @@ static RUNE_APART bool action_takes_no_context(const struct parts *parts)
             return false;
         }
     }
-    parts->decoder->memo->plain_action = parts->places[FIELD_ACTION];
+    memo_of_action(parts)->plain = parts->places[FIELD_ACTION];
     return true;
 }
 
 static bool fits_no_context(const struct parts *parts)
 {
     const struct rune_request_decoder *decoder = parts->decoder;
-    return decoder->forms == NULL || parts->places[FIELD_ACTION] == decoder->memo->plain_action ||
+    return decoder->forms == NULL || memo_of_action(parts)->plain == parts->places[FIELD_ACTION] ||
            action_takes_no_context(parts);
 }
 
@@ -558,21 +563,21 @@ static rune_term type_of(const struct rune_request_decoder *decoder, rune_term e
 static enum rune_err check_schema(const struct parts *parts)
 {
     struct rune_request_decoder *decoder = parts->decoder;
-    struct rune_request_kind *known = &decoder->memo->kind;
+    struct rune_action_memo *known = memo_of_action(parts);
     const rune_term *places = parts->places;
-    const struct rune_request_kind kind = {
-        .action = places[FIELD_ACTION],
-        .principal_type = type_of(decoder, places[FIELD_PRINCIPAL]),
-        .resource_type = type_of(decoder, places[FIELD_RESOURCE])};
-    if (kind.action == known->action && kind.principal_type == known->principal_type &&
-        kind.resource_type == known->resource_type) {
+    rune_term principal_type = type_of(decoder, places[FIELD_PRINCIPAL]);
+    rune_term resource_type = type_of(decoder, places[FIELD_RESOURCE]);
+    if (known->action == places[FIELD_ACTION] && known->principal_type == principal_type &&
+        known->resource_type == resource_type) {
         return RUNE_OK;
     }
     enum rune_schema_verdict verdict = rune_schema_check_request(
         decoder->schema, &decoder->store->terms, rune_dict_terms(decoder->values),
         places[FIELD_PRINCIPAL], places[FIELD_ACTION], places[FIELD_RESOURCE]);
     if (verdict == RUNE_SCHEMA_FITS) {
-        *known = kind;
+        known->action = places[FIELD_ACTION];
+        known->principal_type = principal_type;
+        known->resource_type = resource_type;
         return RUNE_OK;
     }
     return verdict == RUNE_SCHEMA_FITS_BY_ID ? RUNE_OK : refuse_verdict(parts, verdict);

@@ -13,7 +13,9 @@
 
 #include "model/term.h"
 
-#define RUNE_MEMO_SPELLING 54u /* LIMIT: longer spellings are looked up each time */
+#define RUNE_MEMO_SPELLING 54u  /* LIMIT: longer spellings are looked up each time */
+#define RUNE_MEMO_UIDS     256u /* 16 KiB a decider */
+#define RUNE_MEMO_ACTIONS  16u
 #define RUNE_MEMO_NAME     32u /* digits of an image's name: no two have the same */
 
 /* How an entity that the image knows is written in JSON, "Type::\"id\"", quotes included: bytes
@@ -28,19 +30,26 @@ struct rune_uid_memo {
 
 _Static_assert(sizeof(struct rune_uid_memo) == 64, "one cache line");
 
-/* An action that may be asked about any entities of these types. */
-struct rune_request_kind {
-    rune_term action; /* RUNE_TERM_NONE: nothing */
+/* What is known of an action; RUNE_TERM_NONE: nothing. */
+struct rune_action_memo {
+    rune_term plain;  /* an action that needs nothing in its context */
+    rune_term action; /* one that may be asked about any entities of these types */
     rune_term principal_type;
     rune_term resource_type;
 };
 
 struct rune_request_memo {
     char image[RUNE_MEMO_NAME];
-    struct rune_uid_memo places[3]; /* principal, action, resource */
-    struct rune_request_kind kind;  /* fits the schema */
-    rune_term plain_action;         /* an action that needs nothing in its context */
+    uint32_t last[3]; /* what principal, action and resource had last, among uids */
+    struct rune_action_memo actions[RUNE_MEMO_ACTIONS];
+    struct rune_uid_memo uids[RUNE_MEMO_UIDS]; /* each where its spelling puts it */
 };
+
+static inline struct rune_action_memo *rune_request_memo_action(struct rune_request_memo *memo,
+                                                                rune_term action)
+{
+    return &memo->actions[rune_term_index(action) % RUNE_MEMO_ACTIONS];
+}
 
 /* `name`: of the image that the next requests are about. */
 static inline void rune_request_memo_begin(struct rune_request_memo *memo, const char *name)

@@ -31,42 +31,73 @@ static bool split_in_place(const char *p, const char *end, struct rune_str *ret_
     return true;
 }
 
-/* ---- what the last request named ---- */
+/* ---- what requests named before ---- */
 
 #define BEFORE_ID   5u /* bytes of a spelling: a quote, and ::\" behind the type */
 #define BESIDE_BOTH 8u /* those, and \"" behind the id */
 
-static bool is_remembered(const struct rune_uid_memo *memo, const char *p, const char *end)
+/* Ids differ at their ends: the last five bytes of one, and the eight before them. */
+static uint32_t slot_of(struct rune_str spelling)
 {
-    return memo->length > 0 && (size_t)(end - p) >= memo->length &&
-           memcmp(p, memo->spelling, memo->length) == 0;
+    uint64_t words[2];
+    const char *end = spelling.data + spelling.length;
+    memcpy(&words[1], end - 8, 8);
+    memcpy(&words[0], spelling.length >= 16 ? end - 16 : spelling.data, 8);
+    uint64_t hash = (words[1] ^ words[0] * 0xd6e8feb86659fd93u) * 0x9e3779b97f4a7c15u;
+    return (uint32_t)(hash >> 32) % RUNE_MEMO_UIDS;
 }
 
-static rune_term find_type(const struct rune_request_decoder *decoder,
-                           const struct rune_uid_memo *memo, struct rune_str type)
+/* What was remembered of this spelling, which the place had last now; or NONE. */
+static rune_term recall(struct rune_request_memo *memo, uint32_t place, struct rune_str spelling)
 {
-    const struct rune_str last = {memo->spelling + 1, memo->type_length};
-    return memo->length > 0 && rune_str_equal(type, last)
-               ? memo->type
-               : rune_terms_find_string(&decoder->store->terms, type);
+    uint32_t slot = slot_of(spelling);
+    const struct rune_uid_memo *known = &memo->uids[slot];
+    if (known->length != spelling.length ||
+        memcmp(known->spelling, spelling.data, spelling.length) != 0) {
+        return RUNE_TERM_NONE;
+    }
+    memo->last[place] = slot;
+    return known->uid;
 }
 
-/* The spelling from its quote to behind the other one. */
-static void remember(struct rune_uid_memo *memo, rune_term uid, rune_term type,
+static void remember(struct rune_request_memo *memo, uint32_t place, rune_term uid, rune_term type,
                      struct rune_str spelling, size_t type_length)
 {
-    if (spelling.length <= RUNE_MEMO_SPELLING) {
-        memo->uid = uid;
-        memo->type = type;
-        memo->length = (uint8_t)spelling.length;
-        memo->type_length = (uint8_t)type_length;
-        memcpy(memo->spelling, spelling.data, spelling.length);
+    if (spelling.length > RUNE_MEMO_SPELLING) {
+        return;
     }
+    struct rune_uid_memo *slot = &memo->uids[memo->last[place] = slot_of(spelling)];
+    slot->uid = uid;
+    slot->type = type;
+    slot->length = (uint8_t)spelling.length;
+    slot->type_length = (uint8_t)type_length;
+    memcpy(slot->spelling, spelling.data, spelling.length);
 }
 
-/* As rune_request_read_known_uid, of an entity that is not the one remembered. */
-static RUNE_APART bool look_up(struct rune_request_decoder *decoder, struct rune_uid_memo *memo,
-                               const char *p, rune_term *ret_term)
+/* Remembers what the image knows. A place's entities are mostly of one type: that of the last one
+ * is not looked up again. */
+static rune_term find(struct rune_request_decoder *decoder, uint32_t place, struct rune_str type,
+                      struct rune_str id, struct rune_str spelling)
+{
+    const struct rune_terms *terms = &decoder->store->terms;
+    const struct rune_uid_memo *last = &decoder->memo->uids[decoder->memo->last[place]];
+    const struct rune_str last_type = {last->spelling + 1, last->type_length};
+    rune_term type_term = last->length > 0 && rune_str_equal(type, last_type)
+                              ? last->type
+                              : rune_terms_find_string(terms, type);
+    if (type_term == RUNE_TERM_NONE) {
+        return RUNE_TERM_NONE;
+    }
+    rune_term term = rune_terms_find_uid_of(terms, type_term, id);
+    if (term != RUNE_TERM_NONE && spelling.length > 0) {
+        remember(decoder->memo, place, term, type_term, spelling, type.length);
+    }
+    return term;
+}
+
+/* As rune_request_read_known_uid, of an entity that is not the place's last one. */
+static RUNE_APART bool look_up(struct rune_request_decoder *decoder, uint32_t place, const char *p,
+                               rune_term *ret_term)
 {
     struct rune_str type;
     struct rune_str id;
@@ -74,14 +105,14 @@ static RUNE_APART bool look_up(struct rune_request_decoder *decoder, struct rune
     if (!split_in_place(p, decoder->json->end, &type, &id, &end)) {
         return false;
     }
-    rune_term type_term = find_type(decoder, memo, type);
-    rune_term term = type_term != RUNE_TERM_NONE
-                         ? rune_terms_find_uid_of(&decoder->store->terms, type_term, id)
-                         : RUNE_TERM_NONE;
+    struct rune_str spelling = {p, (size_t)(end - p)};
+    rune_term term = recall(decoder->memo, place, spelling);
+    if (term == RUNE_TERM_NONE) {
+        term = find(decoder, place, type, id, spelling);
+    }
     if (term == RUNE_TERM_NONE) {
         return false;
     }
-    remember(memo, term, type_term, (struct rune_str){p, (size_t)(end - p)}, type.length);
     decoder->json->cursor = end;
     *ret_term = term;
     return true;
@@ -90,32 +121,22 @@ static RUNE_APART bool look_up(struct rune_request_decoder *decoder, struct rune
 bool rune_request_read_known_uid(struct rune_request_decoder *decoder, uint32_t place,
                                  rune_term *ret_term)
 {
-    struct rune_uid_memo *memo = &decoder->memo->places[place];
+    const struct rune_uid_memo *last = &decoder->memo->uids[decoder->memo->last[place]];
     struct rune_json *json = decoder->json;
     const char *p = json->cursor;
     while (p < json->end && *p == ' ') {
         p++;
     }
-    if (!is_remembered(memo, p, json->end)) {
-        return look_up(decoder, memo, p, ret_term);
+    if (last->length == 0 || (size_t)(json->end - p) < last->length ||
+        memcmp(p, last->spelling, last->length) != 0) {
+        return look_up(decoder, place, p, ret_term);
     }
-    json->cursor = p + memo->length;
-    *ret_term = memo->uid;
+    json->cursor = p + last->length;
+    *ret_term = last->uid;
     return true;
 }
 
-/* Type and id that were given apart and decoded: equal texts are the same entity in either form. */
-static bool is_remembered_apart(const struct rune_uid_memo *memo, struct rune_str type,
-                                struct rune_str id)
-{
-    if (memo->length == 0) {
-        return false;
-    }
-    const struct rune_str last_type = {memo->spelling + 1, memo->type_length};
-    const struct rune_str last_id = {memo->spelling + memo->type_length + BEFORE_ID,
-                                     memo->length - memo->type_length - BESIDE_BOTH};
-    return rune_str_equal(id, last_id) && rune_str_equal(type, last_type);
-}
+/* ---- type and id that were given apart ---- */
 
 static bool is_plain(struct rune_str text)
 {
@@ -123,38 +144,29 @@ static bool is_plain(struct rune_str text)
     return rune_scan_plain(text.data, end) == end;
 }
 
-/* Spelled as the other form would be, if that takes no escapes. */
-static void remember_apart(struct rune_uid_memo *memo, rune_term uid, rune_term type_term,
-                           struct rune_str type, struct rune_str id)
+/* As the other form would spell it, if that is short and takes no escapes; else empty. */
+static struct rune_str spell(struct rune_str type, struct rune_str id,
+                             char text[RUNE_MEMO_SPELLING])
 {
-    char text[RUNE_MEMO_SPELLING];
-    struct rune_str spelling = {text, type.length + id.length + BESIDE_BOTH};
-    if (spelling.length > sizeof text || !is_plain(type) || !is_plain(id)) {
-        return;
+    size_t length = type.length + id.length + BESIDE_BOTH;
+    if (length > RUNE_MEMO_SPELLING || !is_plain(type) || !is_plain(id)) {
+        return (struct rune_str){0};
     }
     text[0] = '"';
     memcpy(text + 1, type.data, type.length);
     memcpy(text + 1 + type.length, "::\\\"", 4);
     memcpy(text + type.length + BEFORE_ID, id.data, id.length);
     memcpy(text + type.length + BEFORE_ID + id.length, "\\\"\"", 3);
-    remember(memo, uid, type_term, spelling, type.length);
+    return (struct rune_str){text, length};
 }
 
 static rune_term find_apart(struct rune_request_decoder *decoder, uint32_t place,
                             struct rune_str type, struct rune_str id)
 {
-    struct rune_uid_memo *memo = &decoder->memo->places[place];
-    if (is_remembered_apart(memo, type, id)) {
-        return memo->uid;
-    }
-    rune_term type_term = find_type(decoder, memo, type);
-    rune_term term = type_term != RUNE_TERM_NONE
-                         ? rune_terms_find_uid_of(&decoder->store->terms, type_term, id)
-                         : RUNE_TERM_NONE;
-    if (term != RUNE_TERM_NONE) {
-        remember_apart(memo, term, type_term, type, id);
-    }
-    return term;
+    char text[RUNE_MEMO_SPELLING];
+    struct rune_str spelling = spell(type, id, text);
+    rune_term term = spelling.length > 0 ? recall(decoder->memo, place, spelling) : RUNE_TERM_NONE;
+    return term != RUNE_TERM_NONE ? term : find(decoder, place, type, id, spelling);
 }
 
 /* ---- all others ---- */
