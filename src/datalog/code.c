@@ -76,6 +76,37 @@ static bool is_by_rows(const struct rune_dl_coder *coder)
            coder->join.uses[last] == 2;
 }
 
+static bool has_var(const struct rune_dl_goal *goal, uint32_t var)
+{
+    uint32_t i = 0;
+    while (i < goal->count && goal->vars[i] != var) {
+        i++;
+    }
+    return i < goal->count;
+}
+
+/* Whether the new tuples' last column is read, but not by the atom that comes next: what that finds
+ * is then the same for all that agree in the columns before. */
+static bool is_grouped(const struct rune_dl_coder *coder)
+{
+    const struct rune_dl_plan_rule *rule = coder->rule;
+    if (coder->delta == UINT32_MAX || coder->by_rows || rule->goals[coder->delta].count < 2 ||
+        coder->join.count < 2) {
+        return false;
+    }
+    const struct rune_dl_goal *goal = &rule->goals[coder->delta];
+    const struct rune_dl_goal *next = &rule->goals[coder->join.order[1]];
+    uint32_t last = goal->vars[goal->count - 1];
+    bool reads = false, repeats = false;
+    for (uint32_t i = 0; i + 1 < goal->count; i++) {
+        reads = reads || rune_dl_join_wants(&coder->join, goal->vars[i]);
+        repeats = repeats || goal->vars[i] == last;
+    }
+    return reads && !repeats && rune_dl_join_wants(&coder->join, last) &&
+           !rule->vars[last].is_constant && next->kind == RUNE_DL_GOAL_ATOM && !next->is_negated &&
+           !has_var(next, last);
+}
+
 /* Whether the new tuples are the only ones of growing relations that it reads. */
 static bool is_fed(const struct rune_dl_coder *coder)
 {
@@ -85,7 +116,7 @@ static bool is_fed(const struct rune_dl_coder *coder)
         growing += rule->goals[g].kind == RUNE_DL_GOAL_ATOM &&
                    coder->ctx->rels.items[rule->goals[g].relation].access == RUNE_DL_GROWING;
     }
-    return growing == 1 && !coder->by_rows;
+    return growing == 1 && !coder->by_rows && !coder->is_grouped;
 }
 
 /* The head's last column has a register that stands for all values of a row. */
@@ -99,7 +130,6 @@ static void put_row(struct rune_dl_coder *coder)
     rune_dl_code_put(coder, RUNE_RULE_CONST);
     rune_dl_code_put(coder, coder->reg[last]);
     rune_dl_code_put(coder, RUNE_TERM_NONE);
-    coder->ctx->rels.items[rule->goals[coder->delta].relation].growing->is_read_by_rows = true;
 }
 
 static void put_head(struct rune_dl_coder *coder)
@@ -125,9 +155,21 @@ static void put_head(struct rune_dl_coder *coder)
 
 static void put_body(struct rune_dl_coder *coder)
 {
+    uint32_t last = RUNE_DL_NO_VAR;
+    if (coder->is_grouped) {
+        const struct rune_dl_goal *goal = &coder->rule->goals[coder->delta];
+        last = goal->vars[goal->count - 1];
+    }
     for (uint32_t i = 0; i < coder->join.count && coder->err == RUNE_OK; i++) {
+        if (i > 0 && coder->is_grouped && !coder->has_lasts &&
+            has_var(&coder->rule->goals[coder->join.order[i]], last)) {
+            rune_dl_code_lasts(coder);
+        }
         rune_dl_code_goal(coder, coder->join.order[i]);
         rune_dl_join_take(&coder->join, coder->join.order[i]);
+    }
+    if (coder->is_grouped && !coder->has_lasts) {
+        rune_dl_code_lasts(coder);
     }
 }
 
@@ -143,9 +185,15 @@ static enum rune_err code_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t
     if (err == RUNE_OK) {
         put_head(&coder);
         coder.by_rows = is_by_rows(&coder);
+        coder.is_grouped = is_grouped(&coder);
         coder.is_fed = is_fed(&coder);
         if (coder.by_rows) {
             put_row(&coder);
+        }
+        if (coder.by_rows || coder.is_grouped) {
+            struct rune_dl_growing *read = ctx->rels.items[rule->goals[delta].relation].growing;
+            read->is_read_by_rows = true;
+            read->is_read_by_lasts = read->is_read_by_lasts || coder.is_grouped;
         }
         put_body(&coder);
         rune_dl_code_put(&coder, RUNE_RULE_EMIT);

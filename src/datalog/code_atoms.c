@@ -162,6 +162,7 @@ static enum rune_err find_order(struct rune_dl_coder *coder, uint32_t number, ui
         range = number > coder->delta   ? RUNE_DL_RANGE_OLD
                 : number < coder->delta ? RUNE_DL_RANGE_ALL
                 : coder->by_rows        ? RUNE_DL_RANGE_SORTED
+                : coder->is_grouped     ? RUNE_DL_RANGE_SORTED
                 : coder->is_fed         ? RUNE_DL_RANGE_FED
                                         : RUNE_DL_RANGE_NEW;
     }
@@ -199,8 +200,9 @@ static void put_stored(struct rune_dl_coder *coder, uint32_t number)
         prefix_vars[prefix_count++] = goal->vars[column];
         prefix |= 1u << column;
     }
-    uint32_t read_count = 0;
-    for (uint32_t i = 0; i < goal->count; i++) {
+    bool is_grouped = number == coder->delta && coder->is_grouped;
+    uint32_t read_count = 0, read_end = goal->count - is_grouped;
+    for (uint32_t i = 0; i < read_end; i++) {
         read_count += must_read(coder, goal, i, prefix);
     }
     uint32_t empty =
@@ -219,7 +221,7 @@ static void put_stored(struct rune_dl_coder *coder, uint32_t number)
     struct reads reads;
     reads.count = reads.check_count = 0;
     uint32_t distinct = 0;
-    for (uint32_t position = prefix_count; position < rel->arity; position++) {
+    for (uint32_t position = prefix_count; position < read_end; position++) {
         uint32_t column = rune_order_column(order, rel->arity, position);
         if (must_read(coder, goal, column, prefix)) {
             if (reads.count == position - prefix_count) {
@@ -232,7 +234,7 @@ static void put_stored(struct rune_dl_coder *coder, uint32_t number)
     if (reads.count != distinct - prefix_count || distinct == rel->arity || is_growing) {
         distinct = 0;
     }
-    if (number == coder->delta && coder->by_rows) {
+    if (is_grouped || (number == coder->delta && coder->by_rows)) {
         distinct = rel->arity - 1; /* new tuples come in groups */
     }
     rune_dl_code_put(coder, RUNE_RULE_SCAN);
@@ -243,6 +245,29 @@ static void put_stored(struct rune_dl_coder *coder, uint32_t number)
     rune_dl_code_put(coder, done);
     rune_dl_code_registers(coder, prefix_vars, prefix_count);
     put_reads(coder, &reads, level);
+}
+
+void rune_dl_code_lasts(struct rune_dl_coder *coder)
+{
+    const struct rune_dl_goal *goal = &coder->rule->goals[coder->delta];
+    struct rune_dl_partners none = {0};
+    uint32_t order = 0;
+    coder->has_lasts = true;
+    coder->err =
+        rune_dl_growing_order(coder->ctx, goal->relation, 0, RUNE_DL_RANGE_GROUP, &none, &order);
+    uint32_t outside = rune_dl_code_target(coder, coder->loops);
+    uint32_t loop = begin_loop(coder);
+    struct reads reads;
+    reads.count = reads.check_count = 0;
+    read_column(coder, &reads, goal->count - 1, goal->vars[goal->count - 1], coder->loops);
+    rune_dl_code_put(coder, RUNE_RULE_SCAN);
+    rune_dl_code_put(coder, loop);
+    rune_dl_code_put(coder, order);
+    rune_dl_code_put(coder, 0); /* none are skipped */
+    rune_dl_code_put(coder, outside);
+    rune_dl_code_put(coder, outside);
+    rune_dl_code_put(coder, 0); /* nothing is searched by */
+    put_reads(coder, &reads, coder->loops);
 }
 
 /* A negated atom with more columns than an order can search is asked through a relation made for

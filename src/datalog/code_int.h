@@ -20,6 +20,8 @@ struct rune_dl_coder {
     uint32_t delta;
     bool by_rows;    /* see rune_dl_code_rule */
     bool is_fed;     /* likewise */
+    bool is_grouped; /* new tuples are read by groups, their last column in a loop of its own */
+    bool has_lasts;  /* is_grouped: that loop has begun */
     double rows;     /* expected */
     size_t begin;    /* of the program in ctx->code */
     uint32_t *reg;   /* by variable */
@@ -88,5 +90,7 @@ uint32_t rune_dl_code_search(const struct rune_dl_coder *coder, const struct run
 /* A loop over the elements of the set in `set`. */
 void rune_dl_code_member(struct rune_dl_coder *coder, uint32_t element, uint32_t set,
                          uint32_t set_level);
+/* is_grouped: the loop over the last column of the new tuples. */
+void rune_dl_code_lasts(struct rune_dl_coder *coder);
 /* The rule's atom of that number. */
 void rune_dl_code_atom(struct rune_dl_coder *coder, uint32_t number);

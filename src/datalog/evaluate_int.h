@@ -175,6 +175,7 @@ enum rune_dl_range {
     RUNE_DL_RANGE_ALL,
     RUNE_DL_RANGE_NEW,
     RUNE_DL_RANGE_SORTED, /* the new ones, in order */
+    RUNE_DL_RANGE_GROUP,  /* those of them that a loop over SORTED stands before */
     RUNE_DL_RANGE_FED,    /* those that the rule has not read, also what it derives meanwhile */
     RUNE_DL_RANGE_OLD
 };
@@ -247,7 +248,9 @@ RUNE_MUST_USE enum rune_err rune_dl_constant(struct rune_dl_ctx *ctx,
 /* Rows (row-major) sorted by the columns in the order given, repetitions dropped. */
 RUNE_MUST_USE enum rune_err rune_dl_sort_rows(rune_term **rows, uint64_t *count, uint32_t arity,
                                               const uint8_t *columns);
-/* Rows of two columns or more so that those that agree in all but the last are neighbours. */
+/* Rows of two columns or more so that those that agree in all but the last are neighbours, in
+ * order; whether they are. */
+bool rune_dl_are_grouped(const rune_term *rows, uint64_t count, uint32_t arity);
 RUNE_MUST_USE enum rune_err rune_dl_group_rows(rune_term **rows, uint64_t count, uint32_t arity);
 /* Stores the relation's tuples, given row-major (taken over, freed), in the order of its columns.
  */

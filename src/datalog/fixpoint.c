@@ -56,6 +56,11 @@ enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, 
     } else if (range == RUNE_DL_RANGE_FED) {
         view.low = &growing->fed_low;
         view.high = &growing->fed_high;
+    } else if (range == RUNE_DL_RANGE_GROUP) {
+        view.relation = &growing->sorted;
+        view.low = &growing->group.begin;
+        view.high = &growing->group.end;
+        view.lasts = &growing->lasts;
     } else if (range == RUNE_DL_RANGE_SORTED) {
         view.relation = &growing->sorted;
         view.high = &growing->sorted.count;

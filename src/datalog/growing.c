@@ -20,13 +20,23 @@ struct rune_dl_growing *rune_dl_growing_create(uint32_t arity)
     return growing;
 }
 
+static void drop_sorted(struct rune_dl_growing *growing)
+{
+    if (!growing->is_sorted) {
+        rune_free(growing->sorted.rows);
+    }
+    growing->sorted.rows = NULL;
+    rune_free(growing->lasts);
+    growing->lasts = NULL;
+}
+
 void rune_dl_growing_destroy(struct rune_dl_growing *growing)
 {
     if (growing == NULL) {
         return;
     }
     rune_free(growing->tuples.rows);
-    rune_free(growing->sorted.rows);
+    drop_sorted(growing);
     rune_free(growing->slots);
     rune_free(growing->bits.words);
     RUNE_VEC_FINI(&growing->row.lasts);
@@ -41,8 +51,10 @@ void rune_dl_growing_destroy(struct rune_dl_growing *growing)
 uint64_t rune_dl_growing_bytes(const struct rune_dl_growing *growing)
 {
     uint64_t words =
-        ((uint64_t)growing->tuples.capacity + growing->sorted.count) * growing->tuples.arity +
-        growing->slot_count + 2 * growing->bits.rows * growing->bits.stride;
+        ((uint64_t)growing->tuples.capacity + (growing->is_sorted ? 0 : growing->sorted.count)) *
+            growing->tuples.arity +
+        (growing->lasts == NULL ? 0 : growing->sorted.count) + growing->slot_count +
+        2 * growing->bits.rows * growing->bits.stride;
     for (uint32_t i = 0; i < growing->index_count; i++) {
         words += rune_dl_growing_index_words(&growing->indexes[i]);
     }
@@ -342,8 +354,9 @@ static bool grow_set(struct rune_dl_growing *growing, const rune_term *row, uint
     return rehash(growing, count);
 }
 
-enum rune_err rune_dl_growing_reserve(struct rune_growing *tuples, uint32_t more)
+enum rune_err rune_dl_growing_reserve(struct rune_dl_growing *growing, uint32_t more)
 {
+    struct rune_growing *tuples = &growing->tuples;
     uint64_t want = (uint64_t)tuples->count + more + 1;
     if (want <= tuples->capacity) {
         return RUNE_OK;
@@ -359,6 +372,9 @@ enum rune_err rune_dl_growing_reserve(struct rune_growing *tuples, uint32_t more
         return RUNE_E_NOMEM;
     }
     tuples->rows = rows;
+    if (growing->is_sorted) {
+        growing->sorted.rows = rows + (size_t)growing->low * tuples->arity;
+    }
     tuples->capacity = (uint32_t)capacity;
     return RUNE_OK;
 }
@@ -366,7 +382,7 @@ enum rune_err rune_dl_growing_reserve(struct rune_growing *tuples, uint32_t more
 enum rune_err rune_dl_growing_add(struct rune_dl_growing *growing, const rune_term *rows,
                                   uint32_t count)
 {
-    enum rune_err err = rune_dl_growing_reserve(&growing->tuples, count);
+    enum rune_err err = rune_dl_growing_reserve(growing, count);
     for (uint32_t done = 0; err == RUNE_OK && done < count;) {
         const rune_term *next = rows + (size_t)done * growing->tuples.arity;
         done += growing->bits.words != NULL ? add_all_bits(growing, next, count - done)
@@ -383,7 +399,7 @@ enum rune_err rune_dl_growing_append(struct rune_dl_growing *growing,
                                      const struct rune_growing *from, uint32_t first)
 {
     size_t arity = from->arity;
-    enum rune_err err = rune_dl_growing_reserve(&growing->tuples, from->count - first);
+    enum rune_err err = rune_dl_growing_reserve(growing, from->count - first);
     if (err == RUNE_OK && arity > 0) {
         memcpy(growing->tuples.rows + growing->tuples.count * arity, from->rows + first * arity,
                (from->count - first) * arity * sizeof(rune_term));
@@ -399,7 +415,7 @@ enum rune_err rune_dl_growing_add_row(struct rune_dl_growing *growing, const run
     while (count > 0) {
         uint32_t many = count < RUNE_DL_GROWING_BATCH ? count : RUNE_DL_GROWING_BATCH;
         uint32_t done = 0;
-        enum rune_err err = rune_dl_growing_reserve(&growing->tuples, many);
+        enum rune_err err = rune_dl_growing_reserve(growing, many);
         if (err == RUNE_OK && growing->bits.words != NULL) {
             done = add_bits(growing, row, lasts, many);
         }
@@ -420,21 +436,42 @@ enum rune_err rune_dl_growing_add_row(struct rune_dl_growing *growing, const run
 
 /* ---- rounds ---- */
 
+static enum rune_err gather_lasts(struct rune_dl_growing *growing)
+{
+    const struct rune_growing *sorted = &growing->sorted;
+    if (!growing->is_read_by_lasts) {
+        return RUNE_OK;
+    }
+    growing->lasts = rune_realloc(NULL, (size_t)sorted->count + 1, sizeof(uint32_t));
+    if (growing->lasts == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    for (size_t i = 0; i < sorted->count; i++) {
+        growing->lasts[i] = sorted->rows[(i + 1) * sorted->arity - 1];
+    }
+    return RUNE_OK;
+}
+
 /* The new tuples once more, those of a row side by side. */
 static enum rune_err sort_new(struct rune_dl_growing *growing)
 {
     uint64_t count = growing->high - growing->low;
     uint32_t arity = growing->tuples.arity;
-    rune_free(growing->sorted.rows);
-    growing->sorted = (struct rune_growing){.arity = arity, .count = (uint32_t)count};
+    rune_term *rows = growing->tuples.rows + (size_t)growing->low * arity;
+    drop_sorted(growing);
+    growing->sorted = (struct rune_growing){.arity = arity, .count = (uint32_t)count, .rows = rows};
     growing->row.end = 0;
+    growing->is_sorted = rune_dl_are_grouped(rows, count, arity);
+    if (growing->is_sorted) {
+        return gather_lasts(growing);
+    }
     growing->sorted.rows = rune_realloc(NULL, count + 1, arity * sizeof(rune_term));
     if (growing->sorted.rows == NULL) {
         return RUNE_E_NOMEM;
     }
-    memcpy(growing->sorted.rows, growing->tuples.rows + (size_t)growing->low * arity,
-           count * arity * sizeof(rune_term));
-    return rune_dl_group_rows(&growing->sorted.rows, count, arity);
+    memcpy(growing->sorted.rows, rows, count * arity * sizeof(rune_term));
+    enum rune_err err = rune_dl_group_rows(&growing->sorted.rows, count, arity);
+    return err == RUNE_OK ? gather_lasts(growing) : err;
 }
 
 enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, bool *ret_more)

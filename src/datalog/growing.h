@@ -75,7 +75,10 @@ struct rune_dl_growing {
     uint32_t fed_low, fed_high;      /* the caller's: what a rule reads that does not wait */
     uint64_t few_words;              /* the caller's: a bitmap of so many may be sparse */
     bool is_read_by_rows;            /* the caller's: by a plan that reads `sorted` */
-    struct rune_growing sorted;      /* the new tuples again, in order */
+    struct rune_growing sorted;      /* the new tuples by groups: a copy, or */
+    bool is_sorted;                  /* as they stand */
+    bool is_read_by_lasts;           /* the caller's: by a plan that reads `lasts` */
+    uint32_t *lasts;                 /* last column of `sorted` */
     struct rune_growing_group group; /* of `sorted`, that a rule reads now */
     struct rune_dl_row_of_group row; /* its values; growing_rows.c */
     /* The caller's, fixpoint.c: */
@@ -130,6 +133,21 @@ bool rune_dl_growing_takes_words(const struct rune_dl_growing *growing, const ru
 RUNE_MUST_USE enum rune_err rune_dl_growing_add_words(struct rune_dl_growing *growing,
                                                       const rune_term *row,
                                                       const struct rune_dl_row_words *words);
+/* Has the processor fetch what adding a value to a row will look at. Changes nothing. */
+static inline void rune_dl_growing_fetch(const struct rune_dl_growing *growing,
+                                         const rune_term *row, rune_term last)
+{
+    const struct rune_dl_bits *bits = &growing->bits;
+    if (bits->words == NULL) {
+        return;
+    }
+    const uint64_t *words = rune_dl_bits_find(bits, bits->arity, row);
+    uint32_t distance = last - bits->least[bits->arity - 1];
+    if (words != NULL && distance / 64 < bits->stride) {
+        __builtin_prefetch(words + distance / 64, 1);
+    }
+}
+
 /* The values of growing->group, gathered the first time that they are asked for. NULL: no memory.
  */
 const struct rune_dl_row_of_group *rune_dl_growing_row(struct rune_dl_growing *growing);
@@ -137,7 +155,7 @@ const struct rune_dl_row_of_group *rune_dl_growing_row(struct rune_dl_growing *g
 /* ---- growing.c ---- */
 
 /* Room for `more` rows and one, which may be written to in vain. */
-RUNE_MUST_USE enum rune_err rune_dl_growing_reserve(struct rune_growing *tuples, uint32_t more);
+RUNE_MUST_USE enum rune_err rune_dl_growing_reserve(struct rune_dl_growing *growing, uint32_t more);
 
 /* What it takes, in bytes. */
 uint64_t rune_dl_growing_bytes(const struct rune_dl_growing *growing);

@@ -54,29 +54,50 @@ static void add_word(struct rune_growing *tuples, const rune_term *row, rune_ter
     }
 }
 
+/* The first word from `at` on that has something new, or `end`. */
+static inline int64_t skip_old(const uint64_t *words, const uint64_t *to, int64_t distance,
+                               int64_t at, int64_t end)
+{
+    while (at + 4 <= end) {
+        uint64_t fresh = 0;
+        for (int64_t i = at; i < at + 4; i++) {
+            fresh |= words[i] & ~to[i + distance];
+        }
+        if (fresh != 0) {
+            break;
+        }
+        at += 4;
+    }
+    while (at < end && (words[at] & ~to[at + distance]) == 0) {
+        at++;
+    }
+    return at;
+}
+
 enum rune_err rune_dl_growing_add_words(struct rune_dl_growing *growing, const rune_term *row,
                                         const struct rune_dl_row_words *words)
 {
     struct rune_growing *tuples = &growing->tuples;
     uint64_t *to = rune_dl_bits_find(&growing->bits, growing->bits.arity, row);
     int64_t distance = word_distance(&growing->bits, words);
-    for (uint64_t w = 0; w < words->count; w++) {
-        if (words->words[w] == 0) {
-            continue;
+    /* Words beyond the row's are none: they were asked for. */
+    int64_t last = (int64_t)growing->bits.stride - distance;
+    last = last < (int64_t)words->count ? last : (int64_t)words->count;
+    for (int64_t w = distance < 0 ? -distance : 0; w < last; w++) {
+        w = skip_old(words->words, to, distance, w, last);
+        if (w == last) {
+            break;
         }
-        uint64_t *there = to + ((int64_t)w + distance);
+        uint64_t *there = to + (w + distance);
         uint64_t fresh = words->words[w] & ~*there;
-        if (fresh == 0) {
-            continue;
-        }
         if (tuples->capacity - tuples->count <= 64) {
-            enum rune_err err = rune_dl_growing_reserve(tuples, 64);
+            enum rune_err err = rune_dl_growing_reserve(growing, 64);
             if (err != RUNE_OK) {
                 return err;
             }
         }
         *there |= fresh;
-        add_word(tuples, row, words->base + (uint32_t)(64 * w), fresh);
+        add_word(tuples, row, words->base + (uint32_t)w * 64, fresh);
     }
     return RUNE_OK;
 }

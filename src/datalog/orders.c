@@ -8,6 +8,9 @@
 
 #include "datalog/evaluate_int.h"
 
+#define CHEAP_TO_SORT 262144u /* tuples */
+#define MANY_TIMES    8.0
+
 #define DIGIT_BITS 11u
 #define DIGITS     (1u << DIGIT_BITS)
 
@@ -147,11 +150,14 @@ enum rune_err rune_dl_sort_rows(rune_term **rows, uint64_t *count, uint32_t arit
     return err;
 }
 
+bool rune_dl_are_grouped(const rune_term *rows, uint64_t count, uint32_t arity)
+{
+    return is_sorted(rows, count, arity, natural, arity - 1);
+}
+
 enum rune_err rune_dl_group_rows(rune_term **rows, uint64_t count, uint32_t arity)
 {
-    return is_sorted(*rows, count, arity, natural, arity - 1)
-               ? RUNE_OK
-               : radix_sort(rows, count, arity, natural, arity - 1);
+    return radix_sort(rows, count, arity, natural, arity - 1);
 }
 
 /* ---- orders from sorted rows ---- */
@@ -525,6 +531,26 @@ bool rune_dl_order_serves(const struct rune_dl_rel *rel, uint32_t search)
     return false;
 }
 
+/* The column of a search that an order has to begin with, or 0: any. A key is found at once, what
+ * is behind it by bisection; so where a fixpoint searches over and over, the key is what has the
+ * most values, if that is many times more than another. */
+static uint32_t first_column(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t search)
+{
+    uint32_t first = 0;
+    double least = 0, most = 0;
+    if ((search & (search - 1)) == 0 || ctx->pass != RUNE_DL_PASS_BUILD ||
+        ctx->rels.items[relation].count > CHEAP_TO_SORT) {
+        return 0;
+    }
+    for (uint32_t left = search; left != 0; left &= left - 1) {
+        double distinct = rune_dl_distinct(ctx, relation, (uint32_t)__builtin_ctz(left));
+        least = first == 0 || distinct < least ? distinct : least;
+        first = first == 0 || distinct > most ? left & -left : first;
+        most = distinct > most ? distinct : most;
+    }
+    return most > MANY_TIMES * least ? first : 0;
+}
+
 enum rune_err rune_dl_order_for(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t search,
                                 uint32_t *ret_order)
 {
@@ -544,14 +570,17 @@ enum rune_err rune_dl_order_for(struct rune_dl_ctx *ctx, uint32_t relation, uint
         }
         return search == 0 || RUNE_VEC_PUSH(&rel->searches, search) ? RUNE_OK : RUNE_E_NOMEM;
     }
+    uint32_t sets[2] = {first_column(ctx, relation, search), search};
     for (size_t i = 0; i < rel->orders.count; i++) {
-        if (serves(rel->orders.items[i].columns, search)) {
-            *ret_order = rel->orders.items[i].id;
+        const struct rune_dl_order *order = &rel->orders.items[i];
+        if (serves(order->columns, search) &&
+            (sets[0] == 0 || (order->columns[0] < 32 && 1u << order->columns[0] == sets[0]))) {
+            *ret_order = order->id;
             return RUNE_OK;
         }
     }
     uint8_t columns[8];
-    columns_of(&search, 1, rel->arity, columns);
+    columns_of(sets, 2, rel->arity, columns);
     uint32_t index;
     enum rune_err err = rune_dl_order_build(ctx, relation, columns, &index);
     if (err == RUNE_OK) {

@@ -109,14 +109,38 @@ static bool emit_group(void *context, const rune_term *tuple)
                : emit_lasts(sink, tuple, row->lasts.items, (uint32_t)row->lasts.count);
 }
 
-/* The same for each value that a cursor has left, in one column of what stands before the last. */
+#define FETCH_AHEAD 4u
+
+/* The same for each of `values`, in one column of what stands before the last. */
+static bool emit_group_run(struct rune_dl_sink *sink, rune_term *tuple, const rune_term *values,
+                           uint32_t count, uint32_t column)
+{
+    const struct rune_dl_row_of_group *row = rune_dl_growing_row(sink->read);
+    for (uint32_t i = 0; i < count; i++) {
+        if (row != NULL && i + FETCH_AHEAD < count) {
+            tuple[column] = values[i + FETCH_AHEAD];
+            rune_dl_growing_fetch(sink->growing, tuple, row->lasts.items[0]);
+        }
+        tuple[column] = values[i];
+        if (!emit_group(sink, tuple)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The same for each value that a cursor has left. */
 static bool emit_groups(void *context, const rune_term *tuple, const struct rune_cursor *cursor,
                         uint32_t position, uint32_t column)
 {
     struct rune_dl_sink *sink = context;
     rune_term each[RUNE_DL_MAX_ARITY];
     struct rune_cursor rest = *cursor;
+    const rune_term *run = rune_cursor_run(cursor, position);
     memcpy(each, tuple, sink->growing->tuples.arity * sizeof(rune_term));
+    if (run != NULL) {
+        return emit_group_run(sink, each, run, rune_cursor_left(cursor), column);
+    }
     while (rune_cursor_next(&rest)) {
         if (rest.order->form == RUNE_ORDER_GROWING) { /* it may be over the groups themselves */
             rune_cursor_skip(&rest, sink->read->tuples.arity - 1);
@@ -139,7 +163,8 @@ static bool find_words(const struct rune_dl_ctx *ctx, const struct rune_cursor *
         return false;
     }
     const struct rune_dl_bits *bits = &ctx->rels.items[cursor->order->relation].growing->bits;
-    if (bits->words == NULL || cursor->order->columns[position] != position ||
+    if (cursor->prefix_count + 1 != bits->arity || bits->words == NULL ||
+        cursor->order->columns[position] != position ||
         bits->stride > RUNE_DL_WORDS_A_VALUE * (uint64_t)rune_cursor_left(cursor)) {
         return false;
     }

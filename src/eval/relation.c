@@ -83,6 +83,11 @@ static bool open_growing(const struct rune_image_order *order, const rune_term *
     c->prefix_count = count;
     c->next = *view->low;
     c->end = *view->high;
+    if (view->lasts != NULL) { /* one column is all there is to read: like one of a row */
+        c->is_row = true;
+        c->columns = *view->lasts;
+        c->stride = 0;
+    }
     if (index != NULL) {
         uint32_t slot, number;
         number = rune_growing_find_run(view->relation, index, prefix, count, &slot);
@@ -202,14 +207,18 @@ static void skip_growing(struct rune_cursor *c, uint32_t positions)
     if (view->group == NULL) {
         return;
     }
-    for (const rune_term *next = tuple + arity; c->next < c->end; c->next++, next += arity) {
-        uint32_t i = 0;
+    const rune_term *next = tuple + arity;
+    rune_term first = tuple[0];
+    while (c->next < c->end && next[0] == first) {
+        uint32_t i = 1;
         while (i < positions && next[i] == tuple[i]) {
             i++;
         }
         if (i < positions) {
             break;
         }
+        c->next++;
+        next += arity;
     }
     *view->group = (struct rune_growing_group){c->at, c->next};
 }

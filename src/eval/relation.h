@@ -86,6 +86,7 @@ struct rune_growing_view {
     const uint32_t *low, *high;
     enum rune_growing_part part;      /* with an index: which of a run, whatever low and high say */
     struct rune_growing_group *group; /* without an index: what rune_cursor_skip skipped last */
+    uint32_t *const *lasts; /* of a group: the last column of all tuples; NULL: any view else */
 };
 
 /* One column more in a row's hash, whose upper half is used. */
