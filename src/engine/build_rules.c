@@ -164,6 +164,7 @@ enum rune_err rune_build_check_rules(struct rune_build *build)
     }
     err = rune_dl_check(&build->clauses, declarations, count, RUNE_DL_BUNDLE, &build->arena,
                         &build->rules, build->diag);
+    RUNE_VEC_FINI(&build->clauses); /* of which the program has copies */
     if (err == RUNE_OK) {
         err = check_heads(build);
     }
