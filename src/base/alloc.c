@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #define HUGE_PAGE       ((uintptr_t)2 << 20)
+#define HEAP_AT_FIRST   (160 << 10)
 #define LARGEST_IN_HEAP (4 << 20)
 #define HEAP_ROOM       (64 << 20)
 
@@ -64,7 +65,9 @@ void rune_alloc_prepare(uint64_t max_bytes)
     (void)mallopt(M_MMAP_THRESHOLD, LARGEST_IN_HEAP);
     (void)mallopt(M_TRIM_THRESHOLD, HEAP_ROOM + LARGEST_IN_HEAP);
     (void)mallopt(M_TOP_PAD, (int)room);
-    void *first = malloc(HUGE_PAGE); /* and the room behind it, so far without pages */
+    /* More than is free, so that the heap grows by the room: so far without pages but one, behind
+     * this block. Where there is a page, there is no large one, so the block is small. */
+    void *first = malloc(HEAP_AT_FIRST);
     if (first != NULL) {
         rune_alloc_advise(first, room);
         free(first);
