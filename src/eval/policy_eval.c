@@ -137,6 +137,10 @@ enum rune_err rune_policies_decide(struct rune_eval *eval, struct rune_policy_ou
     uint32_t few[FEW_MATCHES];
     struct walk walk;
     struct rune_candidates candidates;
+    if (eval->store->policy_count == 0) {
+        *ret_outcome = (struct rune_policy_outcome){0};
+        return RUNE_OK;
+    }
     init(&walk, eval, registers);
     enum rune_err err = rune_policy_index_find(eval, &walk.vm.entities, &candidates);
     if (err == RUNE_OK) {

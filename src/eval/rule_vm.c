@@ -668,9 +668,10 @@ bool rune_rule_run(struct rune_rule_vm *vm, const struct rune_image_plan *plan,
         (rune_term *)(void *)(loops + loop_count) + (size_t)loop_count * RUNE_ORDER_MAX_PREFIX;
     vm->frames += bytes;
     vm->depth++;
-    uint32_t arg_count = (uint32_t)__builtin_popcount(plan->bound);
-    for (uint32_t i = 0; i < arg_count; i++) {
-        registers[i] = args[i];
+    const rune_term *arg = args;
+    rune_term *reg = registers;
+    for (uint32_t columns = plan->bound; columns != 0; columns &= columns - 1) {
+        *reg++ = *arg++;
     }
     bool stopped = run_code(vm, vm->code + plan->code, registers, loops, emit, context);
     vm->depth--;
