@@ -116,6 +116,7 @@ class Server:
     def start(self):
         self.launch()
         wait_for("the server to be ready", self.is_ready, 60)
+        self.is_ready()  # before, the addresses of a server that died here may have been read
         return self
 
     def is_ready(self):
