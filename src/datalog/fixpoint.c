@@ -398,7 +398,7 @@ static enum rune_err compute_recursive(struct rune_dl_ctx *ctx, const uint32_t *
                                        uint32_t count)
 {
     enum rune_err err = RUNE_OK;
-    uint64_t few_words = ALL_FEW_WORDS / count < FEW_WORDS ? ALL_FEW_WORDS / count : FEW_WORDS;
+    uint64_t few_words = count * FEW_WORDS > ALL_FEW_WORDS ? ALL_FEW_WORDS / count : FEW_WORDS;
     for (uint32_t i = 0; i < count; i++) {
         struct rune_dl_rel *rel = &ctx->rels.items[relations[i]];
         rel->growing = rune_dl_growing_create(rel->arity);

@@ -186,10 +186,10 @@ enum rune_err rune_dl_growing_extend(struct rune_dl_growing_index *index,
             return RUNE_E_NOMEM;
         }
         bool has_partners[RUNE_DL_GROWING_BATCH];
+        memset(has_partners, true, sizeof(has_partners));
         if (index->partners.order.form != 0) {
             find_partners(index, tuples, index->rows, end - index->rows, has_partners);
         } else {
-            memset(has_partners, true, sizeof(has_partners));
             fetch_slots(index, tuples, index->rows, end);
         }
         for (uint32_t i = 0; index->rows < end; i++, index->rows++) {
