@@ -10,7 +10,7 @@
 #define HUGE_PAGE       ((uintptr_t)2 << 20)
 #define HEAP_AT_FIRST   (160 << 10)
 #define LARGEST_IN_HEAP (4 << 20)
-#define HEAP_ROOM       (64 << 20)
+#define HEAP_ROOM       (16 << 20)
 
 /* The one piece of global state of base: a test's hook. Product code never sets it. */
 static rune_alloc_hook_fn alloc_hook;
