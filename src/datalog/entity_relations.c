@@ -2,6 +2,7 @@
 /* entity_relations: entities, their parents, attributes and tags as tuples of the relations that
  * rules read them by. */
 #include "datalog/evaluate_int.h"
+#include "eval/values.h"
 
 static const uint32_t *heap_of(const struct rune_dl_ctx *ctx)
 {
@@ -29,38 +30,33 @@ static enum rune_err add_values(struct rune_dl_ctx *ctx, struct rune_dl_rel *rel
     return RUNE_OK;
 }
 
-/* Where the name stands among those of a shape, which ascend, or would. */
-static uint32_t find_name(const uint32_t *shape, rune_term name)
+/* Of one entity: what its record has under the relation's name, or all of it. */
+static enum rune_err add_record(struct rune_dl_ctx *ctx, struct rune_dl_rel *rel, rune_term entity,
+                                uint32_t record)
 {
-    uint32_t low = 0, high = shape[0];
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (shape[1 + middle] < name) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    const uint32_t *run = heap_of(ctx) + record;
+    if (rel->literal != RUNE_TERM_NONE) {
+        rune_term value = rune_record_find(run, heap_of(ctx), rel->literal);
+        return value == RUNE_TERM_NONE ? RUNE_OK
+                                       : add_values(ctx, rel, entity, rel->literal, value);
     }
-    return low;
+    const uint32_t *shape = heap_of(ctx) + run[0];
+    enum rune_err err = RUNE_OK;
+    for (uint32_t i = 1; i <= shape[0] && err == RUNE_OK; i++) {
+        err = add_values(ctx, rel, entity, shape[i], run[i]);
+    }
+    return err;
 }
 
 static enum rune_err add_records(struct rune_dl_ctx *ctx, struct rune_dl_rel *rel,
                                  const uint32_t *records)
 {
-    for (uint32_t e = 0; records != NULL && e < ctx->entities->count; e++) {
-        const uint32_t *run = heap_of(ctx) + records[e];
-        const uint32_t *shape = heap_of(ctx) + run[0];
-        bool is_any = rel->literal == RUNE_TERM_NONE;
-        uint32_t i = is_any ? 0 : find_name(shape, rel->literal);
-        for (; i < shape[0] && (is_any || shape[1 + i] == rel->literal); i++) {
-            rune_term entity = rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY, e);
-            enum rune_err err = add_values(ctx, rel, entity, shape[1 + i], run[1 + i]);
-            if (err != RUNE_OK) {
-                return err;
-            }
-        }
+    enum rune_err err = RUNE_OK;
+    for (uint32_t e = 0; records != NULL && e < ctx->entities->count && err == RUNE_OK; e++) {
+        rune_term entity = rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_ENTITY, e);
+        err = add_record(ctx, rel, entity, records[e]);
     }
-    return RUNE_OK;
+    return err;
 }
 
 static enum rune_err add_entities(struct rune_dl_ctx *ctx, struct rune_dl_rel *rel)

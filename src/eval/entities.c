@@ -4,15 +4,14 @@
  * cannot know. */
 #include "eval/entities.h"
 
-const struct rune_request_entity *rune_entities_find_request(const struct rune_entities *entities,
+const struct rune_request_entity *rune_entities_find_request(const struct rune_request *request,
                                                              rune_term uid)
 {
-    if (entities->request == NULL) {
+    if (request == NULL) {
         return NULL;
     }
-    const struct rune_request_entity *items = entities->request->entities;
-    uint32_t low = 0;
-    for (uint32_t high = entities->request->entity_count; low < high;) {
+    const struct rune_request_entity *items = request->entities;
+    for (uint32_t low = 0, high = request->entity_count; low < high;) {
         uint32_t middle = low + (high - low) / 2;
         if (items[middle].uid == uid) {
             return &items[middle];
@@ -48,7 +47,7 @@ static const uint32_t *choose(const struct rune_entities *entities,
 const uint32_t *rune_entities_attrs_slow(const struct rune_entities *entities, rune_term uid,
                                          const uint32_t **ret_heap)
 {
-    const struct rune_request_entity *entry = rune_entities_find_request(entities, uid);
+    const struct rune_request_entity *entry = rune_entities_find_request(entities->request, uid);
     return choose(entities, entry, entry != NULL ? entry->attrs : NULL, uid,
                   entities->store->entity_attrs, ret_heap);
 }
@@ -56,7 +55,7 @@ const uint32_t *rune_entities_attrs_slow(const struct rune_entities *entities, r
 const uint32_t *rune_entities_tags_slow(const struct rune_entities *entities, rune_term uid,
                                         const uint32_t **ret_heap)
 {
-    const struct rune_request_entity *entry = rune_entities_find_request(entities, uid);
+    const struct rune_request_entity *entry = rune_entities_find_request(entities->request, uid);
     return choose(entities, entry, entry != NULL ? entry->tags : NULL, uid,
                   entities->store->entity_tags, ret_heap);
 }

@@ -29,8 +29,8 @@ static inline void rune_entities_init(struct rune_entities *entities, const stru
     entities->is_plain = eval->request == NULL || eval->request->entity_count == 0;
 }
 
-/* The request's own entry for an entity, or NULL. Cost: O(log entries). */
-const struct rune_request_entity *rune_entities_find_request(const struct rune_entities *entities,
+/* The entry for an entity of a request (NULL: none), or NULL. Cost: O(log entries). */
+const struct rune_request_entity *rune_entities_find_request(const struct rune_request *request,
                                                              rune_term uid);
 
 const uint32_t *rune_entities_attrs_slow(const struct rune_entities *entities, rune_term uid,

@@ -8,7 +8,7 @@ bool rune_probe_adds(const struct rune_entities *entities, rune_term entity, run
     if (entities->is_plain) {
         return true;
     }
-    const struct rune_request_entity *entry = rune_entities_find_request(entities, entity);
+    const struct rune_request_entity *entry = rune_entities_find_request(entities->request, entity);
     if (entry == NULL || entry->given == RUNE_TERM_NONE) {
         return true;
     }

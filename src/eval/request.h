@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* request: one request in terms, and what it brings of its own.
  *
- * Owns: the types and the lookups that prefer what the request brings over what the image stores. A
- * request is made by engine/request_json.c (decode) in an arena, and read by the policy and rule
- * evaluators. Terms of the request space are resolved in `terms`, all others in the image's store.
- * Thread: one at a time. */
+ * Owns: the types; lookups that prefer what the request brings over what the image stores are in
+ * eval/entities.h. A request is made by engine/request_json.c (decode) in an arena, and read by the
+ * policy and rule evaluators. Terms of the request space are resolved in `terms`, all others in the
+ * image's store. Thread: one at a time. */
 #pragma once
 
 #include <stdbool.h>

@@ -373,8 +373,10 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
             word += 4;
             break;
         case RUNE_RULE_CONTEXT:
-            if (vm->request == NULL ||
-                !rune_rule_get_member(vm, vm->request->context, word[2], &registers[word[1]])) {
+            registers[word[1]] = vm->request == NULL
+                                     ? RUNE_TERM_NONE
+                                     : rune_rule_get_member(vm, vm->request->context, word[2]);
+            if (registers[word[1]] == RUNE_TERM_NONE) {
                 FAIL_TO(word[3]);
             }
             word += 4;
@@ -497,9 +499,9 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
             word += 3;
             break;
         case RUNE_RULE_ATTR:
+            registers[word[1]] = rune_rule_get_attr(vm, registers[word[2]], word[3], word[4]);
             if (!rune_rule_take_steps(vm, rune_rule_entity_steps(vm)) ||
-                !rune_rule_get_attr(vm, registers[word[2]], word[3], word[4],
-                                    &registers[word[1]])) {
+                registers[word[1]] == RUNE_TERM_NONE) {
                 FAIL_TO(word[5]);
             }
             word += 6;
@@ -541,7 +543,8 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
             word += 5;
             break;
         case RUNE_RULE_INDEX:
-            if (!rune_rule_get_member(vm, registers[word[2]], word[3], &registers[word[1]])) {
+            registers[word[1]] = rune_rule_get_member(vm, registers[word[2]], word[3]);
+            if (registers[word[1]] == RUNE_TERM_NONE) {
                 rune_rule_fail(vm, "no_such_attribute");
                 FAIL_TO(word[4]);
             }

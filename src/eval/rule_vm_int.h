@@ -61,13 +61,13 @@ bool rune_rule_fold(struct rune_rule_vm *vm, enum rune_rule_aggregate op,
 
 /* ---- rule_entities.c ---- */
 
-/* An attribute, or (RUNE_RULE_OF_TAGS) a tag, with RUNE_RULE_SEES_REQUEST as the request has it. */
-bool rune_rule_get_attr(const struct rune_rule_vm *vm, rune_term entity, rune_term name,
-                        uint32_t sees, rune_term *ret_value);
+/* An attribute, or (RUNE_RULE_OF_TAGS) a tag, with RUNE_RULE_SEES_REQUEST as the request has it;
+ * RUNE_TERM_NONE: there is none. */
+rune_term rune_rule_get_attr(const struct rune_rule_vm *vm, rune_term entity, rune_term name,
+                             uint32_t sees);
 
-/* What a record has under a name; false also where `record` is none. */
-bool rune_rule_get_member(const struct rune_rule_vm *vm, rune_term record, rune_term name,
-                          rune_term *ret_value);
+/* What a record has under a name; RUNE_TERM_NONE: nothing, or `record` is none. */
+rune_term rune_rule_get_member(const struct rune_rule_vm *vm, rune_term record, rune_term name);
 
 bool rune_rule_is_of_type(const struct rune_rule_vm *vm, rune_term entity, rune_term type);
 
