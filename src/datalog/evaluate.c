@@ -96,9 +96,6 @@ static enum rune_err set_up(struct rune_dl_ctx *ctx, struct rune_tuples *facts)
         !RUNE_VEC_RESERVE(&ctx->orders, count)) {
         return RUNE_E_NOMEM;
     }
-    if (!RUNE_VEC_RESERVE(&ctx->rels, count) || !RUNE_VEC_RESERVE(&ctx->image_relations, count)) {
-        return RUNE_E_NOMEM;
-    }
     for (uint32_t i = 0; i < count; i++) {
         enum rune_err err =
             add_relation(ctx, &ctx->program->relations[i], facts == NULL ? NULL : &facts[i]);
@@ -220,7 +217,7 @@ static enum rune_err decide_access(struct rune_dl_ctx *ctx)
 
 static enum rune_err compute_all(struct rune_dl_ctx *ctx)
 {
-    struct rune_vec_u32 members = {0}, by_component = {0};
+    struct rune_vec_u32 members = {0};
     uint32_t components = ctx->program->component_count;
     enum rune_err err = RUNE_OK;
     /* Relations of a component, linked: first[c], next[r]. */
@@ -257,7 +254,6 @@ static enum rune_err compute_all(struct rune_dl_ctx *ctx)
         }
     }
     RUNE_VEC_FINI(&members);
-    RUNE_VEC_FINI(&by_component);
     return err;
 }
 
