@@ -45,6 +45,13 @@ static inline bool rune_str_equal(struct rune_str a, struct rune_str b)
     return a.length == b.length && rune_bytes_equal(a.data, b.data, a.length);
 }
 
+/* Whether the text ends with the suffix and has something before it. */
+static inline bool rune_str_has_suffix(struct rune_str text, struct rune_str suffix)
+{
+    return text.length > suffix.length &&
+           rune_bytes_equal(text.data + text.length - suffix.length, suffix.data, suffix.length);
+}
+
 /* Bytewise order: <0, 0, >0. */
 static inline int rune_str_compare(struct rune_str a, struct rune_str b)
 {

@@ -199,7 +199,7 @@ static bool check_actions(struct rune_est_reader *reader, const struct rune_json
                           const struct rune_cedar_scope *scope)
 {
     for (uint32_t i = 0; i < scope->uid_count; i++) {
-        if (!rune_cedar_is_action_type(scope->uids[i].type)) {
+        if (!rune_uid_is_action_type(scope->uids[i].type)) {
             return rune_est_fail(reader, node, NULL, "`%.*s` is no type of actions",
                                  RUNE_STR_ARG(scope->uids[i].type));
         }

@@ -5,7 +5,7 @@
  *     var     := name ['is' type] [('==' | 'in') operand]
  *     operand := entity | slot | '[' {entity ','} ']' | '(' operand ')' */
 #include "cedar/parser_int.h"
-#include "cedar/schema.h"
+#include "model/uid.h"
 
 RUNE_VEC(rune_vec_uid, struct rune_cedar_uid);
 
@@ -95,7 +95,7 @@ static bool read_uid_operand(struct rune_cedar_parser *parser, enum operand oper
         rune_cedar_error(parser, "RUNE-C0307", name.span, help,
                          "expected %s, found the name `%.*s`", operand_text(operand, var),
                          RUNE_STR_ARG(name.uid.type));
-    } else if (var == RUNE_CEDAR_ACTION && !rune_cedar_is_action_type(name.uid.type)) {
+    } else if (var == RUNE_CEDAR_ACTION && !rune_uid_is_action_type(name.uid.type)) {
         rune_cedar_error(
             parser, "RUNE-C0309", name.span,
             "an action's type is `Action`, perhaps in a namespace: App::Action::\"view\"",

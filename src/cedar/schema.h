@@ -230,8 +230,6 @@ rune_cedar_schema_find_action(const struct rune_cedar_schema *schema,
                               const struct rune_cedar_uid *uid);
 const struct rune_cedar_type_attr *rune_cedar_type_find_attr(const struct rune_cedar_type *record,
                                                              struct rune_str name);
-/* True for `Action` and `NS::Action`. */
-bool rune_cedar_is_action_type(struct rune_str type);
 /* True for the words of schemas, which cannot name a common type. */
 bool rune_schema_is_keyword(struct rune_str name);
 /* enum rune_ext_kind of ipaddr, decimal, datetime, duration; 0: none. */

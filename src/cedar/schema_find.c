@@ -78,14 +78,6 @@ const struct rune_cedar_type_attr *rune_cedar_type_find_attr(const struct rune_c
 
 /* ---- names ---- */
 
-bool rune_cedar_is_action_type(struct rune_str type)
-{
-    struct rune_str last = RUNE_STR("Action");
-    return type.length >= last.length &&
-           memcmp(type.data + type.length - last.length, last.data, last.length) == 0 &&
-           (type.length == last.length || type.data[type.length - last.length - 1] == ':');
-}
-
 bool rune_schema_is_keyword(struct rune_str name)
 {
     static const struct rune_str words[] = {{"Bool", 4},      {"Boolean", 7}, {"Entity", 6},

@@ -8,6 +8,7 @@
 
 #include "cedar/validate_int.h"
 #include "model/ext.h"
+#include "model/uid.h"
 
 struct rune_vanswer rune_v_answer(const struct rune_vtype *type, bool ok)
 {
@@ -265,7 +266,7 @@ static struct rune_vanswer negate(struct rune_validator *v, struct rune_vanswer 
 
 const struct rune_vtype *rune_v_uid_type(struct rune_validator *v, const struct rune_cedar_uid *uid)
 {
-    if (rune_cedar_is_action_type(uid->type) &&
+    if (rune_uid_is_action_type(uid->type) &&
         rune_cedar_schema_find_action(v->schema, uid) == NULL) {
         return NULL;
     }

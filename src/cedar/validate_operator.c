@@ -3,6 +3,7 @@
 #include "cedar/validate_int.h"
 #include "eval/policy_code.h"
 #include "model/ext.h"
+#include "model/uid.h"
 
 /* ---- literals ---- */
 
@@ -217,7 +218,7 @@ static bool action_is_in(const struct rune_validator *v, const struct rune_cedar
                          const struct rune_cedar_expr *right, bool *ret_is_in)
 {
     const struct rune_cedar_uid *uid = named_entity(v, left);
-    if (uid == NULL || !rune_cedar_is_action_type(uid->type)) {
+    if (uid == NULL || !rune_uid_is_action_type(uid->type)) {
         return false;
     }
     const struct rune_cedar_action *action = rune_cedar_schema_find_action(v->schema, uid);
@@ -232,7 +233,7 @@ static bool action_is_in(const struct rune_validator *v, const struct rune_cedar
     }
     for (uint32_t i = 0; action != NULL && i < count && !*ret_is_in; i++) {
         const struct rune_cedar_uid *group = named_entity(v, groups[i]);
-        *ret_is_in = rune_cedar_is_action_type(group->type) && action_in(v, action, group);
+        *ret_is_in = rune_uid_is_action_type(group->type) && action_in(v, action, group);
     }
     return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scopes: what they are in an environment, and what a policy names. */
 #include "cedar/validate_int.h"
+#include "model/uid.h"
 
 /* ---- verdicts ---- */
 
@@ -134,7 +135,7 @@ void rune_v_check_action_list(struct rune_validator *v, const struct rune_cedar_
 
 static void check_type_name(struct rune_validator *v, struct rune_span span, struct rune_str name)
 {
-    if (!rune_cedar_is_action_type(name) && rune_cedar_schema_find_type(v->schema, name) == NULL &&
+    if (!rune_uid_is_action_type(name) && rune_cedar_schema_find_type(v->schema, name) == NULL &&
         rune_v_find(v, RUNE_FINDING_UNKNOWN_TYPE, span)) {
         rune_v_tell(v, RUNE_FINDING_UNKNOWN_TYPE, span, rune_v_suggest_type(v, name),
                     "the schema has no entity type `%.*s`", RUNE_STR_ARG(name));
@@ -170,7 +171,7 @@ static void check_enum(struct rune_validator *v, struct rune_span span,
 static void check_uid(struct rune_validator *v, struct rune_span span,
                       const struct rune_cedar_uid *uid)
 {
-    if (rune_cedar_is_action_type(uid->type)) {
+    if (rune_uid_is_action_type(uid->type)) {
         check_action_name(v, span, uid);
     } else {
         check_type_name(v, span, uid->type);

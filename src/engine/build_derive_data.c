@@ -59,11 +59,8 @@ static void report_entity(struct rune_deriving *deriving, uint32_t relation, run
 static bool is_action(const struct rune_deriving *deriving, rune_term entity)
 {
     const struct rune_terms *terms = rune_dict_terms(deriving->build->dict);
-    struct rune_str type = rune_terms_string(terms, terms->entity_type[rune_term_index(entity)]);
-    struct rune_str last = RUNE_STR("Action");
-    return type.length >= last.length &&
-           memcmp(type.data + type.length - last.length, last.data, last.length) == 0 &&
-           (type.length == last.length || type.data[type.length - last.length - 1] == ':');
+    rune_term type = terms->entity_type[rune_term_index(entity)];
+    return rune_uid_is_action_type(rune_terms_string(terms, type));
 }
 
 const struct rune_schema_entity_type *rune_derive_type_of(const struct rune_deriving *deriving,

@@ -16,12 +16,6 @@
 #define ATTEMPTS         8                     /* reads of a bundle that keeps changing */
 #define PAUSE_NS         50000000L             /* between two of them */
 
-static bool ends_with(struct rune_str text, const char *suffix)
-{
-    size_t length = strlen(suffix);
-    return text.length > length && memcmp(text.data + text.length - length, suffix, length) == 0;
-}
-
 /* The name of the folder that holds the file, "" at the root. */
 static struct rune_str folder_of(struct rune_str path, size_t *ret_name_at)
 {
@@ -48,7 +42,7 @@ static bool classify_facts(struct rune_str path, size_t name_at, struct rune_bun
                    {".jsonl", RUNE_BUNDLE_FACTS_JSONL}};
     struct rune_str name = {path.data + name_at, path.length - name_at};
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-        if (ends_with(name, formats[i].suffix)) {
+        if (rune_str_has_suffix(name, rune_str_from(formats[i].suffix))) {
             file->kind = formats[i].kind;
             file->relation = (struct rune_str){name.data, name.length - strlen(formats[i].suffix)};
             return true;
@@ -80,13 +74,14 @@ bool rune_bundle_classify(struct rune_str path, struct rune_bundle_file *file)
         return true;
     }
     for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-        if (ends_with((struct rune_str){path.data + name_at, path.length - name_at},
-                      endings[i].suffix)) {
+        if (rune_str_has_suffix((struct rune_str){path.data + name_at, path.length - name_at},
+                                rune_str_from(endings[i].suffix))) {
             file->kind = endings[i].kind;
             return true;
         }
     }
-    if (rune_str_equal(folder, RUNE_STR("entities")) && ends_with(path, ".json")) {
+    if (rune_str_equal(folder, RUNE_STR("entities")) &&
+        rune_str_has_suffix(path, RUNE_STR(".json"))) {
         file->kind = RUNE_BUNDLE_ENTITIES;
         return true;
     }
@@ -295,7 +290,7 @@ static enum rune_err open_path(const char *path, struct rune_bundle *bundle, str
     }
     bundle->path = path;
     bundle->is_file = !S_ISDIR(st.st_mode);
-    if (bundle->is_file && !ends_with(rune_str_from(path), ".rune")) {
+    if (bundle->is_file && !rune_str_has_suffix(rune_str_from(path), RUNE_STR(".rune"))) {
         rune_diag_report_at(diag, RUNE_ERROR, "RUNE-B0101", path, 0, 0, NULL,
                             "a bundle is a directory or a file whose name ends with .rune");
         return RUNE_E_BUNDLE;

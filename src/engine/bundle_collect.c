@@ -18,13 +18,6 @@ struct collector {
     bool failed; /* reported */
 };
 
-static bool ends_with(const char *path, const char *suffix)
-{
-    size_t length = strlen(path);
-    size_t end = strlen(suffix);
-    return length > end && memcmp(path + length - end, suffix, end) == 0;
-}
-
 static enum rune_err push(struct collector *collector, const struct rune_bundle_file *file)
 {
     return RUNE_VEC_PUSH(&collector->files, *file) ? RUNE_OK : RUNE_E_NOMEM;
@@ -51,7 +44,7 @@ static enum rune_err add_file(struct collector *collector, const char *path, con
 {
     struct rune_bundle_file file = {.source = {.path = path, .text = ""}, .file_path = path};
     struct rune_str text = {0};
-    bool is_rune = ends_with(name, ".rune");
+    bool is_rune = rune_str_has_suffix(rune_str_from(name), RUNE_STR(".rune"));
     *ret_known = is_rune || rune_bundle_classify(rune_str_from(name), &file);
     bool is_facts = file.kind == RUNE_BUNDLE_FACTS_TSV || file.kind == RUNE_BUNDLE_FACTS_CSV ||
                     file.kind == RUNE_BUNDLE_FACTS_JSONL;

@@ -112,14 +112,6 @@ static void report_differing(void *context, const struct rune_entity_item *item)
 
 /* ---- types ---- */
 
-static bool is_action(struct rune_str type)
-{
-    struct rune_str last = RUNE_STR("Action");
-    return type.length >= last.length &&
-           memcmp(type.data + type.length - last.length, last.data, last.length) == 0 &&
-           (type.length == last.length || type.data[type.length - last.length - 1] == ':');
-}
-
 /* One entity after the other is of the same type, and so are their parents. */
 static const struct type_info *find_info(struct document *document, struct type_info *info,
                                          rune_term type)
@@ -127,7 +119,7 @@ static const struct type_info *find_info(struct document *document, struct type_
     const struct rune_schema *schema = document->table->schema;
     if (info->name != type) {
         struct rune_str text = rune_terms_string(rune_dict_terms(document->table->dict), type);
-        *info = (struct type_info){.name = type, .is_action = is_action(text)};
+        *info = (struct type_info){.name = type, .is_action = rune_uid_is_action_type(text)};
         if (schema != NULL && !info->is_action) {
             info->type = rune_schema_find_type(schema, type);
             info->lists_ids = info->type != NULL && info->type->ids != 0;

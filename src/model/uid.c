@@ -51,6 +51,12 @@ bool rune_uid_is_identifier(struct rune_str text)
     return !is_reserved(text);
 }
 
+bool rune_uid_is_action_type(struct rune_str type)
+{
+    return rune_str_equal(type, RUNE_STR("Action")) ||
+           rune_str_has_suffix(type, RUNE_STR("::Action"));
+}
+
 bool rune_uid_is_type_name(struct rune_str text)
 {
     for (;;) {
@@ -266,10 +272,10 @@ enum rune_err rune_uid_parse(struct rune_str text, struct rune_arena *arena,
     if (!split_literal(text, &type, &inside)) {
         return RUNE_E_INVALID;
     }
-    bool is_plain = type.length > 2 && memcmp(type.data + type.length - 2, "::", 2) == 0 &&
+    bool is_plain = rune_str_has_suffix(type, RUNE_STR("::")) &&
                     rune_uid_is_type_name((struct rune_str){type.data, type.length - 2});
     enum rune_err err = is_plain ? RUNE_OK : join_name(type, arena, &type);
-    if (err != RUNE_OK || type.length <= 2 || memcmp(type.data + type.length - 2, "::", 2) != 0) {
+    if (err != RUNE_OK || !rune_str_has_suffix(type, RUNE_STR("::"))) {
         *ret_message = err == RUNE_E_LIMIT ? MESSAGE_LIMIT : MESSAGE_FORM;
         return err == RUNE_E_LIMIT ? err : RUNE_E_INVALID;
     }

@@ -23,6 +23,9 @@ struct rune_uid {
  * reserved word. */
 bool rune_uid_is_type_name(struct rune_str text);
 
+/* True for `Action` and `NS::Action`, of a normalized name. */
+bool rune_uid_is_action_type(struct rune_str type);
+
 /* True for one identifier (reserved words are told apart: they are none). */
 bool rune_uid_is_identifier(struct rune_str text);
 
