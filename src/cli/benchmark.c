@@ -138,19 +138,6 @@ static uint64_t measure_clock(void)
 
 /* ---- one thread ---- */
 
-static bool same_reasons(const struct cli_request_line *line, const struct rune_decision *decision)
-{
-    if (line->reason_count != decision->reason_count) {
-        return false;
-    }
-    for (uint32_t i = 0; i < line->reason_count; i++) {
-        if (!rune_str_equal(line->reasons[i], decision->reasons[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static void show_mismatch(const struct cli_request_line *line, const struct rune_decision *decision)
 {
     fprintf(stderr, "line %u: expected %s, got %s", line->line,
@@ -169,8 +156,9 @@ static void show_mismatch(const struct cli_request_line *line, const struct rune
 static void compare(struct thread *thread, const struct cli_request_line *line,
                     const struct rune_decision *decision)
 {
-    bool right = (!line->has_decision || line->decision == decision->outcome) &&
-                 (!line->has_reasons || same_reasons(line, decision));
+    bool right =
+        (!line->has_decision || line->decision == decision->outcome) &&
+        (!line->has_reasons || cli_has_reasons(decision, line->reasons, line->reason_count));
     if (!right && thread->loud && thread->mismatches < SHOWN_MISMATCHES) {
         show_mismatch(line, decision);
     }

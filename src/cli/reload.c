@@ -6,9 +6,8 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "cli/command.h"
+#include "cli/client.h"
 #include "cli/subject.h"
-#include "shm/client.h"
 
 struct arguments {
     const char *runtime_dir;
@@ -95,17 +94,12 @@ static enum cli_exit call_server(struct rune_client *client, const struct argume
 static enum cli_exit run(const struct cli_call *call)
 {
     const struct arguments *arguments = call->arguments;
-    struct rune_diag *diag = rune_diag_create();
     struct rune_client client;
-    enum rune_err err = rune_client_open(arguments->runtime_dir, &client, diag);
-    enum cli_exit code = CLI_ENVIRONMENT;
-    if (err == RUNE_OK) {
+    enum cli_exit code = cli_client_open(arguments->runtime_dir, &client);
+    if (code == CLI_OK) {
         code = call_server(&client, arguments);
         rune_client_close(&client);
-    } else {
-        cli_print_diag(diag, err, "no running server was found");
     }
-    rune_diag_destroy(diag);
     return code;
 }
 

@@ -7,9 +7,7 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
-#include "cli/command.h"
-#include "cli/subject.h"
-#include "shm/client.h"
+#include "cli/client.h"
 
 struct arguments {
     const char *runtime_dir;
@@ -159,17 +157,12 @@ static enum cli_exit show(const struct rune_client *client, enum cli_format form
 static enum cli_exit run(const struct cli_call *call)
 {
     const struct arguments *arguments = call->arguments;
-    struct rune_diag *diag = rune_diag_create();
     struct rune_client client;
-    enum rune_err err = rune_client_open(arguments->runtime_dir, &client, diag);
-    enum cli_exit code = CLI_ENVIRONMENT;
-    if (err == RUNE_OK) {
+    enum cli_exit code = cli_client_open(arguments->runtime_dir, &client);
+    if (code == CLI_OK) {
         code = show(&client, arguments->format);
         rune_client_close(&client);
-    } else {
-        cli_print_diag(diag, err, "no running server was found");
     }
-    rune_diag_destroy(diag);
     return code;
 }
 

@@ -6,6 +6,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/str.h"
+
+bool cli_has_reasons(const struct rune_decision *decision, const struct rune_str *reasons,
+                     uint32_t count)
+{
+    bool same = decision->reason_count == count;
+    for (uint32_t i = 0; i < count && same; i++) {
+        same = rune_str_equal(reasons[i], decision->reasons[i]);
+    }
+    return same;
+}
+
 enum cli_exit cli_exit_for(enum rune_err err)
 {
     switch (err) {

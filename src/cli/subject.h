@@ -33,6 +33,10 @@ enum cli_exit cli_subject_open_to_query(const char *path, const struct cli_limit
                                         struct cli_subject *ret_subject);
 void cli_subject_close(struct cli_subject *subject);
 
+/* Whether a decision has these reasons and no others; sorted bytewise, as its own are. */
+bool cli_has_reasons(const struct rune_decision *decision, const struct rune_str *reasons,
+                     uint32_t count);
+
 /* The exit code that fits an error. */
 enum cli_exit cli_exit_for(enum rune_err err);
 

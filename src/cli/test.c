@@ -25,19 +25,6 @@ struct tally {
     uint32_t passed, failed;
 };
 
-static bool same_reasons(const struct rune_test_case *test, const struct rune_decision *decision)
-{
-    if (test->reason_count != decision->reason_count) {
-        return false;
-    }
-    for (uint32_t i = 0; i < test->reason_count; i++) {
-        if (!rune_str_equal(test->reasons[i], decision->reasons[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static void put_outcome(struct rune_buf *out, enum rune_outcome outcome,
                         const struct rune_str *reasons, uint32_t count)
 {
@@ -52,7 +39,7 @@ static void judge(const struct rune_test_case *test, const struct rune_decision 
                   struct rune_buf *out)
 {
     if (decision->outcome == test->decision &&
-        (!test->has_reasons || same_reasons(test, decision))) {
+        (!test->has_reasons || cli_has_reasons(decision, test->reasons, test->reason_count))) {
         return;
     }
     rune_buf_append_cstr(out, "expected ");
