@@ -6,7 +6,8 @@
  *   join*.c     one such rule and a binding pattern -> an order of its goals
  *   code*.c     that order -> a program
  *   free.c      recursions that no request could afford
- *   orders.c    tuples -> sorted orders; which orders serve which searches
+ *   sort_rows.c, orders.c, orders_choose.c
+ *               tuples -> sorted orders; which orders serve which searches
  *   fixpoint.c  components of relations -> stored tuples
  *   sink.c      one rule and its plan -> the tuples that it derives
  *   limits.c    derivations that grow too large
@@ -243,15 +244,19 @@ RUNE_MUST_USE enum rune_err rune_dl_goals_make(struct rune_dl_ctx *ctx);
 RUNE_MUST_USE enum rune_err rune_dl_constant(struct rune_dl_ctx *ctx,
                                              const struct rune_dl_expr *expr, rune_term *ret_term);
 
-/* ---- orders.c ---- */
+/* ---- sort_rows.c ---- */
 
-/* Rows (row-major) sorted by the columns in the order given, repetitions dropped. */
+/* Rows (row-major) sorted by the columns in the order given (NULL: as they stand), repetitions
+ * dropped. RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_dl_sort_rows(rune_term **rows, uint64_t *count, uint32_t arity,
                                               const uint8_t *columns);
 /* Rows of two columns or more so that those that agree in all but the last are neighbours, in
  * order; whether they are. */
 bool rune_dl_are_grouped(const rune_term *rows, uint64_t count, uint32_t arity);
 RUNE_MUST_USE enum rune_err rune_dl_group_rows(rune_term **rows, uint64_t count, uint32_t arity);
+
+/* ---- orders.c ---- */
+
 /* Stores the relation's tuples, given row-major (taken over, freed), in the order of its columns.
  */
 RUNE_MUST_USE enum rune_err rune_dl_store_rows(struct rune_dl_ctx *ctx, uint32_t relation,
@@ -262,24 +267,28 @@ RUNE_MUST_USE enum rune_err rune_dl_store_bits(struct rune_dl_ctx *ctx, uint32_t
 /* The tuples of a stored relation as rows, ascending; the caller frees them. */
 RUNE_MUST_USE enum rune_err rune_dl_read_rows(struct rune_dl_ctx *ctx, uint32_t relation,
                                               rune_term **ret_rows, uint64_t *ret_count);
+/* Builds an order with these columns. */
+RUNE_MUST_USE enum rune_err rune_dl_order_build(struct rune_dl_ctx *ctx, uint32_t relation,
+                                                const uint8_t *columns, uint32_t *ret_index);
+/* Takes an order over (freed on failure). */
+RUNE_MUST_USE enum rune_err rune_dl_order_add(struct rune_dl_ctx *ctx, uint32_t relation,
+                                              struct rune_dl_order *order);
+void rune_dl_orders_free(struct rune_dl_rel *rel);
+
+/* ---- orders_choose.c ---- */
+
 /* An order of a stored relation whose first positions are exactly the columns of `search`; built if
  * missing. RUNE_E_NOMEM. Cost: a sort the first time. */
 RUNE_MUST_USE enum rune_err rune_dl_order_for(struct rune_dl_ctx *ctx, uint32_t relation,
                                               uint32_t search, uint32_t *ret_order);
-/* Builds an order with these columns. */
-RUNE_MUST_USE enum rune_err rune_dl_order_build(struct rune_dl_ctx *ctx, uint32_t relation,
-                                                const uint8_t *columns, uint32_t *ret_index);
 /* Column orders, fewest in number, such that each search is a prefix of one (a chain cover): 8
  * bytes each in `ret_columns`, at least one. RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_dl_orders_choose(struct rune_dl_ctx *ctx, uint32_t relation,
                                                   struct rune_vec_u64 *ret_columns);
-/* Takes an order over (freed on failure). */
-RUNE_MUST_USE enum rune_err rune_dl_order_add(struct rune_dl_ctx *ctx, uint32_t relation,
-                                              struct rune_dl_order *order);
 /* Whether an order chosen for the image serves the search. */
 bool rune_dl_order_serves(const struct rune_dl_rel *rel, uint32_t search);
+/* Different values in a column of a stored relation. Cost: two passes over it, the first time. */
 double rune_dl_distinct(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t column);
-void rune_dl_orders_free(struct rune_dl_rel *rel);
 
 /* ---- join.c ---- */
 

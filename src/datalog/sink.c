@@ -223,14 +223,9 @@ static bool find_more(void *context)
 
 /* ---- into rows ---- */
 
-static const uint8_t natural[RUNE_DL_MAX_ARITY] = {
-    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
-    22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
-    44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
-
 enum rune_err rune_dl_sink_sort(struct rune_dl_sink *sink)
 {
-    return rune_dl_sort_rows(&sink->rows, &sink->count, sink->rel->arity, natural);
+    return rune_dl_sort_rows(&sink->rows, &sink->count, sink->rel->arity, NULL);
 }
 
 /* Repetitions are dropped before more room is taken. */
