@@ -59,12 +59,10 @@ rune_term rune_rule_make_entity(struct rune_rule_values *values, rune_term type,
     return made(values, err, term);
 }
 
-static rune_term make_ext(struct rune_rule_values *values, enum rune_ext_kind kind, int64_t number)
+static rune_term make_ext(struct rune_rule_values *values, const struct rune_ext *ext)
 {
-    struct rune_ext ext = {.kind = kind};
-    ext.as.number = number;
     rune_term term = RUNE_TERM_NONE;
-    enum rune_err err = rune_dict_ext(values->dict, &ext, &term);
+    enum rune_err err = rune_dict_ext(values->dict, ext, &term);
     return made(values, err, term);
 }
 
@@ -122,7 +120,7 @@ static const char *compare_exts(const struct rune_rule_values *values, rune_term
     for (int kind = RUNE_EXT_DATETIME; kind <= RUNE_EXT_DURATION; kind++) {
         if (get_ext(values, a, (enum rune_ext_kind)kind, &left) &&
             get_ext(values, b, (enum rune_ext_kind)kind, &right)) {
-            *ret_order = (left.as.number > right.as.number) - (left.as.number < right.as.number);
+            *ret_order = rune_ext_compare(&left, &right);
             return NULL;
         }
     }
@@ -397,9 +395,7 @@ static const char *construct(struct rune_rule_values *values, enum rune_ext_kind
     if (rune_ext_parse(kind, text, &ext) != RUNE_OK) {
         return "extension_error";
     }
-    rune_term term = RUNE_TERM_NONE;
-    enum rune_err err = rune_dict_ext(values->dict, &ext, &term);
-    *ret_term = made(values, err, term);
+    *ret_term = make_ext(values, &ext);
     return NULL;
 }
 
@@ -412,107 +408,79 @@ static const char *compare_decimals(const struct rune_rule_values *values,
         !get_ext(values, args[1], RUNE_EXT_DECIMAL, &b)) {
         return type_error;
     }
-    int64_t left = a.as.number, right = b.as.number;
-    *ret_term = rune_term_bool(function == RUNE_RULE_FN_DECIMAL_LT   ? left < right
-                               : function == RUNE_RULE_FN_DECIMAL_LE ? left <= right
-                               : function == RUNE_RULE_FN_DECIMAL_GT ? left > right
-                                                                     : left >= right);
+    int order = rune_ext_compare(&a, &b);
+    *ret_term = rune_term_bool(function == RUNE_RULE_FN_DECIMAL_LT   ? order < 0
+                               : function == RUNE_RULE_FN_DECIMAL_LE ? order <= 0
+                               : function == RUNE_RULE_FN_DECIMAL_GT ? order > 0
+                                                                     : order >= 0);
     return NULL;
-}
-
-/* Whether the first `bits` bits of both addresses agree. */
-static bool same_prefix(const uint8_t *a, const uint8_t *b, uint32_t bits)
-{
-    uint32_t whole = bits / 8;
-    if (whole > 0 && memcmp(a, b, whole) != 0) {
-        return false;
-    }
-    return bits % 8 == 0 || ((a[whole] ^ b[whole]) >> (8 - bits % 8)) == 0;
-}
-
-static bool ip_within(const struct rune_ext *inner, const struct rune_ext *outer)
-{
-    return inner->version == outer->version && inner->prefix >= outer->prefix &&
-           same_prefix(inner->as.address, outer->as.address, outer->prefix);
 }
 
 static const char *ip_function(const struct rune_rule_values *values,
                                enum rune_rule_function function, const rune_term *args,
                                rune_term *ret_term)
 {
-    struct rune_ext a, b;
-    if (!get_ext(values, args[0], RUNE_EXT_IPADDR, &a)) {
+    struct rune_ext ip, range;
+    bool truth;
+    if (!get_ext(values, args[0], RUNE_EXT_IPADDR, &ip)) {
         return type_error;
     }
-    bool is_v4 = a.version == 4;
-    struct rune_ext range = {.kind = RUNE_EXT_IPADDR, .version = a.version};
     switch (function) {
     case RUNE_RULE_FN_IP_IS_V4:
-        *ret_term = rune_term_bool(is_v4);
-        return NULL;
+        truth = ip.version == 4;
+        break;
     case RUNE_RULE_FN_IP_IS_V6:
-        *ret_term = rune_term_bool(!is_v4);
-        return NULL;
-    case RUNE_RULE_FN_IP_IS_LOOPBACK: /* 127.0.0.0/8, ::1/128 */
-        range.prefix = is_v4 ? 8 : 128;
-        range.as.address[is_v4 ? 0 : 15] = is_v4 ? 127 : 1;
+        truth = ip.version == 6;
         break;
-    case RUNE_RULE_FN_IP_IS_MULTICAST: /* 224.0.0.0/4, ff00::/8 */
-        range.prefix = is_v4 ? 4 : 8;
-        range.as.address[0] = is_v4 ? 224 : 255;
+    case RUNE_RULE_FN_IP_IS_LOOPBACK:
+        truth = rune_ext_ip_is_loopback(&ip);
         break;
-    default:
-        if (!get_ext(values, args[1], RUNE_EXT_IPADDR, &b)) {
+    case RUNE_RULE_FN_IP_IS_MULTICAST:
+        truth = rune_ext_ip_is_multicast(&ip);
+        break;
+    default: /* RUNE_RULE_FN_IP_IN_RANGE */
+        if (!get_ext(values, args[1], RUNE_EXT_IPADDR, &range)) {
             return type_error;
         }
-        range = b;
+        truth = rune_ext_ip_in_range(&ip, &range);
         break;
     }
-    *ret_term = rune_term_bool(ip_within(&a, &range));
+    *ret_term = rune_term_bool(truth);
     return NULL;
 }
-
-#define MS_PER_DAY INT64_C(86400000)
 
 static const char *time_function(struct rune_rule_values *values, enum rune_rule_function function,
                                  const rune_term *args, rune_term *ret_term)
 {
-    struct rune_ext a, b;
-    if (!get_ext(values, args[0], RUNE_EXT_DATETIME, &a)) {
+    struct rune_ext at, other, result;
+    bool fits = true;
+    if (!get_ext(values, args[0], RUNE_EXT_DATETIME, &at)) {
         return type_error;
     }
-    int64_t at = a.as.number, result = 0;
-    int64_t within = at % MS_PER_DAY < 0 ? at % MS_PER_DAY + MS_PER_DAY : at % MS_PER_DAY;
-    enum rune_ext_kind kind = RUNE_EXT_DURATION;
     switch (function) {
     case RUNE_RULE_FN_DATETIME_OFFSET:
-        if (!get_ext(values, args[1], RUNE_EXT_DURATION, &b)) {
+        if (!get_ext(values, args[1], RUNE_EXT_DURATION, &other)) {
             return type_error;
         }
-        if (__builtin_add_overflow(at, b.as.number, &result)) {
-            return overflow;
-        }
-        kind = RUNE_EXT_DATETIME;
+        fits = rune_ext_offset(&at, &other, &result);
         break;
     case RUNE_RULE_FN_DATETIME_DURATION_SINCE:
-        if (!get_ext(values, args[1], RUNE_EXT_DATETIME, &b)) {
+        if (!get_ext(values, args[1], RUNE_EXT_DATETIME, &other)) {
             return type_error;
         }
-        if (__builtin_sub_overflow(at, b.as.number, &result)) {
-            return overflow;
-        }
+        fits = rune_ext_duration_since(&at, &other, &result);
         break;
     case RUNE_RULE_FN_DATETIME_TO_DATE:
-        if (__builtin_sub_overflow(at, within, &result)) {
-            return overflow;
-        }
-        kind = RUNE_EXT_DATETIME;
+        fits = rune_ext_to_date(&at, &result);
         break;
-    default:
-        result = within;
+    default: /* RUNE_RULE_FN_DATETIME_TO_TIME */
+        rune_ext_to_time(&at, &result);
         break;
     }
-    *ret_term = make_ext(values, kind, result);
+    if (!fits) {
+        return overflow;
+    }
+    *ret_term = make_ext(values, &result);
     return NULL;
 }
 
@@ -520,7 +488,7 @@ static const char *duration_function(struct rune_rule_values *values,
                                      enum rune_rule_function function, const rune_term *args,
                                      rune_term *ret_term)
 {
-    static const int64_t units[] = {1, 1000, 60000, 3600000, MS_PER_DAY};
+    static const int64_t units[] = {1, 1000, 60000, 3600000, 86400000};
     struct rune_ext a;
     if (!get_ext(values, args[0], RUNE_EXT_DURATION, &a)) {
         return type_error;
