@@ -66,10 +66,14 @@ void rune_arena_rewind(struct rune_arena *arena, struct rune_arena_mark mark);
 /* Rewind to empty, keeping one chunk. */
 void rune_arena_reset(struct rune_arena *arena);
 
-/* Bytes of a fixed arena that are still free. */
+/* Bytes that can still be had, in one piece of a fixed arena; SIZE_MAX: there is no cap. */
 static inline size_t rune_arena_left(const struct rune_arena *arena)
 {
-    return (size_t)(arena->end - arena->next);
+    size_t in_chunk = (size_t)(arena->end - arena->next);
+    if (arena->fixed != NULL) {
+        return in_chunk;
+    }
+    return arena->cap_bytes == 0 ? SIZE_MAX : arena->cap_bytes - arena->used_bytes + in_chunk;
 }
 
 static inline bool rune_arena_failed(const struct rune_arena *arena)

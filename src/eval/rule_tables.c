@@ -4,7 +4,8 @@
 
 #include "eval/rule_vm_int.h"
 
-#define TABLES_A_STEP 8u /* that one pass over a component looks at */
+#define TABLES_A_STEP 8u    /* that one pass over a component looks at */
+#define LEAST_TABLE   4096u /* bytes of a table with a few tuples, at most */
 
 struct rune_rule_component {
     struct rune_rule_component *outer;
@@ -20,12 +21,32 @@ static uint64_t hash_terms(uint64_t hash, const rune_term *terms, uint32_t count
     return hash >> 32;
 }
 
+/* Tables that may end leave half of what there is to each other, and the reserve to all else. */
+static bool has_room(const struct rune_rule_vm *vm, size_t bytes)
+{
+    size_t left = rune_arena_left(vm->arena);
+    return bytes <= left / 2 && left - bytes >= vm->reserve;
+}
+
+/* Whether tuples may be taken as the programs find them: where they are counted (`counts`), only if
+ * no program finds one twice. */
+static bool can_do_without(const struct rune_rule_vm *vm, const struct rune_image_plan *plans,
+                           uint32_t plan_count, bool counts)
+{
+    return !counts || rune_rule_gives_once(vm, plans, plan_count);
+}
+
 static bool table_grow(struct rune_rule_table *table)
 {
     struct rune_rule_vm *vm = table->vm;
     uint32_t capacity = table->capacity == 0 ? 8 : table->capacity * 2;
     uint32_t slots = capacity * 2;
     size_t row_bytes = (size_t)table->arity * sizeof(rune_term);
+    if (table->may_end && !has_room(vm, row_bytes * capacity + slots * sizeof(uint32_t)) &&
+        can_do_without(vm, table->plans, table->plan_count, table->counts)) {
+        table->is_beyond = true;
+        return false;
+    }
     rune_term *rows = rune_arena_alloc(vm->arena, row_bytes * capacity);
     uint32_t *hash = RUNE_ARENA_ARRAY(vm->arena, uint32_t, slots);
     if (rows == NULL || hash == NULL) {
@@ -98,12 +119,15 @@ static void table_fill(struct rune_rule_vm *vm, struct rune_rule_table *table)
 {
     uint32_t before = vm->failed;
     struct rune_rule_table *outer = vm->filling;
+    bool counts = vm->counts;
     vm->filling = table;
+    vm->counts = false;
     table->is_dirty = false;
-    for (uint32_t i = 0; i < table->plan_count && vm->err == RUNE_OK; i++) {
+    for (uint32_t i = 0; i < table->plan_count && vm->err == RUNE_OK && !table->is_beyond; i++) {
         (void)rune_rule_run(vm, &table->plans[i], table->args, table_emit, table);
     }
     vm->filling = outer;
+    vm->counts = counts;
     table->failed += vm->failed - before;
 }
 
@@ -266,9 +290,47 @@ static void solve_new(struct rune_rule_vm *vm, struct rune_rule_table *table)
     }
 }
 
-const struct rune_rule_table *rune_rule_solve(struct rune_rule_vm *vm,
+/* Bytes of a new table: itself, its first tuples, and chains if those are full. */
+static size_t least_bytes(const struct rune_rule_vm *vm)
+{
+    bool is_full = vm->table_count >= vm->table_slots;
+    return LEAST_TABLE + (is_full ? vm->table_slots * 4 * sizeof(struct rune_rule_table *) : 0);
+}
+
+/* Makes the table of a question that is new, and fills it. */
+static struct rune_rule_table *solve_question(struct rune_rule_vm *vm, uint64_t key,
                                               const struct rune_image_plan *plans,
-                                              uint32_t plan_count, const rune_term *args)
+                                              uint32_t plan_count, const rune_term *args,
+                                              bool may_end)
+{
+    if (vm->table_count >= vm->table_slots && !tables_grow(vm)) {
+        return NULL;
+    }
+    struct rune_rule_table *table =
+        table_create(vm, plans, plan_count, args, vm->in.relations[plans[0].relation].arity);
+    if (table == NULL) {
+        return NULL;
+    }
+    table->may_end = may_end;
+    table->counts = vm->counts;
+    table->key = key;
+    table->next_in_slot = vm->tables[key & (vm->table_slots - 1)];
+    vm->tables[key & (vm->table_slots - 1)] = table;
+    vm->table_count++;
+    solve_new(vm, table);
+    return table;
+}
+
+/* A table that ended early is filled to the end after all. */
+static void solve_rest(struct rune_rule_vm *vm, struct rune_rule_table *table)
+{
+    table->may_end = table->is_beyond = false;
+    table_fill(vm, table);
+}
+
+/* With `may_end`, unless vm->err: NULL, or a table that is beyond, stands for too many tuples. */
+static struct rune_rule_table *solve(struct rune_rule_vm *vm, const struct rune_image_plan *plans,
+                                     uint32_t plan_count, const rune_term *args, bool may_end)
 {
     if (!rune_rule_take_steps(vm, RUNE_RULE_TABLE_STEPS)) {
         return NULL;
@@ -279,27 +341,35 @@ const struct rune_rule_table *rune_rule_solve(struct rune_rule_vm *vm,
     struct rune_rule_table *table = find_table(vm, key, plans, args, arg_count);
     if (table != NULL) {
         vm->failed += table->failed; /* asking again finds the same errors */
-        if (!table->is_complete) {
-            note_reader(vm, table);
+        if (table->is_beyond && !(may_end && can_do_without(vm, plans, plan_count, vm->counts))) {
+            solve_rest(vm, table);
         }
-        return vm->err == RUNE_OK ? table : NULL;
-    }
-    if (vm->table_count >= vm->table_slots && !tables_grow(vm)) {
+    } else if (may_end && !has_room(vm, least_bytes(vm)) &&
+               can_do_without(vm, plans, plan_count, vm->counts)) {
         return NULL;
+    } else {
+        table = solve_question(vm, key, plans, plan_count, args, may_end);
     }
-    table = table_create(vm, plans, plan_count, args, vm->in.relations[plans[0].relation].arity);
-    if (table == NULL) {
-        return NULL;
-    }
-    table->key = key;
-    table->next_in_slot = vm->tables[key & (vm->table_slots - 1)];
-    vm->tables[key & (vm->table_slots - 1)] = table;
-    vm->table_count++;
-    solve_new(vm, table);
-    if (!table->is_complete) {
+    if (table != NULL && !table->is_complete) {
         note_reader(vm, table);
     }
     return vm->err == RUNE_OK ? table : NULL;
+}
+
+const struct rune_rule_table *rune_rule_solve(struct rune_rule_vm *vm,
+                                              const struct rune_image_plan *plans,
+                                              uint32_t plan_count, const rune_term *args)
+{
+    return solve(vm, plans, plan_count, args, false);
+}
+
+const struct rune_rule_table *rune_rule_try_solve(struct rune_rule_vm *vm,
+                                                  const struct rune_image_plan *plans,
+                                                  uint32_t plan_count, const rune_term *args)
+{
+    bool may_end = vm->in.relations[plans[0].relation].component == 0;
+    const struct rune_rule_table *table = solve(vm, plans, plan_count, args, may_end);
+    return table == NULL || table->is_beyond ? NULL : table;
 }
 
 const struct rune_rule_table *rune_rule_collect(struct rune_rule_vm *vm,

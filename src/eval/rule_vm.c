@@ -10,6 +10,7 @@
 #define WORDS_A_STEP    512u /* of a program: one turn of a loop may run all of it */
 #define ENTITIES_A_STEP 8u   /* of the request, that `in` looks at */
 #define NO_FILTER       UINT32_MAX
+#define RESERVE_PART    8u /* of the memory, that tables leave */
 
 /* One loop of a frame. */
 struct loop {
@@ -45,6 +46,7 @@ enum rune_err rune_rule_vm_init(struct rune_rule_vm *vm, struct rune_arena *aren
     vm->error = NULL;
     vm->failed = 0;
     vm->is_unsure = false;
+    vm->counts = false;
     vm->depth = 0;
     vm->step_cost = 1;
     rune_rule_vm_forget(vm);
@@ -53,6 +55,7 @@ enum rune_err rune_rule_vm_init(struct rune_rule_vm *vm, struct rune_arena *aren
         return RUNE_E_LIMIT;
     }
     vm->frames_end = vm->frames + RUNE_RULE_FRAME_BYTES;
+    vm->reserve = rune_arena_left(arena) / RESERVE_PART;
     return RUNE_OK;
 }
 
@@ -110,12 +113,13 @@ bool rune_rule_holds(struct rune_rule_vm *vm, const struct rune_image_plan *plan
         const struct rune_rule_table *table = rune_rule_solve(vm, plans, plan_count, args);
         return table != NULL && table->count > 0;
     }
-    for (uint32_t i = 0; i < plan_count && vm->err == RUNE_OK; i++) {
-        if (rune_rule_run(vm, &plans[i], args, NULL, NULL)) {
-            return true;
-        }
+    bool counts = vm->counts, holds = false;
+    vm->counts = false; /* one tuple is enough */
+    for (uint32_t i = 0; i < plan_count && !holds && vm->err == RUNE_OK; i++) {
+        holds = rune_rule_run(vm, &plans[i], args, NULL, NULL);
     }
-    return false;
+    vm->counts = counts;
+    return holds;
 }
 
 static inline uint32_t gather(const uint32_t *list, const rune_term *registers,
@@ -339,13 +343,82 @@ static bool emit_row(struct rune_rule_vm *vm, const uint32_t *word, uint32_t col
     return !rune_rule_take_steps(vm, 1) || vm->row(context, terms, cursor, columns[1], column);
 }
 
-/* Runs a program in a frame. A check that fails sets pc to its target and goes on at `again`; there
- * only loops and word 0 can stand. */
-static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *registers,
-                     struct loop *loops, rune_rule_emit_fn emit, void *context)
+/* ---- loops over what is not kept ---- */
+
+/* A program in its frame, and who takes its tuples. */
+struct activation {
+    const uint32_t *code;
+    rune_term *registers;
+    struct loop *loops;
+    rune_rule_emit_fn emit;
+    void *context;
+};
+
+static bool run_code(struct rune_rule_vm *vm, const struct activation *run, const uint32_t *word,
+                     uint32_t floor, uint32_t *ret_target);
+
+/* A CALL_SCAN whose tuples come from the programs that it asks while these run. */
+struct stream {
+    struct rune_rule_vm *vm;
+    const struct activation *run;
+    const uint32_t *word;
+    uint64_t step_cost; /* of the program that loops */
+    uint32_t target;    /* where the program goes on after the last tuple */
+    bool any, is_stopped;
+};
+
+/* The rest of the program for one tuple, as far as the next turn of the loop, or out of it. */
+static bool stream_tuple(void *context, const rune_term *tuple)
 {
+    struct stream *stream = context;
+    struct rune_rule_vm *vm = stream->vm;
+    const uint32_t *columns = skip_list(stream->word + 6, 1);
+    uint32_t self = (uint32_t)(stream->word - stream->run->code);
+    uint64_t inner_cost = vm->step_cost;
+    if (!rune_rule_take_steps(vm, stream->step_cost)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < columns[0]; i++) {
+        stream->run->registers[columns[2 + 2 * i]] = tuple[columns[1 + 2 * i]];
+    }
+    stream->any = true;
+    vm->step_cost = stream->step_cost;
+    stream->is_stopped = run_code(vm, stream->run, skip_list(columns, 2), self, &stream->target);
+    vm->step_cost = inner_cost;
+    return !stream->is_stopped && vm->err == RUNE_OK && stream->target == self;
+}
+
+/* True: whoever takes the program's tuples stopped it. Else *ret_target is where it goes on. */
+static bool run_stream(struct rune_rule_vm *vm, const struct activation *run, const uint32_t *word,
+                       const rune_term *args, uint32_t *ret_target)
+{
+    uint32_t self = (uint32_t)(word - run->code);
+    struct stream stream = {
+        .vm = vm, .run = run, .word = word, .step_cost = vm->step_cost, .target = self};
+    const struct rune_image_plan *plans = vm->plans + word[2];
+    for (uint32_t i = 0; i < word[3] && vm->err == RUNE_OK && stream.target == self; i++) {
+        if (rune_rule_run(vm, &plans[i], args, stream_tuple, &stream) && stream.is_stopped) {
+            return true;
+        }
+    }
+    *ret_target = stream.target != self ? stream.target : word[stream.any ? 5 : 4];
+    return false;
+}
+
+/* ---- programs ---- */
+
+/* Runs a program from a word on. A check that fails sets `target` and goes on at `again`; only
+ * loops and word 0 can stand there. Where that is `floor` (a loop, or word 0) or before it, it is
+ * somebody else's: the run ends, and *ret_target tells. True: emit wants no more. */
+static bool run_code(struct rune_rule_vm *vm, const struct activation *run, const uint32_t *word,
+                     uint32_t floor, uint32_t *ret_target)
+{
+    const uint32_t *const code = run->code;
+    rune_term *const registers = run->registers;
+    struct loop *const loops = run->loops;
+    const rune_rule_emit_fn emit = run->emit;
+    void *const context = run->context;
     rune_term terms[64]; /* RUNE_DL_MAX_ARITY; also arguments and prefixes */
-    const uint32_t *word = code + 1;
     const char *error;
     uint32_t target;
     int order = 0;
@@ -360,7 +433,7 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
         switch ((enum rune_rule_op)word[0]) {
         case RUNE_RULE_RETURN:
         case RUNE_RULE_OP_COUNT:
-            return false;
+            FAIL_TO(0);
         case RUNE_RULE_CONST:
             registers[word[1]] = word[2];
             word += 3;
@@ -475,9 +548,15 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
         case RUNE_RULE_CALL_SCAN: {
             struct loop *loop = &loops[word[1]];
             (void)gather(word + 6, registers, terms);
-            loop->table = rune_rule_solve(vm, vm->plans + word[2], word[3], terms);
+            loop->table = rune_rule_try_solve(vm, vm->plans + word[2], word[3], terms);
             loop->next = 0;
             const uint32_t *columns = skip_list(word + 6, 1);
+            if (loop->table == NULL && vm->err == RUNE_OK) {
+                if (run_stream(vm, run, word, terms, &target)) {
+                    return true;
+                }
+                goto again;
+            }
             if (loop->table == NULL || !table_step(vm, loop, columns, registers)) {
                 FAIL_TO(word[4]);
             }
@@ -608,6 +687,10 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
             return false;
         }
         for (;;) {
+            if (target <= floor) {
+                *ret_target = target;
+                return false;
+            }
             word = code + target;
             const uint32_t *list;
             if (word[0] == RUNE_RULE_SCAN) {
@@ -634,7 +717,7 @@ static bool run_code(struct rune_rule_vm *vm, const uint32_t *code, rune_term *r
                 }
                 target = word[5];
             } else {
-                return false;
+                target = 0;
             }
             if (vm->err != RUNE_OK) {
                 return false;
@@ -676,7 +759,9 @@ bool rune_rule_run(struct rune_rule_vm *vm, const struct rune_image_plan *plan,
     for (uint32_t columns = plan->bound; columns != 0; columns &= columns - 1) {
         *reg++ = *arg++;
     }
-    bool stopped = run_code(vm, vm->code + plan->code, registers, loops, emit, context);
+    const struct activation run = {vm->code + plan->code, registers, loops, emit, context};
+    uint32_t target;
+    bool stopped = run_code(vm, &run, run.code + 1, 0, &target);
     vm->depth--;
     vm->step_cost = outer_cost;
     vm->frames = frame;

@@ -9,7 +9,9 @@
  * filled in place. A loop over a table sees what is added behind it, so a left-linear recursion
  * closes in one pass; a table is filled again as long as one that it read has grown since. Other
  * relations with free columns get a table, too, filled once: each tuple is then seen once, and the
- * same question is not computed twice in a decision.
+ * same question is not computed twice in a decision. Where the tuples are too many to be kept, a
+ * loop over them takes them one by one, as the relation's own programs find them: the rest of the
+ * asking program runs inside them (rule_vm.c, stream).
  *
  * Steps bound the time of an evaluation, so they are counted by what takes time: one for a tuple
  * that lies behind the one read before, more for what waits for memory. On a slow machine one is 10
@@ -65,12 +67,14 @@ struct rune_rule_vm {
     uint32_t entity_count;              /* of the store's entity arrays */
     const struct rune_request *request; /* NULL: none */
     struct rune_arena *arena;
+    size_t reserve; /* of the arena, that tables of loops leave to others */
     uint64_t steps_left;
     uint64_t step_cost; /* steps of a turn of a loop: more than one in very long programs */
     enum rune_err err;  /* RUNE_E_LIMIT, RUNE_E_NOMEM: sticky, ends everything */
     const char *error;  /* code of the first derivation error; NULL: none */
     uint32_t failed;    /* derivations that erred, and reads of partial relations */
     bool is_unsure;
+    bool counts; /* what runs is counted by an aggregate: no tuple may be given twice */
     uint32_t depth;
     char *frames, *frames_end;       /* stack of registers and loops */
     struct rune_rule_table **tables; /* hash chains */
@@ -132,6 +136,9 @@ struct rune_rule_table {
     bool is_complete;
     bool is_dirty; /* something it read has grown */
     bool has_grown;
+    bool may_end;   /* before it has all tuples, when they take too much room */
+    bool counts;    /* who asked for it is counted */
+    bool is_beyond; /* it did */
     rune_term *rows;
     uint32_t *hash;                        /* 1 + row */
     struct rune_rule_component *component; /* while it is being solved */
@@ -145,6 +152,12 @@ struct rune_rule_table {
 const struct rune_rule_table *rune_rule_solve(struct rune_rule_vm *vm,
                                               const struct rune_image_plan *plans,
                                               uint32_t plan_count, const rune_term *args);
+
+/* The same for one who can do without: NULL with vm->err RUNE_OK where the tuples take too much
+ * room. Then the plans do not recurse, and, if what runs is counted, give no tuple twice. */
+const struct rune_rule_table *rune_rule_try_solve(struct rune_rule_vm *vm,
+                                                  const struct rune_image_plan *plans,
+                                                  uint32_t plan_count, const rune_term *args);
 
 /* The distinct tuples of the plans, which do not recurse, that `accept` takes (NULL: all): of
  * `arity` columns, in a table that is nobody else's. NULL: vm->err. */

@@ -52,6 +52,13 @@ bool rune_rule_holds(struct rune_rule_vm *vm, const struct rune_image_plan *plan
 
 bool rune_rule_table_has(const struct rune_rule_table *table, const rune_term *tuple);
 
+/* ---- rule_once.c ---- */
+
+/* Whether the programs of a group alone make sure that no tuple is given twice, if none of the
+ * relations that they loop over is: there is one, and its tuple tells every turn of its loops. */
+bool rune_rule_gives_once(const struct rune_rule_vm *vm, const struct rune_image_plan *plans,
+                          uint32_t plan_count);
+
 /* ---- rule_fold.c ---- */
 
 /* An aggregate over the tuples of a group of plans. False: there is no result, or an error. */
