@@ -97,10 +97,31 @@ static uint32_t count_columns(const char *text, size_t length)
     return columns;
 }
 
-/* Goes on from a place before. */
+/* Back to a place before, line by line. */
+static void retreat(const struct rune_source *source, uint32_t end, struct place *place)
+{
+    const char *text = source->text, *newline;
+    while ((newline = memrchr(text + end, '\n', place->offset - end)) != NULL) {
+        place->offset = (uint32_t)(newline - text);
+        place->line--;
+    }
+    newline = memrchr(text, '\n', end);
+    const char *begin = newline == NULL ? text : newline + 1;
+    place->offset = end;
+    place->column = 1 + count_columns(begin, (size_t)(text + end - begin));
+}
+
+/* From one place to another. */
 static void advance(const struct rune_source *source, uint32_t offset, struct place *place)
 {
     uint32_t end = offset < source->length ? offset : source->length;
+    if (end < place->offset && place->offset - end < end) {
+        retreat(source, end, place);
+        return;
+    }
+    if (end < place->offset) {
+        *place = PLACE_START; /* which is nearer */
+    }
     if (end == place->offset) {
         return;
     }
@@ -139,7 +160,7 @@ void rune_diag_watch(struct rune_diag *diag, const struct rune_source *source)
 static void locate(struct rune_diag *diag, struct rune_span span, uint32_t *ret_line,
                    uint32_t *ret_column)
 {
-    if (span.source != diag->watched || span.offset < diag->place.offset) {
+    if (span.source != diag->watched) {
         rune_source_locate(span.source, span.offset, ret_line, ret_column);
         return;
     }

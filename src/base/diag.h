@@ -47,7 +47,8 @@ void rune_diag_report_at(struct rune_diag *diag, enum rune_severity severity, co
                          const char *fmt, ...) RUNE_PRINTF(8, 9);
 
 /* Until the next call (NULL: no more), `source` stays as it is and where it is: a message about it
- * is then located from the one before, so that a thousand in a large text cost one pass over it. */
+ * is then located from the one before, so that a thousand in a large text cost one pass over it, or
+ * a few. */
 void rune_diag_watch(struct rune_diag *diag, const struct rune_source *source);
 
 /* A second place that belongs to the message reported last ("first defined here"). */

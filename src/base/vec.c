@@ -10,10 +10,8 @@
 bool rune_vec_grow(void **items, size_t *capacity, size_t want, size_t item_size)
 {
     size_t first = item_size < FIRST_BYTES ? FIRST_BYTES / item_size : 1;
-    size_t grown = *capacity < first ? first : *capacity;
-    while (grown < want) {
-        grown = grown <= SIZE_MAX / 2 ? grown * 2 : want;
-    }
+    size_t grown = *capacity < first ? first : *capacity <= SIZE_MAX / 2 ? *capacity * 2 : want;
+    grown = grown < want ? want : grown;
     void *moved = rune_realloc(*items, grown, item_size);
     if (moved == NULL) {
         return false;

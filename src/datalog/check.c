@@ -22,6 +22,14 @@ void rune_dl_check_fail(struct rune_dl_checker *checker, struct rune_span span, 
     rune_buf_fini(&text);
 }
 
+void rune_dl_check_watch(struct rune_dl_checker *checker, const struct rune_source *source)
+{
+    if (source != checker->watched) {
+        rune_diag_watch(checker->diag, source);
+        checker->watched = source;
+    }
+}
+
 /* In the arena, where the program lives; what growing leaves behind stays there. */
 static bool reserve_rules(struct rune_dl_checker *checker, struct rune_vec_dl_rule *list,
                           size_t want)
@@ -82,6 +90,7 @@ static void check_safety(struct rune_dl_checker *checker)
 {
     struct rune_dl_safety *safety = rune_dl_safety_create(checker);
     for (size_t i = 0; safety != NULL && i < checker->rules.count && !checker->nomem; i++) {
+        rune_dl_check_watch(checker, checker->rules.items[i].span.source);
         rune_dl_safety_check(safety, &checker->rules.items[i]);
     }
     rune_dl_safety_destroy(safety);
@@ -95,6 +104,7 @@ static void run_passes(struct rune_dl_checker *checker, const struct rune_vec_dl
         rune_dl_resolve_declaration(checker, &declarations[i]);
     }
     for (size_t i = 0; i < clauses->count && !checker->nomem; i++) {
+        rune_dl_check_watch(checker, clauses->items[i].span.source);
         rune_dl_resolve(checker, &clauses->items[i]);
     }
     if (!checker->nomem) {
@@ -108,6 +118,7 @@ static void run_passes(struct rune_dl_checker *checker, const struct rune_vec_dl
         (void)reserve_rules(checker, &checker->rules, clauses->count - facts);
     }
     for (size_t i = 0; i < clauses->count && !checker->nomem; i++) {
+        rune_dl_check_watch(checker, clauses->items[i].span.source);
         check_clause(checker, &clauses->items[i]);
     }
     if (!checker->nomem) {
@@ -118,6 +129,7 @@ static void run_passes(struct rune_dl_checker *checker, const struct rune_vec_dl
     }
     /* Next to errors they would only say the same in other words. */
     for (size_t i = 0; checker->errors == 0 && i < clauses->count; i++) {
+        rune_dl_check_watch(checker, clauses->items[i].span.source);
         rune_dl_check_suspicious(checker, &clauses->items[i]);
     }
     if (!checker->nomem && checker->errors == 0) {
@@ -168,6 +180,7 @@ enum rune_err rune_dl_check(const struct rune_vec_dl_rule *clauses,
         finish_program(&checker, &program);
     }
     enum rune_err err = verdict(&checker);
+    rune_dl_check_watch(&checker, NULL);
     rune_map_fini(&checker.names);
     RUNE_VEC_FINI(&checker.relations);
     RUNE_VEC_FINI(&checker.edges);

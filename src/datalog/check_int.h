@@ -31,6 +31,7 @@ struct rune_dl_checker {
     struct rune_vec_dl_rule rules; /* the program's; both grow in the arena */
     struct rune_vec_dl_rule facts;
     struct rune_vec_dl_edge edges;
+    const struct rune_source *watched; /* by the diag */
     uint32_t undefined; /* reported so far: advice costs, so only the first get some */
     uint32_t errors;
     bool is_broken; /* the clause being resolved has a name that means nothing */
@@ -41,6 +42,9 @@ struct rune_dl_checker {
 /* Reports an error and counts it. */
 void rune_dl_check_fail(struct rune_dl_checker *checker, struct rune_span span, const char *code,
                         const char *help, const char *fmt, ...) RUNE_PRINTF(5, 6);
+
+/* Before a rule is looked at: its text stays, so that what is wrong there is soon found in it. */
+void rune_dl_check_watch(struct rune_dl_checker *checker, const struct rune_source *source);
 
 /* Adds a rule to one of the checker's lists. */
 void rune_dl_check_add(struct rune_dl_checker *checker, struct rune_vec_dl_rule *list,

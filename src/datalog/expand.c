@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* expand: a rule with alternatives becomes one rule an alternative; variables of an aggregate's
- * braces that are not used outside become variables of their own.
+ * braces that are not used outside become variables of their own, or are marked as such where they
+ * are that already.
  *
  * The rules of one clause are its literals' combinations: size() counts their literals before
  * anything is copied, and LIMIT MAX_EXPANDED refuses products that grow beyond reason. A
@@ -15,6 +16,7 @@
 #define MAX_EXPANDED \
     65536u /* LIMIT: literals that one clause may expand to, if it is not that long itself */
 #define NOT_MAPPED UINT32_MAX
+#define LEFT       (UINT32_MAX - 1) /* of braces that have ended */
 
 RUNE_VEC(rune_vec_dl_plain, struct rune_dl_literal);
 
@@ -87,6 +89,11 @@ static bool has_kind(const struct rune_dl_body *body, enum rune_dl_literal_kind 
         }
     }
     return false;
+}
+
+static bool is_any(const struct rune_dl_rule *clause)
+{
+    return clause->head_name.length > 9 && memcmp(clause->head_name.data, "rune.any.", 9) == 0;
 }
 
 /* ---- copying with new variables ---- */
@@ -362,6 +369,74 @@ static void name_all_braces(struct expander *expander, const struct rune_dl_body
     }
 }
 
+/* ---- rules that stand as they are ---- */
+
+static bool claim_expr(struct expander *expander, const struct rune_dl_expr *expr)
+{
+    if (expr->kind == RUNE_DL_VARIABLE || expr->kind == RUNE_DL_WILDCARD) {
+        uint32_t *place = &expander->map[expr->as.variable];
+        if (*place == NOT_MAPPED) {
+            *place = 0;
+            expander->clause->variables[expr->as.variable].is_local = expander->are_local;
+            expander->checker->nomem |= !RUNE_VEC_PUSH(&expander->undo, expr->as.variable);
+        }
+        return *place != LEFT;
+    }
+    bool ok = true;
+    for (uint32_t i = 0; i < expr->arg_count && ok; i++) {
+        ok = claim_expr(expander, expr->args[i]); /* depth: RUNE_DL_MAX_DEPTH */
+    }
+    return ok;
+}
+
+/* Marks what belongs to braces alone. False: two braces have a variable of one name that is not
+ * their rule's, so each needs its own. */
+static bool claim_variables(struct expander *expander, const struct rune_dl_body *body)
+{
+    bool ok = true, were_local = expander->are_local;
+    for (uint32_t i = 0; i < body->count && ok; i++) {
+        const struct rune_dl_literal *literal = &body->literals[i];
+        uint32_t args = literal->kind == RUNE_DL_AGGREGATE ? 1 : literal->arg_count;
+        for (uint32_t k = 0; k < args && ok; k++) {
+            ok = claim_expr(expander, literal->args[k]);
+        }
+    }
+    for (uint32_t i = 0; i < body->count && ok; i++) {
+        const struct rune_dl_literal *literal = &body->literals[i];
+        if (literal->kind != RUNE_DL_AGGREGATE) {
+            continue;
+        }
+        size_t mark = expander->undo.count;
+        expander->are_local = true;
+        ok = (literal->arg_count < 2 || claim_expr(expander, literal->args[1])) &&
+             claim_variables(expander, &literal->bodies[0]); /* depth: counted by the parser */
+        expander->are_local = were_local;
+        while (expander->undo.count > mark) {
+            expander->map[expander->undo.items[--expander->undo.count]] = LEFT;
+        }
+    }
+    return ok;
+}
+
+/* A rule without alternatives that can be taken as it is. */
+static bool is_apart(struct expander *expander)
+{
+    const struct rune_dl_rule *clause = expander->clause;
+    if (has_kind(&clause->body, RUNE_DL_DISJUNCTION) || is_any(clause)) {
+        return false;
+    }
+    bool ok = true;
+    for (uint32_t i = 0; i < clause->arg_count && ok; i++) {
+        ok = claim_expr(expander, clause->args[i]);
+    }
+    ok = ok && claim_variables(expander, &clause->body);
+    for (uint32_t i = 0; i < clause->variable_count; i++) {
+        expander->map[i] = NOT_MAPPED;
+    }
+    expander->undo.count = 0;
+    return ok;
+}
+
 /* ---- branches ---- */
 
 /* A variable of `rune.any.N` that this alternative does not have: an entity that no data can name
@@ -376,11 +451,6 @@ static void fill_absent(struct expander *expander, struct rune_dl_rule *rule,
             rule->args[i]->as.uid = &absent;
         }
     }
-}
-
-static bool is_any(const struct rune_dl_rule *clause)
-{
-    return clause->head_name.length > 9 && memcmp(clause->head_name.data, "rune.any.", 9) == 0;
 }
 
 static void forget_mapping(struct expander *expander)
@@ -498,6 +568,10 @@ void rune_dl_expand(struct rune_dl_checker *checker, const struct rune_dl_rule *
     }
     memset(expander.map, 0xff, ((size_t)clause->variable_count + 1) * sizeof(expander.map[0]));
     name_all_braces(&expander, &clause->body);
-    walk(&expander, &(struct frame){&clause->body, 0, NULL});
+    if (is_apart(&expander)) {
+        rune_dl_check_add(checker, &checker->rules, clause);
+    } else {
+        walk(&expander, &(struct frame){&clause->body, 0, NULL});
+    }
     expander_fini(&expander);
 }

@@ -116,6 +116,7 @@ static void run(struct firing *firing)
     propagate(firing);
     for (uint32_t i = 0; i < checker->rules.count && !checker->nomem; i++) {
         if (firing->missing[i] != 0) {
+            rune_dl_check_watch(checker, checker->rules.items[i].span.source);
             report(firing, &checker->rules.items[i]);
         }
     }

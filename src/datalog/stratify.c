@@ -55,15 +55,19 @@ static bool has_name(const struct rune_dl_relation *relation)
     return relation->literal.data != NULL;
 }
 
+static bool is_data(enum rune_dl_builtin builtin)
+{
+    return builtin == RUNE_DL_ENTITY_PARENT || builtin == RUNE_DL_ENTITY_ATTR ||
+           builtin == RUNE_DL_ENTITY_ELEMENT;
+}
+
 /* What reading `reader` means beyond its own tuples. */
 static void add_implied_edge(struct rune_dl_checker *checker, uint32_t reader, uint32_t derived)
 {
     const struct rune_dl_relation *a = &checker->relations.items[reader];
     const struct rune_dl_relation *b = &checker->relations.items[derived];
-    bool is_entity = b->builtin == RUNE_DL_ENTITY_PARENT || b->builtin == RUNE_DL_ENTITY_ATTR ||
-                     b->builtin == RUNE_DL_ENTITY_ELEMENT;
     bool same_name = !has_name(a) || (has_name(b) && rune_str_equal(a->literal, b->literal));
-    if (a->builtin == RUNE_DL_ENTITY_EXISTS && is_entity) {
+    if (a->builtin == RUNE_DL_ENTITY_EXISTS && is_data(b->builtin)) {
         add_edge(checker, reader, derived, false, NULL);
     } else if (a->builtin == b->builtin && !has_name(a) && has_name(b)) {
         add_edge(checker, reader, derived, false, NULL);
@@ -77,30 +81,58 @@ static void add_implied_edge(struct rune_dl_checker *checker, uint32_t reader, u
     }
 }
 
-/* Derived built-ins against all built-ins: few of either, except attribute names, which meet by
- * hand of the name map. LIMIT: beyond a thousand derived names the product would be felt; then only
- * readers without a name are joined. */
+/* Attribute and elements of one name read each other: the other one of `relation`, if there is one;
+ * UINT32_MAX: none. */
+static uint32_t find_counterpart(struct rune_dl_checker *checker, struct rune_buf *key,
+                                 const struct rune_dl_relation *relation)
+{
+    uint32_t found = UINT32_MAX;
+    if (relation->builtin != RUNE_DL_ENTITY_ATTR && relation->builtin != RUNE_DL_ENTITY_ELEMENT) {
+        return UINT32_MAX;
+    }
+    rune_buf_reset(key);
+    rune_buf_append_cstr(key, relation->builtin == RUNE_DL_ENTITY_ATTR ? "entity.element"
+                                                                       : "entity.attr");
+    rune_buf_append_char(key, '\0');
+    rune_buf_append_str(key, relation->literal);
+    checker->nomem |= key->failed;
+    if (!key->failed) {
+        (void)rune_map_find(&checker->names, (struct rune_str){key->data, key->length}, &found);
+    }
+    return found;
+}
+
+/* Each derived built-in against the built-ins that stand for all names, which are few, and against
+ * its counterpart of the same name. */
 static void add_implied_edges(struct rune_dl_checker *checker)
 {
-    struct rune_vec_u32 builtins = {0};
-    struct rune_vec_u32 derived = {0};
-    for (uint32_t i = 0; i < checker->relations.count; i++) {
+    struct rune_vec_u32 readers = {0};
+    struct rune_buf key = RUNE_BUF_INIT;
+    uint32_t count = (uint32_t)checker->relations.count;
+    for (uint32_t i = 0; i < count; i++) {
         const struct rune_dl_relation *relation = &checker->relations.items[i];
-        if (relation->builtin != RUNE_DL_NOT_BUILTIN && relation->builtin != RUNE_DL_PERMIT &&
-            relation->builtin != RUNE_DL_FORBID) {
-            checker->nomem |= !RUNE_VEC_PUSH(&builtins, i);
-            checker->nomem |= relation->is_head && !RUNE_VEC_PUSH(&derived, i);
+        if (relation->builtin != RUNE_DL_NOT_BUILTIN && !has_name(relation)) {
+            checker->nomem |= !RUNE_VEC_PUSH(&readers, i);
         }
     }
-    for (size_t i = 0; i < derived.count; i++) {
-        for (size_t k = 0; k < builtins.count; k++) {
-            if (derived.items[i] != builtins.items[k]) {
-                add_implied_edge(checker, builtins.items[k], derived.items[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct rune_dl_relation *relation = &checker->relations.items[i];
+        if (!relation->is_head ||
+            (!is_data(relation->builtin) && relation->builtin != RUNE_DL_CONTEXT)) {
+            continue;
+        }
+        for (size_t k = 0; k < readers.count; k++) {
+            if (readers.items[k] != i) {
+                add_implied_edge(checker, readers.items[k], i);
             }
         }
+        uint32_t counterpart = find_counterpart(checker, &key, relation);
+        if (counterpart != UINT32_MAX) {
+            add_implied_edge(checker, counterpart, i);
+        }
     }
-    RUNE_VEC_FINI(&builtins);
-    RUNE_VEC_FINI(&derived);
+    RUNE_VEC_FINI(&readers);
+    rune_buf_fini(&key);
 }
 
 static uint32_t find_derived_parent(const struct rune_dl_checker *checker)
@@ -247,12 +279,6 @@ static bool find_components(struct graph *graph, uint32_t *ret_count)
 }
 
 /* ---- derived entity data and context ---- */
-
-static bool is_data(enum rune_dl_builtin builtin)
-{
-    return builtin == RUNE_DL_ENTITY_PARENT || builtin == RUNE_DL_ENTITY_ATTR ||
-           builtin == RUNE_DL_ENTITY_ELEMENT;
-}
 
 /* From derived built-ins down: a rule that reads attributes or keys by a variable name cannot be
  * reached. */

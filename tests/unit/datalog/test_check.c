@@ -127,6 +127,15 @@ static void test_builtins__have_their_forms(void **state)
         {"entity.attr(E, \"n\", V) :- entity(E), q(V), not entity.attr(E, \"n\", _).", "q/1",
          "RUNE-D0701 1"},
         {"entity.parent(E, F) :- entity(E), q(F), not E in F.", "q/1", "RUNE-D0701 1"},
+        {"entity.element(E, \"n\", V) :- entity.attr(E, \"n\", V).", NULL, "RUNE-D0701 1"},
+        {"entity.element(E, \"n\", V) :- entity.attr(E, \"m\", V).", NULL, ""},
+        {"entity.attr(E, \"n\", V) :- q(E, V), not entity.element(E, \"n\", V).", "q/2",
+         "RUNE-D0701 1"},
+        {"entity.attr(E, \"n\", V) :- q(E, V), not entity.element(E, \"m\", V).", "q/2", ""},
+        {"entity.attr(E, \"n\", V) :- q(E, V), not r(V).\n"
+         "r(V) :- entity.attr(_, N, V), q(N, _).",
+         "q/2", "RUNE-D0701 1, RUNE-D0806 2"},
+        {"entity.parent(E, F) :- q(E, F), not r(F).\nr(F) :- entity(F).", "q/2", "RUNE-D0701 1"},
         {"p(X) :- entity.atr(X, \"n\", _).", NULL, "RUNE-D0801 1"},
         {"rune.x(a). now(b).", NULL, "RUNE-D0801 1, RUNE-D0801 1"},
         {"p(X) :- q(X).", "entity/1 q/1", "RUNE-D0801 0"},
@@ -170,6 +179,14 @@ static void test_expand__gives_aggregates_their_own_variables(void **state)
     expect_rules(
         "p(K, N, S) :- d(K), N = count { b(K, V) }, S = sum { V : c(K, V) }.", "b/2 c/2 d/1",
         (const char *const[]){"p(K,N,S) :- d(K), N=count{b(K,V')}, S=sum{V':c(K,V')}."}, 1);
+    expect_rules(
+        "p(K, N, S) :- d(K), N = count { b(K, V) }, S = sum { W : c(K, W) }, W2 = N, W2 > 1.",
+        "b/2 c/2 d/1",
+        (const char *const[]){"p(K,N,S) :- d(K), N=count{b(K,V')}, S=sum{W':c(K,W')}, W2=N, W2>1."},
+        1);
+    expect_rules(
+        "p(V, N) :- N = count { b(_, W), M = count { c(W, V) }, M > 0 }, q(V).", "b/2 c/2 q/1",
+        (const char *const[]){"p(V,N) :- N=count{b(_',W'), M'=count{c(W',V)}, M'>0}, q(V)."}, 1);
     expect_rules("p(N) :- N = count { q(X), M = count { r(X, Y) }, M > 1 }.", "q/1 r/2",
                  (const char *const[]){"p(N) :- N=count{q(X'), M'=count{r(X',Y')}, M'>1}."}, 1);
 }
