@@ -18,7 +18,8 @@ static inline struct rune_str rune_str_from(const char *text)
     return (struct rune_str){text, strlen(text)};
 }
 
-/* Most names are short: the two loads of up to 16 bytes overlap, and no function is called. */
+/* Most names are short: up to 16 bytes are two loads that overlap, or single bytes, and no function
+ * is called. */
 static inline bool rune_bytes_equal(const char *a, const char *b, size_t length)
 {
     if (length >= 8 && length <= 16) {
@@ -36,6 +37,10 @@ static inline bool rune_bytes_equal(const char *a, const char *b, size_t length)
         memcpy(&b_words[0], b, 4);
         memcpy(&b_words[1], b + length - 4, 4);
         return ((a_words[0] ^ b_words[0]) | (a_words[1] ^ b_words[1])) == 0;
+    }
+    if (length > 0 && length < 4) {
+        size_t middle = length / 2, last = length - 1;
+        return a[0] == b[0] && a[middle] == b[middle] && a[last] == b[last];
     }
     return length == 0 || memcmp(a, b, length) == 0;
 }

@@ -78,11 +78,6 @@ static bool is_word(char c)
     return (classes[(unsigned char)c] & IS_WORD) != 0;
 }
 
-static bool is_blank(char c)
-{
-    return (classes[(unsigned char)c] & IS_BLANK) != 0;
-}
-
 static struct rune_span span_at(const struct rune_dl_lexer *lexer, uint32_t offset, uint32_t length)
 {
     return (struct rune_span){lexer->source, offset, length};
@@ -107,35 +102,47 @@ static void skip_foreign_comment(struct rune_dl_lexer *lexer)
     lexer->at = end != NULL ? lexer->at + (uint32_t)(end - rest) + 2 : lexer->source->length;
 }
 
+/* Over a comment. False: what could begin one does not. */
+static bool skip_comment(struct rune_dl_lexer *lexer)
+{
+    if (peek(lexer, 0) != '/' || peek(lexer, 1) == '/') {
+        skip_line(lexer);
+        return true;
+    }
+    if (peek(lexer, 1) == '*') {
+        skip_foreign_comment(lexer);
+        return true;
+    }
+    return false;
+}
+
 static void skip_blanks(struct rune_dl_lexer *lexer)
 {
     const char *text = lexer->source->text;
     const uint32_t length = lexer->source->length;
-    for (;;) {
-        uint32_t at = lexer->at;
-        while (at < length && is_blank(text[at])) {
-            at++;
-        }
-        lexer->at = at;
-        char c = at < length ? text[at] : '\0';
-        if ((classes[(unsigned char)c] & BEGINS_COMMENT) == 0) {
+    for (uint32_t at = lexer->at; at < length; at++) {
+        uint8_t class = classes[(unsigned char)text[at]];
+        if ((class & (IS_BLANK | BEGINS_COMMENT)) == 0) {
+            lexer->at = at;
             return;
         }
-        if (c != '/' || peek(lexer, 1) == '/') {
-            skip_line(lexer);
-        } else if (peek(lexer, 1) == '*') {
-            skip_foreign_comment(lexer);
-        } else {
-            return;
+        if ((class & BEGINS_COMMENT) != 0) {
+            lexer->at = at;
+            if (!skip_comment(lexer)) {
+                return;
+            }
+            at = lexer->at - 1;
         }
     }
+    lexer->at = length;
 }
 
 static void skip_word(struct rune_dl_lexer *lexer)
 {
     const char *text = lexer->source->text;
+    const uint32_t length = lexer->source->length;
     uint32_t at = lexer->at;
-    while (at < lexer->source->length && is_word(text[at])) {
+    while (at < length && is_word(text[at])) {
         at++;
     }
     lexer->at = at;
@@ -151,8 +158,8 @@ static enum rune_dl_word word_of(struct rune_str name)
         {{"in", 2}, RUNE_DL_WORD_IN},     {{"is", 2}, RUNE_DL_WORD_IS},
         {{"true", 4}, RUNE_DL_WORD_TRUE}, {{"false", 5}, RUNE_DL_WORD_FALSE},
     };
-    if ((classes[(unsigned char)name.data[0]] & BEGINS_KEYWORD) == 0) {
-        return RUNE_DL_WORD_OTHER;
+    if (name.length > 5 || (classes[(unsigned char)name.data[0]] & BEGINS_KEYWORD) == 0) {
+        return RUNE_DL_WORD_OTHER; /* the longest is `false` */
     }
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         if (rune_str_equal(name, words[i].name)) {
@@ -267,6 +274,15 @@ static bool is_foreign(const struct rune_dl_lexer *lexer, struct rune_str text)
     return !(rune_str_equal(text, RUNE_STR("<-")) && (is_digit(next) || is_word(next)));
 }
 
+/* What most operators and what follows them are not. */
+static bool begins_foreign(char first, char second)
+{
+    return (first == '=' || first == '<' || first == '\\' || first == '&' || first == '|' ||
+            first == '*') &&
+           (second == '=' || second == '<' || second == '>' || second == '-' || second == '+' ||
+            second == '&' || second == '|' || second == '*');
+}
+
 /* Reports an operator of another language. False: there is none here. */
 static bool lex_foreign(struct rune_dl_lexer *lexer)
 {
@@ -357,9 +373,7 @@ static enum rune_dl_token_kind lex_double(struct rune_dl_lexer *lexer, char want
 static enum rune_dl_token_kind lex_symbol(struct rune_dl_lexer *lexer)
 {
     char first = peek(lexer, 0);
-    bool may_be_foreign = first == '=' || first == '<' || first == '\\' || first == '&' ||
-                          first == '|' || first == '*';
-    if (may_be_foreign && lex_foreign(lexer)) {
+    if (begins_foreign(first, peek(lexer, 1)) && lex_foreign(lexer)) {
         return RUNE_DL_TOKEN_INVALID;
     }
     switch (first) {
@@ -387,26 +401,23 @@ static enum rune_dl_token_kind lex_symbol(struct rune_dl_lexer *lexer)
     }
 }
 
-static enum rune_dl_token_kind lex_token(struct rune_dl_lexer *lexer)
+/* A token that begins with this byte. */
+static enum rune_dl_token_kind lex_token(struct rune_dl_lexer *lexer, unsigned char first)
 {
-    char c = peek(lexer, 0);
-    if (lexer->at >= lexer->source->length) {
-        return RUNE_DL_TOKEN_END;
+    if (alone[first] != RUNE_DL_TOKEN_END) {
+        return take(lexer, 1, alone[first]);
     }
-    if (alone[(unsigned char)c] != RUNE_DL_TOKEN_END) {
-        return take(lexer, 1, alone[(unsigned char)c]);
+    if ((classes[first] & IS_WORD) == 0) {
+        return first == '"' ? lex_string(lexer) : lex_symbol(lexer);
     }
-    if (is_lower(c)) {
+    if ((classes[first] & IS_LOWER) != 0) {
         return lex_name(lexer);
     }
-    if (is_digit(c)) {
+    if ((classes[first] & IS_DIGIT) != 0) {
         return lex_number(lexer);
     }
-    if (is_word(c)) {
-        skip_word(lexer);
-        return RUNE_DL_TOKEN_VARIABLE;
-    }
-    return c == '"' ? lex_string(lexer) : lex_symbol(lexer);
+    skip_word(lexer);
+    return RUNE_DL_TOKEN_VARIABLE;
 }
 
 /* Brackets stand in pairs in the table, the opening one first. */
@@ -420,20 +431,19 @@ static bool is_opening(enum rune_dl_token_kind kind)
     return (kind - RUNE_DL_TOKEN_LPAREN) % 2 == 0;
 }
 
-/* The last token is a bracket: an opening one waits, a closing one is what the last that waits has
- * waited for, or has no partner. */
-static bool pair_bracket(struct rune_dl_lexer *lexer, struct rune_vec_dl_token *tokens)
+/* The token of that number is a bracket: an opening one waits, a closing one is what the last that
+ * waits has waited for, or has no partner. */
+static bool pair_bracket(struct rune_dl_lexer *lexer, struct rune_dl_token *tokens, uint32_t number)
 {
     struct rune_vec_u32 *open = &lexer->open;
-    uint32_t last = (uint32_t)tokens->count - 1;
-    enum rune_dl_token_kind kind = tokens->items[last].kind;
+    enum rune_dl_token_kind kind = tokens[number].kind;
     if (is_opening(kind)) {
-        return RUNE_VEC_PUSH(open, last);
+        return RUNE_VEC_PUSH(open, number);
     }
     if (open->count > 0) {
-        struct rune_dl_token *partner = &tokens->items[open->items[open->count - 1]];
+        struct rune_dl_token *partner = &tokens[open->items[open->count - 1]];
         if (partner->kind + 1 == kind) {
-            partner->match = last;
+            partner->match = number;
             open->count--;
         }
     }
@@ -463,26 +473,48 @@ void rune_dl_lexer_fini(struct rune_dl_lexer *lexer)
     RUNE_VEC_FINI(&lexer->open);
 }
 
+/* The next token, and whether it ends the clause. */
+static bool read_token(struct rune_dl_lexer *lexer, struct rune_dl_token *ret_token)
+{
+    skip_blanks(lexer);
+    const struct rune_source *source = lexer->source;
+    uint32_t start = lexer->at, match = UINT32_MAX;
+    enum rune_dl_token_kind kind = RUNE_DL_TOKEN_END;
+    enum rune_dl_word word = RUNE_DL_WORD_OTHER;
+    if (start < source->length) {
+        kind = lex_token(lexer, (unsigned char)source->text[start]);
+    }
+    uint32_t length = lexer->at - start;
+    if (kind == RUNE_DL_TOKEN_NAME) {
+        word = word_of((struct rune_str){source->text + start, length});
+    } else if (kind == RUNE_DL_TOKEN_DOT) {
+        match = is_joined(lexer);
+    }
+    ret_token->kind = kind;
+    ret_token->word = word;
+    ret_token->offset = start;
+    ret_token->length = length;
+    ret_token->match = match;
+    return kind == RUNE_DL_TOKEN_END || match == 0;
+}
+
 enum rune_err rune_dl_lex_clause(struct rune_dl_lexer *lexer, struct rune_vec_dl_token *tokens)
 {
     lexer->open.count = 0;
     for (bool ended = false; !ended;) {
-        skip_blanks(lexer);
-        uint32_t start = lexer->at;
-        struct rune_dl_token token = {.offset = start, .match = UINT32_MAX};
-        token.kind = lex_token(lexer);
-        token.length = lexer->at - start;
-        if (token.kind == RUNE_DL_TOKEN_NAME) {
-            token.word = word_of((struct rune_str){lexer->source->text + start, token.length});
-        } else if (token.kind == RUNE_DL_TOKEN_DOT) {
-            token.match = is_joined(lexer);
-            ended = token.match == 0;
-        }
-        ended = ended || token.kind == RUNE_DL_TOKEN_END;
-        if (!RUNE_VEC_PUSH(tokens, token) ||
-            (is_bracket(token.kind) && !pair_bracket(lexer, tokens))) {
+        if (!RUNE_VEC_RESERVE(tokens, tokens->count + 1 + RUNE_DL_LOOKAHEAD)) {
             return RUNE_E_NOMEM;
         }
+        struct rune_dl_token *token = &tokens->items[tokens->count];
+        ended = read_token(lexer, token);
+        if (is_bracket(token->kind) &&
+            !pair_bracket(lexer, tokens->items, (uint32_t)tokens->count)) {
+            return RUNE_E_NOMEM;
+        }
+        tokens->count++;
+    }
+    for (size_t i = 0; i < RUNE_DL_LOOKAHEAD; i++) {
+        tokens->items[tokens->count + i] = tokens->items[tokens->count - 1];
     }
     return RUNE_OK;
 }

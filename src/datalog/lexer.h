@@ -78,6 +78,10 @@ struct rune_dl_token {
 
 RUNE_VEC(rune_vec_dl_token, struct rune_dl_token);
 
+/* How many copies of the last token stand behind it, so that a parser looks ahead without counting.
+ */
+#define RUNE_DL_LOOKAHEAD 3
+
 struct rune_dl_lexer {
     const struct rune_source *source;
     enum rune_dl_dialect dialect;
@@ -93,7 +97,8 @@ void rune_dl_lexer_init(struct rune_dl_lexer *lexer, const struct rune_source *s
 void rune_dl_lexer_fini(struct rune_dl_lexer *lexer);
 
 /* Adds the tokens up to and with the next dot that ends a clause, or to the END. Wrong characters
- * and strings without end are reported and stand as INVALID. RUNE_E_NOMEM. Cost: linear. */
+ * and strings without end are reported and stand as INVALID. Behind the last token are
+ * RUNE_DL_LOOKAHEAD copies of it, not counted. RUNE_E_NOMEM. Cost: linear. */
 RUNE_MUST_USE enum rune_err rune_dl_lex_clause(struct rune_dl_lexer *lexer,
                                                struct rune_vec_dl_token *tokens);
 

@@ -63,11 +63,12 @@ struct rune_dl_parser {
 
 /* ---- parser_text.c ---- */
 
+/* INVARIANT: the current token is at most the one behind the last, and `ahead` is less than
+ * RUNE_DL_LOOKAHEAD. */
 static inline const struct rune_dl_token *rune_dl_peek(const struct rune_dl_parser *parser,
                                                        uint32_t ahead)
 {
-    uint64_t at = (uint64_t)parser->at + ahead;
-    return &parser->tokens.items[at < parser->tokens.count ? at : parser->tokens.count - 1];
+    return &parser->tokens.items[parser->at + ahead];
 }
 
 static inline struct rune_str rune_dl_token_str(const struct rune_dl_parser *parser,
@@ -76,10 +77,22 @@ static inline struct rune_str rune_dl_token_str(const struct rune_dl_parser *par
     return (struct rune_str){parser->source->text + token->offset, token->length};
 }
 
+static inline struct rune_span rune_dl_token_span(const struct rune_dl_parser *parser,
+                                                  const struct rune_dl_token *token)
+{
+    return (struct rune_span){parser->source, token->offset, token->length};
+}
+
 /* From the first token's beginning to the end of the token before the current one. */
-struct rune_span rune_dl_span_since(const struct rune_dl_parser *parser, uint32_t first_token);
-struct rune_span rune_dl_token_span(const struct rune_dl_parser *parser,
-                                    const struct rune_dl_token *token);
+static inline struct rune_span rune_dl_span_since(const struct rune_dl_parser *parser,
+                                                  uint32_t first_token)
+{
+    const struct rune_dl_token *first = &parser->tokens.items[first_token];
+    const struct rune_dl_token *last =
+        &parser->tokens.items[parser->at > first_token ? parser->at - 1 : first_token];
+    return (struct rune_span){parser->source, first->offset,
+                              last->offset + last->length - first->offset};
+}
 
 /* The clause's message; the first counts, and a token that the lexer has reported needs none. */
 void rune_dl_fail(struct rune_dl_parser *parser, struct rune_span span, const char *code,

@@ -12,14 +12,13 @@
 struct rune_dl_expr *rune_dl_new_expr(struct rune_dl_parser *parser, enum rune_dl_expr_kind kind,
                                       uint32_t first_token)
 {
-    struct rune_dl_expr *expr = RUNE_ARENA_NEW(parser->arena, struct rune_dl_expr);
+    struct rune_dl_expr *expr = rune_arena_alloc(parser->arena, sizeof(*expr));
     if (expr == NULL) {
         parser->nomem = true;
         return NULL;
     }
-    expr->kind = kind;
-    expr->depth = 1;
-    expr->span = rune_dl_span_since(parser, first_token);
+    *expr = (struct rune_dl_expr){
+        .kind = kind, .depth = 1, .span = rune_dl_span_since(parser, first_token)};
     return expr;
 }
 

@@ -6,21 +6,6 @@
 #include "base/utf8.h"
 #include "datalog/parser_int.h"
 
-struct rune_span rune_dl_token_span(const struct rune_dl_parser *parser,
-                                    const struct rune_dl_token *token)
-{
-    return (struct rune_span){parser->source, token->offset, token->length};
-}
-
-struct rune_span rune_dl_span_since(const struct rune_dl_parser *parser, uint32_t first_token)
-{
-    const struct rune_dl_token *first = &parser->tokens.items[first_token];
-    const struct rune_dl_token *last =
-        &parser->tokens.items[parser->at > first_token ? parser->at - 1 : first_token];
-    return (struct rune_span){parser->source, first->offset,
-                              last->offset + last->length - first->offset};
-}
-
 /* ---- messages ---- */
 
 void rune_dl_fail(struct rune_dl_parser *parser, struct rune_span span, const char *code,
@@ -267,9 +252,11 @@ static uint32_t find_variable(struct rune_dl_parser *parser, struct rune_str nam
         const struct rune_dl_slot *slot = slot_of(parser, name);
         return slot != NULL && slot->clause == parser->clause ? slot->index : UINT32_MAX;
     }
+    const char *text = parser->source->text;
     for (uint32_t i = 0; i < parser->variables.count; i++) {
-        struct rune_str other = rune_dl_variable_name(&parser->variables.items[i]);
-        if (other.data[0] == name.data[0] && rune_str_equal(other, name)) {
+        struct rune_span other = parser->variables.items[i].first;
+        if (other.length == name.length && text[other.offset] == name.data[0] &&
+            rune_bytes_equal(text + other.offset, name.data, name.length)) {
             return i;
         }
     }
