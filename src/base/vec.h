@@ -20,8 +20,8 @@
         size_t capacity;     \
     }
 
-/* Room for `want` items in all, and no more than that where it is more than twice what there is: who
- * knows the number should say it before the first push. */
+/* Room for `want` items in all, and no more than that where it is more than twice what there is:
+ * who knows the number should say it before the first push. */
 #define RUNE_VEC_RESERVE(vec, want) \
     ((want) <= (vec)->capacity ||   \
      rune_vec_grow((void **)&(vec)->items, &(vec)->capacity, (want), sizeof(*(vec)->items)))
@@ -33,7 +33,8 @@
 #define RUNE_VEC_FINI(vec) \
     (rune_free((vec)->items), (vec)->items = NULL, (vec)->count = (vec)->capacity = 0)
 
-/* Grows to twice the capacity, or to `want` items if those are more. False when memory is out; then nothing changed. */
+/* Grows to twice the capacity, or to `want` items if those are more. False when memory is out; then
+ * nothing changed. */
 bool rune_vec_grow(void **items, size_t *capacity, size_t want, size_t item_size);
 
 RUNE_VEC(rune_vec_u32, uint32_t);
