@@ -45,7 +45,6 @@ enum RUNE_DL_SMALL rune_dl_goal_kind {
     RUNE_DL_GOAL_IN,       /* vars: entity, then the listed; maybe negated */
     RUNE_DL_GOAL_IN_SET,   /* vars: entity, entity or set; maybe negated */
     RUNE_DL_GOAL_IS,       /* term: type; vars: entity; maybe negated */
-    RUNE_DL_GOAL_MEMBER,   /* vars: element, set */
     RUNE_DL_GOAL_AGGREGATE /* op: enum rune_rule_aggregate; relation: its body's; vars: result, then
                               the group */
 };
@@ -53,6 +52,7 @@ enum RUNE_DL_SMALL rune_dl_goal_kind {
 struct rune_dl_goal {
     enum rune_dl_goal_kind kind;
     bool is_negated;
+    bool only_tests; /* TEST: `S.contains(X)` that never runs through S */
     uint16_t op;
     uint32_t relation;
     rune_term term;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* goals: rules as trees -> rules as goals over numbered variables, grouped by head. Expressions are
- * in goals_expr.c, aggregates in goals_aggregate.c. */
+ * in goals_expr.c, aggregates in goals_aggregate.c, `contains` in goals_contains.c. */
 #include "datalog/goals_int.h"
 
 #include <string.h>
@@ -149,7 +149,7 @@ static enum rune_err make_is(struct rune_dl_maker *maker, const struct rune_dl_l
 }
 
 /* `S.contains(X)` may bind X: then it is a loop over S. Which of both it is shows when goals are
- * ordered; a plain variable is given both chances there. */
+ * ordered (goals_contains.c says where it may be which). */
 static enum rune_err make_test(struct rune_dl_maker *maker, const struct rune_dl_literal *literal)
 {
     return make_plain(maker, literal, RUNE_DL_GOAL_TEST, rune_dl_functions[literal->function],
@@ -219,8 +219,8 @@ enum rune_err rune_dl_finish_rule(struct rune_dl_maker *maker, uint32_t head, ui
         rune_arena_memdup(arena, maker->goals.items, maker->goals.count * sizeof(rule.goals[0]));
     rule.vars =
         rune_arena_memdup(arena, maker->vars.items, maker->vars.count * sizeof(rule.vars[0]));
-    bool ok = rule.goals != NULL && rule.vars != NULL && RUNE_VEC_PUSH(&maker->ctx->rules, rule);
-    return ok ? RUNE_OK : RUNE_E_NOMEM;
+    return rule.goals != NULL && rule.vars != NULL ? rune_dl_add_rule(maker->ctx, &rule)
+                                                   : RUNE_E_NOMEM;
 }
 
 /* ---- all ---- */

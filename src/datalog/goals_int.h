@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* goals_int: what the files that turn rules into goals share: goals.c (literals, rules, all of a
- * program), goals_expr.c (variables and expressions), goals_aggregate.c (braces). Private to
- * datalog/goals*. */
+ * program), goals_expr.c (variables and expressions), goals_aggregate.c (braces),
+ * goals_contains.c (sets or texts). Private to datalog/goals*. */
 #pragma once
 
 #include "datalog/evaluate_int.h"
@@ -58,6 +58,12 @@ RUNE_MUST_USE enum rune_err rune_dl_make_literal(struct rune_dl_maker *maker,
 /* Adds the rule to ctx->rules; variables made one are renamed to their representative. */
 RUNE_MUST_USE enum rune_err rune_dl_finish_rule(struct rune_dl_maker *maker, uint32_t head,
                                                 uint32_t *head_vars, uint32_t arity);
+
+/* ---- goals_contains.c ---- */
+
+/* Adds the rule to ctx->rules, or several in its place that together say the same. RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_dl_add_rule(struct rune_dl_ctx *ctx,
+                                             struct rune_dl_plan_rule *rule);
 
 /* ---- goals_aggregate.c ---- */
 

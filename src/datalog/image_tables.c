@@ -81,8 +81,8 @@ static enum rune_err write_rules(struct output *out, struct rune_dl_rel *rel,
         if (rule->source == NULL) {
             continue;
         }
-        if (last != NULL && rule->source->branch > 0 &&
-            rune_str_equal(last->id, rule->source->id)) {
+        if (rule->source == last || (last != NULL && rule->source->branch > 0 &&
+                                     rune_str_equal(last->id, rule->source->id))) {
             rule->number = (uint32_t)out->result->rules.count - 1;
             continue;
         }

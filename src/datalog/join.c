@@ -99,7 +99,7 @@ enum rune_dl_atom_kind rune_dl_join_atom(const struct rune_dl_join *join,
 bool rune_dl_join_is_member(const struct rune_dl_join *join, const struct rune_dl_goal *goal)
 {
     return goal->kind == RUNE_DL_GOAL_TEST && goal->op == RUNE_RULE_FN_CONTAINS &&
-           !goal->is_negated && !rune_dl_join_knows(join, goal->vars[1]) &&
+           !goal->is_negated && !goal->only_tests && !rune_dl_join_knows(join, goal->vars[1]) &&
            rune_dl_join_knows(join, goal->vars[0]);
 }
 
@@ -249,7 +249,7 @@ static bool gives_values(const struct rune_dl_join *join, const struct rune_dl_g
     case RUNE_DL_GOAL_EQ:
         return has_values(join, vars, 1) || has_values(join, vars + 1, 1);
     case RUNE_DL_GOAL_TEST:
-        return goal->op == RUNE_RULE_FN_CONTAINS && has_values(join, vars, 1);
+        return goal->op == RUNE_RULE_FN_CONTAINS && !goal->only_tests && has_values(join, vars, 1);
     default:
         return binds_first(goal) && has_values(join, vars + 1, goal->count - 1);
     }

@@ -142,7 +142,6 @@ static bool bounds(const struct rune_dl_ctx *ctx, const struct rune_dl_goal *goa
     case RUNE_DL_GOAL_TEST:
     case RUNE_DL_GOAL_IN:
     case RUNE_DL_GOAL_IN_SET:
-    case RUNE_DL_GOAL_MEMBER:
         return (bits_of(goal, 0) & flow->grown) != 0;
     case RUNE_DL_GOAL_ATOM:
         return !goal->is_negated && !is_growing(ctx, goal) && (bits_of(goal, 0) & flow->made) != 0;

@@ -33,7 +33,8 @@ static const uint32_t *read_step(const uint32_t *word, struct step *ret_step)
             word += 1 + 2 * word[0];
             break;
         case 'n':
-            ret_step->small = word++;
+            ret_step->small = ret_step->small == NULL ? word : ret_step->small;
+            word++;
             break;
         default:
             word++;
@@ -130,6 +131,12 @@ static void put_step(struct rune_describer *d, const struct step *step)
         break;
     case RUNE_RULE_ATTR:
         rune_buf_append_cstr(&d->line, "  -- from the entity's data");
+        break;
+    case RUNE_RULE_TEST: /* small: the function, then whether it must be false */
+        if (step->small[0] == RUNE_RULE_FN_IS_STRING) {
+            rune_buf_append_cstr(&d->line, step->small[1] != 0 ? "  -- if it is asked of no text"
+                                                               : "  -- if it is asked of a text");
+        }
         break;
     default:
         break;

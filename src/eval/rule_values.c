@@ -547,6 +547,9 @@ const char *rune_rule_function(struct rune_rule_values *values, enum rune_rule_f
     case RUNE_RULE_FN_DURATION_TO_HOURS:
     case RUNE_RULE_FN_DURATION_TO_DAYS:
         return duration_function(values, function, args, ret_term);
+    case RUNE_RULE_FN_IS_STRING:
+        *ret_term = rune_term_bool(rune_term_kind(args[0]) == RUNE_KIND_STRING);
+        return NULL;
     case RUNE_RULE_FUNCTION_COUNT:
         break;
     }

@@ -28,6 +28,10 @@ struct sentence {
 #define DENY   "\"decision\":\"DENY\""
 #define FORBID "\"decision\":\"FORBID\""
 
+#define WORDS                                                                       \
+    " word(\"elm\"). word(\"fir\"). word(\"oak\"). word(\"ash\"). word(\"pine\"). " \
+    "word(\"yew\")."
+
 #define SETS " has(Doc::\"x\", User::\"u\"). entity.element(D, \"s\", U) :- has(D, U)."
 
 #define SCHEMA                                           \
@@ -74,6 +78,23 @@ static const struct sentence sentences[] = {
     {"entity.id in any direction", NULL,
      RULE "entity.id(P, \"User\", I), entity.id(E, \"User\", I), E = P.", NULL, NULL, "", PERMIT,
      NULL},
+    {"contains asks a text for words, however many there are", NULL,
+     "@id(\"r\") " RULE "context(\"k\", V), V.contains(W), word(W)." WORDS, NULL, NULL,
+     ",\"context\":{\"k\":\"a pine tree\"}", "\"reasons\":[\"r\"],\"gen", NULL},
+    {"and a set", NULL, RULE "context(\"k\", V), word(W), V.contains(W)." WORDS, NULL, NULL,
+     ",\"context\":{\"k\":[\"fir\", \"elm\"]}", PERMIT, NULL},
+    {"also in braces", NULL,
+     RULE "context(\"k\", V), N = count { V.contains(W), word(W) }, N = 2." WORDS, NULL, NULL,
+     ",\"context\":{\"k\":\"a pine and an elm tree\"}", PERMIT, NULL},
+    {"also of a word that is computed", NULL,
+     RULE "context(\"k\", V), V.contains(X), X = concat(W, \"!\"), word(W)." WORDS, NULL, NULL,
+     ",\"context\":{\"k\":\"pine!\"}", PERMIT, NULL},
+    {"also in a text of the rule", NULL, RULE "\"oak, elm\".contains(W), word(W)." WORDS, NULL,
+     NULL, "", PERMIT, NULL},
+    {"what is neither text nor set is an error", NULL,
+     "@id(\"r\") " RULE "not has(R). has(R) :- resource(R), context(\"k\", V), V.contains(W), "
+     "word(W)." WORDS,
+     NULL, NULL, ",\"context\":{\"k\":7}", "\"errors\":[{\"id\":\"r\"", NULL},
     /* what rules say */
     {"a forbid wins over the other language's permit", ANY ";",
      "forbid(P, A, R) :- principal(P), action(A), resource(R).", NULL, NULL, "", FORBID, NULL},
