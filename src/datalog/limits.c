@@ -64,7 +64,7 @@ enum rune_err rune_dl_report_limit(struct rune_dl_ctx *ctx, const struct rune_dl
         break;
     case RUNE_DL_LIMIT_VALUES:
         rune_diag_report(ctx->diag, RUNE_ERROR, "RUNE-R0401", span_of(rule),
-                         "bound what is computed, as in `length(X) < 100`",
+                         "bound what is computed, as in `N = length(X), N < 100`",
                          "this rule computes values too long or too many to keep; `%.*s` had %llu "
                          "tuples",
                          RUNE_STR_ARG(name), count);

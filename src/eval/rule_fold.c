@@ -48,7 +48,9 @@ static bool fold_emit(void *context, const rune_term *tuple)
     if (fold->error != NULL) {
         return false;
     }
-    if (fold->count == 1 || (fold->op == RUNE_RULE_MIN ? order < 0 : order > 0)) {
+    /* 1 and 1.0 are as large, and differ: whichever comes first, the integer is the answer. */
+    bool is_better = fold->op == RUNE_RULE_MIN ? order < 0 : order > 0;
+    if (fold->count == 1 || is_better || (order == 0 && rune_term_kind(value) != RUNE_KIND_FLOAT)) {
         fold->best = value;
     }
     return true;
@@ -69,18 +71,19 @@ static bool fold_result(struct fold *fold, rune_term *ret_term)
         *ret_term = rune_rule_make_long(values, (int64_t)fold->sum);
         return rune_rule_computed(fold->vm, NULL);
     }
-    if (fold->op == RUNE_RULE_SUM) {
-        *ret_term = rune_rule_make_float(values, fold->float_sum);
-        return rune_rule_computed(fold->vm, NULL);
-    }
-    if (fold->count == 0) {
+    if (fold->count == 0 && fold->op != RUNE_RULE_SUM) {
         return false;
     }
-    *ret_term = fold->best;
-    if (fold->op == RUNE_RULE_MEAN) {
-        double sum = fold->has_float ? fold->float_sum : (double)fold->sum;
-        *ret_term = rune_rule_make_float(values, sum / (double)fold->count);
+    if (fold->op == RUNE_RULE_MIN || fold->op == RUNE_RULE_MAX) {
+        *ret_term = fold->best;
+        return rune_rule_computed(fold->vm, NULL);
     }
+    double number = fold->has_float ? fold->float_sum : (double)fold->sum;
+    number /= fold->op == RUNE_RULE_MEAN ? (double)fold->count : 1;
+    if (number - number != 0) {
+        return rune_rule_computed(fold->vm, "overflow"); /* infinite or not a number */
+    }
+    *ret_term = rune_rule_make_float(values, number);
     return rune_rule_computed(fold->vm, NULL);
 }
 

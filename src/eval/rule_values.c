@@ -18,7 +18,8 @@ void rune_rule_values_refresh(struct rune_rule_values *values)
     }
 }
 
-#define VALUE_STEPS 24u /* of one that is not in its term: it is looked up, maybe added */
+#define VALUE_STEPS  24u  /* of one that is not in its term: it is looked up, maybe added */
+#define BYTES_A_STEP 256u /* that searching or comparing looks at in the time of a step */
 
 static rune_term made(struct rune_rule_values *values, enum rune_err err, rune_term term)
 {
@@ -127,7 +128,18 @@ static const char *compare_exts(const struct rune_rule_values *values, rune_term
     return type_error;
 }
 
-const char *rune_rule_compare(const struct rune_rule_values *values, rune_term a, rune_term b,
+/* Exact: a float has no room for all digits of a large integer. */
+static int compare_mixed(int64_t integer, double number)
+{
+    if (number >= 0x1p63 || number < -0x1p63) {
+        return number < 0 ? 1 : -1;
+    }
+    int64_t whole = (int64_t)number; /* towards zero */
+    double rest = number - (double)whole;
+    return integer != whole ? (integer > whole) - (integer < whole) : (rest < 0) - (rest > 0);
+}
+
+const char *rune_rule_compare(struct rune_rule_values *values, rune_term a, rune_term b,
                               int *ret_order)
 {
     int64_t left, right;
@@ -137,12 +149,17 @@ const char *rune_rule_compare(const struct rune_rule_values *values, rune_term a
     }
     struct rune_str text_a, text_b;
     if (get_string(values, a, &text_a) && get_string(values, b, &text_b)) {
+        values->work +=
+            (text_a.length < text_b.length ? text_a.length : text_b.length) / BYTES_A_STEP;
         *ret_order = rune_str_compare(text_a, text_b);
         return NULL;
     }
     double float_a, float_b;
     if (get_number(values, a, &float_a) && get_number(values, b, &float_b)) {
-        *ret_order = (float_a > float_b) - (float_a < float_b);
+        *ret_order = rune_rule_long(values, a, &left) ? compare_mixed(left, float_b)
+                     : rune_rule_long(values, b, &right)
+                         ? -compare_mixed(right, float_a)
+                         : (float_a > float_b) - (float_a < float_b);
         return NULL;
     }
     return compare_exts(values, a, b, ret_order);
@@ -240,7 +257,6 @@ const char *rune_rule_negate(struct rune_rule_values *values, rune_term a, rune_
 
 /* ---- strings ---- */
 
-#define BYTES_A_STEP 256u /* that searching or comparing looks at in the time of a step */
 #define TURNS_A_STEP 8u
 
 /* `*` any text, `\*` an asterisk; the pattern's next element after a failed match goes back to the

@@ -39,7 +39,7 @@ static inline const struct rune_terms *rune_rule_terms(const struct rune_rule_va
 
 /* Equality of Cedar values is equality of terms. Order: integers, strings by bytes, floats and
  * integers by value, datetime and duration; all else is an error. *ret_order < 0, 0, > 0. */
-const char *rune_rule_compare(const struct rune_rule_values *values, rune_term a, rune_term b,
+const char *rune_rule_compare(struct rune_rule_values *values, rune_term a, rune_term b,
                               int *ret_order);
 
 const char *rune_rule_arith(struct rune_rule_values *values, enum rune_rule_arith op, rune_term a,

@@ -94,6 +94,43 @@ static void test_constants__of_every_kind_are_found(void **state)
     fixture_close(&fixture);
 }
 
+/* Integers and floats are ordered by their exact values, and a result is no infinity. */
+static void test_numbers__of_both_kinds(void **state)
+{
+    static const char program[] =
+        "large(1, X) :- X = 1.5e308. large(2, X) :- X = 1.4e308.\n"
+        "sum_of(S) :- S = sum { V : large(_, V) }. mean_of(S) :- S = mean { V : large(_, V) }.\n"
+        "least(S) :- S = min { V : large(_, V) }.\n"
+        "n(1, 9007199254740993). n(2, X) :- X = 9007199254740992.0. n(3, 9007199254740992).\n"
+        "n(4, 9223372036854775807). n(5, X) :- X = 9223372036854775808.0. n(6, -1).\n"
+        "n(7, X) :- X = -1.5.\n"
+        "before(A, B) :- n(A, X), n(B, Y), X < Y.\n"
+        "is(1, 2). is(2, X) :- X = 2.0. top(S) :- S = max { V : is(_, V) }.\n"
+        "si(2, 2). si(1, X) :- X = 2.0. low(S) :- S = min { V : si(_, V) }.\n";
+    static const struct {
+        const char *pattern, *want;
+    } cases[] = {
+        {"sum_of(X)", ""},        {"mean_of(X)", ""},         {"least(X)", "1.4e+308;"},
+        {"before(1, X)", "4;5;"}, {"before(2, X)", "1;4;5;"}, {"before(3, X)", "1;4;5;"},
+        {"before(4, X)", "5;"},   {"before(X, 6)", "6;"},     {"before(7, X)", "1;2;3;4;5;6;"},
+        {"top(X)", "2;"},         {"low(X)", "2;"},
+    };
+    const struct fixture_file files[] = {{"b.dl", program}};
+    struct fixture fixture;
+    (void)state;
+    fixture_open(&fixture, FIXTURE_FILES(files));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rune_buf out = RUNE_BUF_INIT;
+        enum rune_err err = rune_query_run(fixture.decider, fixture.image, NULL, cases[i].pattern,
+                                           append, &out, NULL);
+        if (err != RUNE_OK || strcmp(rune_buf_cstr(&out), cases[i].want) != 0) {
+            fail_msg("%s: %s, not %s", cases[i].pattern, rune_buf_cstr(&out), cases[i].want);
+        }
+        rune_buf_fini(&out);
+    }
+    fixture_close(&fixture);
+}
+
 /* Messages cut long values; answers do not. */
 static void test_values__are_printed_in_full(void **state)
 {
@@ -151,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_constants__of_every_kind_are_found),
+        cmocka_unit_test(test_numbers__of_both_kinds),
         cmocka_unit_test(test_values__are_printed_in_full),
         cmocka_unit_test(test_mistakes__are_told),
     };
