@@ -347,7 +347,7 @@ static enum cli_exit run(const struct cli_call *call)
     if (code != CLI_OK) {
         return code;
     }
-    code = cli_subject_open(call->operands[0], &arguments->limits, &subject);
+    code = cli_subject_open(call->operands[0], CLI_TO_DECIDE, &arguments->limits, &subject);
     if (code == CLI_OK) {
         rune_image_enlarge_pages(subject.image); /* as the image of a worker has */
         code = measure(&subject, &file, arguments);

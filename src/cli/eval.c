@@ -164,7 +164,7 @@ static enum cli_exit run(const struct cli_call *call)
     struct cli_subject subject;
     enum cli_exit code = make_body(arguments, &body);
     if (code == CLI_OK) {
-        code = cli_subject_open(call->operands[0], &arguments->limits, &subject);
+        code = cli_subject_open(call->operands[0], CLI_TO_DECIDE, &arguments->limits, &subject);
     }
     if (code == CLI_OK) {
         struct rune_str text = {body.data, body.length};

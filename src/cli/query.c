@@ -197,7 +197,8 @@ static enum cli_exit run(const struct cli_call *call)
 {
     const struct arguments *arguments = call->arguments;
     struct cli_subject subject;
-    enum cli_exit code = cli_subject_open_to_query(call->operands[0], &arguments->limits, &subject);
+    enum cli_exit code =
+        cli_subject_open(call->operands[0], CLI_TO_QUERY, &arguments->limits, &subject);
     if (code != CLI_OK) {
         return code;
     }

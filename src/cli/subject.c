@@ -96,21 +96,25 @@ static enum rune_err build_and_open(const char *path, const struct rune_build_op
     return err;
 }
 
-static enum cli_exit open_subject(const char *path, const struct rune_build_options *options,
-                                  struct cli_subject *ret_subject)
+enum cli_exit cli_subject_open(const char *path, enum cli_purpose purpose,
+                               const struct cli_limits *limits, struct cli_subject *ret_subject)
 {
+    struct rune_build_options options = cli_build_options(limits);
+    options.keeps_parents = purpose == CLI_TO_QUERY;
     struct cli_subject subject = {.diag = rune_diag_create()};
     enum rune_err err = subject.diag != NULL ? RUNE_OK : RUNE_E_NOMEM;
     if (err == RUNE_OK) {
         err = rune_image_is_image_file(path)
                   ? rune_image_open_path(path, &subject.image, subject.diag)
-                  : build_and_open(path, options, &subject);
+                  : build_and_open(path, &options, &subject);
     }
     if (err == RUNE_OK) {
-        /* Queries may need more than a decision; what is not used is not touched. */
-        const struct rune_decider_options roomy = {.version = RUNE_DECIDER_OPTIONS_VERSION,
-                                                   .arena_bytes = (size_t)128 << 20};
-        err = rune_decider_create(&roomy, &subject.decider);
+        /* Queries may need more than a decision, for which a server has the default; what is not
+         * used is not touched. */
+        const struct rune_decider_options room = {
+            .version = RUNE_DECIDER_OPTIONS_VERSION,
+            .arena_bytes = purpose == CLI_TO_DECIDE ? 0 : (size_t)128 << 20};
+        err = rune_decider_create(&room, &subject.decider);
     }
     if (err != RUNE_OK) {
         cli_print_diag(subject.diag, err, path);
@@ -120,21 +124,6 @@ static enum cli_exit open_subject(const char *path, const struct rune_build_opti
     rune_diag_reset(subject.diag); /* warnings are `rune validate`'s */
     *ret_subject = subject;
     return CLI_OK;
-}
-
-enum cli_exit cli_subject_open(const char *path, const struct cli_limits *limits,
-                               struct cli_subject *ret_subject)
-{
-    const struct rune_build_options options = cli_build_options(limits);
-    return open_subject(path, &options, ret_subject);
-}
-
-enum cli_exit cli_subject_open_to_query(const char *path, const struct cli_limits *limits,
-                                        struct cli_subject *ret_subject)
-{
-    struct rune_build_options options = cli_build_options(limits);
-    options.keeps_parents = true;
-    return open_subject(path, &options, ret_subject);
 }
 
 void cli_subject_close(struct cli_subject *subject)

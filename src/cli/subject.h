@@ -25,12 +25,15 @@ struct cli_limits {
         CLI_OPTION(arguments, limits.steps, "max-steps", 0, CLI_NUMBER, "N",      \
                    "steps that deriving may take (1073741824, some 10 s)")
 
+enum cli_purpose {
+    CLI_TO_DECIDE, /* with a server's limits of memory */
+    CLI_TO_PLAN,   /* with room for counting */
+    CLI_TO_QUERY,  /* likewise, and a bundle's image keeps what only queries ask for */
+};
+
 /* CLI_OK, or the exit code of a message that was printed; then there is nothing to close. */
-enum cli_exit cli_subject_open(const char *path, const struct cli_limits *limits,
-                               struct cli_subject *ret_subject);
-/* The same, and a bundle's image keeps what only queries ask for. */
-enum cli_exit cli_subject_open_to_query(const char *path, const struct cli_limits *limits,
-                                        struct cli_subject *ret_subject);
+enum cli_exit cli_subject_open(const char *path, enum cli_purpose purpose,
+                               const struct cli_limits *limits, struct cli_subject *ret_subject);
 void cli_subject_close(struct cli_subject *subject);
 
 /* Whether a decision has these reasons and no others; sorted bytewise, as its own are. */

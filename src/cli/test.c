@@ -116,7 +116,8 @@ static enum cli_exit run(const struct cli_call *call)
         fprintf(stderr, "rune test: an image has no tests: give the bundle it was built from\n");
         return CLI_USAGE;
     }
-    enum cli_exit code = cli_subject_open(call->operands[0], &arguments->limits, &subject);
+    enum cli_exit code =
+        cli_subject_open(call->operands[0], CLI_TO_DECIDE, &arguments->limits, &subject);
     if (code == CLI_OK) {
         code = run_all(&subject, call->operands[0], arguments);
         cli_subject_close(&subject);

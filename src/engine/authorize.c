@@ -197,15 +197,18 @@ static RUNE_APART bool put_errors(const struct authorization *auth, struct rune_
 
 /* ---- the decision ---- */
 
-/* FAILCLOSED: what a limit cut short is a DENY, whatever matched before. */
-static RUNE_COLD void finish_limited(struct rune_decision *decision)
+/* FAILCLOSED: what a limit cut short is a DENY, whatever matched before. Who runs out of steps has
+ * none left; memory and depth are told apart from that alone. */
+static RUNE_COLD void finish_limited(const struct rune_eval *eval, struct rune_decision *decision)
 {
-    static const struct rune_decision_error error = {
-        .id = {"", 0},
-        .code = "limit",
-        .message = {"the decision needs more steps or memory than its limit", 54},
+    static const char memory[] = "the decision needs more memory than its limit";
+    static const char steps[] = "the decision needs more steps than its limit, max_steps";
+    static const struct rune_decision_error errors[] = {
+        {{"", 0}, "limit", {memory, sizeof(memory) - 1}},
+        {{"", 0}, "limit", {steps, sizeof(steps) - 1}},
     };
-    *decision = (struct rune_decision){.outcome = RUNE_DENY, .errors = &error, .error_count = 1};
+    *decision = (struct rune_decision){
+        .outcome = RUNE_DENY, .errors = &errors[eval->steps_left == 0], .error_count = 1};
 }
 
 /* FAILCLOSED: the only place in RUNE that writes RUNE_PERMIT: something permits, nothing forbids,
@@ -301,7 +304,7 @@ static RUNE_COLD void finish_failed(const struct authorization *auth,
         RUNE_ARENA_NEW(auth->eval->arena, struct rune_decision_error);
     char *memory = rune_arena_alloc(auth->eval->arena, MESSAGE_BYTES);
     if (error == NULL || memory == NULL) {
-        finish_limited(decision);
+        finish_limited(auth->eval, decision);
         return;
     }
     struct rune_str key = rune_terms_string(&auth->image->store.terms, failure->key);
@@ -347,7 +350,7 @@ void rune_authorize(struct rune_eval *eval, const struct rune_image *image, unsi
         finish_failed(&auth, &failure, ret_decision);
     } else if (err != RUNE_OK || !decision_finish(&auth, ret_decision) ||
                ((flags & RUNE_AUTHORIZE_LISTED) != 0 && !list_matched(&auth, ret_decision))) {
-        finish_limited(ret_decision);
+        finish_limited(eval, ret_decision);
     }
     eval->request = given;
     struct rune_decision_stats *stats = &ret_decision->stats;

@@ -331,7 +331,8 @@ static void test_limit__ends_as_deny(void **state)
                            RUNE_ANSWER_PLAIN, &answer);
     rune_decider_set_max_steps(fixture.decider, 0);
     static const char want[] =
-        "{\"decision\":\"DENY\",\"reasons\":[],\"errors\":[{\"id\":\"\",\"code\":\"limit\"";
+        "{\"decision\":\"DENY\",\"reasons\":[],\"errors\":[{\"id\":\"\",\"code\":\"limit\","
+        "\"message\":\"the decision needs more steps than its limit, max_steps\"";
     assert_int_equal(answer.status, 200);
     assert_true(answer.body.length > sizeof(want));
     assert_memory_equal(answer.body.data, want, sizeof(want) - 1);
