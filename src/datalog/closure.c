@@ -272,7 +272,7 @@ static void inherit_marks(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t p
     rel->is_unsure = rel->is_unsure || ctx->rels.items[part].is_unsure;
 }
 
-enum rune_err rune_dl_closure(struct rune_dl_ctx *ctx, uint32_t relation, bool *ret_done)
+static enum rune_err compute(struct rune_dl_ctx *ctx, uint32_t relation, bool *ret_done)
 {
     struct rune_dl_shape shape;
     struct part exits, steps;
@@ -302,4 +302,20 @@ enum rune_err rune_dl_closure(struct rune_dl_ctx *ctx, uint32_t relation, bool *
     drop_scaffold(ctx, steps.relation);
     drop_scaffold(ctx, exits.relation);
     return err;
+}
+
+enum rune_err rune_dl_closure(struct rune_dl_ctx *ctx, uint32_t relation, bool *ret_done)
+{
+    size_t reported = rune_diag_count(ctx->diag, RUNE_ERROR);
+    ctx->rows_at_limit = 0;
+    enum rune_err err = compute(ctx, relation, ret_done);
+    if (err == RUNE_OK || rune_diag_count(ctx->diag, RUNE_ERROR) != reported) {
+        return err; /* a part that failed has been reported at its rule */
+    }
+    const struct rune_dl_rel *rel = &ctx->rels.items[relation];
+    const struct rune_dl_plan_rule *rule = &ctx->rules.items[rel->first_rule];
+    for (uint32_t r = 1; r < rel->rule_count && rune_dl_is_exit(rule); r++) {
+        rule++;
+    }
+    return rune_dl_report_limit(ctx, rule, ctx->rows_at_limit, err);
 }

@@ -226,6 +226,7 @@ static enum rune_err reserve_row(struct search *search, uint32_t count)
 {
     uint64_t want = search->head + search->count + count;
     if (search->count + count > RUNE_RELATION_MAX_TUPLES) {
+        search->ctx->limit = RUNE_DL_LIMIT_POSITIONS;
         return RUNE_E_LIMIT;
     }
     if (want > search->capacity) {
@@ -520,6 +521,7 @@ enum rune_err rune_dl_search_rows(struct rune_dl_ctx *ctx, const struct rune_dl_
         *ret_count = search.count;
         search.words = NULL;
     }
+    ctx->rows_at_limit = search.count;
     search_fini(&search);
     return err;
 }

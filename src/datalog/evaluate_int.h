@@ -230,6 +230,7 @@ struct rune_dl_ctx {
     uint64_t steps_left;      /* of options->max_steps */
     uint64_t growing_bytes;   /* of the component whose fixpoint runs */
     enum rune_dl_limit limit; /* that was hit, after RUNE_E_LIMIT */
+    uint64_t rows_at_limit;   /* tuples that closure_rows.c had found then */
 };
 
 /* ---- goals.c ---- */
@@ -362,8 +363,8 @@ RUNE_MUST_USE enum rune_err rune_dl_compute(struct rune_dl_ctx *ctx, uint32_t re
 /* Whether so many more tuples and bytes are allowed. RUNE_E_LIMIT: no; ctx->limit says which. */
 RUNE_MUST_USE enum rune_err rune_dl_check_limits(struct rune_dl_ctx *ctx, uint64_t more_tuples,
                                                  uint64_t more_bytes);
-/* Reports a limit at the rule whose relation was growing, with the tuples that it had; passes `err`
- * through. */
+/* Reports a limit, or the want of memory, at the rule whose relation was growing, with the tuples
+ * that it had; passes `err` through. */
 RUNE_MUST_USE enum rune_err rune_dl_report_limit(struct rune_dl_ctx *ctx,
                                                  const struct rune_dl_plan_rule *rule,
                                                  uint64_t tuples, enum rune_err err);
@@ -389,7 +390,8 @@ RUNE_MUST_USE enum rune_err rune_dl_find_ahead(struct rune_dl_result *result);
 
 /* ---- closure.c ---- */
 
-/* A relation that recurses alone, by rows, if it is of that kind; *ret_done says whether. */
+/* A relation that recurses alone, by rows, if it is of that kind; *ret_done says whether.
+ * RUNE_E_NOMEM, RUNE_E_LIMIT, RUNE_E_BUNDLE (reported). */
 RUNE_MUST_USE enum rune_err rune_dl_closure(struct rune_dl_ctx *ctx, uint32_t relation,
                                             bool *ret_done);
 

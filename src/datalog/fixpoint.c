@@ -261,7 +261,10 @@ static enum rune_err run_first(struct rune_dl_ctx *ctx, struct rounds *rounds)
     enum rune_err err = RUNE_OK;
     rounds->count++;
     for (size_t i = 0; i < rounds->first.count && err == RUNE_OK; i++) {
-        err = run_variant(ctx, rounds, &rounds->first.items[i]);
+        err = rune_dl_check_product(ctx, &ctx->rules.items[rounds->first.items[i].rule]);
+        if (err == RUNE_OK) {
+            err = run_variant(ctx, rounds, &rounds->first.items[i]);
+        }
     }
     return err;
 }
@@ -469,12 +472,7 @@ enum rune_err rune_dl_fixpoint(struct rune_dl_ctx *ctx, const uint32_t *relation
     if (rel->is_recursive) {
         bool done = false;
         enum rune_err err = count == 1 ? rune_dl_closure(ctx, relations[0], &done) : RUNE_OK;
-        if (err != RUNE_OK) {
-            const struct rune_dl_rel *failed = &ctx->rels.items[relations[0]];
-            return rune_dl_report_limit(ctx, &ctx->rules.items[failed->first_rule], failed->count,
-                                        err);
-        }
-        return done ? RUNE_OK : compute_recursive(ctx, relations, count);
+        return done || err != RUNE_OK ? err : compute_recursive(ctx, relations, count);
     }
     bool must = rel->is_needed || ctx->options->storing == RUNE_DL_STORE_ALL;
     if (must) {

@@ -33,11 +33,20 @@ static struct rune_span span_of(const struct rune_dl_plan_rule *rule)
 enum rune_err rune_dl_report_limit(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
                                    uint64_t tuples, enum rune_err err)
 {
-    if (err != RUNE_E_LIMIT) {
+    if (err != RUNE_E_LIMIT && err != RUNE_E_NOMEM) {
         return err;
     }
-    struct rune_str name = ctx->rels.items[rule->head].name;
+    /* As written: what the builder makes of it has names that no reader knows. */
+    struct rune_str name =
+        rule->source != NULL ? rule->source->head_name : ctx->rels.items[rule->head].name;
     unsigned long long count = tuples;
+    if (err == RUNE_E_NOMEM) {
+        rune_diag_report(ctx->diag, RUNE_ERROR, "RUNE-R0401", span_of(rule),
+                         "join on more columns, or give the build more memory",
+                         "the memory ran out: `%.*s` had %llu tuples, and this rule gives more",
+                         RUNE_STR_ARG(name), count);
+        return err;
+    }
     switch (ctx->limit) {
     case RUNE_DL_LIMIT_TUPLES:
         rune_diag_report(ctx->diag, RUNE_ERROR, "RUNE-R0401", span_of(rule),
@@ -57,7 +66,8 @@ enum rune_err rune_dl_report_limit(struct rune_dl_ctx *ctx, const struct rune_dl
         break;
     case RUNE_DL_LIMIT_STEPS:
         rune_diag_report(ctx->diag, RUNE_ERROR, "RUNE-R0401", span_of(rule),
-                         "join on more columns, or raise the limit: --max-steps",
+                         "join on more columns, or raise the limit: --max-steps, or "
+                         "build_ms in runed.toml",
                          "the limit of %llu steps was reached: `%.*s` had %llu tuples, and this "
                          "rule was still being evaluated",
                          (unsigned long long)ctx->options->max_steps, RUNE_STR_ARG(name), count);

@@ -61,14 +61,18 @@ static enum rune_err copy_image(const char *path, uint64_t max_bytes, int to,
     return err;
 }
 
+/* Fewer than deriving takes, so that a derivation that explodes ends within build_ms by an error
+ * that names its rule, and not by a signal that names nothing. */
+#define STEPS_A_MS UINT64_C(20000)
+
 static enum rune_err make_image(const struct rune_config *config, uint64_t max_memory, int *ret_fd,
                                 struct rune_diag *diag)
 {
     struct rune_build_result result;
     const struct rune_build_options options = {.version = RUNE_BUILD_OPTIONS_VERSION,
                                                .max_image_bytes = config->max_image_bytes,
-                                               .max_memory_bytes = max_memory,
-                                               .max_steps = UINT64_MAX}; /* build_ms ends it */
+                                               .max_memory_bytes = max_memory / 4 * 3,
+                                               .max_steps = config->build_timeout_ms * STEPS_A_MS};
     int fd;
     enum rune_err err = rune_image_memfd_create("rune-image", &fd);
     if (err != RUNE_OK) {

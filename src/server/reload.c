@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -196,6 +197,7 @@ static void start_build(struct rune_supervisor *supervisor)
     reload->publish = reload->current.reload;
     reload->started_ns = rune_now_ns();
     reload->deadline_ns = reload->started_ns + supervisor->config->build_timeout_ms * MS;
+    reload->timed_out = false;
     memset(&reload->build, 0, sizeof reload->build);
     memset(&reload->verify, 0, sizeof reload->verify);
     set_phase(supervisor, RUNE_PHASE_BUILDING);
@@ -269,9 +271,13 @@ void rune_reload_on_verifier(struct rune_supervisor *supervisor)
 }
 
 /* Why a child that said nothing of its own has ended. */
-static void describe_end(const char *who, int status, char *text, size_t size)
+static void describe_end(const struct rune_supervisor *supervisor, const char *who, int status,
+                         char *text, size_t size)
 {
-    if (WIFSIGNALED(status)) {
+    if (supervisor->reload.timed_out) {
+        snprintf(text, size, "the %s took longer than build_ms, %" PRIu64 " ms", who,
+                 supervisor->config->build_timeout_ms);
+    } else if (WIFSIGNALED(status)) {
         snprintf(text, size, "the %s was killed by signal %d (%s)", who, WTERMSIG(status),
                  strsignal(WTERMSIG(status)));
     } else {
@@ -294,8 +300,12 @@ static void on_builder_end(struct rune_supervisor *supervisor, int status)
     if (supervisor->stage > RUNE_STAGE_RUNNING) {
         finish(supervisor, RUNE_E_BUSY, "the server is shutting down");
     } else if (!reload->builder.reported || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        describe_end("builder", status, text, sizeof text);
-        finish(supervisor, WIFSIGNALED(status) ? RUNE_E_INTERNAL : RUNE_E_IO, text);
+        describe_end(supervisor, "builder", status, text, sizeof text);
+        finish(supervisor,
+               reload->timed_out     ? RUNE_E_TIMEOUT
+               : WIFSIGNALED(status) ? RUNE_E_INTERNAL
+                                     : RUNE_E_IO,
+               text);
     } else if (reload->build.err != RUNE_OK) {
         enum rune_err err =
             reload->build.err < RUNE_ERR_COUNT ? (enum rune_err)reload->build.err : RUNE_E_INTERNAL;
@@ -359,9 +369,9 @@ static void on_verifier_end(struct rune_supervisor *supervisor, int status)
     if (supervisor->stage > RUNE_STAGE_RUNNING) {
         finish(supervisor, RUNE_E_BUSY, "the server is shutting down");
     } else if (!reload->verifier.reported || !WIFEXITED(status)) {
-        describe_end("verifier", status, text, sizeof text);
+        describe_end(supervisor, "verifier", status, text, sizeof text);
         /* it found nothing wrong; it did not look to the end */
-        finish(supervisor, RUNE_E_INTERNAL, text);
+        finish(supervisor, reload->timed_out ? RUNE_E_TIMEOUT : RUNE_E_INTERNAL, text);
     } else if (WEXITSTATUS(status) != 0 || reload->verify.err != RUNE_OK) {
         finish(supervisor, RUNE_E_CORRUPT, reload->verify.message);
     } else if (reload->publish) {
@@ -402,6 +412,7 @@ void rune_reload_tick(struct rune_supervisor *supervisor, uint64_t now_ns)
         RUNE_LOG(&supervisor->log, RUNE_LOG_ERROR, "build_timeout",
                  RUNE_LOG_UINT("build_ms", supervisor->config->build_timeout_ms));
         reload->deadline_ns = now_ns + 1000 * MS;
+        reload->timed_out = true;
         rune_reload_abandon(supervisor);
     }
 }

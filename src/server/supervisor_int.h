@@ -86,6 +86,7 @@ struct rune_reload {
     bool publish; /* false: validate only */
     uint64_t started_ns;
     uint64_t deadline_ns; /* of the child at work */
+    bool timed_out;       /* it was killed then */
     struct rune_one_shot builder;
     struct rune_one_shot verifier;
     int image_fd; /* being checked; -1 */

@@ -90,6 +90,27 @@ static void test_explosions__end_with_a_limit_and_its_place(void **state)
          ":2:1:",
          "limit of 50000 derived tuples",
          {.max_tuples = 50000}},
+        /* by rows, of which some are there when the limit is met */
+        {"n(0).\nn(Y) :- n(X), Y = X + 1, Y < 2000.\ne(X, Y) :- n(X), Y = X + 1.\n"
+         "p(X, Y) :- e(X, Y).\np(X, Y) :- p(X, Z), p(Z, Y).\n",
+         "RUNE-R0401",
+         ":5:1:",
+         "`p` had 2",
+         {.max_memory_bytes = 1 << 20}},
+        /* a part of such a recursion */
+        {"n(0).\nn(Y) :- n(X), Y = X + 1, Y < 2000.\np(X, Y) :- n(X), n(Y), X != Y.\n"
+         "p(X, Y) :- p(X, Z), n(Z), Y = Z + 1.\n",
+         "RUNE-R0401",
+         ":3:1:",
+         "`p` had 32768 tuples",
+         {.max_memory_bytes = 1 << 20}},
+        /* a product that a recursion begins with */
+        {"n(0).\nn(Y) :- n(X), Y = X + 1, Y < 2000.\np(X, Y, Z) :- n(X), n(Y), n(Z).\n"
+         "p(X, Y, Z) :- p(Y, X, Z).\n",
+         "RUNE-R0403",
+         ":3:1:",
+         "8000000000 tuples",
+         {0}},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct datalog_run run;
@@ -101,6 +122,7 @@ static void test_explosions__end_with_a_limit_and_its_place(void **state)
         assert_int_equal(rune_dl_evaluate(&run.program, run.facts, NULL, run.dict, &options, NULL,
                                           NULL, &run.result, run.diag),
                          RUNE_E_LIMIT);
+        assert_int_equal(rune_diag_count(run.diag, RUNE_ERROR), 1);
         assert_non_null(strstr(rune_diag_text(run.diag), cases[i].code));
         assert_non_null(strstr(rune_diag_text(run.diag), cases[i].place));
         assert_non_null(strstr(rune_diag_text(run.diag), cases[i].what));
