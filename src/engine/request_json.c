@@ -68,10 +68,12 @@ static const struct rune_str field_names[FIELD_COUNT] = {
 /* What was read, until all of it is there. */
 struct parts {
     struct rune_request_decoder *decoder;
-    uint32_t seen; /* bit i: field i */
+    uint32_t seen;    /* bit i: field i */
+    uint32_t waiting; /* bit i: place i is still to be found, see request_uid.h */
     bool context_waits;
     struct rune_json context_at; /* if it does */
     rune_term places[3];
+    struct rune_uid_wait waits[3];
     rune_term properties[3]; /* record terms, or RUNE_TERM_NONE */
     rune_term context;
     struct rune_request_entity_list given;
@@ -81,7 +83,7 @@ struct parts {
 static void init_parts(struct parts *parts, struct rune_request_decoder *decoder)
 {
     parts->decoder = decoder;
-    parts->seen = 0;
+    parts->seen = parts->waiting = 0;
     parts->context_waits = false;
     for (int i = 0; i < 3; i++) {
         parts->places[i] = parts->properties[i] = RUNE_TERM_NONE;
@@ -275,22 +277,20 @@ static RUNE_APART enum rune_err read_place_object(struct parts *parts, enum fiel
         return rune_request_refuse(decoder, RUNE_REQUEST_MISSING_FIELD, at, "\"%s\" is missing",
                                    place_members[has_type ? PLACE_ID : PLACE_TYPE].data);
     }
-    err = rune_request_intern_uid(decoder, at, (uint32_t)field, place.texts[PLACE_TYPE],
-                                  place.texts[PLACE_ID], &parts->places[field]);
+    err = rune_request_intern_uid(decoder, at, place.texts[PLACE_TYPE], place.texts[PLACE_ID],
+                                  &parts->places[field]);
     if (err == RUNE_OK && (place.seen & (1u << PLACE_PROPERTIES)) != 0) {
         err = read_properties(parts, field, &place.properties_at);
     }
     return err;
 }
 
-static enum rune_err read_place(struct parts *parts, enum field place)
+/* Of any form that is no ordinary spelling, or of an entity that the image does not know. */
+static RUNE_APART enum rune_err read_other_place(struct parts *parts, enum field place)
 {
     struct rune_request_decoder *decoder = parts->decoder;
     const char *at = field_names[place].data;
     struct rune_json_token token;
-    if (rune_request_read_known_uid(decoder, (uint32_t)place, &parts->places[place])) {
-        return RUNE_OK;
-    }
     if (rune_json_value(decoder->json, &token) != RUNE_OK) {
         return rune_request_refuse_json(decoder, at);
     }
@@ -304,6 +304,42 @@ static enum rune_err read_place(struct parts *parts, enum field place)
     return rune_request_refuse(
         decoder, RUNE_REQUEST_WRONG_TYPE, at,
         "expected an entity: {\"type\": .., \"id\": ..} or a string like \"User::\\\"alice\\\"\"");
+}
+
+/* Finds the places that wait; what the image does not know is read again, as any other form. */
+static RUNE_APART enum rune_err find_places(struct parts *parts)
+{
+    struct rune_json *json = parts->decoder->json;
+    const char *here = json->cursor;
+    enum rune_err err = RUNE_OK;
+    rune_request_find_uids(parts->decoder, parts->waiting, parts->waits, parts->places);
+    for (uint32_t place = 0; place < 3 && err == RUNE_OK; place++) {
+        if ((parts->waiting >> place & 1) != 0 && parts->places[place] == RUNE_TERM_NONE) {
+            json->cursor = parts->waits[place].at;
+            err = read_other_place(parts, (enum field)place);
+        }
+    }
+    if (err == RUNE_OK) {
+        json->cursor = here;
+    }
+    parts->waiting = 0;
+    return err;
+}
+
+/* An action that waits would keep the context waiting, too. */
+static enum rune_err read_place(struct parts *parts, enum field place)
+{
+    switch (rune_request_read_plain_uid(parts->decoder, (uint32_t)place, &parts->places[place],
+                                        &parts->waits[place])) {
+    case RUNE_UID_KNOWN:
+        return RUNE_OK;
+    case RUNE_UID_WAITS:
+        parts->waiting |= 1u << place;
+        return place == FIELD_ACTION ? find_places(parts) : RUNE_OK;
+    case RUNE_UID_OTHER:
+        break;
+    }
+    return read_other_place(parts, place);
 }
 
 /* ---- context ---- */
@@ -613,7 +649,10 @@ enum rune_err rune_request_decode(struct rune_request_decoder *decoder,
     if (err != RUNE_OK) {
         return err;
     }
-    err = finish_context(&parts);
+    err = parts.waiting != 0 ? find_places(&parts) : RUNE_OK;
+    if (err == RUNE_OK) {
+        err = finish_context(&parts);
+    }
     if (err == RUNE_OK) {
         err = check_derived(&parts);
     }

@@ -7,9 +7,11 @@
 #include "base/scan.h"
 #include "model/uid.h"
 
+/* ---- ordinary spellings ---- */
+
 /* Splits "Type::\"id\"" at p; *ret_end is behind it. */
-static bool split_in_place(const char *p, const char *end, struct rune_str *ret_type,
-                           struct rune_str *ret_id, const char **ret_end)
+static bool split_text(const char *p, const char *end, struct rune_str *ret_type,
+                       struct rune_str *ret_id, const char **ret_end)
 {
     if (p == end || *p != '"') {
         return false;
@@ -29,6 +31,57 @@ static bool split_in_place(const char *p, const char *end, struct rune_str *ret_
     *ret_id = (struct rune_str){id, (size_t)(p - id)};
     *ret_end = p + 3;
     return true;
+}
+
+static const char *pass_blanks(const char *p, const char *end)
+{
+    while (p < end && *p == ' ') {
+        p++;
+    }
+    return p;
+}
+
+/* Reads `"name": "text"` at *p, blanks around or not, and goes behind it. */
+static bool take_member(const char **p, const char *end, struct rune_str name,
+                        struct rune_str *ret_text)
+{
+    const char *at = pass_blanks(*p, end);
+    if ((size_t)(end - at) < name.length || !rune_bytes_equal(at, name.data, name.length)) {
+        return false;
+    }
+    at = pass_blanks(at + name.length, end);
+    if (at == end || *at != '"') {
+        return false;
+    }
+    const char *quote = rune_scan_plain(at + 1, end);
+    if (quote == end || *quote != '"') {
+        return false;
+    }
+    *ret_text = (struct rune_str){at + 1, (size_t)(quote - at - 1)};
+    *p = pass_blanks(quote + 1, end);
+    return true;
+}
+
+static bool split_members(const char *p, const char *end, struct rune_str first_name,
+                          struct rune_str *ret_first, struct rune_str second_name,
+                          struct rune_str *ret_second, const char **ret_end)
+{
+    if (!take_member(&p, end, first_name, ret_first) || p == end || *p++ != ',' ||
+        !take_member(&p, end, second_name, ret_second) || p == end) {
+        return false;
+    }
+    *ret_end = p + 1;
+    return *p == '}';
+}
+
+/* Splits {"type": "Type", "id": "id"} at p, in either order; *ret_end is behind it. */
+static bool split_object(const char *p, const char *end, struct rune_str *ret_type,
+                         struct rune_str *ret_id, const char **ret_end)
+{
+    const struct rune_str type = RUNE_STR("\"type\":"), id = RUNE_STR("\"id\":");
+    return p < end && *p == '{' &&
+           (split_members(p + 1, end, type, ret_type, id, ret_id, ret_end) ||
+            split_members(p + 1, end, id, ret_id, type, ret_type, ret_end));
 }
 
 /* ---- what requests named before ---- */
@@ -60,96 +113,12 @@ static rune_term recall(struct rune_request_memo *memo, uint32_t place, struct r
     return known->uid;
 }
 
-static void remember(struct rune_request_memo *memo, uint32_t place, rune_term uid, rune_term type,
-                     struct rune_str spelling, size_t type_length)
-{
-    if (spelling.length > RUNE_MEMO_SPELLING) {
-        return;
-    }
-    struct rune_uid_memo *slot = &memo->uids[memo->last[place] = slot_of(spelling)];
-    slot->uid = uid;
-    slot->type = type;
-    slot->length = (uint8_t)spelling.length;
-    slot->type_length = (uint8_t)type_length;
-    memcpy(slot->spelling, spelling.data, spelling.length);
-}
-
-/* Remembers what the image knows. A place's entities are mostly of one type: that of the last one
- * is not looked up again. */
-static rune_term find(struct rune_request_decoder *decoder, uint32_t place, struct rune_str type,
-                      struct rune_str id, struct rune_str spelling)
-{
-    const struct rune_terms *terms = &decoder->store->terms;
-    const struct rune_uid_memo *last = &decoder->memo->uids[decoder->memo->last[place]];
-    const struct rune_str last_type = {last->spelling + 1, last->type_length};
-    rune_term type_term = last->length > 0 && rune_str_equal(type, last_type)
-                              ? last->type
-                              : rune_terms_find_string(terms, type);
-    if (type_term == RUNE_TERM_NONE) {
-        return RUNE_TERM_NONE;
-    }
-    rune_term term = rune_terms_find_uid_of(terms, type_term, id);
-    if (term != RUNE_TERM_NONE && spelling.length > 0) {
-        remember(decoder->memo, place, term, type_term, spelling, type.length);
-    }
-    return term;
-}
-
-/* As rune_request_read_known_uid, of an entity that is not the place's last one. */
-static RUNE_APART bool look_up(struct rune_request_decoder *decoder, uint32_t place, const char *p,
-                               rune_term *ret_term)
-{
-    struct rune_str type;
-    struct rune_str id;
-    const char *end;
-    if (!split_in_place(p, decoder->json->end, &type, &id, &end)) {
-        return false;
-    }
-    struct rune_str spelling = {p, (size_t)(end - p)};
-    rune_term term = recall(decoder->memo, place, spelling);
-    if (term == RUNE_TERM_NONE) {
-        term = find(decoder, place, type, id, spelling);
-    }
-    if (term == RUNE_TERM_NONE) {
-        return false;
-    }
-    decoder->json->cursor = end;
-    *ret_term = term;
-    return true;
-}
-
-bool rune_request_read_known_uid(struct rune_request_decoder *decoder, uint32_t place,
-                                 rune_term *ret_term)
-{
-    const struct rune_uid_memo *last = &decoder->memo->uids[decoder->memo->last[place]];
-    struct rune_json *json = decoder->json;
-    const char *p = json->cursor;
-    while (p < json->end && *p == ' ') {
-        p++;
-    }
-    if (last->length == 0 || (size_t)(json->end - p) < last->length ||
-        memcmp(p, last->spelling, last->length) != 0) {
-        return look_up(decoder, place, p, ret_term);
-    }
-    json->cursor = p + last->length;
-    *ret_term = last->uid;
-    return true;
-}
-
-/* ---- type and id that were given apart ---- */
-
-static bool is_plain(struct rune_str text)
-{
-    const char *end = text.data + text.length;
-    return rune_scan_plain(text.data, end) == end;
-}
-
-/* As the other form would spell it, if that is short and takes no escapes; else empty. */
+/* "Type::\"id\"" of texts that take no escapes, if that is short; else empty. */
 static struct rune_str spell(struct rune_str type, struct rune_str id,
                              char text[RUNE_MEMO_SPELLING])
 {
     size_t length = type.length + id.length + BESIDE_BOTH;
-    if (length > RUNE_MEMO_SPELLING || !is_plain(type) || !is_plain(id)) {
+    if (length > RUNE_MEMO_SPELLING) {
         return (struct rune_str){0};
     }
     text[0] = '"';
@@ -160,13 +129,95 @@ static struct rune_str spell(struct rune_str type, struct rune_str id,
     return (struct rune_str){text, length};
 }
 
-static rune_term find_apart(struct rune_request_decoder *decoder, uint32_t place,
-                            struct rune_str type, struct rune_str id)
+static void remember(struct rune_request_memo *memo, uint32_t place,
+                     const struct rune_uid_search *found, struct rune_str type)
 {
     char text[RUNE_MEMO_SPELLING];
-    struct rune_str spelling = spell(type, id, text);
-    rune_term term = spelling.length > 0 ? recall(decoder->memo, place, spelling) : RUNE_TERM_NONE;
-    return term != RUNE_TERM_NONE ? term : find(decoder, place, type, id, spelling);
+    struct rune_str spelling = spell(type, found->id, text);
+    if (spelling.length == 0) {
+        return;
+    }
+    struct rune_uid_memo *slot = &memo->uids[memo->last[place] = slot_of(spelling)];
+    slot->uid = found->found;
+    slot->type = found->type;
+    slot->length = (uint8_t)spelling.length;
+    slot->type_length = (uint8_t)type.length;
+    memcpy(slot->spelling, spelling.data, spelling.length);
+}
+
+/* The type's term. A place's entities are mostly of one type: that of the last one is not looked up
+ * again. */
+static rune_term find_type(const struct rune_request_decoder *decoder, uint32_t place,
+                           struct rune_str type)
+{
+    const struct rune_uid_memo *last = &decoder->memo->uids[decoder->memo->last[place]];
+    const struct rune_str last_type = {last->spelling + 1, last->type_length};
+    return last->length > 0 && rune_str_equal(type, last_type)
+               ? last->type
+               : rune_terms_find_string(&decoder->store->terms, type);
+}
+
+void rune_request_find_uids(struct rune_request_decoder *decoder, uint32_t waiting,
+                            const struct rune_uid_wait waits[3], rune_term ret_terms[3])
+{
+    struct rune_uid_search searches[3];
+    uint32_t places[3], count = 0;
+    for (uint32_t place = 0; place < 3; place++) {
+        if ((waiting >> place & 1) == 0) {
+            continue;
+        }
+        ret_terms[place] = RUNE_TERM_NONE;
+        rune_term type = find_type(decoder, place, waits[place].type);
+        if (type != RUNE_TERM_NONE) {
+            searches[count] = (struct rune_uid_search){.type = type, .id = waits[place].id};
+            places[count++] = place;
+        }
+    }
+    rune_terms_find_uids(&decoder->store->terms, searches, count);
+    for (uint32_t i = 0; i < count; i++) {
+        ret_terms[places[i]] = searches[i].found;
+        if (searches[i].found != RUNE_TERM_NONE) {
+            remember(decoder->memo, places[i], &searches[i], waits[places[i]].type);
+        }
+    }
+}
+
+/* As rune_request_read_plain_uid, of an entity that is not the place's last one. */
+static RUNE_APART enum rune_uid_reading read_other(struct rune_request_decoder *decoder,
+                                                   uint32_t place, const char *p,
+                                                   rune_term *ret_term,
+                                                   struct rune_uid_wait *ret_wait)
+{
+    char text[RUNE_MEMO_SPELLING];
+    struct rune_str spelling;
+    const char *end = decoder->json->end, *behind;
+    if (split_text(p, end, &ret_wait->type, &ret_wait->id, &behind)) {
+        spelling = (struct rune_str){p, (size_t)(behind - p)};
+    } else if (split_object(p, end, &ret_wait->type, &ret_wait->id, &behind)) {
+        spelling = spell(ret_wait->type, ret_wait->id, text);
+    } else {
+        return RUNE_UID_OTHER;
+    }
+    ret_wait->at = p;
+    decoder->json->cursor = behind;
+    *ret_term = spelling.length > 0 ? recall(decoder->memo, place, spelling) : RUNE_TERM_NONE;
+    return *ret_term != RUNE_TERM_NONE ? RUNE_UID_KNOWN : RUNE_UID_WAITS;
+}
+
+enum rune_uid_reading rune_request_read_plain_uid(struct rune_request_decoder *decoder,
+                                                  uint32_t place, rune_term *ret_term,
+                                                  struct rune_uid_wait *ret_wait)
+{
+    const struct rune_uid_memo *last = &decoder->memo->uids[decoder->memo->last[place]];
+    struct rune_json *json = decoder->json;
+    const char *p = pass_blanks(json->cursor, json->end);
+    if (last->length == 0 || (size_t)(json->end - p) < last->length ||
+        memcmp(p, last->spelling, last->length) != 0) {
+        return read_other(decoder, place, p, ret_term, ret_wait);
+    }
+    json->cursor = p + last->length;
+    *ret_term = last->uid;
+    return RUNE_UID_KNOWN;
 }
 
 /* ---- all others ---- */
@@ -247,10 +298,9 @@ RUNE_APART enum rune_err rune_request_read_uid(struct rune_request_decoder *deco
 }
 
 enum rune_err rune_request_intern_uid(struct rune_request_decoder *decoder, const char *at,
-                                      uint32_t place, struct rune_str type, struct rune_str id,
-                                      rune_term *ret_term)
+                                      struct rune_str type, struct rune_str id, rune_term *ret_term)
 {
-    *ret_term = find_apart(decoder, place, type, id);
+    *ret_term = rune_terms_find_uid(&decoder->store->terms, type, id);
     if (*ret_term != RUNE_TERM_NONE) {
         return RUNE_OK;
     }

@@ -141,6 +141,19 @@ rune_term rune_terms_find_uid(const struct rune_terms *terms, struct rune_str ty
 rune_term rune_terms_find_uid_of(const struct rune_terms *terms, rune_term type,
                                  struct rune_str id);
 
+/* An entity of a known type that is looked for. */
+struct rune_uid_search {
+    rune_term type; /* string term */
+    struct rune_str id;
+    rune_term found; /* set by the search; RUNE_TERM_NONE: unknown */
+    uint32_t hash;   /* its own */
+};
+
+/* A few of them at once: in a dictionary that no cache holds, each waits six times for memory, and
+ * here they wait together. */
+void rune_terms_find_uids(const struct rune_terms *terms, struct rune_uid_search *searches,
+                          uint32_t count);
+
 /* For the verifier: the hash of a term's value, itself sound, and the slot of the index where the
  * search for values of that hash begins. */
 uint32_t rune_terms_hash(const struct rune_terms *terms, rune_term term);

@@ -64,6 +64,75 @@ rune_term rune_terms_find_uid(const struct rune_terms *terms, struct rune_str ty
                                        : rune_terms_find_uid_of(terms, type_term, id);
 }
 
+/* ---- a few entities at once ---- */
+
+/* The index of what the search for a hash meets first, if it is of that kind; else 0, which is as
+ * good a place to fetch as any. */
+static uint32_t first_met(const struct rune_terms *terms, uint32_t hash, enum rune_kind kind)
+{
+    uint32_t home = rune_dict_home_of(hash, terms->index_slots);
+    rune_term term = terms->index[(size_t)home << terms->index_shift];
+    return term != RUNE_TERM_NONE && rune_term_kind(term) == kind ? rune_term_index(term) : 0;
+}
+
+static void fetch_home(const struct rune_terms *terms, uint32_t hash)
+{
+    uint32_t home = rune_dict_home_of(hash, terms->index_slots);
+    __builtin_prefetch(&terms->index[(size_t)home << terms->index_shift]);
+}
+
+/* The ids' strings, each step for all of them before the next. */
+static void fetch_ids(const struct rune_terms *terms, struct rune_uid_search *searches,
+                      uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        searches[i].hash = rune_dict_hash_string(searches[i].id);
+        fetch_home(terms, searches[i].hash);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = first_met(terms, searches[i].hash, RUNE_KIND_STRING);
+        __builtin_prefetch(&terms->string_offsets[index]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = first_met(terms, searches[i].hash, RUNE_KIND_STRING);
+        __builtin_prefetch(terms->string_bytes + terms->string_offsets[index]);
+    }
+}
+
+void rune_terms_find_uids(const struct rune_terms *terms, struct rune_uid_search *searches,
+                          uint32_t count)
+{
+    if (terms->index_slots == 0) {
+        for (uint32_t i = 0; i < count; i++) {
+            searches[i].found = RUNE_TERM_NONE;
+        }
+        return;
+    }
+    fetch_ids(terms, searches, count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct rune_uid_search *search = &searches[i];
+        search->found = rune_dict_find(terms, search->hash, RUNE_KIND_STRING,
+                                       &(struct rune_dict_key){.text = search->id});
+        search->hash = rune_dict_hash_entity(search->type, search->found);
+        fetch_home(terms, search->hash);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = first_met(terms, searches[i].hash, RUNE_KIND_ENTITY);
+        __builtin_prefetch(&terms->entity_id[index]);
+        __builtin_prefetch(&terms->entity_type[index]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct rune_uid_search *search = &searches[i];
+        if (search->found != RUNE_TERM_NONE) {
+            search->found =
+                rune_dict_find(terms, search->hash, RUNE_KIND_ENTITY,
+                               &(struct rune_dict_key){.a = search->type, .b = search->found});
+        }
+    }
+}
+
+/* ---- hashes of what is there ---- */
+
 static uint32_t hash_of_term(const struct rune_terms *terms, rune_term term)
 {
     uint32_t index = rune_term_index(term);

@@ -105,6 +105,44 @@ static void test_dict__takes_many_at_once(void **state)
     rune_dict_destroy(slow);
 }
 
+/* As one after the other, known or not, of types that agree with the id or not. */
+static void test_dict__finds_a_few_together(void **state)
+{
+    enum { COUNT = 600 };
+    (void)state;
+    struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
+    rune_term types[2] = {string(dict, "User"), string(dict, "Group")};
+    char texts[3][16];
+    for (uint32_t i = 0; i < COUNT; i++) {
+        snprintf(texts[0], sizeof texts[0], "%u", i * 7);
+        i % 5 == 0 ? string(dict, texts[0]) : entity(dict, i % 3 == 0 ? "Group" : "User", texts[0]);
+    }
+    uint32_t known = 0;
+    for (uint32_t i = 0; i < 4 * COUNT; i++) {
+        const struct rune_terms *terms =
+            i < 2 * COUNT ? rune_dict_terms(dict) : rune_dict_finish(dict);
+        struct rune_uid_search searches[3];
+        uint32_t count = i % 4;
+        for (uint32_t k = 0; k < count; k++) {
+            int length =
+                snprintf(texts[k], sizeof texts[k], "%u", (i * 13 + k * 211) % (7 * COUNT));
+            searches[k] = (struct rune_uid_search){.type = types[(i + k) % 2],
+                                                   .id = {texts[k], (size_t)length}};
+        }
+        rune_terms_find_uids(terms, searches, count);
+        for (uint32_t k = 0; k < count; k++) {
+            assert_int_equal(searches[k].found,
+                             rune_terms_find_uid_of(terms, searches[k].type, searches[k].id));
+            known += searches[k].found != RUNE_TERM_NONE;
+        }
+    }
+    assert_true(known > 100);
+    rune_dict_destroy(dict);
+    struct rune_uid_search search = {.id = RUNE_STR("x")};
+    rune_terms_find_uids(&(struct rune_terms){0}, &search, 1);
+    assert_int_equal(search.found, RUNE_TERM_NONE);
+}
+
 /* What an image holds: the index without hashes, in which everything is found as before. */
 static void test_dict__finishes_with_an_index_of_terms(void **state)
 {
@@ -385,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_dict__begins_with_the_empty_values),
         cmocka_unit_test(test_dict__finds_each_value_again),
         cmocka_unit_test(test_dict__takes_many_at_once),
+        cmocka_unit_test(test_dict__finds_a_few_together),
         cmocka_unit_test(test_dict__finishes_with_an_index_of_terms),
         cmocka_unit_test(test_dict__numbers),
         cmocka_unit_test(test_dict__containers_are_canonical),
