@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#define MAX_SPLIT 3u /* LIMIT: sets or texts that a rule is split by; others are only tested */
-
 #define MAX_SPLIT  3u /* LIMIT: sets or texts that a rule is split by; others are only tested */
 #define MAX_ROUNDS 8u /* LIMIT: calculations on calculations, of which the last is looked for */
 
