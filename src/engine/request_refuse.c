@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "engine/request_json.h"
+#include "engine/request_parts.h"
 
 static const struct {
     const char *code;
@@ -73,4 +73,19 @@ enum rune_err rune_request_refuse_value(struct rune_request_decoder *decoder, en
     snprintf(place, sizeof(place), "%s%s%s", at,
              reader->at[0] == '\0' || reader->at[0] == '[' ? "" : ".", reader->at);
     return rune_request_refuse(decoder, code, place, "%s", reader->message);
+}
+
+enum rune_err rune_request_refuse_unknown(struct rune_request_decoder *decoder, const char *at,
+                                          struct rune_str key, const struct rune_str *known,
+                                          size_t known_count)
+{
+    struct rune_str nearest = rune_str_nearest(key, known, known_count);
+    int shown = key.length < 64 ? (int)key.length : 64;
+    if (nearest.length > 0) {
+        return rune_request_refuse(decoder, RUNE_REQUEST_UNKNOWN_FIELD, at,
+                                   "unknown field \"%.*s\": did you mean \"%.*s\"?", shown,
+                                   key.data, RUNE_STR_ARG(nearest));
+    }
+    return rune_request_refuse(decoder, RUNE_REQUEST_UNKNOWN_FIELD, at, "unknown field \"%.*s\"",
+                               shown, key.data);
 }

@@ -66,6 +66,8 @@ rune_term rune_terms_find_uid(const struct rune_terms *terms, struct rune_str ty
 
 /* ---- a few entities at once ---- */
 
+#define NEAR_SLOTS 32768u /* of an index that caches hold, and what it leads to */
+
 /* The index of what the search for a hash meets first, if it is of that kind; else 0, which is as
  * good a place to fetch as any. */
 static uint32_t first_met(const struct rune_terms *terms, uint32_t hash, enum rune_kind kind)
@@ -102,9 +104,9 @@ static void fetch_ids(const struct rune_terms *terms, struct rune_uid_search *se
 void rune_terms_find_uids(const struct rune_terms *terms, struct rune_uid_search *searches,
                           uint32_t count)
 {
-    if (terms->index_slots == 0) {
+    if (count < 2 || terms->index_slots <= NEAR_SLOTS) {
         for (uint32_t i = 0; i < count; i++) {
-            searches[i].found = RUNE_TERM_NONE;
+            searches[i].found = rune_terms_find_uid_of(terms, searches[i].type, searches[i].id);
         }
         return;
     }
