@@ -16,6 +16,7 @@ struct rune_dl_declaration {
     struct rune_str name;
     uint32_t arity;
     bool has_facts;
+    const char *path; /* of the file that told the arity, for messages; or NULL */
 };
 
 /* Clauses are annotated in place. After it: aggregates have one body without disjunctions

@@ -51,12 +51,17 @@ static bool has_prefix(struct rune_str name, const char *prefix)
 }
 
 /* Names that belong to RUNE and mean nothing (yet). */
+static bool is_reserved(const struct rune_dl_checker *checker, struct rune_str name)
+{
+    return checker->dialect != RUNE_DL_BARE &&
+           (has_prefix(name, "entity.") || has_prefix(name, "rune.") ||
+            rune_str_equal(name, RUNE_STR("now")));
+}
+
 static bool check_reserved(struct rune_dl_checker *checker, struct rune_str name,
                            struct rune_span span)
 {
-    if (checker->dialect == RUNE_DL_BARE ||
-        (!has_prefix(name, "entity.") && !has_prefix(name, "rune.") &&
-         !rune_str_equal(name, RUNE_STR("now")))) {
+    if (!is_reserved(checker, name)) {
         return true;
     }
     struct rune_str names[BUILTIN_COUNT];
@@ -349,13 +354,13 @@ void rune_dl_resolve_declaration(struct rune_dl_checker *checker,
                                  const struct rune_dl_declaration *declaration)
 {
     struct rune_span none = RUNE_SPAN_NONE;
-    if (find_builtin(checker, declaration->name) != NULL ||
-        !check_reserved(checker, declaration->name, none)) {
-        if (find_builtin(checker, declaration->name) != NULL) {
-            rune_dl_check_fail(checker, none, "RUNE-D0801", "choose another name for the facts",
-                               "the relation `%.*s` is built in and takes no facts from files",
-                               RUNE_STR_ARG(declaration->name));
-        }
+    bool is_builtin = find_builtin(checker, declaration->name) != NULL;
+    if (is_builtin || is_reserved(checker, declaration->name)) {
+        checker->errors++;
+        rune_diag_report_at(checker->diag, RUNE_ERROR, "RUNE-D0801", declaration->path, 0, 0,
+                            "choose another name for the facts", "the relation `%.*s` is %s",
+                            RUNE_STR_ARG(declaration->name),
+                            is_builtin ? "built in and takes no facts from files" : "reserved");
         return;
     }
     uint32_t index = rune_dl_intern_relation(checker, declaration->name, (struct rune_str){0},

@@ -176,8 +176,8 @@ enum rune_err rune_facts_declare(const struct rune_fact_set *set, struct rune_ar
     for (uint32_t i = 0; i < set->count; i++) {
         const struct rune_fact_relation *relation = &set->items[i];
         uint32_t arity = relation->has_arity ? relation->tuples.arity : RUNE_DL_ARITY_UNKNOWN;
-        declarations[count++] =
-            (struct rune_dl_declaration){relation->name, arity, relation->tuples.count > 0};
+        declarations[count++] = (struct rune_dl_declaration){
+            relation->name, arity, relation->tuples.count > 0, relation->first_path};
     }
     *ret_declarations = declarations;
     *ret_count = count;

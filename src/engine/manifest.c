@@ -239,6 +239,26 @@ static void read_defaults(struct reader *reader, const struct rune_json_member *
 
 /* ---- [relations.NAME] ---- */
 
+/* What other languages call int, string and bool is the name of an entity type here. */
+static void warn_of_misnomer(struct reader *reader, const struct rune_json_node *node)
+{
+    static const struct {
+        const char *name, *meant;
+    } names[] = {{"Int", "int"},       {"integer", "int"},   {"Integer", "int"},
+                 {"long", "int"},      {"Long", "int"},      {"number", "int"},
+                 {"str", "string"},    {"String", "string"}, {"text", "string"},
+                 {"symbol", "string"}, {"Bool", "bool"},     {"boolean", "bool"},
+                 {"Boolean", "bool"},  {"Any", "any"}};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (rune_str_equal(node->as.text, rune_str_from(names[i].name))) {
+            char help[64];
+            snprintf(help, sizeof(help), "did you mean `%s`?", names[i].meant);
+            rune_diag_report(reader->diag, RUNE_WARNING, "RUNE-M0106", value_span(reader, node),
+                             help, "`%s` is the name of an entity type here", names[i].name);
+        }
+    }
+}
+
 static bool read_column(struct reader *reader, const struct rune_json_node *node,
                         struct rune_column *column)
 {
@@ -265,6 +285,7 @@ static bool read_column(struct reader *reader, const struct rune_json_node *node
              "an entity type, or int, string, bool, any", "this is no column type:", node->as.text);
         return false;
     }
+    warn_of_misnomer(reader, node);
     *column = (struct rune_column){RUNE_COLUMN_ENTITY, node->as.text};
     return true;
 }
