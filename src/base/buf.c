@@ -99,10 +99,12 @@ void rune_buf_append_float(struct rune_buf *buf, double value)
     do {
         snprintf(text, sizeof text, "%.*g", precision, value);
     } while (strtod(text, NULL) != value && precision++ < 17);
-    rune_buf_append_cstr(buf, text);
-    if (strpbrk(text, ".en") == NULL) { /* also of "inf" and "nan" */
+    size_t mantissa = strcspn(text, "e");
+    rune_buf_append(buf, text, mantissa);
+    if (strpbrk(text, ".n") == NULL) { /* "inf" and "nan" have none */
         rune_buf_append_cstr(buf, ".0");
     }
+    rune_buf_append_cstr(buf, text + mantissa);
 }
 
 void rune_buf_vprintf(struct rune_buf *buf, const char *fmt, va_list args)

@@ -6,13 +6,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "cli/command.h"
 #include "cli/subject.h"
 
@@ -53,37 +56,40 @@ static uint64_t peak_kib(void)
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss : 0;
 }
 
-static void print_json(const struct rune_build_result *result)
+static void print_json(FILE *out, const struct rune_build_result *result)
 {
     char name[65];
     hex(result->sha256, name);
-    printf("{\"image\":\"%s\",\"bytes\":%" PRIu64
-           ",\"policies\":%u,\"templates\":%u,\"rules\":%u,\"entities\":%u,"
-           "\"baseFacts\":%" PRIu64 ",\"derivedFacts\":%" PRIu64
-           ",\"cpuMs\":{\"read\":%.3f,\"policies\":%.3f,"
-           "\"rules\":%.3f,\"write\":%.3f,\"total\":%.3f},\"peakKib\":%" PRIu64 "}\n",
-           name, result->image_bytes, result->policies, result->templates, result->rules,
-           result->entities, result->base_facts, result->derived_facts,
-           milliseconds(result->read_ns), milliseconds(result->policies_ns),
-           milliseconds(result->rules_ns), milliseconds(result->write_ns),
-           milliseconds(result->total_ns), peak_kib());
+    fprintf(out,
+            "{\"image\":\"%s\",\"bytes\":%" PRIu64
+            ",\"policies\":%u,\"templates\":%u,\"rules\":%u,\"entities\":%u,"
+            "\"baseFacts\":%" PRIu64 ",\"derivedFacts\":%" PRIu64
+            ",\"cpuMs\":{\"read\":%.3f,\"policies\":%.3f,"
+            "\"rules\":%.3f,\"write\":%.3f,\"total\":%.3f},\"peakKib\":%" PRIu64 "}\n",
+            name, result->image_bytes, result->policies, result->templates, result->rules,
+            result->entities, result->base_facts, result->derived_facts,
+            milliseconds(result->read_ns), milliseconds(result->policies_ns),
+            milliseconds(result->rules_ns), milliseconds(result->write_ns),
+            milliseconds(result->total_ns), peak_kib());
 }
 
-static void print_text(const struct rune_build_result *result, bool stats)
+static void print_text(FILE *out, const struct rune_build_result *result, bool stats)
 {
     char name[65];
     hex(result->sha256, name);
-    printf("image     %s\nsize      %" PRIu64
-           " bytes\npolicies  %u (%u templates)\nrules     %u\nentities  %u\n"
-           "facts     %" PRIu64 " given, %" PRIu64 " derived\n",
-           name, result->image_bytes, result->policies, result->templates, result->rules,
-           result->entities, result->base_facts, result->derived_facts);
+    fprintf(out,
+            "image     %s\nsize      %" PRIu64
+            " bytes\npolicies  %u (%u templates)\nrules     %u\nentities  %u\n"
+            "facts     %" PRIu64 " given, %" PRIu64 " derived\n",
+            name, result->image_bytes, result->policies, result->templates, result->rules,
+            result->entities, result->base_facts, result->derived_facts);
     if (stats) {
-        printf("cpu       %.1f ms: read %.1f, policies %.1f, rules %.1f, write %.1f\npeak      "
-               "%.1f MiB\n",
-               milliseconds(result->total_ns), milliseconds(result->read_ns),
-               milliseconds(result->policies_ns), milliseconds(result->rules_ns),
-               milliseconds(result->write_ns), (double)peak_kib() / 1024.0);
+        fprintf(out,
+                "cpu       %.1f ms: read %.1f, policies %.1f, rules %.1f, write %.1f\npeak      "
+                "%.1f MiB\n",
+                milliseconds(result->total_ns), milliseconds(result->read_ns),
+                milliseconds(result->policies_ns), milliseconds(result->rules_ns),
+                milliseconds(result->write_ns), (double)peak_kib() / 1024.0);
     }
 }
 
@@ -105,6 +111,39 @@ static int open_beside(const char *output, char *path, size_t size)
         }
     }
     return fd;
+}
+
+/* Whether the target is a device or a pipe, which no file must take the place of. */
+static bool is_stream(const char *output)
+{
+    struct stat status;
+    return stat(output, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
+static bool copy_to(const char *output, int from)
+{
+    static char block[1 << 16];
+    int to = open(output, O_WRONLY | O_CLOEXEC);
+    bool ok = to >= 0 && lseek(from, 0, SEEK_SET) == 0;
+    while (ok) {
+        ssize_t got = read(from, block, sizeof(block));
+        if (got == 0) {
+            break;
+        }
+        ok = got > 0 && rune_fs_write_all(to, block, (size_t)got) == RUNE_OK;
+    }
+    return (to < 0 || close(to) == 0) && ok;
+}
+
+/* Under the target's name; `beside` empty: to a stream. */
+static bool deliver(int fd, const char *beside, const char *target)
+{
+    if (beside[0] == '\0') {
+        bool copied = copy_to(target, fd);
+        close(fd);
+        return copied;
+    }
+    return close(fd) == 0 && rename(beside, target) == 0;
 }
 
 static enum rune_err build(const char *bundle, const struct arguments *arguments, int fd,
@@ -130,8 +169,12 @@ static enum cli_exit run(const struct cli_call *call)
         fprintf(stderr, "rune build: where to? add -o IMAGE\n");
         return CLI_USAGE;
     }
-    char path[4096];
-    int fd = open_beside(arguments->output, path, sizeof(path));
+    char path[PATH_MAX + 8] = ""; /* none: into memory, then to the stream */
+    char real[PATH_MAX];
+    /* what a symbolic link names; else a new file */
+    const char *target = realpath(arguments->output, real) != NULL ? real : arguments->output;
+    int fd = is_stream(target) ? memfd_create("rune-image", MFD_CLOEXEC)
+                               : open_beside(target, path, sizeof(path));
     if (fd < 0) {
         fprintf(stderr, "rune build: cannot write beside %s: %s\n", arguments->output,
                 strerror(errno));
@@ -139,8 +182,9 @@ static enum cli_exit run(const struct cli_call *call)
     }
     struct rune_build_result result;
     enum rune_err err = build(call->operands[0], arguments, fd, &result);
-    bool written = close(fd) == 0;
-    if (err == RUNE_OK && (!written || rename(path, arguments->output) != 0)) {
+    if (err != RUNE_OK) {
+        close(fd);
+    } else if (!deliver(fd, path, target)) {
         fprintf(stderr, "rune build: cannot write %s: %s\n", arguments->output, strerror(errno));
         err = RUNE_E_IO;
     }
@@ -148,10 +192,11 @@ static enum cli_exit run(const struct cli_call *call)
         unlink(path);
         return cli_exit_for(err);
     }
+    FILE *out = path[0] == '\0' ? stderr : stdout; /* to where no image may be going */
     if (arguments->format == CLI_AS_JSON) {
-        print_json(&result);
+        print_json(out, &result);
     } else {
-        print_text(&result, arguments->stats);
+        print_text(out, &result, arguments->stats);
     }
     return CLI_OK;
 }

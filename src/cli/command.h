@@ -23,6 +23,7 @@ enum cli_option_kind {
     CLI_FLAG,   /* bool */
     CLI_TEXT,   /* const char * */
     CLI_NUMBER, /* uint64_t */
+    CLI_COUNT,  /* uint64_t, at least 1 */
     CLI_SIZE,   /* uint64_t bytes: 512M, 8G */
     CLI_FORMAT, /* enum cli_format: text or json */
 };

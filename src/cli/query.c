@@ -21,7 +21,7 @@ struct arguments {
 static const struct cli_option options[] = {
     CLI_OPTION(arguments, count, "count", 0, CLI_FLAG, NULL,
                "print how many tuples match, and nothing else"),
-    CLI_OPTION(arguments, limit, "limit", 'n', CLI_NUMBER, "N", "stop after N tuples"),
+    CLI_OPTION(arguments, limit, "limit", 'n', CLI_COUNT, "N", "stop after N tuples"),
     CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json",
                "text: a tuple a line, fields separated by tabs"),
     CLI_LIMIT_OPTIONS,

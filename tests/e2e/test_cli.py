@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -68,6 +69,27 @@ class CommandLine(harness.TestCase):
             result = rune(command, "--runtime-dir", server.runtime)
             self.assertEqual(result.returncode, 4)
             self.assertIn(server.runtime, result.stderr)
+
+    def test_no_image_takes_the_place_of_a_stream(self):
+        with tempfile.TemporaryDirectory() as folder:
+            pipe, link, file = (os.path.join(folder, name) for name in ("pipe", "link", "file"))
+            bundle = os.path.join(folder, "bundle.rune")
+            with open(bundle, "w", encoding="utf-8") as out:
+                out.write('version = "rune/1.0"\n[rules]\np(1). p(2).\n')
+            os.mkfifo(pipe)
+            os.symlink("file", link)
+            with subprocess.Popen([RUNE, "build", bundle, "-o", pipe], stderr=subprocess.PIPE) as build:
+                with open(pipe, "rb") as stream:
+                    image = stream.read()
+                self.assertIn(b"image     ", build.stderr.read())
+            self.assertEqual(build.returncode, 0)
+            self.assertTrue(stat.S_ISFIFO(os.stat(pipe).st_mode))
+            with open(file, "wb"):
+                pass
+            self.assertEqual(rune("build", bundle, "-o", link).returncode, 0)
+            self.assertTrue(os.path.islink(link))
+            with open(file, "rb") as written:
+                self.assertEqual(written.read(), image)
 
     def test_what_a_query_prints_is_read_back(self):
         rows = ['User::"x\\\\"y"\ta', 'User::"back\\\\\\\\slash"\ttab\\tand\\\\slash', 'User::"new\\\\nline"\t7']

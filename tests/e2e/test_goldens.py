@@ -144,6 +144,7 @@ CASES = [
     ("query-bound", ["query", "docshare.image", 'in_team(User::"bob", T)', "--format", "json"]),
     ("query-count", ["query", "docshare", "in_team(U, _)", "--count"]),
     ("query-limit", ["query", "docshare.image", "in_team(U, T)", "--limit", "2"]),
+    ("query-limit-none", ["query", "docshare.image", "in_team(U, T)", "--limit", "0"]),
     ("query-unknown", ["query", "docshare.image", "in_teem(U, T)"]),
     ("query-arity", ["query", "docshare.image", "in_team(U)"]),
     ("query-syntax", ["query", "docshare.image", "in_team(U,"]),
