@@ -225,7 +225,7 @@ static uint32_t declare(struct test *test, struct rune_dl_declaration **ret)
                 }
             }
             if (!is_known) {
-                all[count++] = (struct rune_dl_declaration){member->key, arity, k > 0};
+                all[count++] = (struct rune_dl_declaration){member->key, arity, k > 0, NULL};
             }
         }
     }

@@ -28,8 +28,8 @@ static void intern(const struct rune_dl_program *program)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct rune_dl_declaration declarations[] = {{{"q", 1}, 1, true},
-                                                              {{"r", 1}, 2, true}};
+    static const struct rune_dl_declaration declarations[] = {{{"q", 1}, 1, true, NULL},
+                                                              {{"r", 1}, 2, true, NULL}};
     if (size == 0 || size > 1 << 16) {
         return 0;
     }

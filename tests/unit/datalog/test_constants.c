@@ -74,7 +74,7 @@ static void test_memory__may_run_out_anywhere(void **state)
     for (uint64_t n = 0; !complete; n++) {
         struct countdown countdown = {.left = n};
         struct front front = {.source = {"test.dl", text, sizeof(text) - 1}};
-        struct rune_dl_declaration declaration = {RUNE_STR("r"), 2, true};
+        struct rune_dl_declaration declaration = {RUNE_STR("r"), 2, true, NULL};
         rune_arena_init(&front.arena, 0);
         rune_alloc_set_hook(count_down, &countdown);
         front.err =
