@@ -88,6 +88,7 @@ static enum rune_err read_file(const struct rune_bundle_file *file, struct rune_
     }
     (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     rune_facts_reader_init(&reader, file->source.path, format_of(file->kind), dict, relation, diag);
+    reader.left_bytes = file->size_bytes;
     rune_facts_read_rows(&reader, fd, (struct rune_str){0}, add_progress, progress);
     close(fd);
     return finish(&reader);

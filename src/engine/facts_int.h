@@ -56,6 +56,7 @@ struct rune_fact_reader {
     uint64_t line;                    /* of the current row, from 1 */
     uint64_t lines_in_row;            /* line breaks inside it (CSV) */
     const char *row_start;            /* for columns in messages */
+    uint64_t left_bytes;              /* of the text, as far as is known */
     uint32_t errors;
     enum rune_err err; /* NOMEM or LIMIT; sticky */
 };
@@ -155,7 +156,7 @@ void rune_facts_reader_init(struct rune_fact_reader *reader, const char *path,
                             enum rune_facts_format format, struct rune_dict *dict,
                             struct rune_fact_relation *relation, struct rune_diag *diag);
 void rune_facts_reader_fini(struct rune_fact_reader *reader);
-/* All rows of an open file or (fd < 0) of a text. */
+/* All rows of an open file, of about reader->left_bytes, or (fd < 0) of a text. */
 void rune_facts_read_rows(struct rune_fact_reader *reader, int fd, struct rune_str text,
                           void (*progress)(void *context, uint64_t bytes), void *progress_context);
 

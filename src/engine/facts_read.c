@@ -216,23 +216,43 @@ static bool read_block(struct rune_fact_reader *reader, struct block *block)
     return reader->err == RUNE_OK;
 }
 
+static uint64_t count_values(const struct rune_fact_reader *reader)
+{
+    const struct rune_terms *terms = rune_dict_terms(reader->dict);
+    return (uint64_t)terms->string_count + terms->entity_count;
+}
+
+/* The rest of the text may bring as many new values as these bytes did, or fewer: values come
+ * again. */
+static void expect_more(struct rune_fact_reader *reader, uint64_t bytes, uint64_t new_values)
+{
+    reader->left_bytes -= bytes < reader->left_bytes ? bytes : reader->left_bytes;
+    double share = bytes > 0 ? (double)reader->left_bytes / (double)bytes : 0;
+    rune_dict_expect(reader->dict, (uint64_t)(share * (double)new_values));
+}
+
 void rune_facts_read_rows(struct rune_fact_reader *reader, int fd, struct rune_str text,
                           void (*progress)(void *context, uint64_t bytes), void *progress_context)
 {
     struct block block = {.fd = fd, .text = text};
     bool go_on = true, is_first = true;
+    reader->left_bytes = fd < 0 ? text.length : reader->left_bytes;
     while (go_on && !block.is_last) {
         size_t before = block.end - block.begin;
+        uint64_t values = count_values(reader);
         go_on = make_room(reader, &block) && read_more(reader, &block);
         if (go_on && is_first) {
             skip_mark(&block);
             is_first = false;
         }
+        size_t got = block.end - before;
         go_on = go_on && check_bytes(reader, &block) && read_block(reader, &block);
+        expect_more(reader, got, count_values(reader) - values);
         if (progress != NULL) {
-            progress(progress_context, block.end - before);
+            progress(progress_context, got);
         }
     }
+    rune_dict_expect(reader->dict, 0);
     rune_free(block.bytes);
     if (reader->err == RUNE_OK && reader->errors == 0) {
         rune_facts_warn_mixed(reader);

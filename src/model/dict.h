@@ -70,6 +70,10 @@ void rune_dict_destroy(struct rune_dict *dict);
 /* The read side, valid until the next addition (pointers may move then). */
 const struct rune_terms *rune_dict_terms(const struct rune_dict *dict);
 
+/* About `more` values will be added: where its index has to grow, it grows to room for them at
+ * once, so that no memory is touched for tables that are soon too small. */
+void rune_dict_expect(struct rune_dict *dict, uint64_t more);
+
 /* Ends the life of a dict that is to become an image's: its index is packed to terms alone, and to
  * intern is RUNE_E_INTERNAL from here on. The read side. */
 const struct rune_terms *rune_dict_finish(struct rune_dict *dict);

@@ -31,7 +31,7 @@ struct rune_dict_slot {
 /* Terms (or heap offsets of shapes) by hash. */
 struct rune_dict_table {
     struct rune_dict_slot *slots;
-    uint32_t size; /* a power of two, or 0 */
+    uint32_t size; /* 0: none; a request's: a power of two */
     uint32_t used;
 };
 
@@ -44,6 +44,7 @@ struct rune_dict {
     } columns[RUNE_DICT_COUNT];
     struct rune_dict_table index;
     struct rune_dict_table shapes; /* not kept by a request's dict: its records are few */
+    uint64_t expected;             /* values in all, as far as is known */
     uint32_t *packed;              /* the index of a finished dict, which has no other */
     size_t cap_bytes;
     size_t used_bytes;

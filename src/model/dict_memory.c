@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 
 #define MIN_SLOTS           64u
+#define MOST_TIMES          4u /* twice that an index may grow at once */
 #define MIN_BLOCK_BYTES     (64u * 1024u)
 #define DEFAULT_BLOCK_BYTES (1024u * 1024u)
 
@@ -120,15 +121,39 @@ static void table_free(struct rune_dict *dict, struct rune_dict_table *table)
     *table = (struct rune_dict_table){0};
 }
 
-/* Twice the slots, or more. Homes ascend with the hash, so that both tables are passed from front
- * to back. */
-enum rune_err rune_dict_table_grow(struct rune_dict *dict, struct rune_dict_table *table,
-                                   uint32_t more)
+/* Slots of an index that is made for so many values. */
+static uint64_t slots_of(uint64_t values)
+{
+    return 2 * values - values / 4 + MIN_SLOTS;
+}
+
+void rune_dict_expect(struct rune_dict *dict, uint64_t more)
+{
+    dict->expected = dict->index.used + (more < UINT32_MAX ? more : UINT32_MAX);
+}
+
+/* Slots for `more` values: twice as many as there are, or more. Of the index for all that are
+ * expected, if that is not too much for the dict's memory; but in steps, since what comes later is
+ * known better. */
+static uint64_t size_for(const struct rune_dict *dict, const struct rune_dict_table *table,
+                         uint32_t more)
 {
     uint64_t size = table->size == 0 ? MIN_SLOTS : (uint64_t)table->size * 2;
     while (((uint64_t)table->used + more) * 3 > size * 2) {
         size *= 2;
     }
+    uint64_t wanted = slots_of(dict->expected);
+    wanted = wanted < size * MOST_TIMES ? wanted : size * MOST_TIMES;
+    bool takes_all = table == &dict->index && wanted > size && wanted <= 1u << 31 &&
+                     fits_cap(dict, wanted * sizeof *table->slots);
+    return takes_all ? wanted : size;
+}
+
+/* Homes ascend with the hash, so that both tables are passed from front to back. */
+enum rune_err rune_dict_table_grow(struct rune_dict *dict, struct rune_dict_table *table,
+                                   uint32_t more)
+{
+    uint64_t size = size_for(dict, table, more);
     if (dict->packed != NULL || size > 1u << 31) {
         return dict->packed != NULL ? RUNE_E_INTERNAL : RUNE_E_LIMIT;
     }
@@ -251,14 +276,45 @@ const struct rune_terms *rune_dict_terms(const struct rune_dict *dict)
     return &dict->terms;
 }
 
+/* The terms of the slots where they are. */
+static void pack_in_place(struct rune_dict *dict)
+{
+    const struct rune_dict_slot *slots = dict->index.slots;
+    dict->packed = (uint32_t *)(void *)dict->index.slots;
+    for (uint32_t i = 0; i < dict->index.size; i++) {
+        dict->packed[i] = slots[i].value; /* never ahead of what is read */
+    }
+}
+
+/* The same in fewer slots. */
+static bool pack_closer(struct rune_dict *dict, uint32_t size)
+{
+    uint32_t *packed = rune_calloc(size, sizeof(packed[0]));
+    if (packed == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < dict->index.size; i++) {
+        const struct rune_dict_slot *slot = &dict->index.slots[i];
+        uint32_t at = rune_dict_home_of(slot->hash, size);
+        while (slot->value != 0 && packed[at] != 0) {
+            at = rune_dict_next_of(at, size);
+        }
+        packed[at] = slot->value != 0 ? slot->value : packed[at];
+    }
+    rune_free(dict->index.slots);
+    dict->packed = packed;
+    dict->terms.index_slots = size;
+    return true;
+}
+
 const struct rune_terms *rune_dict_finish(struct rune_dict *dict)
 {
     struct rune_terms *terms = &dict->terms;
     if (dict->packed == NULL) {
-        const struct rune_dict_slot *slots = dict->index.slots;
-        dict->packed = (uint32_t *)(void *)dict->index.slots;
-        for (uint32_t i = 0; i < dict->index.size; i++) {
-            dict->packed[i] = slots[i].value; /* never ahead of what is read */
+        uint64_t enough = slots_of(dict->index.used);
+        bool is_wide = dict->block == NULL && enough + enough / 4 < dict->index.size;
+        if (!is_wide || !pack_closer(dict, (uint32_t)enough)) {
+            pack_in_place(dict);
         }
         dict->index = (struct rune_dict_table){0};
         terms->index = dict->packed;

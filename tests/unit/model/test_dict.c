@@ -155,12 +155,10 @@ static void test_dict__finishes_with_an_index_of_terms(void **state)
         snprintf(text, sizeof text, "name%d", i);
         users[i] = entity(dict, "User", text);
     }
-    uint32_t slots = rune_dict_terms(dict)->index_slots;
     const struct rune_terms *terms = rune_dict_finish(dict);
     assert_ptr_equal(terms, rune_dict_finish(dict));
-    assert_int_equal(terms->index_slots, slots);
     uint32_t used = 0;
-    for (uint32_t i = 0; i < slots; i++) {
+    for (uint32_t i = 0; i < terms->index_slots; i++) {
         used += terms->index[i] != RUNE_TERM_NONE;
     }
     assert_int_equal(used, terms->string_count + COUNT + 2);
@@ -174,6 +172,35 @@ static void test_dict__finishes_with_an_index_of_terms(void **state)
     assert_int_equal(rune_dict_string(dict, RUNE_STR("late"), &term), RUNE_E_INTERNAL);
     assert_int_equal(rune_dict_strings(dict, many, 2, &term), RUNE_E_INTERNAL);
     rune_dict_destroy(dict);
+}
+
+/* Whatever was expected, values get the terms that they get without, are found, and the index ends
+ * as large as they need. */
+static void test_dict__grows_to_what_is_expected(void **state)
+{
+    const uint64_t expectations[] = {0, 1, 4000, 6000, 100000, UINT64_MAX};
+    (void)state;
+    for (size_t e = 0; e < sizeof expectations / sizeof expectations[0]; e++) {
+        struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 4000000);
+        char text[32];
+        for (uint32_t i = 0; i < 5000; i++) {
+            snprintf(text, sizeof text, "v%u", i);
+            assert_int_equal(rune_term_index(string(dict, text)), i + 1);
+            if (i == 1000) {
+                rune_dict_expect(dict, expectations[e]);
+            }
+        }
+        assert_true(rune_dict_bytes(dict) <= 4000000);
+        const struct rune_terms *terms = rune_dict_finish(dict);
+        assert_in_range(terms->index_slots, 5003 * 3 / 2, 5003 * 9 / 4);
+        for (uint32_t i = 0; i < 5000; i++) {
+            snprintf(text, sizeof text, "v%u", i);
+            assert_int_equal(rune_term_index(rune_terms_find_string(terms, rune_str_from(text))),
+                             i + 1);
+        }
+        assert_int_equal(rune_terms_find_string(terms, RUNE_STR("v5000")), RUNE_TERM_NONE);
+        rune_dict_destroy(dict);
+    }
 }
 
 static void test_dict__numbers(void **state)
@@ -425,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_dict__takes_many_at_once),
         cmocka_unit_test(test_dict__finds_a_few_together),
         cmocka_unit_test(test_dict__finishes_with_an_index_of_terms),
+        cmocka_unit_test(test_dict__grows_to_what_is_expected),
         cmocka_unit_test(test_dict__numbers),
         cmocka_unit_test(test_dict__containers_are_canonical),
         cmocka_unit_test(test_dict__sorts_large_sets),
