@@ -388,6 +388,15 @@ static bool stream_tuple(void *context, const rune_term *tuple)
     return !stream->is_stopped && vm->err == RUNE_OK && stream->target == self;
 }
 
+/* Whether a table could serve nobody again: nothing comes twice (rule_once), and of what a query
+ * runs, which is one program then, the loop stands in no other. */
+static bool is_asked_once(const struct rune_rule_vm *vm, const uint32_t *word)
+{
+    return vm->counts && vm->depth == 1 && word[5] == 0 && vm->err == RUNE_OK &&
+           rune_rule_gives_once(vm, vm->plans + word[2], word[3]) &&
+           vm->in.relations[vm->plans[word[2]].relation].component == 0;
+}
+
 /* True: whoever takes the program's tuples stopped it. Else *ret_target is where it goes on. */
 static bool run_stream(struct rune_rule_vm *vm, const struct activation *run, const uint32_t *word,
                        const rune_term *args, uint32_t *ret_target)
@@ -548,7 +557,9 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
         case RUNE_RULE_CALL_SCAN: {
             struct loop *loop = &loops[word[1]];
             (void)gather(word + 6, registers, terms);
-            loop->table = rune_rule_try_solve(vm, vm->plans + word[2], word[3], terms);
+            loop->table = is_asked_once(vm, word)
+                              ? NULL
+                              : rune_rule_try_solve(vm, vm->plans + word[2], word[3], terms);
             loop->next = 0;
             const uint32_t *columns = skip_list(word + 6, 1);
             if (loop->table == NULL && vm->err == RUNE_OK) {

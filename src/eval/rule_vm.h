@@ -167,6 +167,11 @@ const struct rune_rule_table *rune_rule_collect(struct rune_rule_vm *vm,
                                                 uint32_t arity, rune_rule_emit_fn accept,
                                                 void *accept_context);
 
+/* Whether the plans, run with vm->counts set, give no tuple twice, and need no table for that or
+ * for anything they ask: memory is no limit then. */
+bool rune_rule_is_streamed(const struct rune_rule_vm *vm, const struct rune_image_plan *plans,
+                           uint32_t plan_count);
+
 /* Cedar's `in` over stored ancestors and, with `sees_request`, those the request brings. */
 bool rune_rule_is_in(const struct rune_rule_vm *vm, rune_term entity, rune_term ancestor,
                      bool sees_request);
