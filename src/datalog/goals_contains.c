@@ -63,9 +63,22 @@ static bool bind_once(const struct rune_dl_plan_rule *rule, bool *is_bound)
 
 /* ---- what may be a text ---- */
 
-static bool is_text(const struct rune_dl_var *var)
+/* Whether the variable holds texts alone: a constant, type or id of an entity, a text that was
+ * joined. */
+static bool is_text(const struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
+                    uint32_t var)
 {
-    return var->is_constant && rune_term_kind(var->term) == RUNE_KIND_STRING;
+    bool found =
+        rule->vars[var].is_constant && rune_term_kind(rule->vars[var].term) == RUNE_KIND_STRING;
+    for (uint32_t g = 0; g < rule->goal_count && !found; g++) {
+        const struct rune_dl_goal *goal = &rule->goals[g];
+        bool is_joined = goal->kind == RUNE_DL_GOAL_FUNCTION && goal->op == RUNE_RULE_FN_CONCAT;
+        bool is_id = goal->kind == RUNE_DL_GOAL_ATOM && !goal->is_negated &&
+                     ctx->rels.items[goal->relation].builtin == RUNE_DL_ENTITY_ID;
+        found = (is_joined && goal->vars[0] == var) ||
+                (is_id && (goal->vars[1] == var || goal->vars[2] == var));
+    }
+    return found;
 }
 
 /* Whether an argument of a built-in is an entity always. */
@@ -108,6 +121,18 @@ static bool is_entity(const struct rune_dl_ctx *ctx, const struct rune_dl_plan_r
     return false;
 }
 
+/* Whether something else runs through it already, which only a set stands. */
+static bool is_run_through(const struct rune_dl_plan_rule *rule, const bool *is_bound, uint32_t var)
+{
+    for (uint32_t g = 0; g < rule->goal_count; g++) {
+        const struct rune_dl_goal *goal = &rule->goals[g];
+        if (is_contains(goal) && goal->vars[0] == var && !is_bound[goal->vars[1]]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The variables that may be sets or texts, where it matters; where there are too many, and of a
  * text, `contains` becomes a test. */
 static uint32_t find_ambiguous(const struct rune_dl_ctx *ctx, struct rune_dl_plan_rule *rule,
@@ -121,14 +146,15 @@ static uint32_t find_ambiguous(const struct rune_dl_ctx *ctx, struct rune_dl_pla
             continue;
         }
         uint32_t found = 0, of = goal->vars[0];
-        if (rule->vars[of].is_constant) {
-            goal->only_tests = is_text(&rule->vars[of]);
+        goal->only_tests = is_text(ctx, rule, of);
+        if (goal->only_tests || rule->vars[of].is_constant) {
             continue;
         }
         while (found < count && ret_vars[found] != of) {
             found++;
         }
-        if (found < count || is_entity(ctx, rule, goal->vars[1])) {
+        if (found < count || is_entity(ctx, rule, goal->vars[1]) ||
+            is_run_through(rule, is_bound, of)) {
             continue;
         }
         if (count < MAX_SPLIT) {

@@ -91,6 +91,12 @@ static const struct sentence sentences[] = {
      ",\"context\":{\"k\":\"pine!\"}", PERMIT, NULL},
     {"also in a text of the rule", NULL, RULE "\"oak, elm\".contains(W), word(W)." WORDS, NULL,
      NULL, "", PERMIT, NULL},
+    {"what also gives values is a set", NULL,
+     RULE "context(\"k\", V), V.contains(W), word(W), V.contains(X), X = \"zoo\"." WORDS, NULL,
+     NULL, ",\"context\":{\"k\":[\"fir\", \"zoo\"]}", PERMIT, NULL},
+    {"whatever it gives", NULL,
+     RULE "context(\"k\", V), V.contains(W), word(W), V.contains(_X)." WORDS, NULL, NULL,
+     ",\"context\":{\"k\":[\"fir\", \"zoo\"]}", PERMIT, NULL},
     {"what is neither text nor set is an error", NULL,
      "@id(\"r\") " RULE "not has(R). has(R) :- resource(R), context(\"k\", V), V.contains(W), "
      "word(W)." WORDS,
