@@ -200,6 +200,10 @@ static void put_stored(struct rune_dl_coder *coder, uint32_t number)
         prefix_vars[prefix_count++] = goal->vars[column];
         prefix |= 1u << column;
     }
+    if (coder->err == RUNE_OK && coder->delta != UINT32_MAX && order->form < RUNE_ORDER_UNIT &&
+        !goal->is_negated) {
+        coder->err = rune_dl_filter_make(ctx, order_id, prefix_count);
+    }
     bool is_grouped = number == coder->delta && coder->is_grouped;
     uint32_t read_count = 0, read_end = goal->count - is_grouped;
     for (uint32_t i = 0; i < read_end; i++) {

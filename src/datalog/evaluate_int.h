@@ -13,6 +13,7 @@
  *   limits.c    derivations that grow too large
  *   unbounded.c recursions that nothing bounds
  *   growing*.c  a relation while its fixpoint runs
+ *   filters.c   what searches in it ask in vain
  *   linear.c    relations joined with themselves, the same in rounds but fewer ways
  *   closure*.c  the same for recursions that fall into rows
  *   evaluate.c  the whole: what is stored, what is demanded
@@ -170,6 +171,7 @@ static inline bool rune_dl_is_entity_builtin(const struct rune_dl_rel *rel)
 }
 
 RUNE_VEC(rune_dl_vec_image_relation, struct rune_image_relation);
+RUNE_VEC(rune_dl_vec_filter, struct rune_prefix_filter);
 
 /* Which tuples of a growing relation a goal reads. */
 enum rune_dl_range {
@@ -208,6 +210,7 @@ struct rune_dl_ctx {
     /* as the machine sees them, by builder's number */
     struct rune_dl_vec_image_relation image_relations;
     struct rune_vec_order orders; /* likewise; offsets are addresses */
+    struct rune_dl_vec_filter filters; /* by order, of the component whose fixpoint runs */
     struct rune_vec_plan plans;
     struct rune_vec_u32 code;
     struct rune_vec_rule_span spans;
@@ -394,6 +397,14 @@ RUNE_MUST_USE enum rune_err rune_dl_find_ahead(struct rune_dl_result *result);
  * RUNE_E_NOMEM, RUNE_E_LIMIT, RUNE_E_BUNDLE (reported). */
 RUNE_MUST_USE enum rune_err rune_dl_closure(struct rune_dl_ctx *ctx, uint32_t relation,
                                             bool *ret_done);
+
+/* ---- filters.c ---- */
+
+/* Makes the filter of a stored order's first `count` columns, unless it has one or has too many
+ * tuples. RUNE_E_NOMEM. Cost: a look at each tuple. */
+RUNE_MUST_USE enum rune_err rune_dl_filter_make(struct rune_dl_ctx *ctx, uint32_t order,
+                                                uint32_t count);
+void rune_dl_filters_free(struct rune_dl_ctx *ctx);
 
 /* ---- linear.c ---- */
 

@@ -437,6 +437,7 @@ out:
         rune_dl_growing_destroy(ctx->rels.items[relations[i]].growing);
         ctx->rels.items[relations[i]].growing = NULL;
     }
+    rune_dl_filters_free(ctx);
     ctx->growing_bytes = 0;
     return err;
 }

@@ -30,6 +30,21 @@ static void add_to_order(struct rune_dl_join *join, uint32_t goal, double cost)
     rune_dl_join_take(join, goal);
 }
 
+/* New tuples of a recursion come in groups that differ in their last column only (growing.h). An
+ * atom that does not ask for that column is read once a group. */
+#define TUPLES_A_GROUP 4.0
+
+/* The cost of an atom behind the new tuples of `first`. */
+static double cost_a_group(const struct rune_dl_goal *goal, const struct rune_dl_goal *first,
+                           double cost)
+{
+    uint32_t c = 0;
+    while (c < goal->count && first->count > 1 && goal->vars[c] != first->vars[first->count - 1]) {
+        c++;
+    }
+    return c == goal->count && goal->kind == RUNE_DL_GOAL_ATOM ? cost / TUPLES_A_GROUP : cost;
+}
+
 /* The cheapest of the goals in `todo`, or UINT32_MAX. */
 static uint32_t find_cheapest(const double *costs, uint32_t todo)
 {
@@ -46,7 +61,7 @@ static uint32_t find_cheapest(const double *costs, uint32_t todo)
 static void find_among_few(struct rune_dl_join *join, uint32_t first)
 {
     const struct rune_dl_plan_rule *rule = join->rule;
-    double costs[FEW_GOALS];
+    double costs[FEW_GOALS], first_costs[FEW_GOALS]; /* the latter of what comes second */
     uint64_t bits[FEW_GOALS];
     uint32_t todo = (1u << rule->goal_count) - 1;
     if (first != UINT32_MAX) {
@@ -56,8 +71,12 @@ static void find_among_few(struct rune_dl_join *join, uint32_t first)
     for (uint32_t g = 0; g < rule->goal_count; g++) {
         bits[g] = bits_of(&rule->goals[g]);
         costs[g] = g != first ? rune_dl_join_cost(join, &rule->goals[g]) : RUNE_DL_NOT_YET;
+        first_costs[g] = first == UINT32_MAX
+                             ? costs[g]
+                             : cost_a_group(&rule->goals[g], &rule->goals[first], costs[g]);
     }
-    for (uint32_t best; (best = find_cheapest(costs, todo)) != UINT32_MAX;) {
+    const double *now = first_costs;
+    for (uint32_t best; (best = find_cheapest(now, todo)) != UINT32_MAX; now = costs) {
         add_to_order(join, best, costs[best]);
         todo &= ~(1u << best);
         for (uint32_t left = todo; left != 0; left &= left - 1) {

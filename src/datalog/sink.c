@@ -282,6 +282,8 @@ static void point_machine(struct rune_dl_ctx *ctx)
     ctx->vm.in = (struct rune_relations){ctx->image_relations.items, ctx->orders.items, 0};
     ctx->vm.plans = ctx->plans.items;
     ctx->vm.code = ctx->code.items;
+    ctx->vm.filters = ctx->filters.items;
+    ctx->vm.filter_count = (uint32_t)ctx->filters.count;
 }
 
 #define RUN_STEPS 16u /* what it takes to run a rule at all */

@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "eval/prefix_filter.h"
 #include "eval/relation.h"
 #include "eval/request.h"
 #include "eval/rule_values.h"
@@ -86,6 +87,8 @@ struct rune_rule_vm {
     rune_rule_emit_fn row_of;
     rune_rule_row_fn row;
     rune_rule_more_fn more;
+    const struct rune_prefix_filter *filters; /* the builder's, by order; the later ones have none */
+    uint32_t filter_count;
 };
 
 /* False: there are not so many left; vm->err is set. */
