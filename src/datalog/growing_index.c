@@ -93,29 +93,71 @@ static uint32_t take_places(struct rune_dl_growing_index *index, uint32_t count)
     return (uint32_t)want - count;
 }
 
-/* One place more for a run: it has room up to the next power of two. */
-static bool add_place(struct rune_dl_growing_index *index, struct rune_growing_run *run,
-                      uint32_t place)
+/* The least power of two that is not below `count` >= 1. */
+static uint64_t round_up(uint64_t count)
 {
-    if ((run->count & (run->count - 1)) == 0) {
-        uint32_t begin = take_places(index, run->count == 0 ? 1 : 2 * run->count);
-        if (begin == UINT32_MAX) {
-            return false;
-        }
-        if (run->count > 0) {
-            memcpy(index->seen.places + begin, index->seen.places + run->begin,
-                   run->count * sizeof(uint32_t));
-        }
-        run->begin = begin;
+    return UINT64_C(1) << (count == 1 ? 0 : 64 - __builtin_clzll(count - 1));
+}
+
+/* Makes room for so many places more: a run has room up to the next power of two. */
+static bool make_room(struct rune_dl_growing_index *index, struct rune_growing_run *run,
+                      uint32_t more)
+{
+    uint64_t want = round_up((uint64_t)run->count + more);
+    if (run->count > 0 && want == round_up(run->count)) {
+        return true;
     }
-    index->seen.places[run->begin + run->count++] = place;
+    uint32_t begin = want < UINT32_MAX ? take_places(index, (uint32_t)want) : UINT32_MAX;
+    if (begin == UINT32_MAX) {
+        return false;
+    }
+    if (run->count > 0) {
+        memcpy(index->seen.places + begin, index->seen.places + run->begin,
+               run->count * sizeof(uint32_t));
+    }
+    run->begin = begin;
     return true;
 }
 
 /* ---- rows ---- */
 
-static bool add_row(struct rune_dl_growing_index *index, const struct rune_growing *tuples,
-                    uint32_t row)
+/* Neighbours that agree in some columns. */
+struct stretch {
+    uint32_t begin, end;
+};
+
+/* The end of the stretch in [row, end) that agrees with its first in one column. */
+static uint32_t find_end(const struct rune_growing *tuples, uint32_t row, uint32_t end,
+                         uint32_t column)
+{
+    size_t arity = tuples->arity;
+    const rune_term *value = tuples->rows + row * arity + column;
+    rune_term first = *value;
+    do {
+        row++;
+        value += arity;
+    } while (row < end && *value == first);
+    return row;
+}
+
+/* Stretches of [row, end) that agree in the columns; how many. */
+static uint32_t find_stretches(const struct rune_growing *tuples, uint64_t columns, uint32_t row,
+                               uint32_t end, struct stretch *ret_stretches)
+{
+    uint32_t count = 0;
+    while (row < end) {
+        uint32_t next = end;
+        for (uint64_t mask = columns; mask != 0; mask &= mask - 1) {
+            next = find_end(tuples, row, next, (uint32_t)__builtin_ctzll(mask));
+        }
+        ret_stretches[count++] = (struct stretch){row, next};
+        row = next;
+    }
+    return count;
+}
+
+static struct rune_growing_run *find_run(struct rune_dl_growing_index *index,
+                                         const struct rune_growing *tuples, uint32_t row)
 {
     rune_term terms[RUNE_ORDER_MAX_PREFIX];
     uint32_t count = gather(index, tuples, row, terms), slot;
@@ -125,43 +167,83 @@ static bool add_row(struct rune_dl_growing_index *index, const struct rune_growi
             (struct rune_growing_run){.key = count == 1 ? terms[0] : row};
         number = index->seen.slots[slot] = ++index->run_count;
     }
-    struct rune_growing_run *run = &index->seen.runs[number - 1];
-    if (run->old == run->count && !RUNE_VEC_PUSH(&index->changed, number - 1)) {
-        return false;
-    }
-    uint32_t place = row;
-    if (index->seen.has_values) {
-        uint64_t columns = (UINT64_C(1) << tuples->arity) - 1;
-        place = tuples->rows[(size_t)row * tuples->arity +
-                             (uint32_t)__builtin_ctzll(columns & ~index->seen.mask)];
-    }
-    return add_place(index, run, place);
+    return &index->seen.runs[number - 1];
 }
 
-/* Which of the rows have partners. */
-static void find_partners(const struct rune_dl_growing_index *index,
-                          const struct rune_growing *tuples, uint32_t row, uint32_t count,
-                          bool *ret_has)
+static bool add_stretch(struct rune_dl_growing_index *index, const struct rune_growing *tuples,
+                        const struct stretch *stretch)
+{
+    struct rune_growing_run *run = find_run(index, tuples, stretch->begin);
+    uint32_t number = (uint32_t)(run - index->seen.runs), more = stretch->end - stretch->begin;
+    if ((run->old == run->count && !RUNE_VEC_PUSH(&index->changed, number)) ||
+        !make_room(index, run, more)) {
+        return false;
+    }
+    uint32_t *place = index->seen.places + run->begin + run->count;
+    run->count += more;
+    if (!index->seen.has_values) {
+        for (uint32_t row = stretch->begin; row < stretch->end; row++) {
+            *place++ = row;
+        }
+        return true;
+    }
+    uint64_t columns = (UINT64_C(1) << tuples->arity) - 1;
+    const rune_term *value = tuples->rows + (size_t)stretch->begin * tuples->arity +
+                             (uint32_t)__builtin_ctzll(columns & ~index->seen.mask);
+    for (; more > 0; more--, value += tuples->arity) {
+        *place++ = *value;
+    }
+    return true;
+}
+
+/* The stretches of [row, end) that have partners; how many. */
+static uint32_t find_partners(const struct rune_dl_growing_index *index,
+                              const struct rune_growing *tuples, uint32_t row, uint32_t end,
+                              struct stretch *ret_stretches)
 {
     struct rune_relations in = {.orders = &index->partners.order};
-    const rune_term *term = tuples->rows + (size_t)row * tuples->arity + index->partners.column;
+    const rune_term *column = tuples->rows + index->partners.column;
     rune_term terms[RUNE_DL_GROWING_BATCH] = {0};
-    uint32_t starts[RUNE_DL_GROWING_BATCH], ends[RUNE_DL_GROWING_BATCH];
-    for (uint32_t i = 0; i < count; i++, term += tuples->arity) {
-        terms[i] = *term;
+    uint32_t starts[RUNE_DL_GROWING_BATCH], ends[RUNE_DL_GROWING_BATCH], kept = 0;
+    if (index->partners.order.form == 0) {
+        ret_stretches[0] = (struct stretch){row, end};
+        return row < end;
+    }
+    uint32_t count =
+        find_stretches(tuples, UINT64_C(1) << index->partners.column, row, end, ret_stretches);
+    for (uint32_t i = 0; i < count; i++) {
+        terms[i] = column[(size_t)ret_stretches[i].begin * tuples->arity];
     }
     (void)rune_relation_find_rows(&in, 0, terms, count, starts, ends);
     for (uint32_t i = 0; i < count; i++) {
-        ret_has[i] = starts[i] < ends[i];
+        if (starts[i] < ends[i]) {
+            ret_stretches[kept++] = ret_stretches[i];
+        }
     }
+    return kept;
+}
+
+/* The stretches of [row, end) that go into one run each; how many. */
+static uint32_t find_all(const struct rune_dl_growing_index *index,
+                         const struct rune_growing *tuples, uint32_t row, uint32_t end,
+                         struct stretch *ret_stretches)
+{
+    struct stretch with_partners[RUNE_DL_GROWING_BATCH];
+    uint32_t many = find_partners(index, tuples, row, end, with_partners), count = 0;
+    for (uint32_t i = 0; i < many; i++) {
+        count += find_stretches(tuples, index->seen.mask, with_partners[i].begin,
+                                with_partners[i].end, ret_stretches + count);
+    }
+    return count;
 }
 
 static void fetch_slots(const struct rune_dl_growing_index *index,
-                        const struct rune_growing *tuples, uint32_t row, uint32_t end)
+                        const struct rune_growing *tuples, const struct stretch *stretches,
+                        uint32_t stretch_count)
 {
-    for (; row < end; row++) {
+    for (uint32_t s = 0; s < stretch_count; s++) {
         rune_term terms[RUNE_ORDER_MAX_PREFIX];
-        uint32_t count = gather(index, tuples, row, terms);
+        uint32_t count = gather(index, tuples, stretches[s].begin, terms);
         uint64_t hash = 0;
         for (uint32_t i = 0; i < count; i++) {
             hash = rune_growing_mix(hash, terms[i]);
@@ -170,33 +252,36 @@ static void fetch_slots(const struct rune_dl_growing_index *index,
     }
 }
 
-enum rune_err rune_dl_growing_extend(struct rune_dl_growing_index *index,
-                                     const struct rune_growing *tuples, uint32_t count)
+/* What the index has becomes old. */
+static void close_round(struct rune_dl_growing_index *index)
 {
     for (size_t i = 0; i < index->changed.count; i++) {
         struct rune_growing_run *run = &index->seen.runs[index->changed.items[i]];
         run->old = run->count;
     }
     index->changed.count = 0;
+}
+
+enum rune_err rune_dl_growing_extend(struct rune_dl_growing_index *index,
+                                     const struct rune_growing *tuples, uint32_t count)
+{
+    close_round(index);
     while (index->rows < count || index->seen.slots == NULL) {
+        struct stretch stretches[RUNE_DL_GROWING_BATCH];
         uint32_t left = count - index->rows;
         uint32_t end = index->rows + (left < RUNE_DL_GROWING_BATCH ? left : RUNE_DL_GROWING_BATCH);
         if (!reserve_slots(index, tuples, RUNE_DL_GROWING_BATCH) ||
             !reserve_runs(index, RUNE_DL_GROWING_BATCH)) {
             return RUNE_E_NOMEM;
         }
-        bool has_partners[RUNE_DL_GROWING_BATCH];
-        memset(has_partners, true, sizeof(has_partners));
-        if (index->partners.order.form != 0) {
-            find_partners(index, tuples, index->rows, end - index->rows, has_partners);
-        } else {
-            fetch_slots(index, tuples, index->rows, end);
-        }
-        for (uint32_t i = 0; index->rows < end; i++, index->rows++) {
-            if (has_partners[i] && !add_row(index, tuples, index->rows)) {
+        uint32_t many = find_all(index, tuples, index->rows, end, stretches);
+        fetch_slots(index, tuples, stretches, many);
+        for (uint32_t i = 0; i < many; i++) {
+            if (!add_stretch(index, tuples, &stretches[i])) {
                 return RUNE_E_NOMEM;
             }
         }
+        index->rows = end;
     }
     return RUNE_OK;
 }
