@@ -116,7 +116,7 @@ static bool is_fed(const struct rune_dl_coder *coder)
         growing += rule->goals[g].kind == RUNE_DL_GOAL_ATOM &&
                    coder->ctx->rels.items[rule->goals[g].relation].access == RUNE_DL_GROWING;
     }
-    return growing == 1 && !coder->by_rows && !coder->is_grouped;
+    return growing == 1 && !coder->is_grouped;
 }
 
 /* The head's last column has a register that stands for all values of a row. */

@@ -226,7 +226,9 @@ static enum rune_err run_variant(struct rune_dl_ctx *ctx, struct rounds *rounds,
         .ctx = ctx, .rel = rel, .growing = rel->growing, .pending = pending, .budget = UINT64_MAX};
     sink.read = ctx->rels.items[variant->reads].growing;
     uint32_t before = rel->growing->tuples.count;
-    if ((variant->plan.flags & RUNE_DL_PLAN_FED) != 0) {
+    bool is_fed = (variant->plan.flags & (RUNE_DL_PLAN_FED | RUNE_DL_PLAN_BY_ROWS)) ==
+                  RUNE_DL_PLAN_FED;
+    if (is_fed) {
         feed(sink.read, rounds, variant, &sink);
         if (sink.read->fed_low == sink.read->fed_high) {
             return RUNE_OK;
@@ -234,7 +236,7 @@ static enum rune_err run_variant(struct rune_dl_ctx *ctx, struct rounds *rounds,
     }
     enum rune_err err =
         rune_dl_run_rule(ctx, variant->rule, &variant->plan, rounds->steps_left, &sink);
-    if ((variant->plan.flags & RUNE_DL_PLAN_FED) != 0) {
+    if (is_fed) {
         variant->done = sink.read->fed_high;
     }
     if (rounds->unbounded != UINT32_MAX) {
@@ -269,6 +271,16 @@ static enum rune_err run_first(struct rune_dl_ctx *ctx, struct rounds *rounds)
     return err;
 }
 
+/* Whether it makes rows of its head from such rows and stored tuples: it runs until it gives no
+ * more before all others, which then have fewer rounds and longer rows to look at. */
+static bool is_stepping(const struct rune_dl_ctx *ctx, const struct rounds *rounds,
+                        const struct variant *variant)
+{
+    uint32_t flags = RUNE_DL_PLAN_FED | RUNE_DL_PLAN_BY_ROWS;
+    return (variant->plan.flags & flags) == flags && rounds->unbounded == UINT32_MAX &&
+           ctx->rules.items[variant->rule].head == variant->reads;
+}
+
 /* What begins with tuples that the last round added. */
 static enum rune_err run_again(struct rune_dl_ctx *ctx, struct rounds *rounds)
 {
@@ -278,21 +290,52 @@ static enum rune_err run_again(struct rune_dl_ctx *ctx, struct rounds *rounds)
     for (size_t i = 0; i < count; i++) {
         const struct rune_dl_growing *read = ctx->rels.items[rounds->changed.items[i]].growing;
         for (uint32_t v = 0; v < read->variant_count && err == RUNE_OK; v++) {
-            err = run_variant(ctx, rounds, &rounds->again.items[read->first_variant + v]);
+            struct variant *variant = &rounds->again.items[read->first_variant + v];
+            if (!is_stepping(ctx, rounds, variant)) {
+                err = run_variant(ctx, rounds, variant);
+            }
         }
     }
     return err;
 }
 
-/* What the last round added becomes what the next one reads. After it, what has changed is what has
- * new tuples. */
+/* Runs what steps from the new tuples of a relation, then from what that gave, and so on. */
+static enum rune_err run_steps(struct rune_dl_ctx *ctx, struct rounds *rounds,
+                               struct rune_dl_growing *growing)
+{
+    enum rune_err err = RUNE_OK;
+    for (bool has_more = true; has_more && err == RUNE_OK;) {
+        for (uint32_t v = 0; v < growing->variant_count && err == RUNE_OK; v++) {
+            struct variant *variant = &rounds->again.items[growing->first_variant + v];
+            if (is_stepping(ctx, rounds, variant)) {
+                err = run_variant(ctx, rounds, variant);
+            }
+        }
+        has_more = growing->tuples.count > growing->high;
+        if (has_more && err == RUNE_OK) {
+            err = rune_dl_growing_step(growing);
+        }
+    }
+    return err;
+}
+
+/* What the last round added, and what steps from it, becomes what the next one reads. After it,
+ * what has changed is what has new tuples. */
 static enum rune_err next_round(struct rune_dl_ctx *ctx, struct rounds *rounds)
 {
     struct rune_vec_u32 *changed = &rounds->changed;
     size_t kept = 0;
     for (size_t i = 0; i < changed->count; i++) {
         struct rune_dl_growing *growing = ctx->rels.items[changed->items[i]].growing;
-        enum rune_err err = rune_dl_growing_turn(growing, &growing->is_changed);
+        uint32_t from = growing->high;
+        growing->is_changed = growing->tuples.count > from;
+        enum rune_err err = rune_dl_growing_step(growing);
+        if (err == RUNE_OK && growing->is_changed) {
+            err = run_steps(ctx, rounds, growing);
+        }
+        if (err == RUNE_OK) {
+            err = rune_dl_growing_turn(growing, from);
+        }
         if (err != RUNE_OK) {
             return err;
         }

@@ -474,23 +474,22 @@ static enum rune_err sort_new(struct rune_dl_growing *growing)
     return err == RUNE_OK ? gather_lasts(growing) : err;
 }
 
-enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, bool *ret_more)
+enum rune_err rune_dl_growing_step(struct rune_dl_growing *growing)
 {
     growing->low = growing->high;
     growing->high = growing->tuples.count;
-    *ret_more = growing->low < growing->high;
-    if (growing->is_read_by_rows) {
-        enum rune_err err = sort_new(growing);
-        if (err != RUNE_OK) {
-            return err;
-        }
+    return growing->is_read_by_rows ? sort_new(growing) : RUNE_OK;
+}
+
+enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, uint32_t from)
+{
+    enum rune_err err = RUNE_OK;
+    if (from < growing->low) {
+        growing->low = from;
+        err = growing->is_read_by_rows ? sort_new(growing) : RUNE_OK;
     }
-    for (uint32_t i = 0; i < growing->index_count; i++) {
-        enum rune_err err =
-            rune_dl_growing_extend(&growing->indexes[i], &growing->tuples, growing->high);
-        if (err != RUNE_OK) {
-            return err;
-        }
+    for (uint32_t i = 0; i < growing->index_count && err == RUNE_OK; i++) {
+        err = rune_dl_growing_extend(&growing->indexes[i], &growing->tuples, growing->high);
     }
-    return RUNE_OK;
+    return err;
 }

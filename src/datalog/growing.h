@@ -159,9 +159,12 @@ RUNE_MUST_USE enum rune_err rune_dl_growing_reserve(struct rune_dl_growing *grow
 
 /* What it takes, in bytes. */
 uint64_t rune_dl_growing_bytes(const struct rune_dl_growing *growing);
-/* What was added since the last turn becomes new, what was new old. *ret_more: there is something
- * new. RUNE_E_NOMEM. */
-RUNE_MUST_USE enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, bool *ret_more);
+/* What was added since the last step becomes new, what was new old, for those that read it by rows;
+ * indexes do not know yet. RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_dl_growing_step(struct rune_dl_growing *growing);
+/* Ends a round's steps: what came from `from` on, where the first of them began, is new for all.
+ * RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, uint32_t from);
 
 /* ---- growing_index.c: tuples by what they agree in ---- */
 
