@@ -153,6 +153,19 @@ static void put_head(struct rune_dl_coder *coder)
     }
 }
 
+/* Whether a goal gives the head's last column, as its own last one: then it is best the innermost
+ * loop, which is emitted by whole rows. */
+static bool gives_row(const struct rune_dl_coder *coder, uint32_t number)
+{
+    const struct rune_dl_plan_rule *rule = coder->rule;
+    const struct rune_dl_goal *goal = &rule->goals[number];
+    if (goal->kind != RUNE_DL_GOAL_ATOM || goal->is_negated || goal->count < 2 || rule->arity < 2) {
+        return false;
+    }
+    uint32_t last = rule->head_vars[rule->arity - 1];
+    return goal->vars[goal->count - 1] == last && coder->reg[last] == RUNE_DL_NO_REGISTER;
+}
+
 static void put_body(struct rune_dl_coder *coder)
 {
     uint32_t last = RUNE_DL_NO_VAR;
@@ -161,8 +174,10 @@ static void put_body(struct rune_dl_coder *coder)
         last = goal->vars[goal->count - 1];
     }
     for (uint32_t i = 0; i < coder->join.count && coder->err == RUNE_OK; i++) {
+        bool is_innermost = i + 1 == coder->join.count;
         if (i > 0 && coder->is_grouped && !coder->has_lasts &&
-            has_var(&coder->rule->goals[coder->join.order[i]], last)) {
+            (has_var(&coder->rule->goals[coder->join.order[i]], last) ||
+             (is_innermost && gives_row(coder, coder->join.order[i])))) {
             rune_dl_code_lasts(coder);
         }
         rune_dl_code_goal(coder, coder->join.order[i]);
