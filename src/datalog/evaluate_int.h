@@ -254,10 +254,11 @@ RUNE_MUST_USE enum rune_err rune_dl_constant(struct rune_dl_ctx *ctx,
  * dropped. RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_dl_sort_rows(rune_term **rows, uint64_t *count, uint32_t arity,
                                               const uint8_t *columns);
-/* Rows of two columns or more so that those that agree in all but the last are neighbours, in
- * order; whether they are. */
+/* Whether rows of two columns or more that agree in all but the last are neighbours, in order. */
 bool rune_dl_are_grouped(const rune_term *rows, uint64_t count, uint32_t arity);
-RUNE_MUST_USE enum rune_err rune_dl_group_rows(rune_term **rows, uint64_t count, uint32_t arity);
+/* Sorts rows by the first `leading` columns; equal ones stay as they were. */
+RUNE_MUST_USE enum rune_err rune_dl_group_rows(rune_term **rows, uint64_t count, uint32_t arity,
+                                               uint32_t leading);
 
 /* ---- orders.c ---- */
 

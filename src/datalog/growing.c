@@ -20,23 +20,13 @@ struct rune_dl_growing *rune_dl_growing_create(uint32_t arity)
     return growing;
 }
 
-static void drop_sorted(struct rune_dl_growing *growing)
-{
-    if (!growing->is_sorted) {
-        rune_free(growing->sorted.rows);
-    }
-    growing->sorted.rows = NULL;
-    rune_free(growing->lasts);
-    growing->lasts = NULL;
-}
-
 void rune_dl_growing_destroy(struct rune_dl_growing *growing)
 {
     if (growing == NULL) {
         return;
     }
     rune_free(growing->tuples.rows);
-    drop_sorted(growing);
+    rune_dl_growing_drop_sorted(growing);
     rune_free(growing->slots);
     rune_free(growing->bits.words);
     RUNE_VEC_FINI(&growing->row.lasts);
@@ -436,49 +426,11 @@ enum rune_err rune_dl_growing_add_row(struct rune_dl_growing *growing, const run
 
 /* ---- rounds ---- */
 
-static enum rune_err gather_lasts(struct rune_dl_growing *growing)
-{
-    const struct rune_growing *sorted = &growing->sorted;
-    if (!growing->is_read_by_lasts) {
-        return RUNE_OK;
-    }
-    growing->lasts = rune_realloc(NULL, (size_t)sorted->count + 1, sizeof(uint32_t));
-    if (growing->lasts == NULL) {
-        return RUNE_E_NOMEM;
-    }
-    for (size_t i = 0; i < sorted->count; i++) {
-        growing->lasts[i] = sorted->rows[(i + 1) * sorted->arity - 1];
-    }
-    return RUNE_OK;
-}
-
-/* The new tuples once more, those of a row side by side. */
-static enum rune_err sort_new(struct rune_dl_growing *growing)
-{
-    uint64_t count = growing->high - growing->low;
-    uint32_t arity = growing->tuples.arity;
-    rune_term *rows = growing->tuples.rows + (size_t)growing->low * arity;
-    drop_sorted(growing);
-    growing->sorted = (struct rune_growing){.arity = arity, .count = (uint32_t)count, .rows = rows};
-    growing->row.end = 0;
-    growing->is_sorted = rune_dl_are_grouped(rows, count, arity);
-    if (growing->is_sorted) {
-        return gather_lasts(growing);
-    }
-    growing->sorted.rows = rune_realloc(NULL, count + 1, arity * sizeof(rune_term));
-    if (growing->sorted.rows == NULL) {
-        return RUNE_E_NOMEM;
-    }
-    memcpy(growing->sorted.rows, rows, count * arity * sizeof(rune_term));
-    enum rune_err err = rune_dl_group_rows(&growing->sorted.rows, count, arity);
-    return err == RUNE_OK ? gather_lasts(growing) : err;
-}
-
 enum rune_err rune_dl_growing_step(struct rune_dl_growing *growing)
 {
     growing->low = growing->high;
     growing->high = growing->tuples.count;
-    return growing->is_read_by_rows ? sort_new(growing) : RUNE_OK;
+    return growing->is_read_by_rows ? rune_dl_growing_sort(growing) : RUNE_OK;
 }
 
 enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, uint32_t from)
@@ -486,7 +438,7 @@ enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, uint32_t fro
     enum rune_err err = RUNE_OK;
     if (from < growing->low) {
         growing->low = from;
-        err = growing->is_read_by_rows ? sort_new(growing) : RUNE_OK;
+        err = growing->is_read_by_rows ? rune_dl_growing_sort(growing) : RUNE_OK;
     }
     for (uint32_t i = 0; i < growing->index_count && err == RUNE_OK; i++) {
         err = rune_dl_growing_extend(&growing->indexes[i], &growing->tuples, growing->high);

@@ -166,6 +166,13 @@ RUNE_MUST_USE enum rune_err rune_dl_growing_step(struct rune_dl_growing *growing
  * RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, uint32_t from);
 
+/* ---- growing_sort.c: the new tuples by rows ---- */
+
+/* Makes `sorted`, and `lasts` where they are read, of the new tuples, of two columns or more.
+ * RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_dl_growing_sort(struct rune_dl_growing *growing);
+void rune_dl_growing_drop_sorted(struct rune_dl_growing *growing);
+
 /* ---- growing_index.c: tuples by what they agree in ---- */
 
 /* The index of the columns in `search`, up to date, for those tuples at least that have partners;
