@@ -209,7 +209,7 @@ struct rune_dl_ctx {
     struct rune_dl_vec_plan_rule rules; /* grouped by head once goals.c is done */
     /* as the machine sees them, by builder's number */
     struct rune_dl_vec_image_relation image_relations;
-    struct rune_vec_order orders; /* likewise; offsets are addresses */
+    struct rune_vec_order orders;      /* likewise; offsets are addresses */
     struct rune_dl_vec_filter filters; /* by order, of the component whose fixpoint runs */
     struct rune_vec_plan plans;
     struct rune_vec_u32 code;
@@ -417,7 +417,7 @@ RUNE_MUST_USE enum rune_err rune_dl_linear_begin(struct rune_dl_ctx *ctx, uint32
 bool rune_dl_linear_is_closing(const struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule);
 void rune_dl_linear_end(struct rune_dl_ctx *ctx, uint32_t relation);
 
-/* ---- fixpoint.c, again ---- */
+/* ---- growing_views.c ---- */
 
 /* The order in ctx->orders that reads a growing relation, those tuples at least that have partners.
  */

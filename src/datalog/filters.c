@@ -8,8 +8,8 @@
 #include "base/alloc.h"
 #include "datalog/evaluate_int.h"
 
-#define BITS_A_TUPLE   16u                  /* at least: one answer in 16 is in vain */
-#define MIN_BITS_SHIFT 9u                   /* of the smallest filter */
+#define BITS_A_TUPLE   16u                 /* at least: one answer in 16 is in vain */
+#define MIN_BITS_SHIFT 9u                  /* of the smallest filter */
 #define MAX_TUPLES     (UINT64_C(1) << 24) /* LIMIT: 32 to 64 MiB */
 
 /* Room for the filters of all orders there are. */

@@ -13,80 +13,6 @@
 #include "datalog/evaluate_int.h"
 #include "datalog/sink.h"
 
-/* ---- what goals read ---- */
-
-/* The order that reads through such a view, if there is one. */
-static bool find_view(const struct rune_dl_ctx *ctx, const struct rune_dl_growing *growing,
-                      const struct rune_growing_view *view, uint32_t *ret_order)
-{
-    for (size_t i = 0; i < growing->views.count; i++) {
-        uint32_t order = growing->views.items[i];
-        const void *there = (const void *)(uintptr_t)ctx->orders.items[order].offset;
-        if (memcmp(there, view, sizeof(*view)) == 0) {
-            *ret_order = order;
-            return true;
-        }
-    }
-    return false;
-}
-
-enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t search,
-                                    enum rune_dl_range range,
-                                    const struct rune_dl_partners *partners, uint32_t *ret_order)
-{
-    struct rune_dl_rel *rel = &ctx->rels.items[relation];
-    struct rune_dl_growing *growing = rel->growing;
-    const struct rune_growing_index *index;
-    enum rune_err err = rune_dl_growing_find_index(growing, search, partners, &index);
-    if (err != RUNE_OK) {
-        return err;
-    }
-    struct rune_growing_view view;
-    memset(&view, 0, sizeof(view)); /* padding, too: views are compared by their bytes */
-    view.relation = &growing->tuples;
-    view.index = index;
-    view.low = &growing->zero;
-    view.high = &growing->high;
-    if (range == RUNE_DL_RANGE_NEW) {
-        view.low = &growing->low;
-        view.part = RUNE_GROWING_NEW;
-    } else if (range == RUNE_DL_RANGE_OLD) {
-        view.high = &growing->low;
-        view.part = RUNE_GROWING_OLD;
-    } else if (range == RUNE_DL_RANGE_FED) {
-        view.low = &growing->fed_low;
-        view.high = &growing->fed_high;
-    } else if (range == RUNE_DL_RANGE_GROUP) {
-        view.relation = &growing->sorted;
-        view.low = &growing->group.begin;
-        view.high = &growing->group.end;
-        view.lasts = &growing->lasts;
-    } else if (range == RUNE_DL_RANGE_SORTED) {
-        view.relation = &growing->sorted;
-        view.high = &growing->sorted.count;
-        view.group = &growing->group;
-    }
-    if (find_view(ctx, growing, &view, ret_order)) {
-        return RUNE_OK;
-    }
-    const struct rune_growing_view *kept = rune_arena_memdup(&ctx->arena, &view, sizeof(view));
-    struct rune_image_order order = {
-        .relation = relation, .form = RUNE_ORDER_GROWING, .offset = (uint64_t)(uintptr_t)kept};
-    uint32_t position = 0;
-    for (int in_search = 1; in_search >= 0; in_search--) {
-        for (uint32_t c = 0; c < rel->arity && position < 8; c++) {
-            if ((c < 32 && (search >> c & 1) != 0) == (in_search == 1)) {
-                order.columns[position++] = (uint8_t)c;
-            }
-        }
-    }
-    *ret_order = (uint32_t)ctx->orders.count;
-    return kept != NULL && RUNE_VEC_PUSH(&growing->views, *ret_order) &&
-                   RUNE_VEC_PUSH(&ctx->orders, order)
-               ? RUNE_OK
-               : RUNE_E_NOMEM;
-}
-
 /* ---- relations that do not recurse ---- */
 
 static enum rune_err compute_once(struct rune_dl_ctx *ctx, uint32_t relation, uint64_t budget,
@@ -226,8 +152,8 @@ static enum rune_err run_variant(struct rune_dl_ctx *ctx, struct rounds *rounds,
         .ctx = ctx, .rel = rel, .growing = rel->growing, .pending = pending, .budget = UINT64_MAX};
     sink.read = ctx->rels.items[variant->reads].growing;
     uint32_t before = rel->growing->tuples.count;
-    bool is_fed = (variant->plan.flags & (RUNE_DL_PLAN_FED | RUNE_DL_PLAN_BY_ROWS)) ==
-                  RUNE_DL_PLAN_FED;
+    bool is_fed =
+        (variant->plan.flags & (RUNE_DL_PLAN_FED | RUNE_DL_PLAN_BY_ROWS)) == RUNE_DL_PLAN_FED;
     if (is_fed) {
         feed(sink.read, rounds, variant, &sink);
         if (sink.read->fed_low == sink.read->fed_high) {

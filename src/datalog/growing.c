@@ -41,9 +41,8 @@ void rune_dl_growing_destroy(struct rune_dl_growing *growing)
 uint64_t rune_dl_growing_bytes(const struct rune_dl_growing *growing)
 {
     uint64_t words =
-        ((uint64_t)growing->tuples.capacity + (growing->is_sorted ? 0 : growing->sorted.count)) *
-            growing->tuples.arity +
-        (growing->lasts == NULL ? 0 : growing->sorted.count) + growing->slot_count +
+        ((uint64_t)growing->tuples.capacity + growing->sorted_capacity) * growing->tuples.arity +
+        (growing->lasts == NULL ? 0 : growing->sorted_capacity) + growing->slot_count +
         2 * growing->bits.rows * growing->bits.stride;
     for (uint32_t i = 0; i < growing->index_count; i++) {
         words += rune_dl_growing_index_words(&growing->indexes[i]);

@@ -75,8 +75,10 @@ struct rune_dl_growing {
     uint32_t fed_low, fed_high;      /* the caller's: what a rule reads that does not wait */
     uint64_t few_words;              /* the caller's: a bitmap of so many may be sparse */
     bool is_read_by_rows;            /* the caller's: by a plan that reads `sorted` */
-    struct rune_growing sorted;      /* the new tuples by groups: a copy, or */
+    struct rune_growing sorted;      /* the new tuples by groups: in `sorted_rows`, or */
     bool is_sorted;                  /* as they stand */
+    rune_term *sorted_rows;          /* kept for the next round */
+    uint32_t sorted_capacity;        /* of it and `lasts`, in tuples */
     bool is_read_by_lasts;           /* the caller's: by a plan that reads `lasts` */
     uint32_t *lasts;                 /* last column of `sorted` */
     struct rune_growing_group group; /* of `sorted`, that a rule reads now */

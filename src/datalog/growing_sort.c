@@ -12,28 +12,38 @@
 
 void rune_dl_growing_drop_sorted(struct rune_dl_growing *growing)
 {
-    if (!growing->is_sorted) {
-        rune_free(growing->sorted.rows);
-    }
-    growing->sorted.rows = NULL;
+    rune_free(growing->sorted_rows);
     rune_free(growing->lasts);
-    growing->lasts = NULL;
 }
 
-static enum rune_err gather_lasts(struct rune_dl_growing *growing)
+/* Room for the sorted tuples, and for their last column; what is there is not kept. */
+static enum rune_err reserve(struct rune_dl_growing *growing, uint64_t count)
 {
-    const struct rune_growing *sorted = &growing->sorted;
-    if (!growing->is_read_by_lasts) {
+    uint32_t arity = growing->tuples.arity;
+    if (count <= growing->sorted_capacity) {
         return RUNE_OK;
     }
-    growing->lasts = rune_realloc(NULL, (size_t)sorted->count + 1, sizeof(uint32_t));
-    if (growing->lasts == NULL) {
+    uint64_t capacity = count + count / 4;
+    rune_dl_growing_drop_sorted(growing);
+    growing->sorted_capacity = 0;
+    growing->lasts = NULL;
+    growing->sorted_rows = rune_realloc(NULL, capacity, arity * sizeof(rune_term));
+    if (growing->is_read_by_lasts) {
+        growing->lasts = rune_realloc(NULL, capacity, sizeof(uint32_t));
+    }
+    if (growing->sorted_rows == NULL || (growing->is_read_by_lasts && growing->lasts == NULL)) {
         return RUNE_E_NOMEM;
     }
-    for (size_t i = 0; i < sorted->count; i++) {
+    growing->sorted_capacity = (uint32_t)(capacity < UINT32_MAX ? capacity : UINT32_MAX);
+    return RUNE_OK;
+}
+
+static void gather_lasts(struct rune_dl_growing *growing)
+{
+    const struct rune_growing *sorted = &growing->sorted;
+    for (size_t i = 0; i < sorted->count && growing->is_read_by_lasts; i++) {
         growing->lasts[i] = sorted->rows[(i + 1) * sorted->arity - 1];
     }
-    return RUNE_OK;
 }
 
 /* Whether a tuple belongs to the group of the one before it. */
@@ -95,24 +105,24 @@ enum rune_err rune_dl_growing_sort(struct rune_dl_growing *growing)
     uint64_t count = growing->high - growing->low;
     uint32_t arity = growing->tuples.arity;
     rune_term *rows = growing->tuples.rows + (size_t)growing->low * arity;
-    rune_dl_growing_drop_sorted(growing);
+    enum rune_err err = reserve(growing, count);
+    if (err != RUNE_OK) {
+        return err;
+    }
     growing->sorted = (struct rune_growing){.arity = arity, .count = (uint32_t)count, .rows = rows};
     growing->row.end = 0;
     growing->is_sorted = rune_dl_are_grouped(rows, count, arity);
-    if (growing->is_sorted) {
-        return gather_lasts(growing);
+    if (!growing->is_sorted) {
+        uint64_t stretches = count_stretches(rows, count, arity);
+        if (stretches * TUPLES_A_STRETCH <= count) {
+            err = sort_stretches(rows, count, arity, stretches, growing->sorted_rows);
+        } else {
+            memcpy(growing->sorted_rows, rows, count * arity * sizeof(rune_term));
+            err = rune_dl_group_rows(&growing->sorted_rows, count, arity, arity - 1);
+            growing->sorted_capacity = (uint32_t)count; /* it may be another block now */
+        }
+        growing->sorted.rows = growing->sorted_rows;
     }
-    growing->sorted.rows = rune_realloc(NULL, count + 1, arity * sizeof(rune_term));
-    if (growing->sorted.rows == NULL) {
-        return RUNE_E_NOMEM;
-    }
-    uint64_t stretches = count_stretches(rows, count, arity);
-    enum rune_err err = RUNE_OK;
-    if (stretches * TUPLES_A_STRETCH <= count) {
-        err = sort_stretches(rows, count, arity, stretches, growing->sorted.rows);
-    } else {
-        memcpy(growing->sorted.rows, rows, count * arity * sizeof(rune_term));
-        err = rune_dl_group_rows(&growing->sorted.rows, count, arity, arity - 1);
-    }
-    return err == RUNE_OK ? gather_lasts(growing) : err;
+    gather_lasts(growing);
+    return err;
 }

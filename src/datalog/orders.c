@@ -23,6 +23,30 @@ static bool is_dense(uint64_t range, uint64_t distinct)
     return range <= 2 * distinct + 64;
 }
 
+/* What finds the keys of a SPARSE order. */
+static void write_directory(const struct rune_dl_order *order, const uint32_t *keys)
+{
+    for (uint32_t i = 0, from = 0; i < order->block_count; i++) {
+        struct rune_directory_block block =
+            rune_directory_block(keys, order->key_count, order->shift, i, &from);
+        memcpy(order->words + 2 * (size_t)i, &block, sizeof(block));
+    }
+}
+
+/* Form and size of an order whose keys are so many of so many terms in a row. */
+static void choose_size(uint64_t range, uint64_t distinct, uint32_t arity, uint64_t count,
+                        struct rune_dl_order *order)
+{
+    order->form = is_dense(range, distinct) ? RUNE_ORDER_DENSE : RUNE_ORDER_SPARSE;
+    order->key_count = (uint32_t)(order->form == RUNE_ORDER_DENSE ? range : distinct);
+    if (order->form == RUNE_ORDER_SPARSE) {
+        rune_directory_plan(range, order->key_count, &order->shift, &order->block_count);
+    }
+    struct rune_image_order shape = {
+        .form = order->form, .key_count = order->key_count, .block_count = order->block_count};
+    order->bytes = rune_order_size(&shape, arity, count);
+}
+
 /* The form of an order of these rows; with a directory, how large that is. */
 static void choose_form(const rune_term *rows, uint64_t count, uint32_t arity, uint32_t key_column,
                         struct rune_dl_order *order)
@@ -34,14 +58,7 @@ static void choose_form(const rune_term *rows, uint64_t count, uint32_t arity, u
     order->key_min = count > 0 ? rows[key_column] : 0;
     uint64_t range =
         count > 0 ? (uint64_t)rows[(count - 1) * arity + key_column] - order->key_min + 1 : 0;
-    order->form = is_dense(range, distinct) ? RUNE_ORDER_DENSE : RUNE_ORDER_SPARSE;
-    order->key_count = (uint32_t)(order->form == RUNE_ORDER_DENSE ? range : distinct);
-    if (order->form == RUNE_ORDER_SPARSE) {
-        rune_directory_plan(range, order->key_count, &order->shift, &order->block_count);
-    }
-    struct rune_image_order shape = {
-        .form = order->form, .key_count = order->key_count, .block_count = order->block_count};
-    order->bytes = rune_order_size(&shape, arity, count);
+    choose_size(range, distinct, arity, count, order);
 }
 
 /* Where each key's tuples begin; of a SPARSE order the keys, too, and what finds them. */
@@ -63,11 +80,7 @@ static uint32_t *write_keys(const struct rune_dl_order *order, const rune_term *
         }
     }
     starts[order->key_count] = (uint32_t)count;
-    for (uint32_t i = 0, from = 0; i < order->block_count; i++) {
-        struct rune_directory_block block =
-            rune_directory_block(keys, order->key_count, order->shift, i, &from);
-        memcpy(order->words + 2 * (size_t)i, &block, sizeof(block));
-    }
+    write_directory(order, keys);
     return starts + order->key_count + 1;
 }
 
@@ -168,18 +181,30 @@ static uint32_t *write_lasts(const struct rune_dl_bits *bits, uint64_t row, uint
     return to;
 }
 
-/* Starts and seconds of pairs; the rows [first, first + key_count) hold all there are. */
+/* Keys, starts and seconds of pairs; the rows from `first` on hold all there are. */
 static void fill_pairs(const struct rune_dl_bits *bits, uint32_t first, struct rune_dl_order *order)
 {
-    uint32_t *starts = order->words, *seconds = starts + order->key_count + 1, *to = seconds;
-    for (uint32_t key = 0; key < order->key_count; key++) {
-        starts[key] = (uint32_t)(to - seconds);
-        to = write_lasts(bits, first + key, to);
+    uint32_t *keys = order->words + 2 * (size_t)order->block_count;
+    bool is_sparse = order->form == RUNE_ORDER_SPARSE;
+    uint32_t *starts = is_sparse ? keys + order->key_count : keys;
+    uint32_t *seconds = starts + order->key_count + 1, *to = seconds;
+    uint32_t key = 0;
+    for (uint32_t row = first; key < order->key_count; row++) {
+        uint32_t *begin = to;
+        to = write_lasts(bits, row, to);
+        if (is_sparse && to == begin) {
+            continue;
+        }
+        if (is_sparse) {
+            keys[key] = bits->least[0] + row;
+        }
+        starts[key++] = (uint32_t)(begin - seconds);
     }
     starts[order->key_count] = (uint32_t)(to - seconds);
+    write_directory(order, keys);
 }
 
-/* Pairs as they stand, where most firsts have some; else order->words stays NULL. */
+/* Pairs as they stand. */
 static enum rune_err make_pairs(const struct rune_dl_bits *bits, uint64_t count,
                                 struct rune_dl_order *order)
 {
@@ -191,15 +216,8 @@ static enum rune_err make_pairs(const struct rune_dl_bits *bits, uint64_t count,
             distinct++;
         }
     }
-    if (!is_dense(last - first + UINT64_C(1), distinct)) {
-        return RUNE_OK;
-    }
-    *order = (struct rune_dl_order){.columns = {0, 1},
-                                    .form = RUNE_ORDER_DENSE,
-                                    .key_min = bits->least[0] + first,
-                                    .key_count = last - first + 1};
-    const struct rune_image_order shape = {.form = order->form, .key_count = order->key_count};
-    order->bytes = rune_order_size(&shape, 2, count);
+    *order = (struct rune_dl_order){.columns = {0, 1}, .key_min = bits->least[0] + first};
+    choose_size(last - first + UINT64_C(1), distinct, 2, count, order);
     order->words = rune_alloc(order->bytes + 8);
     if (order->words == NULL) {
         return RUNE_E_NOMEM;
@@ -237,9 +255,7 @@ enum rune_err rune_dl_store_bits(struct rune_dl_ctx *ctx, uint32_t relation,
                                  const struct rune_dl_bits *bits, uint64_t count)
 {
     struct rune_dl_rel *rel = &ctx->rels.items[relation];
-    struct rune_dl_order order = {0};
-    enum rune_err err = bits->arity == 2 ? make_pairs(bits, count, &order) : RUNE_OK;
-    if (err == RUNE_OK && order.words == NULL) {
+    if (bits->arity != 2) {
         rune_term *rows = rune_realloc(NULL, count, bits->arity * sizeof(rune_term));
         if (rows == NULL) {
             return RUNE_E_NOMEM;
@@ -247,6 +263,8 @@ enum rune_err rune_dl_store_bits(struct rune_dl_ctx *ctx, uint32_t relation,
         write_rows(bits, rows);
         return rune_dl_store_rows(ctx, relation, rows, count);
     }
+    struct rune_dl_order order = {0};
+    enum rune_err err = make_pairs(bits, count, &order);
     if (err != RUNE_OK) {
         return err;
     }

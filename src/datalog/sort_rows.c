@@ -151,8 +151,7 @@ bool rune_dl_are_grouped(const rune_term *rows, uint64_t count, uint32_t arity)
     return is_sorted(rows, count, arity, natural, arity - 1);
 }
 
-enum rune_err rune_dl_group_rows(rune_term **rows, uint64_t count, uint32_t arity,
-                                 uint32_t leading)
+enum rune_err rune_dl_group_rows(rune_term **rows, uint64_t count, uint32_t arity, uint32_t leading)
 {
     return radix_sort(rows, count, arity, natural, leading);
 }

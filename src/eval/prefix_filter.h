@@ -21,10 +21,10 @@ struct rune_prefix_filter {
 /* What a term adds to the hash of a prefix. */
 static inline uint64_t rune_prefix_part(uint32_t position, rune_term term)
 {
-    static const uint64_t factors[8] = {
-        UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xc2b2ae3d27d4eb4f), UINT64_C(0xff51afd7ed558ccd),
-        UINT64_C(0xbf58476d1ce4e5b9), UINT64_C(0x94d049bb133111eb), UINT64_C(0xd6e8feb86659fd93),
-        UINT64_C(0xa0761d6478bd642f), UINT64_C(0xe7037ed1a0b428db)};
+    static const uint64_t factors[8] = {UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xc2b2ae3d27d4eb4f),
+                                        UINT64_C(0xff51afd7ed558ccd), UINT64_C(0xbf58476d1ce4e5b9),
+                                        UINT64_C(0x94d049bb133111eb), UINT64_C(0xd6e8feb86659fd93),
+                                        UINT64_C(0xa0761d6478bd642f), UINT64_C(0xe7037ed1a0b428db)};
     return term * factors[position & 7];
 }
 

@@ -4,25 +4,21 @@
  */
 #include "eval/rule_vm.h"
 
+#include "eval/rule_filter.h"
 #include "eval/rule_vm_int.h"
 #include "eval/values.h"
 
 #define WORDS_A_STEP    512u /* of a program: one turn of a loop may run all of it */
 #define ENTITIES_A_STEP 8u   /* of the request, that `in` looks at */
-#define NO_FILTER       UINT32_MAX
-#define RESERVE_PART    8u /* of the memory, that tables leave */
+#define RESERVE_PART    8u   /* of the memory, that tables leave */
 
 /* One loop of a frame. */
 struct loop {
-    struct rune_cursor cursor; /* SCAN */
-    const uint32_t *columns;   /* SCAN: its list of what is read */
-    const uint32_t *body;      /* SCAN: what follows it */
-    uint64_t turn_cost;        /* SCAN: steps */
-    uint32_t filter;           /* SCAN: order in which the value read must be a key; NO_FILTER */
-    uint32_t filter_position;  /* of that value */
-    const struct rune_prefix_filter *prefix; /* SCAN: likewise, with what is known; NULL */
-    uint64_t known_hash;                     /* of what is known */
-    uint32_t place;                          /* of the value in the prefix */
+    struct rune_cursor cursor;           /* SCAN */
+    const uint32_t *columns;             /* SCAN: its list of what is read */
+    const uint32_t *body;                /* SCAN: what follows it */
+    uint64_t turn_cost;                  /* SCAN: steps */
+    struct rune_rule_filter filter;      /* SCAN: of turns that the next search ends */
     const struct rune_rule_table *table; /* CALL_SCAN */
     const uint32_t *run;                 /* MEMBER: the set's run in its heap */
     uint32_t next;                       /* CALL_SCAN, MEMBER */
@@ -220,91 +216,12 @@ static bool test_function(struct rune_rule_vm *vm, const uint32_t *word, const r
            (result == RUNE_TERM_TRUE) != (word[2] != 0);
 }
 
-/* The column that a scan reads into a register: which one, of its list; UINT32_MAX: it does not. */
-static uint32_t find_read(const uint32_t *columns, uint32_t reg)
-{
-    for (uint32_t i = 0; i < columns[0]; i++) {
-        if (columns[2 + 2 * i] == reg) {
-            return i;
-        }
-    }
-    return UINT32_MAX;
-}
-
-/* The filter of a search by several columns, all but one of which are known before the scan. */
-static void find_prefix_filter(const struct rune_rule_vm *vm, struct loop *loop, uint32_t order,
-                               const uint32_t *prefix, const rune_term *registers)
-{
-    uint32_t found = 0;
-    if (order >= vm->filter_count || vm->filters[order].count != prefix[0] ||
-        vm->filters[order].words == NULL) {
-        return;
-    }
-    loop->known_hash = 0;
-    for (uint32_t i = 0; i < prefix[0]; i++) {
-        uint32_t read = find_read(loop->columns, prefix[1 + i]);
-        if (read == UINT32_MAX) {
-            loop->known_hash += rune_prefix_part(i, registers[prefix[1 + i]]);
-        } else {
-            loop->place = i;
-            loop->filter_position = loop->columns[1 + 2 * read];
-            found++;
-        }
-    }
-    if (found == 1 && rune_cursor_run(&loop->cursor, loop->filter_position) != NULL) {
-        loop->prefix = &vm->filters[order];
-        loop->filter = order;
-    }
-}
-
-/* A scan of one row whose value only serves to search another relation: its turns whose search
- * would find no key are passed over here, in one tight loop. */
-static void find_filter(const struct rune_rule_vm *vm, struct loop *loop,
-                        const rune_term *registers)
-{
-    const uint32_t *columns = loop->columns, *next = loop->body;
-    loop->filter = NO_FILTER;
-    loop->prefix = NULL;
-    if (columns[0] == 0 || (next[0] != RUNE_RULE_SCAN && next[0] != RUNE_RULE_EXISTS)) {
-        return;
-    }
-    const uint32_t *prefix = next[0] == RUNE_RULE_SCAN ? next + 6 : next + 4;
-    uint32_t order = next[next[0] == RUNE_RULE_SCAN ? 2 : 1];
-    bool is_negated = next[0] == RUNE_RULE_EXISTS && next[2] != 0;
-    if (is_negated || prefix[0] == 0 || vm->in.orders[order].form >= RUNE_ORDER_UNIT) {
-        return;
-    }
-    find_prefix_filter(vm, loop, order, prefix, registers);
-    uint32_t read = find_read(columns, prefix[1]);
-    if (loop->prefix == NULL && read != UINT32_MAX && loop->cursor.is_row) {
-        loop->filter = order;
-        loop->filter_position = columns[1 + 2 * read];
-    }
-}
-
-/* Passes over values that the prefix filter says no to: `most` at most. Returns how many. */
-static uint32_t filter_prefixes(struct loop *loop, uint32_t most)
-{
-    const uint32_t *values = rune_cursor_run(&loop->cursor, loop->filter_position);
-    uint32_t left = rune_cursor_left(&loop->cursor), end = left < most ? left : most, at = 0;
-    while (at < end &&
-           !rune_prefix_may_exist(loop->prefix, loop->known_hash + rune_prefix_part(
-                                                                       loop->place, values[at]))) {
-        at++;
-    }
-    loop->cursor.next += at;
-    return at;
-}
-
 /* Passes over turns that the filter ends; they count as steps, too. */
 static bool filter_scan(struct rune_rule_vm *vm, struct loop *loop)
 {
     uint64_t turns = vm->steps_left / loop->turn_cost;
     uint32_t most = turns < UINT32_MAX ? (uint32_t)turns : UINT32_MAX;
-    uint32_t passed = loop->prefix != NULL
-                          ? filter_prefixes(loop, most)
-                          : rune_cursor_filter(&vm->in, &loop->cursor, loop->filter_position,
-                                               loop->filter, most);
+    uint32_t passed = rune_rule_filter_pass(&vm->in, &loop->filter, &loop->cursor, most);
     return rune_rule_take_steps(vm, passed * loop->turn_cost);
 }
 
@@ -313,7 +230,7 @@ static inline bool scan_step(struct rune_rule_vm *vm, struct loop *loop, uint32_
                              rune_term *registers)
 {
     struct rune_cursor *cursor = &loop->cursor;
-    if (loop->filter != NO_FILTER && !filter_scan(vm, loop)) {
+    if (loop->filter.order != RUNE_RULE_NO_FILTER && !filter_scan(vm, loop)) {
         return false;
     }
     if (!rune_rule_take_steps(vm, loop->turn_cost) || !rune_cursor_next(cursor)) {
@@ -591,7 +508,8 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
             if (count > 0 && vm->in.orders[word[2]].form == RUNE_ORDER_GROWING) {
                 loop->turn_cost *= search_cost; /* each tuple of a chain is elsewhere */
             }
-            find_filter(vm, loop, registers);
+            rune_rule_filter_find(vm, &loop->cursor, loop->columns, loop->body, registers,
+                                  &loop->filter);
             if (!scan_step(vm, loop, word[3], registers)) {
                 FAIL_TO(word[4]);
             }

@@ -87,7 +87,8 @@ struct rune_rule_vm {
     rune_rule_emit_fn row_of;
     rune_rule_row_fn row;
     rune_rule_more_fn more;
-    const struct rune_prefix_filter *filters; /* the builder's, by order; the later ones have none */
+    const struct rune_prefix_filter
+        *filters; /* the builder's, by order; the later ones have none */
     uint32_t filter_count;
 };
 

@@ -50,6 +50,9 @@ static void list_add(struct list *list, const rune_term *rows, uint32_t count)
 static void list_sort(struct list *list)
 {
     size_t bytes = list->arity * sizeof(rune_term);
+    if (list->count == 0) {
+        return;
+    }
     qsort_r(list->rows, list->count, bytes, compare, list);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < list->count; i++) {
@@ -158,9 +161,7 @@ static void test_row__has_the_group(void **state)
             assert_int_equal(rune_dl_growing_add(growing, tuple, 1), RUNE_OK);
         }
         growing->is_read_by_rows = true;
-        bool more;
-        assert_int_equal(rune_dl_growing_turn(growing, &more), RUNE_OK);
-        assert_true(more);
+        assert_int_equal(rune_dl_growing_step(growing), RUNE_OK);
         for (uint32_t begin = 0; begin < 100; begin += 50) {
             growing->group = (struct rune_growing_group){begin, begin + 50};
             const struct rune_dl_row_of_group *row = rune_dl_growing_row(growing);
@@ -180,6 +181,101 @@ static void test_row__has_the_group(void **state)
     }
 }
 
+/* Tuples of three columns in stretches of `most` at most that agree in the first two. */
+static void add_stretches(struct rune_dl_growing *growing, uint32_t most)
+{
+    for (uint32_t i = 0; i < 500; i++) {
+        rune_term rows[3 * 40];
+        uint32_t count = 1 + random_below(most);
+        rune_term first = random_below(30), second = random_below(3);
+        for (uint32_t k = 0; k < count; k++) {
+            rows[3 * k] = first;
+            rows[3 * k + 1] = second;
+            rows[3 * k + 2] = random_below(1000);
+        }
+        assert_int_equal(rune_dl_growing_add(growing, rows, count), RUNE_OK);
+    }
+}
+
+/* The new tuples, whether sorted by stretches or one by one: each once, a group's side by side, and
+ * what they end with. */
+static void test_sort__groups_new_tuples(void **state)
+{
+    (void)state;
+    for (uint32_t most = 1; most <= 40; most += 13) {
+        struct rune_dl_growing *growing = rune_dl_growing_create(3);
+        assert_non_null(growing);
+        growing->is_read_by_rows = growing->is_read_by_lasts = true;
+        random_state = most;
+        for (uint32_t round = 0; round < 5; round++) {
+            uint32_t from = growing->high;
+            for (uint32_t steps = 0; steps < round; steps++) {
+                add_stretches(growing, most);
+                assert_int_equal(rune_dl_growing_step(growing), RUNE_OK);
+            }
+            assert_int_equal(rune_dl_growing_turn(growing, from), RUNE_OK);
+            struct list got = {growing->sorted.rows, 3, growing->sorted.count};
+            struct list want = {growing->tuples.rows + (size_t)3 * from, 3,
+                                growing->tuples.count - from};
+            assert_int_equal(got.count, want.count);
+            for (uint32_t i = 0; i < got.count; i++) {
+                const rune_term *row = got.rows + (size_t)3 * i;
+                assert_int_equal(growing->lasts[i], row[2]);
+                assert_true(i == 0 || row[-3] < row[0] || (row[-3] == row[0] && row[-2] <= row[1]));
+            }
+            list_sort(&got);
+            list_sort(&want);
+            assert_memory_equal(got.rows, want.rows, (size_t)got.count * 3 * sizeof(rune_term));
+        }
+        rune_dl_growing_destroy(growing);
+    }
+}
+
+/* What a search finds, against a look at all tuples. */
+static void check_run(const struct rune_growing *tuples, const struct rune_growing_index *index,
+                      const rune_term *terms, uint32_t count)
+{
+    uint32_t slot, run = rune_growing_find_run(tuples, index, terms, count, &slot), found = 0;
+    for (uint32_t i = 0; i < tuples->count; i++) {
+        const rune_term *row = tuples->rows + (size_t)3 * i;
+        bool agrees = true;
+        for (uint32_t c = 0, t = 0; c < 3; c++) {
+            agrees = agrees && ((index->mask >> c & 1) == 0 || row[c] == terms[t++]);
+        }
+        if (agrees) {
+            assert_true(run != 0 && found < index->runs[run - 1].count);
+            uint32_t place = index->places[index->runs[run - 1].begin + found++];
+            assert_int_equal(place, index->has_values ? row[2] : i);
+        }
+    }
+    assert_int_equal(found, run == 0 ? 0 : index->runs[run - 1].count);
+}
+
+static void test_index__has_what_agrees(void **state)
+{
+    (void)state;
+    struct rune_dl_growing *growing = rune_dl_growing_create(3);
+    const struct rune_growing_index *by_first, *by_both;
+    struct rune_dl_partners any = {0};
+    assert_non_null(growing);
+    assert_int_equal(rune_dl_growing_find_index(growing, 1, &any, &by_first), RUNE_OK);
+    assert_int_equal(rune_dl_growing_find_index(growing, 3, &any, &by_both), RUNE_OK);
+    random_state = 7;
+    for (uint32_t round = 0; round < 4; round++) {
+        uint32_t from = growing->high;
+        add_stretches(growing, round == 0 ? 1 : 20);
+        assert_int_equal(rune_dl_growing_step(growing), RUNE_OK);
+        assert_int_equal(rune_dl_growing_turn(growing, from), RUNE_OK);
+    }
+    for (rune_term first = 0; first <= 30; first++) {
+        check_run(&growing->tuples, by_first, &first, 1);
+        for (rune_term second = 0; second <= 3; second++) {
+            check_run(&growing->tuples, by_both, (rune_term[]){first, second}, 2);
+        }
+    }
+    rune_dl_growing_destroy(growing);
+}
+
 static void test_no_columns__one_tuple(void **state)
 {
     (void)state;
@@ -197,6 +293,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add__is_a_set),
         cmocka_unit_test(test_row__has_the_group),
+        cmocka_unit_test(test_sort__groups_new_tuples),
+        cmocka_unit_test(test_index__has_what_agrees),
         cmocka_unit_test(test_no_columns__one_tuple),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,6 +129,21 @@ static const struct {
     {"brackets, empty word",
      "p(X, X) :- n(X). p(X, Y) :- l(L, X, A), p(A, B), l(L, Y, B). p(X, Z) :- p(X, Y), p(Y, Z).",
      40},
+    {"labels between",
+     "p(X, Y) :- e(X, Y). p(X, Y) :- l(L, X, A), p(A, B), m(L, L, B, Y), n(Y). "
+     "p(X, Y) :- p(X, Z), m(A, B, Z, Y), l(B, Y, _), not n(X).",
+     60},
+    {"label that is looked for",
+     "p(L, X, Y) :- l(L, X, Y). p(L, X, Z) :- p(L, X, Y), e(Y, Z), l(L, Z, Y), m(L, _, Z, _).", 60},
+    {"steps, then joins",
+     "p(X, Y) :- e(X, Y). p(X, Z) :- f(X, Y), p(Y, Z). p(X, Z) :- p(Y, Z), f(Y, X). "
+     "q(X, Z) :- p(X, Y), g(Y, W), p(W, Z). p(X, Z) :- q(Z, Y), n(Y), q(Y, X). "
+     "q(X, Z) :- g(X, Y), q(Y, Z).",
+     40},
+    {"steps of three columns, then joins",
+     "p(A, X, Y) :- l(A, X, Y). p(A, X, Z) :- m(A, B, X, Y), p(B, Y, Z). "
+     "p(A, X, Z) :- p(A, X, Y), p(B, Y, Z), l(B, X, A).",
+     30},
     {"joined with itself in two ways, and more",
      "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), p(Y, Z). p(X, Z) :- p(X, Y), f(Y, W), n(W), p(W, Z). "
      "p(X, Z) :- g(Y, X), p(Y, W), g(W, Z).",
