@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* What a shell sees. docs/operations.md has the same table. */
 enum cli_exit {
@@ -23,12 +24,18 @@ enum cli_option_kind {
     CLI_FLAG,   /* bool */
     CLI_TEXT,   /* const char * */
     CLI_NUMBER, /* uint64_t */
-    CLI_COUNT,  /* uint64_t, at least 1 */
+    CLI_MOST,   /* struct cli_most */
     CLI_SIZE,   /* uint64_t bytes: 512M, 8G */
     CLI_FORMAT, /* enum cli_format: text or json */
 };
 
 enum cli_format { CLI_AS_TEXT, CLI_AS_JSON };
+
+/* How many there may be; 0 is none, and nothing given is no limit. */
+struct cli_most {
+    bool is_given;
+    uint64_t number;
+};
 
 struct cli_option {
     const char *name; /* without the dashes */

@@ -107,9 +107,10 @@ static bool store(const struct cli_command *command, const struct cli_option *op
         return true;
     case CLI_NUMBER:
         return parse_number(value, at) || usage_error(command, "expected a number, not", value);
-    case CLI_COUNT:
-        return (parse_number(value, at) && *(uint64_t *)at > 0) ||
-               usage_error(command, "expected a number from 1 on, not", value);
+    case CLI_MOST:
+        ((struct cli_most *)at)->is_given = true;
+        return parse_number(value, &((struct cli_most *)at)->number) ||
+               usage_error(command, "expected a number, not", value);
     case CLI_SIZE:
         return parse_size(value, at) ||
                usage_error(command, "expected a size such as 512M or 8G, not", value);

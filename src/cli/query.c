@@ -13,7 +13,7 @@
 
 struct arguments {
     bool count;
-    uint64_t limit;
+    struct cli_most limit;
     enum cli_format format;
     struct cli_limits limits;
 };
@@ -21,7 +21,8 @@ struct arguments {
 static const struct cli_option options[] = {
     CLI_OPTION(arguments, count, "count", 0, CLI_FLAG, NULL,
                "print how many tuples match, and nothing else"),
-    CLI_OPTION(arguments, limit, "limit", 'n', CLI_COUNT, "N", "stop after N tuples"),
+    CLI_OPTION(arguments, limit, "limit", 'n', CLI_MOST, "N",
+               "stop after N tuples, --count after counting N"),
     CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json",
                "text: a tuple a line, fields separated by tabs"),
     CLI_LIMIT_OPTIONS,
@@ -148,6 +149,9 @@ static bool print_tuple(void *context, const struct rune_field *fields, uint32_t
 {
     struct printer *printer = context;
     struct rune_buf *out = &printer->out;
+    if (printer->left == 0) {
+        return false;
+    }
     if (printer->json) {
         rune_buf_append_char(out, '[');
     }
@@ -164,23 +168,47 @@ static bool print_tuple(void *context, const struct rune_field *fields, uint32_t
     return !out->failed && --printer->left > 0;
 }
 
+struct counter {
+    uint64_t count, most;
+};
+
+static bool count_tuple(void *context, const struct rune_field *fields, uint32_t count)
+{
+    struct counter *counter = context;
+    (void)fields;
+    (void)count;
+    counter->count += counter->count < counter->most;
+    return counter->count < counter->most;
+}
+
+/* With a limit no more tuples are looked at than that; without, they need not be looked at one by
+ * one. */
+static enum rune_err count_tuples(const struct cli_subject *subject,
+                                  const struct arguments *arguments, const char *pattern)
+{
+    struct counter counter = {.most = arguments->limit.number};
+    enum rune_err err = arguments->limit.is_given
+                            ? rune_query_run(subject->decider, subject->image, NULL, pattern,
+                                             count_tuple, &counter, subject->diag)
+                            : rune_query_count(subject->decider, subject->image, NULL, pattern,
+                                               &counter.count, subject->diag);
+    if (err == RUNE_OK) {
+        printf("%" PRIu64 "\n", counter.count);
+    }
+    return err;
+}
+
 static enum rune_err query(const struct cli_subject *subject, const struct arguments *arguments,
                            const char *pattern)
 {
     /* a person waits, and may interrupt */
     rune_decider_set_max_steps(subject->decider, UINT64_MAX);
     if (arguments->count) {
-        uint64_t count;
-        enum rune_err err = rune_query_count(subject->decider, subject->image, NULL, pattern,
-                                             &count, subject->diag);
-        if (err == RUNE_OK) {
-            printf("%" PRIu64 "\n", count);
-        }
-        return err;
+        return count_tuples(subject, arguments, pattern);
     }
     struct printer printer = {
         .out = RUNE_BUF_INIT,
-        .left = arguments->limit != 0 ? arguments->limit : UINT64_MAX,
+        .left = arguments->limit.is_given ? arguments->limit.number : UINT64_MAX,
         .json = arguments->format == CLI_AS_JSON,
     };
     enum rune_err err = rune_query_run(subject->decider, subject->image, NULL, pattern, print_tuple,

@@ -87,6 +87,36 @@ static bool fold_result(struct fold *fold, rune_term *ret_term)
     return rune_rule_computed(fold->vm, NULL);
 }
 
+/* Runs the plans. Where tables have taken half of the memory, those that this needs are given up
+ * behind it, or a rule that counts for many groups would end with the memory: they are made in an
+ * index of their own, which does not know the others. Values live elsewhere; within a recursion
+ * that is being solved tables may be part of it, and stay. */
+static void run_plans(struct fold *fold, const struct rune_image_plan *plans, uint32_t plan_count,
+                      const rune_term *args)
+{
+    struct rune_rule_vm *vm = fold->vm;
+    bool is_scarce = vm->components == NULL &&
+                     rune_arena_left(vm->arena) / RUNE_RULE_RESERVE_PART < vm->reserve / 2;
+    struct rune_arena_mark mark = rune_arena_mark(vm->arena);
+    struct rune_rule_table **tables = vm->tables;
+    uint32_t slots = vm->table_slots, count = vm->table_count;
+    if (is_scarce) {
+        vm->tables = NULL;
+        vm->table_slots = vm->table_count = 0;
+    }
+    for (uint32_t i = 0; i < plan_count; i++) {
+        if (rune_rule_run(vm, &plans[i], args, fold_emit, fold)) {
+            break;
+        }
+    }
+    if (is_scarce) {
+        vm->tables = tables;
+        vm->table_slots = slots;
+        vm->table_count = count;
+        rune_arena_rewind(vm->arena, mark);
+    }
+}
+
 bool rune_rule_fold(struct rune_rule_vm *vm, enum rune_rule_aggregate op,
                     const struct rune_image_plan *plans, uint32_t plan_count, const rune_term *args,
                     rune_term *ret_term)
@@ -94,11 +124,10 @@ bool rune_rule_fold(struct rune_rule_vm *vm, enum rune_rule_aggregate op,
     uint32_t arity = vm->in.relations[plans[0].relation].arity;
     struct fold fold = {.vm = vm, .op = op, .value_column = arity == 0 ? 0 : arity - 1};
     uint32_t before = vm->failed;
-    for (uint32_t i = 0; i < plan_count; i++) {
-        if (rune_rule_run(vm, &plans[i], args, fold_emit, &fold)) {
-            break;
-        }
-    }
+    bool counts = vm->counts;
+    vm->counts = true;
+    run_plans(&fold, plans, plan_count, args);
+    vm->counts = counts;
     if (vm->err != RUNE_OK) {
         return false;
     }

@@ -10,7 +10,6 @@
 
 #define WORDS_A_STEP    512u /* of a program: one turn of a loop may run all of it */
 #define ENTITIES_A_STEP 8u   /* of the request, that `in` looks at */
-#define RESERVE_PART    8u   /* of the memory, that tables leave */
 
 /* One loop of a frame. */
 struct loop {
@@ -54,7 +53,7 @@ enum rune_err rune_rule_vm_init(struct rune_rule_vm *vm, struct rune_arena *aren
         return RUNE_E_LIMIT;
     }
     vm->frames_end = vm->frames + RUNE_RULE_FRAME_BYTES;
-    vm->reserve = rune_arena_left(arena) / RESERVE_PART;
+    vm->reserve = rune_arena_left(arena) / RUNE_RULE_RESERVE_PART;
     return RUNE_OK;
 }
 

@@ -145,6 +145,8 @@ CASES = [
     ("query-count", ["query", "docshare", "in_team(U, _)", "--count"]),
     ("query-limit", ["query", "docshare.image", "in_team(U, T)", "--limit", "2"]),
     ("query-limit-none", ["query", "docshare.image", "in_team(U, T)", "--limit", "0"]),
+    ("query-limit-count", ["query", "docshare.image", "in_team(U, T)", "--count", "--limit", "2"]),
+    ("query-limit-more", ["query", "docshare.image", "in_team(U, T)", "--count", "--limit", "2000"]),
     ("query-unknown", ["query", "docshare.image", "in_teem(U, T)"]),
     ("query-arity", ["query", "docshare.image", "in_team(U)"]),
     ("query-syntax", ["query", "docshare.image", "in_team(U,"]),

@@ -112,8 +112,10 @@ enum rune_err datalog_run_query(struct datalog_run *run, struct rune_str name,
                              .values = run->values,
                              .arena = &run->request,
                              .steps_left = QUERY_STEPS};
-    return rune_rules_query(&eval, relation, bound == NULL ? any : bound, same == NULL ? own : same,
-                            emit, context);
+    enum rune_err err = rune_rules_query(&eval, relation, bound == NULL ? any : bound,
+                                         same == NULL ? own : same, emit, context);
+    run->steps = QUERY_STEPS - eval.steps_left;
+    return err;
 }
 
 void datalog_run_close(struct datalog_run *run)

@@ -22,6 +22,7 @@ struct datalog_run {
     struct rune_diag *diag;
     struct rune_tuples *facts; /* by relation of the program, while it is being made */
     struct rune_vec_dl_rule clauses;
+    uint64_t steps; /* that the last query took */
 };
 
 /* Parses and checks. The run is to be finished whatever is returned. */

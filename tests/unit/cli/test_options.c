@@ -14,6 +14,7 @@ struct arguments {
     const char *text;
     uint64_t number;
     enum cli_format format;
+    struct cli_most most;
 };
 
 static const struct cli_option options[] = {
@@ -21,6 +22,7 @@ static const struct cli_option options[] = {
     CLI_OPTION(arguments, text, "text", 't', CLI_TEXT, "TEXT", "a text"),
     CLI_OPTION(arguments, number, "number", 'n', CLI_NUMBER, "N", "a number"),
     CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json", "a format"),
+    CLI_OPTION(arguments, most, "most", 'm', CLI_MOST, "N", "a number, or none"),
 };
 
 static const struct cli_command command = {
@@ -55,6 +57,9 @@ static const struct {
     {"-n 18446744073709551616 file", false, {0}, 0},
     {"-n -1 file", false, {0}, 0},
     {"-n 1x file", false, {0}, 0},
+    {"-m 0 file", true, {.most = {true, 0}}, 1},
+    {"--most=7 file", true, {.most = {true, 7}}, 1},
+    {"-m -1 file", false, {0}, 0},
     {"--format json file", true, {.format = CLI_AS_JSON}, 1},
     {"--format text file", true, {0}, 1},
     {"--format yaml file", false, {0}, 0},
@@ -94,6 +99,8 @@ static void test_parse__fills_in_the_arguments(void **state)
         assert_int_equal(operands, cases[i].operands);
         assert_int_equal(got.flag, cases[i].want.flag);
         assert_true(got.number == cases[i].want.number);
+        assert_int_equal(got.most.is_given, cases[i].want.most.is_given);
+        assert_true(got.most.number == cases[i].want.most.number);
         assert_int_equal(got.format, cases[i].want.format);
         assert_string_equal(got.text != NULL ? got.text : "",
                             cases[i].want.text != NULL ? cases[i].want.text : "");
