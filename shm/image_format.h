@@ -170,6 +170,20 @@ enum rune_relation_flag {
     RUNE_RELATION_BY_KEY = 1u << 8,
 };
 
+/* Three more bits of a relation's flags: what of entities its tuples are, for what a request
+ * brings on top of them. */
+enum rune_relation_data {
+    RUNE_DATA_NONE,
+    RUNE_DATA_ENTITY,  /* (entity) */
+    RUNE_DATA_PARENT,  /* (entity, parent) */
+    RUNE_DATA_ATTR,    /* (entity, name, value) */
+    RUNE_DATA_TAG,     /* likewise */
+    RUNE_DATA_ELEMENT, /* (entity, name, element) */
+    RUNE_DATA_COUNT
+};
+#define RUNE_RELATION_DATA_SHIFT  9
+#define RUNE_RELATION_DATA(flags) ((flags) >> RUNE_RELATION_DATA_SHIFT & 7u)
+
 /* The upper half of a relation's flags: its stratum, saturated, for people. */
 #define RUNE_RELATION_STRATUM(flags) ((flags) >> 16)
 

@@ -136,9 +136,27 @@ static bool is_from_tuples(const struct rune_dl_ctx *ctx, uint32_t relation, uin
     return true;
 }
 
+static enum rune_relation_data data_of(const struct rune_dl_rel *rel)
+{
+    switch (rel->builtin) {
+    case RUNE_DL_ENTITY_EXISTS:
+        return RUNE_DATA_ENTITY;
+    case RUNE_DL_ENTITY_PARENT:
+        return RUNE_DATA_PARENT;
+    case RUNE_DL_ENTITY_ATTR:
+        return RUNE_DATA_ATTR;
+    case RUNE_DL_ENTITY_TAG:
+        return RUNE_DATA_TAG;
+    case RUNE_DL_ENTITY_ELEMENT:
+        return RUNE_DATA_ELEMENT;
+    default:
+        return RUNE_DATA_NONE;
+    }
+}
+
 static uint32_t relation_flags(const struct rune_dl_rel *rel)
 {
-    uint32_t flags = 0;
+    uint32_t flags = (uint32_t)data_of(rel) << RUNE_RELATION_DATA_SHIFT;
     bool has_base =
         rel->has_facts || rel->facts_relation != UINT32_MAX || rune_dl_is_entity_builtin(rel);
     flags |= has_base ? RUNE_RELATION_BASE : 0u;

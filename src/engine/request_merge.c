@@ -212,6 +212,8 @@ static enum rune_err merge_entity(struct merge *merge, uint32_t index,
     const struct rune_request_given *given = &merge->given[index];
     entity->uid = given->uid;
     entity->given = given->attrs;
+    entity->parents = given->parents;
+    entity->parent_count = given->parent_count;
     uint32_t at;
     bool stored = rune_request_is_stored(store, given->uid, &at);
     const struct rune_schema_entity_type *type;

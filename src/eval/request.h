@@ -24,6 +24,8 @@ struct rune_request_entity {
     /* sorted set of all proper ancestors, stored ones included, closed */
     const rune_term *ancestors;
     uint32_t ancestor_count;
+    uint32_t parent_count;
+    const rune_term *parents; /* those that the request itself gives */
 };
 
 struct rune_request {

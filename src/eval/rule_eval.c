@@ -19,6 +19,7 @@ static enum rune_err machine_init(struct rune_rule_vm *vm, const struct rune_eva
         .store = store,
         .entity_count = store->terms.entity_count,
         .request = eval->request,
+        .brings_entities = eval->request != NULL && eval->request->entity_count > 0,
         .steps_left = eval->steps_left,
     };
     vm->values.spaces[RUNE_SPACE_IMAGE] = &store->terms;

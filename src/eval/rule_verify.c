@@ -223,6 +223,11 @@ static const char *check_relation(const struct rune_store *store, uint32_t numbe
         ((relation->flags & effects) != 0 && relation->arity != 3)) {
         return "permit and forbid have three columns";
     }
+    static const uint8_t data_arity[8] = {0, 1, 2, 3, 3, 3, UINT8_MAX, UINT8_MAX};
+    uint32_t data = RUNE_RELATION_DATA(relation->flags);
+    if (data != RUNE_DATA_NONE && relation->arity != data_arity[data]) {
+        return "a relation of entity data has another number of columns";
+    }
     if (!fits(relation->first_order, relation->order_count, store->order_count) ||
         !fits(relation->first_rule, relation->rule_count, store->rule_count)) {
         return "a relation's orders or rules are out of bounds";

@@ -4,6 +4,7 @@
  */
 #include "eval/rule_vm.h"
 
+#include "eval/entities.h"
 #include "eval/rule_filter.h"
 #include "eval/rule_vm_int.h"
 #include "eval/values.h"
@@ -11,16 +12,19 @@
 #define WORDS_A_STEP    512u /* of a program: one turn of a loop may run all of it */
 #define ENTITIES_A_STEP 8u   /* of the request, that `in` looks at */
 
+#define READS_BROUGHT (RUNE_RULE_NO_FILTER - 1) /* for a filter's order: see brought_step */
+
 /* One loop of a frame. */
 struct loop {
     struct rune_cursor cursor;           /* SCAN */
     const uint32_t *columns;             /* SCAN: its list of what is read */
     const uint32_t *body;                /* SCAN: what follows it */
-    uint64_t turn_cost;                  /* SCAN: steps */
-    struct rune_rule_filter filter;      /* SCAN: of turns that the next search ends */
+    uint64_t turn_cost;                  /* SCAN: steps; READS_BROUGHT: columns of the prefix */
+    struct rune_rule_filter filter;      /* SCAN: of turns that the next search ends; READS_BROUGHT:
+                                            its position is the order */
     const struct rune_rule_table *table; /* CALL_SCAN */
     const uint32_t *run;                 /* MEMBER: the set's run in its heap */
-    uint32_t next;                       /* CALL_SCAN, MEMBER */
+    uint32_t next;                       /* CALL_SCAN, MEMBER, SCAN that READS_BROUGHT */
 };
 
 const struct rune_rule_op_info rune_rule_ops[RUNE_RULE_OP_COUNT] = {
@@ -224,13 +228,50 @@ static bool filter_scan(struct rune_rule_vm *vm, struct loop *loop)
     return rune_rule_take_steps(vm, passed * loop->turn_cost);
 }
 
-/* Next tuple of a scan: the registers of its columns are set. False: there is none. */
-static inline bool scan_step(struct rune_rule_vm *vm, struct loop *loop, uint32_t distinct,
+/* The prefix of a loop, which must outlive the cursor where the tuples are not the image's alone:
+ * the registers' copy kept behind the frame's loops. */
+static inline rune_term *prefix_of(rune_term *registers, uint32_t loop)
+{
+    return registers - RUNE_ORDER_MAX_PREFIX * (loop + 1);
+}
+
+static bool brought_step(struct rune_rule_vm *vm, struct loop *loop, uint32_t number,
+                         rune_term *registers)
+{
+    struct rune_brought_scan scan = {&loop->cursor, prefix_of(registers, number),
+                                     loop->filter.position, (uint32_t)loop->turn_cost, loop->next};
+    bool found = rune_rule_brought_next(vm, &scan, loop->columns, registers);
+    loop->next = scan.next;
+    return found;
+}
+
+/* A SCAN of what the request brings, too, before its first step. */
+static void open_brought(struct rune_rule_vm *vm, struct loop *loop, const uint32_t *word,
+                         const rune_term *prefix, uint32_t count)
+{
+    struct rune_brought_scan scan;
+    rune_rule_brought_open(vm, word[2], prefix, count, &loop->cursor, &scan);
+    loop->columns = skip_list(word + 6, 1);
+    loop->body = skip_list(loop->columns, 2);
+    loop->filter.order = READS_BROUGHT;
+    loop->filter.position = word[2];
+    loop->turn_cost = count;
+    loop->next = 0;
+}
+
+/* Next tuple of a scan (`word`): the registers of its columns are set. False: there is none. */
+static inline bool scan_step(struct rune_rule_vm *vm, struct loop *loop, const uint32_t *word,
                              rune_term *registers)
 {
     struct rune_cursor *cursor = &loop->cursor;
-    if (loop->filter.order != RUNE_RULE_NO_FILTER && !filter_scan(vm, loop)) {
-        return false;
+    uint32_t distinct = word[3];
+    if (loop->filter.order != RUNE_RULE_NO_FILTER) {
+        if (loop->filter.order == READS_BROUGHT) {
+            return brought_step(vm, loop, word[1], registers);
+        }
+        if (!filter_scan(vm, loop)) {
+            return false;
+        }
     }
     if (!rune_rule_take_steps(vm, loop->turn_cost) || !rune_cursor_next(cursor)) {
         return false;
@@ -325,6 +366,7 @@ struct activation {
     struct loop *loops;
     rune_rule_emit_fn emit;
     void *context;
+    bool sees_brought; /* the request brings entities, and the program's relation depends on it */
 };
 
 static bool run_code(struct rune_rule_vm *vm, const struct activation *run, const uint32_t *word,
@@ -476,6 +518,15 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
             word += 4;
             break;
         case RUNE_RULE_EXISTS:
+            if (run->sees_brought && rune_rule_is_brought(vm, word[1])) {
+                uint32_t count = gather(word + 4, registers, terms);
+                if (!rune_rule_take_steps(vm, search_steps(vm, word[1], count)) ||
+                    rune_rule_brought_exists(vm, word[1], terms, count) == (word[2] != 0)) {
+                    FAIL_TO(word[3]);
+                }
+                word = skip_list(word + 4, 1);
+                break;
+            }
             if (!rune_rule_take_steps(vm, search_steps(vm, word[1], word[4])) ||
                 rune_relation_exists(&vm->in, word[1], terms, gather(word + 4, registers, terms)) ==
                     (word[2] != 0)) {
@@ -485,11 +536,15 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
             break;
         case RUNE_RULE_SCAN: {
             struct loop *loop = &loops[word[1]];
-            /* The prefix must outlive the cursor only for growing relations: those read it from the
-             * registers' copy kept behind the frame's loops. */
-            rune_term *prefix = registers - RUNE_ORDER_MAX_PREFIX * (word[1] + 1);
+            rune_term *prefix = prefix_of(registers, word[1]);
             uint32_t count = gather(word + 6, registers, prefix);
             uint64_t search_cost = search_steps(vm, word[2], count);
+            if (run->sees_brought && rune_rule_is_brought(vm, word[2])) {
+                if (rune_rule_take_steps(vm, search_cost)) {
+                    open_brought(vm, loop, word, prefix, count);
+                }
+                FAIL_TO((uint32_t)(word - code)); /* to its first step */
+            }
             if (!rune_rule_take_steps(vm, search_cost) ||
                 !rune_cursor_open(&vm->in, word[2], prefix, count, &loop->cursor)) {
                 FAIL_TO(word[4]);
@@ -507,9 +562,12 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
             if (count > 0 && vm->in.orders[word[2]].form == RUNE_ORDER_GROWING) {
                 loop->turn_cost *= search_cost; /* each tuple of a chain is elsewhere */
             }
-            rune_rule_filter_find(vm, &loop->cursor, loop->columns, loop->body, registers,
-                                  &loop->filter);
-            if (!scan_step(vm, loop, word[3], registers)) {
+            loop->filter.order = RUNE_RULE_NO_FILTER;
+            if (!run->sees_brought) { /* else what it finds may be brought */
+                rune_rule_filter_find(vm, &loop->cursor, loop->columns, loop->body, registers,
+                                      &loop->filter);
+            }
+            if (!scan_step(vm, loop, word, registers)) {
                 FAIL_TO(word[4]);
             }
             word = loop->body;
@@ -557,7 +615,9 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
             word = skip_list(word + 6, 1);
             break;
         case RUNE_RULE_ENTITY_EXISTS:
-            if (!rune_rule_entity_exists(vm, registers[word[1]])) {
+            if (!rune_rule_entity_exists(vm, registers[word[1]]) &&
+                !(run->sees_brought &&
+                  rune_entities_find_request(vm->request, registers[word[1]]) != NULL)) {
                 FAIL_TO(word[2]);
             }
             word += 3;
@@ -680,7 +740,7 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
             const uint32_t *list;
             if (word[0] == RUNE_RULE_SCAN) {
                 struct loop *loop = &loops[word[1]];
-                if (scan_step(vm, loop, word[3], registers)) {
+                if (scan_step(vm, loop, word, registers)) {
                     word = loop->body;
                     break;
                 }
@@ -744,7 +804,15 @@ bool rune_rule_run(struct rune_rule_vm *vm, const struct rune_image_plan *plan,
     for (uint32_t columns = plan->bound; columns != 0; columns &= columns - 1) {
         *reg++ = *arg++;
     }
-    const struct activation run = {vm->code + plan->code, registers, loops, emit, context};
+    const struct activation run = {
+        .code = vm->code + plan->code,
+        .registers = registers,
+        .loops = loops,
+        .emit = emit,
+        .context = context,
+        .sees_brought = vm->brings_entities &&
+                        (vm->in.relations[plan->relation].flags & RUNE_RELATION_REQUEST) != 0,
+    };
     uint32_t target;
     bool stopped = run_code(vm, &run, run.code + 1, 0, &target);
     vm->depth--;

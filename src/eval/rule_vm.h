@@ -47,6 +47,7 @@
 
 struct rune_rule_table;
 struct rune_rule_component;
+struct rune_rule_brought;
 
 /* Gets each tuple of the head, possibly more than once; false stops. */
 typedef bool (*rune_rule_emit_fn)(void *context, const rune_term *tuple);
@@ -68,6 +69,8 @@ struct rune_rule_vm {
     const struct rune_store *store;     /* entity data */
     uint32_t entity_count;              /* of the store's entity arrays */
     const struct rune_request *request; /* NULL: none */
+    bool brings_entities;
+    struct rune_rule_brought *brought; /* their tuples; NULL: not asked for yet */
     struct rune_arena *arena;
     size_t reserve; /* of the arena, that tables of loops leave to others */
     uint64_t steps_left;

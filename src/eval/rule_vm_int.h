@@ -66,6 +66,37 @@ bool rune_rule_fold(struct rune_rule_vm *vm, enum rune_rule_aggregate op,
                     const struct rune_image_plan *plans, uint32_t plan_count, const rune_term *args,
                     rune_term *ret_term);
 
+/* ---- rule_brought.c ---- */
+
+/* A loop over the tuples of an order of entity data as the request sees them: those stored, but
+ * for what is overridden, then those brought. */
+struct rune_brought_scan {
+    struct rune_cursor *cursor; /* at the stored ones; cursor->order NULL: there are no more */
+    const rune_term *prefix;
+    uint32_t order, prefix_count;
+    uint32_t next; /* of those brought */
+};
+
+/* Whether the order's tuples are of data that requests bring. */
+static inline bool rune_rule_is_brought(const struct rune_rule_vm *vm, uint32_t order)
+{
+    return RUNE_RELATION_DATA(vm->in.relations[vm->in.orders[order].relation].flags) !=
+           RUNE_DATA_NONE;
+}
+
+/* Begins at the first tuple with the prefix, which the caller keeps; `cursor` is the caller's. */
+void rune_rule_brought_open(struct rune_rule_vm *vm, uint32_t order, const rune_term *prefix,
+                            uint32_t count, struct rune_cursor *cursor,
+                            struct rune_brought_scan *scan);
+
+/* The next tuple: `columns` (as SCAN has them) go into registers. False: none, or vm->err. */
+bool rune_rule_brought_next(struct rune_rule_vm *vm, struct rune_brought_scan *scan,
+                            const uint32_t *columns, rune_term *registers);
+
+/* Whether there is one. */
+bool rune_rule_brought_exists(struct rune_rule_vm *vm, uint32_t order, const rune_term *prefix,
+                              uint32_t count);
+
 /* ---- rule_entities.c ---- */
 
 /* An attribute, or (RUNE_RULE_OF_TAGS) a tag, with RUNE_RULE_SEES_REQUEST as the request has it;

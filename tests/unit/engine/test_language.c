@@ -32,6 +32,13 @@ struct sentence {
     " word(\"elm\"). word(\"fir\"). word(\"oak\"). word(\"ash\"). word(\"pine\"). " \
     "word(\"yew\")."
 
+/* User u in the groups g, as stored, and top, and a document that nobody knows. */
+#define BROUGHT                                                                                  \
+    ",\"entities\":[{\"uid\":{\"type\":\"User\",\"id\":\"u\"},\"attrs\":{\"n\":5,\"s\":[7]},"    \
+    "\"tags\":{\"t\":\"y\"},\"parents\":[{\"type\":\"Group\",\"id\":\"g\"},{\"type\":\"Group\"," \
+    "\"id\":"                                                                                    \
+    "\"top\"}]},{\"uid\":{\"type\":\"Doc\",\"id\":\"new\"},\"attrs\":{\"m\":1},\"parents\":[]}]"
+
 #define SETS " has(Doc::\"x\", User::\"u\"). entity.element(D, \"s\", U) :- has(D, U)."
 
 #define SCHEMA                                           \
@@ -204,6 +211,25 @@ static const struct sentence sentences[] = {
      ",\"entities\":[{\"uid\":{\"type\":\"User\",\"id\":\"u\"},\"attrs\":{\"n\":5},\"parents\":[]}"
      "]",
      PERMIT, NULL},
+    {"and its parents", NULL,
+     "@id(\"r\") " RULE "entity.parent(P, G), has(G, R). has(Group::\"top\", Doc::\"d\").", NULL,
+     NULL, BROUGHT, "\"reasons\":[\"r\"]", NULL},
+    {"also where there must be none", NULL, RULE "not entity.parent(P, Group::\"top\").", NULL,
+     NULL, BROUGHT, DENY, NULL},
+    {"each once", NULL, RULE "N = count { entity.parent(P, _) }, N = 2.", NULL, NULL, BROUGHT,
+     PERMIT, NULL},
+    {"and its attributes, whoever has them", NULL,
+     RULE "entity.attr(E, \"n\", 5), E != Group::\"x\", not entity.attr(_, \"n\", 1).", NULL, NULL,
+     BROUGHT, PERMIT, NULL},
+    {"each once, too", NULL, RULE "N = count { entity.attr(_, _, _) }, N = 4.", NULL, NULL, BROUGHT,
+     PERMIT, NULL},
+    {"and its sets and tags", NULL,
+     RULE "entity.element(E, \"s\", 7), entity.tag(F, \"t\", \"y\"), E = F, "
+          "not entity.tag(_, \"t\", \"x\").",
+     NULL, NULL, BROUGHT, PERMIT, NULL},
+    {"and that they are", NULL,
+     RULE "entity(Doc::\"new\"), N = count { entity(_) }, N = 4, not entity(Doc::\"old\").", NULL,
+     NULL, BROUGHT, PERMIT, NULL},
     {"what does not depend on the request is of stored data", NULL,
      RULE "vip(P). vip(U) :- entity.attr(U, \"n\", 5). vip(User::\"x\").", NULL, NULL,
      ",\"entities\":[{\"uid\":{\"type\":\"User\",\"id\":\"u\"},\"attrs\":{\"n\":5},\"parents\":[]}"
