@@ -54,15 +54,36 @@ void rune_arena_init_fixed(struct rune_arena *arena, void *slab, size_t size)
     POISON(slab, size);
 }
 
+static void free_chunk(struct rune_arena_chunk *chunk)
+{
+    if (chunk != NULL) {
+        UNPOISON(chunk->bytes, chunk->size);
+        rune_free(chunk);
+    }
+}
+
 static void free_chunks(struct rune_arena *arena, struct rune_arena_chunk *until)
 {
     while (arena->chunk != until) {
         struct rune_arena_chunk *earlier = arena->chunk->earlier;
         arena->used_bytes -= arena->chunk->size;
-        UNPOISON(arena->chunk->bytes, arena->chunk->size);
-        rune_free(arena->chunk);
+        free_chunk(arena->chunk);
         arena->chunk = earlier;
     }
+}
+
+/* The current chunk becomes the spare one: what was needed once is so again, for rule after rule.
+ */
+static void spare_chunk(struct rune_arena *arena)
+{
+#ifndef RUNE_ARENA_DEBUG
+    free_chunk(arena->spare);
+    arena->spare = arena->chunk;
+    arena->used_bytes -= arena->chunk->size;
+    arena->chunk = arena->spare->earlier;
+#else
+    (void)arena;
+#endif
 }
 
 void rune_arena_fini(struct rune_arena *arena)
@@ -71,6 +92,7 @@ void rune_arena_fini(struct rune_arena *arena)
         UNPOISON(arena->fixed, (size_t)(arena->end - arena->fixed));
     }
     free_chunks(arena, NULL);
+    free_chunk(arena->spare);
     *arena = (struct rune_arena){0};
 }
 
@@ -91,20 +113,39 @@ static size_t next_chunk_size(const struct rune_arena *arena, size_t need)
 #endif
 }
 
+/* The spare chunk if it has room for `need` bytes, else a fresh one; NULL: no memory. INVARIANT:
+ * the spare one is not held beside what the cap was spent on later. */
+static struct rune_arena_chunk *take_chunk(struct rune_arena *arena, size_t need)
+{
+    struct rune_arena_chunk *chunk = arena->spare;
+    arena->spare = NULL;
+    if (chunk != NULL && chunk->size >= need) {
+        return chunk;
+    }
+    free_chunk(chunk);
+    if (arena->cap_bytes != 0 && need > arena->cap_bytes - arena->used_bytes) {
+        return NULL;
+    }
+    size_t size = next_chunk_size(arena, need);
+    chunk = rune_alloc(sizeof(struct rune_arena_chunk) + size);
+    if (chunk != NULL) {
+        chunk->size = size;
+    }
+    return chunk;
+}
+
 /* A new current chunk with room for `need` bytes. */
 static bool grow(struct rune_arena *arena, size_t need)
 {
-    if (arena->fixed != NULL || need > SIZE_MAX / 4 ||
-        (arena->cap_bytes != 0 && need > arena->cap_bytes - arena->used_bytes)) {
+    if (arena->fixed != NULL || need > SIZE_MAX / 4) {
         return false;
     }
-    size_t size = next_chunk_size(arena, need);
-    struct rune_arena_chunk *chunk = rune_alloc(sizeof(struct rune_arena_chunk) + size);
+    struct rune_arena_chunk *chunk = take_chunk(arena, need);
     if (chunk == NULL) {
         return false;
     }
+    size_t size = chunk->size;
     chunk->earlier = arena->chunk;
-    chunk->size = size;
     POISON(chunk->bytes, size);
     arena->chunk = chunk;
     arena->next = chunk->bytes;
@@ -216,6 +257,9 @@ void rune_arena_rewind(struct rune_arena *arena, struct rune_arena_mark mark)
     }
     arena->failed = false;
     if (arena->fixed == NULL) {
+        if (arena->chunk != mark.chunk) {
+            spare_chunk(arena);
+        }
         free_chunks(arena, mark.chunk);
         arena->end = mark.chunk->bytes + mark.chunk->size;
     }

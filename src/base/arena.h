@@ -22,10 +22,11 @@ struct rune_arena {
     char *end;  /* one past the current chunk */
     /* current chunk, linked to the earlier ones; NULL in a fixed arena */
     struct rune_arena_chunk *chunk;
-    char *fixed;       /* the caller's slab, or NULL */
-    size_t used_bytes; /* bytes in all chunks */
-    size_t cap_bytes;  /* LIMIT: never more than this in chunks */
-    bool failed;       /* sticky */
+    struct rune_arena_chunk *spare; /* left by a rewind for the next growth, or NULL */
+    char *fixed;                    /* the caller's slab, or NULL */
+    size_t used_bytes;              /* bytes in all chunks but the spare one */
+    size_t cap_bytes;               /* LIMIT: never more than this in chunks */
+    bool failed;                    /* sticky */
 };
 
 struct rune_arena_mark {
@@ -58,8 +59,8 @@ void *rune_arena_memdup(struct rune_arena *arena, const void *bytes, size_t leng
 char *rune_arena_strndup(struct rune_arena *arena, const char *text, size_t length);
 char *rune_arena_printf(struct rune_arena *arena, const char *fmt, ...) RUNE_PRINTF(2, 3);
 
-/* Everything allocated after the mark is given back by the rewind; failed is cleared. To the mark
- * of an empty arena, it is a reset. */
+/* Everything allocated after the mark is given back by the rewind, but for one chunk, which waits
+ * to be used again; failed is cleared. To the mark of an empty arena, it is a reset. */
 struct rune_arena_mark rune_arena_mark(const struct rune_arena *arena);
 void rune_arena_rewind(struct rune_arena *arena, struct rune_arena_mark mark);
 

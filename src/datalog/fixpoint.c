@@ -24,6 +24,9 @@ static enum rune_err compute_once(struct rune_dl_ctx *ctx, uint32_t relation, ui
     bool was_partial = rel->is_partial, was_unsure = rel->is_unsure;
     for (uint32_t i = 0; i < rel->rule_count && err == RUNE_OK && !sink.is_over; i++) {
         struct rune_image_plan plan;
+        if (rune_dl_is_void(ctx, rel->first_rule + i)) {
+            continue;
+        }
         if (budget == UINT64_MAX) {
             err = rune_dl_check_product(ctx, &ctx->rules.items[rel->first_rule + i]);
         }
@@ -303,6 +306,9 @@ static enum rune_err make_variants(struct rune_dl_ctx *ctx, const uint32_t *rela
         const struct rune_dl_rel *rel = &ctx->rels.items[relations[i]];
         for (uint32_t r = 0; r < rel->rule_count && err == RUNE_OK; r++) {
             uint32_t rule = rel->first_rule + r;
+            if (rune_dl_is_void(ctx, rule)) {
+                continue;
+            }
             if (rounds->unbounded == UINT32_MAX &&
                 rune_dl_is_unbounded(ctx, &ctx->rules.items[rule])) {
                 rounds->unbounded = rule;

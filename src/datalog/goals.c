@@ -11,7 +11,7 @@ static enum rune_err make_plain(struct rune_dl_maker *maker, const struct rune_d
                                 enum rune_dl_goal_kind kind, uint16_t op,
                                 struct rune_dl_expr **args, uint32_t count)
 {
-    uint32_t *vars = RUNE_ARENA_ARRAY(&maker->ctx->arena, uint32_t, count + 1);
+    uint32_t *vars = rune_arena_alloc(&maker->ctx->arena, count * sizeof(uint32_t));
     if (vars == NULL) {
         return RUNE_E_NOMEM;
     }
@@ -229,7 +229,7 @@ enum rune_err rune_dl_rel_add(struct rune_dl_ctx *ctx, struct rune_str name, uin
                               uint32_t *ret_relation)
 {
     struct rune_dl_rel rel = {.name = name, .arity = arity, .facts_relation = UINT32_MAX};
-    rel.distinct = RUNE_ARENA_ARRAY(&ctx->arena, double, arity + 1);
+    rel.distinct = rune_arena_alloc(&ctx->arena, arity * sizeof(double));
     for (uint32_t i = 0; i < arity && rel.distinct != NULL; i++) {
         rel.distinct[i] = -1;
     }
@@ -243,7 +243,7 @@ enum rune_err rune_dl_rel_add(struct rune_dl_ctx *ctx, struct rune_str name, uin
 
 static enum rune_err make_rule(struct rune_dl_maker *maker, const struct rune_dl_rule *source)
 {
-    uint32_t *head = RUNE_ARENA_ARRAY(&maker->ctx->arena, uint32_t, source->arg_count + 1);
+    uint32_t *head = rune_arena_alloc(&maker->ctx->arena, source->arg_count * sizeof(uint32_t));
     enum rune_err err = head == NULL ? RUNE_E_NOMEM : rune_dl_maker_begin(maker, source);
     if (err == RUNE_OK) {
         err = rune_dl_make_args(maker, source->args, source->arg_count, head);

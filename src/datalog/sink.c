@@ -275,6 +275,44 @@ static bool emit_rows(void *context, const rune_term *row)
     return true;
 }
 
+/* ---- rules that derive nothing ---- */
+
+#define FEW_GOALS 16u /* a rule that may be too long for a program is made one, to be refused */
+
+/* Whether what a goal computes or tests can depend on a tuple. */
+static bool takes_variable(const struct rune_dl_plan_rule *rule, const struct rune_dl_goal *goal)
+{
+    bool has_result = goal->kind == RUNE_DL_GOAL_ARITH || goal->kind == RUNE_DL_GOAL_NEGATE ||
+                      goal->kind == RUNE_DL_GOAL_INDEX || goal->kind == RUNE_DL_GOAL_FUNCTION ||
+                      goal->kind == RUNE_DL_GOAL_AGGREGATE;
+    bool found = false;
+    for (uint32_t i = has_result; i < goal->count; i++) {
+        uint32_t var = goal->vars[i];
+        found = found || (var != RUNE_DL_NO_VAR && !rule->vars[var].is_constant);
+    }
+    return found;
+}
+
+bool rune_dl_is_void(const struct rune_dl_ctx *ctx, uint32_t number)
+{
+    const struct rune_dl_plan_rule *rule = &ctx->rules.items[number];
+    bool reads_nothing = false;
+    /* What calculates with constants alone may fail first, and marks the relation by it. */
+    for (uint32_t g = 0; g < rule->goal_count; g++) {
+        const struct rune_dl_goal *goal = &rule->goals[g];
+        if (rule->goal_count > FEW_GOALS ||
+            (goal->kind != RUNE_DL_GOAL_ATOM && !takes_variable(rule, goal))) {
+            return false;
+        }
+        if (goal->kind == RUNE_DL_GOAL_ATOM && !goal->is_negated) {
+            const struct rune_dl_rel *rel = &ctx->rels.items[goal->relation];
+            reads_nothing = reads_nothing || (rel->access == RUNE_DL_STORED && rel->count == 0 &&
+                                              rel->builtin == RUNE_DL_NOT_BUILTIN);
+        }
+    }
+    return reads_nothing;
+}
+
 /* ---- running ---- */
 
 static void point_machine(struct rune_dl_ctx *ctx)

@@ -205,7 +205,15 @@ static void test_failed_derivation__marks_what_rests_on_it(void **state)
                                   "absent(X) :- v(X), not inverse(X, 3).\n"
                                   "counted(N) :- N = count { inverse(_, _) }.\n"
                                   "beyond(X) :- absent(X).\n"
-                                  "apart(X) :- v(X).\n";
+                                  "apart(X) :- v(X).\n"
+                                  "none(X) :- v(X), X > 2.\n"
+                                  "void(Y) :- none(X), Y = 6 / X, uses(_).\n"
+                                  "vain(Y) :- Y = 6 / 0, none(_).\n"
+                                  "silent(Y) :- none(X), v(Z), Y = Z / X.\n"
+                                  "loop(X) :- none(X).\n"
+                                  "loop(Y) :- loop(X), none(X), Y = X + 1.\n"
+                                  "more(X) :- v(X).\n"
+                                  "more(Y) :- more(X), none(X), Y = X / 0.\n";
     static const struct {
         const char *relation;
         uint32_t flags;
@@ -215,6 +223,12 @@ static void test_failed_derivation__marks_what_rests_on_it(void **state)
         {"absent", RUNE_RELATION_PARTIAL | RUNE_RELATION_UNSURE},
         {"beyond", RUNE_RELATION_PARTIAL | RUNE_RELATION_UNSURE},
         {"apart", 0},
+        {"none", 0},
+        {"void", RUNE_RELATION_PARTIAL},
+        {"vain", RUNE_RELATION_PARTIAL},
+        {"silent", 0},
+        {"loop", 0},
+        {"more", 0},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         assert_int_equal(flags_of(program, cases[i].relation), cases[i].flags);
