@@ -233,7 +233,9 @@ static void check_body_constants(struct rune_dl_checker *checker, const struct r
     for (uint32_t i = 0; i < body->count; i++) {
         const struct rune_dl_literal *literal = &body->literals[i];
         for (uint32_t k = 0; k < literal->arg_count; k++) {
-            check_constructors(checker, literal->args[k]);
+            if (literal->args[k]->arg_count > 0) { /* else it is no call */
+                check_constructors(checker, literal->args[k]);
+            }
         }
         for (uint32_t k = 0; k < literal->body_count; k++) {
             check_body_constants(checker, &literal->bodies[k]); /* depth: counted by the parser */

@@ -253,6 +253,36 @@ static struct rune_dl_expr *parse_list(struct rune_dl_parser *parser)
     return rune_dl_set_depth(parser, list);
 }
 
+/* A variable that is a whole argument, as most arguments are: what rune_dl_parse_expr would make of
+ * it. NULL: out of memory. */
+static struct rune_dl_expr *take_variable(struct rune_dl_parser *parser)
+{
+    const struct rune_dl_token *token = rune_dl_peek(parser, 0);
+    struct rune_dl_expr *expr = rune_arena_alloc(parser->arena, sizeof(*expr));
+    uint32_t variable = rune_dl_variable(parser, token);
+    bool is_wildcard = token->length == 1 && parser->source->text[token->offset] == '_';
+    parser->allow &= RUNE_DL_ALLOW_FUNCTION;
+    parser->nomem = parser->nomem || expr == NULL || variable == UINT32_MAX;
+    if (parser->nomem) {
+        return NULL;
+    }
+    *expr = (struct rune_dl_expr){.kind = is_wildcard ? RUNE_DL_WILDCARD : RUNE_DL_VARIABLE,
+                                  .depth = 1,
+                                  .span = rune_dl_token_span(parser, token),
+                                  .as.variable = variable};
+    parser->at++;
+    return expr;
+}
+
+static struct rune_dl_expr *parse_arg(struct rune_dl_parser *parser)
+{
+    enum rune_dl_token_kind next = rune_dl_peek(parser, 1)->kind;
+    return rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_VARIABLE &&
+                   (next == RUNE_DL_TOKEN_COMMA || next == RUNE_DL_TOKEN_RPAREN)
+               ? take_variable(parser)
+               : rune_dl_parse_expr(parser);
+}
+
 bool rune_dl_parse_args(struct rune_dl_parser *parser, struct rune_dl_expr ***ret_args,
                         uint32_t *ret_count)
 {
@@ -262,7 +292,7 @@ bool rune_dl_parse_args(struct rune_dl_parser *parser, struct rune_dl_expr ***re
     }
     if (rune_dl_peek(parser, 0)->kind != RUNE_DL_TOKEN_RPAREN) {
         for (;;) {
-            struct rune_dl_expr *arg = rune_dl_parse_expr(parser);
+            struct rune_dl_expr *arg = parse_arg(parser);
             if (arg == NULL || !RUNE_VEC_PUSH(&parser->exprs, arg)) {
                 parser->nomem = parser->nomem || arg != NULL;
                 return false;

@@ -44,17 +44,16 @@ static const struct builtin *find_builtin(const struct rune_dl_checker *checker,
     return NULL;
 }
 
-static bool has_prefix(struct rune_str name, const char *prefix)
+static bool has_prefix(struct rune_str name, struct rune_str prefix)
 {
-    size_t length = strlen(prefix);
-    return name.length >= length && memcmp(name.data, prefix, length) == 0;
+    return name.length >= prefix.length && memcmp(name.data, prefix.data, prefix.length) == 0;
 }
 
 /* Names that belong to RUNE and mean nothing (yet). */
 static bool is_reserved(const struct rune_dl_checker *checker, struct rune_str name)
 {
     return checker->dialect != RUNE_DL_BARE &&
-           (has_prefix(name, "entity.") || has_prefix(name, "rune.") ||
+           (has_prefix(name, RUNE_STR("entity.")) || has_prefix(name, RUNE_STR("rune.")) ||
             rune_str_equal(name, RUNE_STR("now")));
 }
 

@@ -381,6 +381,15 @@ static void check_body(struct rune_dl_safety *safety, const struct rune_dl_body 
     }
 }
 
+static bool has_braces(const struct rune_dl_body *body)
+{
+    uint32_t i = 0;
+    while (i < body->count && body->literals[i].kind != RUNE_DL_AGGREGATE) {
+        i++;
+    }
+    return i < body->count;
+}
+
 static bool prepare(struct rune_dl_safety *safety, const struct rune_dl_rule *rule)
 {
     size_t count = rule->variable_count;
@@ -395,10 +404,12 @@ static bool prepare(struct rune_dl_safety *safety, const struct rune_dl_rule *ru
         memset(safety->waiting.items, 0xff, count * sizeof(uint32_t));
         memset(safety->level.items, 0xff, count * sizeof(uint32_t));
     }
-    for (uint32_t i = 0; i < rule->arg_count; i++) {
-        set_level(safety, rule->args[i], 0);
+    if (has_braces(&rule->body)) { /* only they ask for levels */
+        for (uint32_t i = 0; i < rule->arg_count; i++) {
+            set_level(safety, rule->args[i], 0);
+        }
+        set_levels(safety, &rule->body, 0);
     }
-    set_levels(safety, &rule->body, 0);
     safety->rule = rule;
     safety->tasks.count = 0;
     safety->waiters.count = 0;

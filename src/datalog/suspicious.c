@@ -61,7 +61,9 @@ static void warn_names(struct rune_dl_checker *checker, struct rune_dl_expr *con
         if (is_bare(args[i])) {
             warn_name(checker, args[i]);
         }
-        warn_names(checker, args[i]->args, args[i]->arg_count); /* depth: RUNE_DL_MAX_DEPTH */
+        if (args[i]->arg_count > 0) { /* depth: RUNE_DL_MAX_DEPTH */
+            warn_names(checker, args[i]->args, args[i]->arg_count);
+        }
     }
 }
 
