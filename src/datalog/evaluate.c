@@ -331,11 +331,28 @@ static enum rune_err demand_roots(struct rune_dl_ctx *ctx, bool decisions)
     return RUNE_OK;
 }
 
+/* Whether the only order is the one that every relation has, and nothing asks for another. */
+static bool has_what_it_needs(const struct rune_dl_rel *rel)
+{
+    if (rel->searches.count > 0 || rel->orders.count != 1) {
+        return false;
+    }
+    uint32_t c = 0;
+    while (c < rel->arity && c < 8 && rel->orders.items[0].columns[c] == c) {
+        c++;
+    }
+    return c == rel->arity || c == 8;
+}
+
 /* Orders of one relation that serve its searches; the others are freed once no more searches can
  * come. */
 static enum rune_err choose_for(struct rune_dl_ctx *ctx, uint32_t relation, bool is_final,
                                 struct rune_vec_u64 *columns)
 {
+    if (has_what_it_needs(&ctx->rels.items[relation])) {
+        ctx->rels.items[relation].orders.items[0].is_chosen = true;
+        return RUNE_OK;
+    }
     for (size_t o = 0; o < ctx->rels.items[relation].orders.count; o++) {
         ctx->rels.items[relation].orders.items[o].is_chosen = false;
     }
