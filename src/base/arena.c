@@ -267,6 +267,20 @@ void rune_arena_rewind(struct rune_arena *arena, struct rune_arena_mark mark)
     POISON(arena->next, (size_t)(arena->end - arena->next));
 }
 
+void rune_arena_release(struct rune_arena *arena, const void *ptr)
+{
+    struct rune_arena_chunk *chunk = arena->chunk;
+    while (chunk != NULL && !((uintptr_t)ptr >= (uintptr_t)chunk->bytes &&
+                              (uintptr_t)ptr < (uintptr_t)(chunk->bytes + chunk->size))) {
+        chunk = chunk->earlier;
+    }
+    for (struct rune_arena_chunk *done; chunk != NULL && (done = chunk->earlier) != NULL;) {
+        chunk->earlier = done->earlier;
+        arena->used_bytes -= done->size;
+        free_chunk(done);
+    }
+}
+
 void rune_arena_reset(struct rune_arena *arena)
 {
     arena->failed = false;

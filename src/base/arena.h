@@ -64,6 +64,11 @@ char *rune_arena_printf(struct rune_arena *arena, const char *fmt, ...) RUNE_PRI
 struct rune_arena_mark rune_arena_mark(const struct rune_arena *arena);
 void rune_arena_rewind(struct rune_arena *arena, struct rune_arena_mark mark);
 
+/* For a growing arena whose pieces are read in the order in which they were made: what was
+ * allocated before `ptr` is not read again, and its chunks are given back but for the one where
+ * `ptr` lies. Nothing happens where it lies in none. Marks from before are gone. */
+void rune_arena_release(struct rune_arena *arena, const void *ptr);
+
 /* Rewind to empty, keeping one chunk. */
 void rune_arena_reset(struct rune_arena *arena);
 

@@ -40,8 +40,10 @@ struct rune_dl_options {
     enum rune_dl_storing storing;
     uint64_t max_tuples;       /* LIMIT: derived tuples in all; 0: none */
     uint64_t max_memory_bytes; /* 0: none */
-    bool keeps_parents;        /* the program's entity.parent is stored even if nothing reads it */
-    uint64_t max_steps;        /* LIMIT: tuples read, in all; 0: none */
+    struct rune_arena
+        *trees;         /* of the rules, given back while they are read; NULL: they are kept */
+    bool keeps_parents; /* the program's entity.parent is stored even if nothing reads it */
+    uint64_t max_steps; /* LIMIT: tuples read, in all; 0: none */
     void (*progress)(void *context, const char *what, uint64_t done, uint64_t total);
     void *progress_context;
 };

@@ -224,7 +224,7 @@ static bool finish_rule(struct rune_dl_parser *parser, uint32_t first, struct ru
         parser->nomem = parser->nomem || rule->annotations == NULL;
     }
     if (variables->count > 0) {
-        rule->variables = rune_arena_memdup(parser->arena, variables->items,
+        rule->variables = rune_arena_memdup(parser->trees, variables->items,
                                             variables->count * sizeof(variables->items[0]));
         rule->variable_count = (uint32_t)variables->count;
         parser->nomem = parser->nomem || rule->variables == NULL;
@@ -360,7 +360,7 @@ static enum rune_err parse_clauses(struct rune_dl_parser *parser, struct rune_ve
             }
             continue;
         }
-        if (parser->nomem || rune_arena_failed(parser->arena)) {
+        if (parser->nomem || rune_arena_failed(parser->arena) || rune_arena_failed(parser->trees)) {
             return RUNE_E_NOMEM;
         }
         parser->errors++;
@@ -396,11 +396,15 @@ static enum rune_err verdict(const struct rune_dl_parser *parser, enum rune_err 
 }
 
 enum rune_err rune_dl_parse(const struct rune_source *source, enum rune_dl_dialect dialect,
-                            struct rune_arena *arena, struct rune_vec_dl_rule *clauses,
-                            struct rune_diag *diag)
+                            struct rune_arena *arena, struct rune_arena *trees,
+                            struct rune_vec_dl_rule *clauses, struct rune_diag *diag)
 {
-    struct rune_dl_parser parser = {
-        .source = source, .dialect = dialect, .arena = arena, .diag = diag, .line = 1};
+    struct rune_dl_parser parser = {.source = source,
+                                    .dialect = dialect,
+                                    .arena = arena,
+                                    .trees = trees,
+                                    .diag = diag,
+                                    .line = 1};
     rune_dl_lexer_init(&parser.lexer, source, dialect, diag);
     enum rune_err err = verdict(&parser, parse_clauses(&parser, clauses));
     parser_fini(&parser);
@@ -411,8 +415,12 @@ enum rune_err rune_dl_parse_query(const struct rune_source *source, enum rune_dl
                                   struct rune_arena *arena, struct rune_dl_rule *ret_query,
                                   struct rune_diag *diag)
 {
-    struct rune_dl_parser parser = {
-        .source = source, .dialect = dialect, .arena = arena, .diag = diag, .line = 1};
+    struct rune_dl_parser parser = {.source = source,
+                                    .dialect = dialect,
+                                    .arena = arena,
+                                    .trees = arena,
+                                    .diag = diag,
+                                    .line = 1};
     struct rune_dl_rule query = {0};
     rune_dl_lexer_init(&parser.lexer, source, dialect, diag);
     enum rune_err err;

@@ -14,10 +14,12 @@ enum rune_dl_dialect { RUNE_DL_BUNDLE, RUNE_DL_BARE };
 
 RUNE_VEC(rune_vec_dl_rule, struct rune_dl_rule);
 
-/* Adds the clauses of one source to `clauses` (facts and rules alike, in order). RUNE_E_SYNTAX,
- * RUNE_E_LIMIT, RUNE_E_NOMEM. */
+/* Adds the clauses of one source to `clauses` (facts and rules alike, in order). What they are made
+ * of, arguments, bodies and variables, goes to `trees` in their order; all else to `arena`, which
+ * may be the same. RUNE_E_SYNTAX, RUNE_E_LIMIT, RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_dl_parse(const struct rune_source *source,
                                           enum rune_dl_dialect dialect, struct rune_arena *arena,
+                                          struct rune_arena *trees,
                                           struct rune_vec_dl_rule *clauses, struct rune_diag *diag);
 
 /* A query: one atom, like `rel(X, "a", _)`; in the rule's head fields. */

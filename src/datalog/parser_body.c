@@ -17,7 +17,7 @@ static bool take_literals(struct rune_dl_parser *parser, size_t begin,
     size_t count = parser->literals.count - begin;
     *ret_body = (struct rune_dl_body){0};
     if (count > 0) {
-        ret_body->literals = rune_arena_memdup(parser->arena, parser->literals.items + begin,
+        ret_body->literals = rune_arena_memdup(parser->trees, parser->literals.items + begin,
                                                count * sizeof(parser->literals.items[0]));
         ret_body->count = (uint32_t)count;
         parser->nomem = parser->nomem || ret_body->literals == NULL;
@@ -30,7 +30,7 @@ static bool take_bodies(struct rune_dl_parser *parser, size_t begin,
                         struct rune_dl_literal *literal)
 {
     size_t count = parser->bodies.count - begin;
-    literal->bodies = rune_arena_memdup(parser->arena, parser->bodies.items + begin,
+    literal->bodies = rune_arena_memdup(parser->trees, parser->bodies.items + begin,
                                         count * sizeof(parser->bodies.items[0]));
     literal->body_count = (uint32_t)count;
     parser->bodies.count = begin;
@@ -42,7 +42,7 @@ static bool set_args(struct rune_dl_parser *parser, struct rune_dl_literal *lite
                      struct rune_dl_expr *first, struct rune_dl_expr *second)
 {
     literal->arg_count = second != NULL ? 2 : 1;
-    literal->args = RUNE_ARENA_ARRAY(parser->arena, struct rune_dl_expr *, literal->arg_count);
+    literal->args = RUNE_ARENA_ARRAY(parser->trees, struct rune_dl_expr *, literal->arg_count);
     if (literal->args == NULL) {
         parser->nomem = true;
         return false;

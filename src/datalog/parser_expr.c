@@ -79,7 +79,7 @@ static struct rune_dl_expr *new_operator(struct rune_dl_parser *parser, enum run
         return NULL;
     }
     struct rune_dl_expr *expr = rune_dl_new_expr(parser, kind, first);
-    struct rune_dl_expr **args = RUNE_ARENA_ARRAY(parser->arena, struct rune_dl_expr *, 2);
+    struct rune_dl_expr **args = RUNE_ARENA_ARRAY(parser->trees, struct rune_dl_expr *, 2);
     if (expr == NULL || args == NULL) {
         parser->nomem = true;
         return NULL;

@@ -31,7 +31,8 @@ enum rune_dl_allow {
 struct rune_dl_parser {
     const struct rune_source *source;
     enum rune_dl_dialect dialect;
-    struct rune_arena *arena;
+    struct rune_arena *arena; /* texts, ids and what else outlives the trees */
+    struct rune_arena *trees; /* arguments, bodies and variables, clause by clause */
     struct rune_diag *diag;
     struct rune_dl_lexer lexer;
     struct rune_vec_dl_token tokens; /* of the current clause, and what was joined to it */

@@ -12,7 +12,7 @@
 struct rune_dl_expr *rune_dl_new_expr(struct rune_dl_parser *parser, enum rune_dl_expr_kind kind,
                                       uint32_t first_token)
 {
-    struct rune_dl_expr *expr = rune_arena_alloc(parser->arena, sizeof(*expr));
+    struct rune_dl_expr *expr = rune_arena_alloc(parser->trees, sizeof(*expr));
     if (expr == NULL) {
         parser->nomem = true;
         return NULL;
@@ -258,7 +258,7 @@ static struct rune_dl_expr *parse_list(struct rune_dl_parser *parser)
 static struct rune_dl_expr *take_variable(struct rune_dl_parser *parser)
 {
     const struct rune_dl_token *token = rune_dl_peek(parser, 0);
-    struct rune_dl_expr *expr = rune_arena_alloc(parser->arena, sizeof(*expr));
+    struct rune_dl_expr *expr = rune_arena_alloc(parser->trees, sizeof(*expr));
     uint32_t variable = rune_dl_variable(parser, token);
     bool is_wildcard = token->length == 1 && parser->source->text[token->offset] == '_';
     parser->allow &= RUNE_DL_ALLOW_FUNCTION;

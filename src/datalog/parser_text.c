@@ -283,7 +283,7 @@ struct rune_dl_expr **rune_dl_take_exprs(struct rune_dl_parser *parser, size_t b
     size_t count = parser->exprs.count - begin;
     struct rune_dl_expr **args = NULL;
     if (count > 0) {
-        args = rune_arena_alloc(parser->arena, count * sizeof(args[0]));
+        args = rune_arena_alloc(parser->trees, count * sizeof(args[0]));
         parser->nomem = parser->nomem || args == NULL;
     }
     for (size_t i = 0; args != NULL && i < count; i++) { /* few: a call would cost more */

@@ -30,8 +30,8 @@ RUNE_MUST_USE enum rune_err rune_dl_run_rule(struct rune_dl_ctx *ctx, uint32_t n
                                              const struct rune_image_plan *plan, uint64_t steps,
                                              struct rune_dl_sink *sink);
 
-/* Whether a rule derives nothing because it reads a relation without tuples: then no program is made
- * of it. One that may be too long for a program is, to be refused whatever it reads. */
+/* Whether a rule derives nothing because it reads a relation without tuples: then no program is
+ * made of it. One that may be too long for a program is, to be refused whatever it reads. */
 bool rune_dl_is_void(const struct rune_dl_ctx *ctx, uint32_t number);
 
 /* Sorts collected rows and drops repetitions. RUNE_E_NOMEM. */

@@ -64,6 +64,7 @@ static enum rune_err build_init(struct rune_build *build, const struct rune_buil
     build->max_memory_bytes =
         options->max_memory_bytes != 0 ? options->max_memory_bytes : RUNE_BUILD_DEFAULT_MEMORY;
     rune_arena_init(&build->arena, build->max_memory_bytes);
+    rune_arena_init(&build->rule_trees, build->max_memory_bytes);
     rune_arena_init(&build->policy_arena, build->max_memory_bytes);
     build->dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, build->max_memory_bytes);
     if (build->dict == NULL) {
@@ -90,6 +91,7 @@ static void build_fini(struct rune_build *build)
     RUNE_VEC_FINI(&build->schema_words);
     rune_dict_destroy(build->dict);
     rune_arena_fini(&build->policy_arena);
+    rune_arena_fini(&build->rule_trees);
     rune_arena_fini(&build->arena);
 }
 

@@ -37,7 +37,8 @@ struct rune_build {
     const struct rune_build_options *options;
     uint64_t max_memory_bytes; /* as the options have it, or the default */
     struct rune_diag *diag;
-    struct rune_arena arena; /* everything that is parsed, but policies */
+    struct rune_arena arena; /* everything that is parsed, but policies and what rules are of */
+    struct rune_arena rule_trees; /* that, until they are evaluated */
     struct rune_dict *dict;
     bool has_mistakes;    /* the bundle's: reported */
     bool ids_by_position; /* policyN whatever @id says: conformance */

@@ -87,9 +87,9 @@ enum rune_err rune_build_parse_rules(struct rune_build *build)
     const struct rune_bundle *bundle = &build->bundle;
     for (uint32_t i = rune_bundle_next(bundle, RUNE_BUNDLE_RULES, 0); i < bundle->count;
          i = rune_bundle_next(bundle, RUNE_BUNDLE_RULES, i + 1)) {
-        enum rune_err err =
-            rune_build_stage(build, rune_dl_parse(&bundle->files[i].source, RUNE_DL_BUNDLE,
-                                                  &build->arena, &build->clauses, build->diag));
+        enum rune_err err = rune_build_stage(
+            build, rune_dl_parse(&bundle->files[i].source, RUNE_DL_BUNDLE, &build->arena,
+                                 &build->rule_trees, &build->clauses, build->diag));
         if (err != RUNE_OK) {
             return err;
         }
@@ -245,6 +245,9 @@ static enum rune_err evaluate(struct rune_build *build, struct rune_tuples *fact
     }
     struct rune_build_rule_input input;
     err = rune_build_rule_input(build, &input);
+    if (program.rules == build->rules.rules) { /* else some were read before, in another order */
+        input.options.trees = &build->rule_trees;
+    }
     if (err == RUNE_OK) {
         err = rune_dl_evaluate(&program, facts, &input.entities, build->dict, &input.options,
                                rune_build_source_index, build, &build->derived, build->diag);

@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct rune_arena arena;
     struct rune_diag *diag = rune_diag_create();
     rune_arena_init(&arena, 1 << 26);
-    enum rune_err err = rune_dl_parse(&source, dialect, &arena, &clauses, diag);
+    enum rune_err err = rune_dl_parse(&source, dialect, &arena, &arena, &clauses, diag);
     if ((err == RUNE_OK) != (rune_diag_count(diag, RUNE_ERROR) == 0) && err != RUNE_E_NOMEM) {
         abort(); /* refused without a word, or accepted with one */
     }

@@ -17,7 +17,8 @@ enum rune_err datalog_run_open(struct datalog_run *run, struct rune_str text,
     if (run->diag == NULL || run->dict == NULL) {
         return RUNE_E_NOMEM;
     }
-    enum rune_err err = rune_dl_parse(&run->source, dialect, &run->arena, &run->clauses, run->diag);
+    enum rune_err err =
+        rune_dl_parse(&run->source, dialect, &run->arena, &run->arena, &run->clauses, run->diag);
     enum rune_err check = err != RUNE_OK
                               ? err
                               : rune_dl_check(&run->clauses, declarations, declaration_count,

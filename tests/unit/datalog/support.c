@@ -11,8 +11,8 @@ void front_parse(struct front *front, const char *text, enum rune_dl_dialect dia
     *front = (struct front){.source = {"test.dl", text, (uint32_t)strlen(text)}};
     front->diag = rune_diag_create();
     rune_arena_init(&front->arena, 0);
-    front->err =
-        rune_dl_parse(&front->source, dialect, &front->arena, &front->clauses, front->diag);
+    front->err = rune_dl_parse(&front->source, dialect, &front->arena, &front->arena,
+                               &front->clauses, front->diag);
 }
 
 static uint32_t read_declarations(const char *text, struct rune_dl_declaration *out, uint32_t room)

@@ -77,8 +77,8 @@ static void test_memory__may_run_out_anywhere(void **state)
         struct rune_dl_declaration declaration = {RUNE_STR("r"), 2, true, NULL};
         rune_arena_init(&front.arena, 0);
         rune_alloc_set_hook(count_down, &countdown);
-        front.err =
-            rune_dl_parse(&front.source, RUNE_DL_BUNDLE, &front.arena, &front.clauses, NULL);
+        front.err = rune_dl_parse(&front.source, RUNE_DL_BUNDLE, &front.arena, &front.arena,
+                                  &front.clauses, NULL);
         if (front.err == RUNE_OK) {
             front.err = rune_dl_check(&front.clauses, &declaration, 1, RUNE_DL_BUNDLE, &front.arena,
                                       &front.program, NULL);
