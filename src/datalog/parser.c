@@ -371,6 +371,20 @@ static enum rune_err parse_clauses(struct rune_dl_parser *parser, struct rune_ve
     }
 }
 
+#define CLAUSE_BYTES 48u /* of text; most clauses have more, and a line of their own */
+
+/* Room for about as many clauses as the text has, so that the list need not move. */
+static bool reserve_clauses(const struct rune_source *source, struct rune_vec_dl_rule *clauses)
+{
+    const char *at = source->text, *end = source->text + source->length;
+    size_t lines = 1, most = source->length / CLAUSE_BYTES;
+    while (lines < most && (at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+        at++;
+        lines++;
+    }
+    return RUNE_VEC_RESERVE(clauses, clauses->count + (lines < most ? lines : most));
+}
+
 static void parser_fini(struct rune_dl_parser *parser)
 {
     rune_dl_lexer_fini(&parser->lexer);
@@ -406,7 +420,9 @@ enum rune_err rune_dl_parse(const struct rune_source *source, enum rune_dl_diale
                                     .diag = diag,
                                     .line = 1};
     rune_dl_lexer_init(&parser.lexer, source, dialect, diag);
-    enum rune_err err = verdict(&parser, parse_clauses(&parser, clauses));
+    enum rune_err err =
+        reserve_clauses(source, clauses) ? parse_clauses(&parser, clauses) : RUNE_E_NOMEM;
+    err = verdict(&parser, err);
     parser_fini(&parser);
     return err;
 }
