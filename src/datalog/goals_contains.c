@@ -7,8 +7,19 @@
 
 #include <string.h>
 
-#define MAX_SPLIT  3u /* LIMIT: sets or texts that a rule is split by; others are only tested */
-#define MAX_ROUNDS 8u /* LIMIT: calculations on calculations, of which the last is looked for */
+#define MAX_SPLIT    3u  /* LIMIT: sets or texts that a rule is split by; others are only tested */
+#define MAX_CONTAINS 16u /* LIMIT: such goals of a rule that is looked at as a whole */
+#define MAX_ROUNDS   8u  /* LIMIT: calculations on calculations, of which the last is looked for */
+
+/* A rule that is looked at. */
+struct look {
+    struct rune_dl_ctx *ctx;
+    struct rune_dl_plan_rule *rule;
+    bool *is_text;            /* by variable: it holds texts alone */
+    bool *is_bound;           /* by variable: scratch of bind_without */
+    uint32_t vars[MAX_SPLIT]; /* that may be sets or texts */
+    uint32_t count;
+};
 
 static bool is_contains(const struct rune_dl_goal *goal)
 {
@@ -16,7 +27,7 @@ static bool is_contains(const struct rune_dl_goal *goal)
            !goal->is_negated;
 }
 
-/* ---- what has values without it ---- */
+/* ---- what has values ---- */
 
 static bool are_bound(const bool *is_bound, const uint32_t *vars, uint32_t count)
 {
@@ -36,6 +47,8 @@ static uint32_t binds(const struct rune_dl_goal *goal, const bool *is_bound)
         return goal->is_negated ? 0 : goal->count;
     case RUNE_DL_GOAL_EQ:
         return is_bound[goal->vars[0]] || is_bound[goal->vars[1]] ? 2 : 0;
+    case RUNE_DL_GOAL_TEST:
+        return is_contains(goal) && is_bound[goal->vars[0]] ? 2 : 0;
     case RUNE_DL_GOAL_ARITH:
     case RUNE_DL_GOAL_NEGATE:
     case RUNE_DL_GOAL_INDEX:
@@ -47,38 +60,65 @@ static uint32_t binds(const struct rune_dl_goal *goal, const bool *is_bound)
     }
 }
 
-static bool bind_once(const struct rune_dl_plan_rule *rule, bool *is_bound)
+/* Whether it is `S.contains(X)` of a text, or of one of these, taken for texts. */
+static bool is_left_out(const struct look *look, const struct rune_dl_goal *goal,
+                        const uint32_t *texts, uint32_t count)
+{
+    if (!is_contains(goal)) {
+        return false;
+    }
+    bool found = look->is_text[goal->vars[0]];
+    for (uint32_t i = 0; i < count; i++) {
+        found = found || texts[i] == goal->vars[0];
+    }
+    return found;
+}
+
+static bool bind_once(const struct look *look, const uint32_t *texts, uint32_t count)
 {
     bool more = false;
-    for (uint32_t g = 0; g < rule->goal_count; g++) {
-        const struct rune_dl_goal *goal = &rule->goals[g];
-        for (uint32_t i = 0, count = binds(goal, is_bound); i < count; i++) {
-            if (goal->vars[i] != RUNE_DL_NO_VAR && !is_bound[goal->vars[i]]) {
-                is_bound[goal->vars[i]] = more = true;
+    for (uint32_t g = 0; g < look->rule->goal_count; g++) {
+        const struct rune_dl_goal *goal = &look->rule->goals[g];
+        uint32_t bound = is_left_out(look, goal, texts, count) ? 0 : binds(goal, look->is_bound);
+        for (uint32_t i = 0; i < bound; i++) {
+            if (goal->vars[i] != RUNE_DL_NO_VAR && !look->is_bound[goal->vars[i]]) {
+                look->is_bound[goal->vars[i]] = more = true;
             }
         }
     }
     return more;
 }
 
+/* look->is_bound: what has values where these variables are texts, which nothing runs through. */
+static void bind_without(const struct look *look, const uint32_t *texts, uint32_t count)
+{
+    for (uint32_t v = 0; v < look->rule->var_count; v++) {
+        look->is_bound[v] = look->rule->vars[v].is_constant;
+    }
+    for (uint32_t round = 0; round < MAX_ROUNDS && bind_once(look, texts, count); round++) {
+    }
+}
+
 /* ---- what may be a text ---- */
 
-/* Whether the variable holds texts alone: a constant, type or id of an entity, a text that was
- * joined. */
-static bool is_text(const struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
-                    uint32_t var)
+/* Constants, types and ids of entities, texts that were joined. */
+static void find_texts(const struct look *look)
 {
-    bool found =
-        rule->vars[var].is_constant && rune_term_kind(rule->vars[var].term) == RUNE_KIND_STRING;
-    for (uint32_t g = 0; g < rule->goal_count && !found; g++) {
-        const struct rune_dl_goal *goal = &rule->goals[g];
-        bool is_joined = goal->kind == RUNE_DL_GOAL_FUNCTION && goal->op == RUNE_RULE_FN_CONCAT;
-        bool is_id = goal->kind == RUNE_DL_GOAL_ATOM && !goal->is_negated &&
-                     ctx->rels.items[goal->relation].builtin == RUNE_DL_ENTITY_ID;
-        found = (is_joined && goal->vars[0] == var) ||
-                (is_id && (goal->vars[1] == var || goal->vars[2] == var));
+    const struct rune_dl_plan_rule *rule = look->rule;
+    for (uint32_t v = 0; v < rule->var_count; v++) {
+        look->is_text[v] =
+            rule->vars[v].is_constant && rune_term_kind(rule->vars[v].term) == RUNE_KIND_STRING;
     }
-    return found;
+    for (uint32_t g = 0; g < rule->goal_count; g++) {
+        const struct rune_dl_goal *goal = &rule->goals[g];
+        if (goal->kind == RUNE_DL_GOAL_FUNCTION && goal->op == RUNE_RULE_FN_CONCAT) {
+            look->is_text[goal->vars[0]] = true;
+        }
+        if (goal->kind == RUNE_DL_GOAL_ATOM && !goal->is_negated &&
+            look->ctx->rels.items[goal->relation].builtin == RUNE_DL_ENTITY_ID) {
+            look->is_text[goal->vars[1]] = look->is_text[goal->vars[2]] = true;
+        }
+    }
 }
 
 /* Whether an argument of a built-in is an entity always. */
@@ -121,118 +161,138 @@ static bool is_entity(const struct rune_dl_ctx *ctx, const struct rune_dl_plan_r
     return false;
 }
 
-/* Whether something else runs through it already, which only a set stands. */
-static bool is_run_through(const struct rune_dl_plan_rule *rule, const bool *is_bound, uint32_t var)
+/* Whether the variable may be a text: all that it is asked for has values without it, and may be in
+ * a text. */
+static bool may_be_text(const struct look *look, uint32_t var)
 {
-    for (uint32_t g = 0; g < rule->goal_count; g++) {
-        const struct rune_dl_goal *goal = &rule->goals[g];
-        if (is_contains(goal) && goal->vars[0] == var && !is_bound[goal->vars[1]]) {
+    bind_without(look, &var, 1);
+    for (uint32_t g = 0; g < look->rule->goal_count; g++) {
+        const struct rune_dl_goal *goal = &look->rule->goals[g];
+        if (is_contains(goal) && goal->vars[0] == var &&
+            (!look->is_bound[goal->vars[1]] || is_entity(look->ctx, look->rule, goal->vars[1]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_found(const struct look *look, uint32_t var)
+{
+    for (uint32_t i = 0; i < look->count; i++) {
+        if (look->vars[i] == var) {
             return true;
         }
     }
     return false;
 }
 
-/* The variables that may be sets or texts, where it matters; where there are too many, and of a
- * text, `contains` becomes a test. */
-static uint32_t find_ambiguous(const struct rune_dl_ctx *ctx, struct rune_dl_plan_rule *rule,
-                               const bool *is_bound, uint32_t ret_vars[MAX_SPLIT])
+/* Of the variables taken for texts, `contains` is a test, as long as something else has values. */
+static void only_test(const struct look *look, const uint32_t *texts, uint32_t count)
 {
-    uint32_t count = 0;
-    for (uint32_t g = 0; g < rule->goal_count; g++) {
-        struct rune_dl_goal *goal = &rule->goals[g];
-        if (!is_contains(goal) || !is_bound[goal->vars[1]] ||
-            rule->vars[goal->vars[1]].is_constant) {
-            continue;
-        }
-        uint32_t found = 0, of = goal->vars[0];
-        goal->only_tests = is_text(ctx, rule, of);
-        if (goal->only_tests || rule->vars[of].is_constant) {
-            continue;
-        }
-        while (found < count && ret_vars[found] != of) {
-            found++;
-        }
-        if (found < count || is_entity(ctx, rule, goal->vars[1]) ||
-            is_run_through(rule, is_bound, of)) {
-            continue;
-        }
-        if (count < MAX_SPLIT) {
-            ret_vars[count++] = of;
-        } else {
+    bind_without(look, texts, count);
+    for (uint32_t g = 0; g < look->rule->goal_count; g++) {
+        struct rune_dl_goal *goal = &look->rule->goals[g];
+        if (is_left_out(look, goal, texts, count) && look->is_bound[goal->vars[1]]) {
             goal->only_tests = true;
         }
     }
-    return count;
+}
+
+static void find_ambiguous(struct look *look)
+{
+    const struct rune_dl_plan_rule *rule = look->rule;
+    for (uint32_t g = 0; g < rule->goal_count && look->count < MAX_SPLIT; g++) {
+        const struct rune_dl_goal *goal = &rule->goals[g];
+        if (!is_contains(goal)) {
+            continue;
+        }
+        uint32_t var = goal->vars[0];
+        if (!rule->vars[goal->vars[1]].is_constant && !rule->vars[var].is_constant &&
+            !look->is_text[var] && !is_found(look, var) && may_be_text(look, var)) {
+            look->vars[look->count++] = var;
+        }
+    }
 }
 
 /* ---- one rule a kind ---- */
 
 /* The rule for those of the variables that `texts` has a bit for being texts, the others none. */
-static enum rune_err add_variant(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
-                                 const uint32_t *vars, uint32_t count, uint32_t texts)
+static enum rune_err add_variant(const struct look *look, uint32_t texts)
 {
+    struct rune_dl_ctx *ctx = look->ctx;
+    const struct rune_dl_plan_rule *rule = look->rule;
     struct rune_dl_plan_rule variant = *rule;
-    variant.goals = rune_arena_alloc(&ctx->arena,
-                                     ((size_t)rule->goal_count + count) * sizeof(variant.goals[0]));
-    uint32_t *args = RUNE_ARENA_ARRAY(&ctx->arena, uint32_t, count);
+    uint32_t taken[MAX_SPLIT], taken_count = 0;
+    variant.goals = rune_arena_alloc(&ctx->arena, ((size_t)rule->goal_count + look->count) *
+                                                      sizeof(variant.goals[0]));
+    uint32_t *args = RUNE_ARENA_ARRAY(&ctx->arena, uint32_t, look->count);
     if (variant.goals == NULL || args == NULL) {
         return RUNE_E_NOMEM;
     }
     memcpy(variant.goals, rule->goals, rule->goal_count * sizeof(variant.goals[0]));
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < look->count; i++) {
         bool is_of_text = (texts >> i & 1) != 0;
         struct rune_dl_goal *kind = &variant.goals[variant.goal_count++];
-        args[i] = vars[i];
+        args[i] = look->vars[i];
         *kind = (struct rune_dl_goal){.kind = RUNE_DL_GOAL_TEST,
                                       .op = RUNE_RULE_FN_IS_STRING,
                                       .is_negated = !is_of_text,
                                       .vars = &args[i],
                                       .count = 1};
         for (uint32_t g = 0; g < rule->goal_count; g++) {
-            struct rune_dl_goal *goal = &variant.goals[g];
-            if (is_contains(goal) && goal->vars[0] == vars[i]) {
-                goal->only_tests |= is_of_text;
-                kind->span = goal->span;
+            if (is_contains(&rule->goals[g]) && rule->goals[g].vars[0] == args[i]) {
+                kind->span = rule->goals[g].span;
             }
         }
+        if (is_of_text) {
+            taken[taken_count++] = args[i];
+        }
     }
+    struct look of_variant = *look;
+    of_variant.rule = &variant;
+    only_test(&of_variant, taken, taken_count);
     return RUNE_VEC_PUSH(&ctx->rules, variant) ? RUNE_OK : RUNE_E_NOMEM;
 }
 
-static bool has_contains(const struct rune_dl_plan_rule *rule)
+static uint32_t count_contains(const struct rune_dl_plan_rule *rule)
 {
+    uint32_t count = 0;
     for (uint32_t g = 0; g < rule->goal_count; g++) {
-        if (is_contains(&rule->goals[g])) {
-            return true;
-        }
+        count += is_contains(&rule->goals[g]);
     }
-    return false;
+    return count;
+}
+
+/* Too many to look at: all are tests where what they ask for has values without any. */
+static void test_all(struct look *look)
+{
+    memset(look->is_text, true, look->rule->var_count);
+    only_test(look, NULL, 0);
 }
 
 enum rune_err rune_dl_add_rule(struct rune_dl_ctx *ctx, struct rune_dl_plan_rule *rule)
 {
-    uint32_t vars[MAX_SPLIT], count = 0;
-    if (has_contains(rule)) {
-        struct rune_arena_mark mark = rune_arena_mark(&ctx->scratch);
-        bool *is_bound = RUNE_ARENA_ARRAY(&ctx->scratch, bool, rule->var_count + 1);
-        if (is_bound == NULL) {
-            return RUNE_E_NOMEM;
-        }
-        for (uint32_t v = 0; v < rule->var_count; v++) {
-            is_bound[v] = rule->vars[v].is_constant;
-        }
-        for (uint32_t round = 0; round < MAX_ROUNDS && bind_once(rule, is_bound); round++) {
-        }
-        count = find_ambiguous(ctx, rule, is_bound, vars);
-        rune_arena_rewind(&ctx->scratch, mark);
-    }
-    if (count == 0) {
+    uint32_t contains = count_contains(rule);
+    if (contains == 0) {
         return RUNE_VEC_PUSH(&ctx->rules, *rule) ? RUNE_OK : RUNE_E_NOMEM;
     }
-    enum rune_err err = RUNE_OK;
-    for (uint32_t texts = 0; texts < 1u << count && err == RUNE_OK; texts++) {
-        err = add_variant(ctx, rule, vars, count, texts);
+    struct rune_arena_mark mark = rune_arena_mark(&ctx->scratch);
+    struct look look = {.ctx = ctx, .rule = rule};
+    look.is_text = RUNE_ARENA_ARRAY(&ctx->scratch, bool, rule->var_count + 1);
+    look.is_bound = RUNE_ARENA_ARRAY(&ctx->scratch, bool, rule->var_count + 1);
+    if (look.is_text == NULL || look.is_bound == NULL) {
+        return RUNE_E_NOMEM;
     }
+    if (contains > MAX_CONTAINS) {
+        test_all(&look);
+    } else {
+        find_texts(&look);
+        find_ambiguous(&look);
+    }
+    enum rune_err err = RUNE_OK;
+    for (uint32_t texts = 0; texts < 1u << look.count && err == RUNE_OK; texts++) {
+        err = add_variant(&look, texts);
+    }
+    rune_arena_rewind(&ctx->scratch, mark);
     return err;
 }

@@ -104,6 +104,13 @@ static const struct sentence sentences[] = {
     {"whatever it gives", NULL,
      RULE "context(\"k\", V), V.contains(W), word(W), V.contains(_X)." WORDS, NULL, NULL,
      ",\"context\":{\"k\":[\"fir\", \"zoo\"]}", PERMIT, NULL},
+    {"and asks a text for what it runs through", NULL,
+     RULE "context(\"k\", V), V.contains(W), T.contains(W), text(T). text(\"an oak tree\").", NULL,
+     NULL, ",\"context\":{\"k\":[\"fir\", \"oak\"]}", PERMIT, NULL},
+    {"in any order", NULL,
+     RULE "T.contains(X), X = concat(W, \"!\"), V.contains(W), context(\"k\", V), text(T). "
+          "text(\"an oak! tree\").",
+     NULL, NULL, ",\"context\":{\"k\":[\"fir\", \"oak\"]}", PERMIT, NULL},
     {"what is neither text nor set is an error", NULL,
      "@id(\"r\") " RULE "not has(R). has(R) :- resource(R), context(\"k\", V), V.contains(W), "
      "word(W)." WORDS,
