@@ -15,7 +15,7 @@
 struct look {
     struct rune_dl_ctx *ctx;
     struct rune_dl_plan_rule *rule;
-    bool *is_text;            /* by variable: it holds texts alone */
+    bool *is_text;            /* by variable: it holds texts alone, or is taken for one */
     bool *is_bound;           /* by variable: scratch of bind_without */
     uint32_t vars[MAX_SPLIT]; /* that may be sets or texts */
     uint32_t count;
@@ -201,7 +201,7 @@ static void only_test(const struct look *look, const uint32_t *texts, uint32_t c
 static void find_ambiguous(struct look *look)
 {
     const struct rune_dl_plan_rule *rule = look->rule;
-    for (uint32_t g = 0; g < rule->goal_count && look->count < MAX_SPLIT; g++) {
+    for (uint32_t g = 0; g < rule->goal_count; g++) {
         const struct rune_dl_goal *goal = &rule->goals[g];
         if (!is_contains(goal)) {
             continue;
@@ -209,7 +209,11 @@ static void find_ambiguous(struct look *look)
         uint32_t var = goal->vars[0];
         if (!rule->vars[goal->vars[1]].is_constant && !rule->vars[var].is_constant &&
             !look->is_text[var] && !is_found(look, var) && may_be_text(look, var)) {
-            look->vars[look->count++] = var;
+            if (look->count < MAX_SPLIT) {
+                look->vars[look->count++] = var;
+            } else {
+                look->is_text[var] = true; /* a test is right for sets, too */
+            }
         }
     }
 }

@@ -107,6 +107,11 @@ static const struct sentence sentences[] = {
     {"and asks a text for what it runs through", NULL,
      RULE "context(\"k\", V), V.contains(W), T.contains(W), text(T). text(\"an oak tree\").", NULL,
      NULL, ",\"context\":{\"k\":[\"fir\", \"oak\"]}", PERMIT, NULL},
+    {"of however many texts", NULL,
+     RULE "word(W), text(T1), T1.contains(W), text(T2), T2.contains(W), text(T3), T3.contains(W), "
+          "text(T4), "
+          "T4.contains(W), text(T5), T5.contains(W). text(\"an oak tree\")." WORDS,
+     NULL, NULL, "", PERMIT, NULL},
     {"in any order", NULL,
      RULE "T.contains(X), X = concat(W, \"!\"), V.contains(W), context(\"k\", V), text(T). "
           "text(\"an oak! tree\").",
