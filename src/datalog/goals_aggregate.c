@@ -193,14 +193,15 @@ static enum rune_err fill_inner(struct rune_dl_maker *inner, const struct braces
 /* The braces as the one rule of their relation. */
 static enum rune_err make_inner(struct rune_dl_maker *outer, const struct braces *braces)
 {
-    struct rune_dl_maker inner = {.ctx = outer->ctx};
-    enum rune_err err = rune_dl_maker_begin(&inner, outer->source);
-    if (err != RUNE_OK) {
-        return err;
+    if (outer->inner == NULL) {
+        outer->inner = RUNE_ARENA_NEW(&outer->ctx->arena, struct rune_dl_maker);
+        if (outer->inner == NULL) {
+            return RUNE_E_NOMEM;
+        }
+        outer->inner->ctx = outer->ctx;
     }
-    err = fill_inner(&inner, braces);
-    rune_dl_maker_fini(&inner);
-    return err;
+    enum rune_err err = rune_dl_maker_begin(outer->inner, outer->source);
+    return err == RUNE_OK ? fill_inner(outer->inner, braces) : err;
 }
 
 /* The goal that asks for the result: by the group's values. */

@@ -37,9 +37,11 @@ enum rune_err rune_dl_maker_begin(struct rune_dl_maker *maker, const struct rune
 
 void rune_dl_maker_fini(struct rune_dl_maker *maker)
 {
-    RUNE_VEC_FINI(&maker->map);
-    RUNE_VEC_FINI(&maker->vars);
-    RUNE_VEC_FINI(&maker->goals);
+    for (; maker != NULL; maker = maker->inner) {
+        RUNE_VEC_FINI(&maker->map);
+        RUNE_VEC_FINI(&maker->vars);
+        RUNE_VEC_FINI(&maker->goals);
+    }
 }
 
 /* ---- variables ---- */

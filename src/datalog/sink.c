@@ -228,6 +228,8 @@ enum rune_err rune_dl_sink_sort(struct rune_dl_sink *sink)
     return rune_dl_sort_rows(&sink->rows, &sink->count, sink->rel->arity, NULL);
 }
 
+#define FIRST_ROWS 64u /* most relations have fewer tuples */
+
 /* Repetitions are dropped before more room is taken. */
 static bool make_room(struct rune_dl_sink *sink)
 {
@@ -243,7 +245,7 @@ static bool make_room(struct rune_dl_sink *sink)
         return false;
     }
     if (sink->count * 2 >= sink->capacity) {
-        uint64_t capacity = sink->capacity == 0 ? 1024 : sink->capacity * 2;
+        uint64_t capacity = sink->capacity == 0 ? FIRST_ROWS : sink->capacity * 2;
         sink->err = rune_dl_check_limits(sink->ctx, sink->count, capacity * arity * 8);
         if (sink->err != RUNE_OK) {
             return false;
