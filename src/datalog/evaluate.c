@@ -492,6 +492,9 @@ enum rune_err rune_dl_evaluate(const struct rune_dl_program *program, struct run
     }
     if (err == RUNE_OK) {
         drop_large(&ctx);
+        err = rune_dl_project(&ctx);
+    }
+    if (err == RUNE_OK) {
         err = rune_dl_write_image(&ctx, &result);
     }
     tear_down(&ctx);

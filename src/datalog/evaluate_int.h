@@ -5,6 +5,7 @@
  *   goals*.c    rules as trees -> rules as goals over numbered variables (struct rune_dl_plan_rule)
  *   join*.c     one such rule and a binding pattern -> an order of its goals
  *   code*.c     that order -> a program
+ *   project.c   demanded relations without the columns that nobody wants
  *   free.c      recursions that no request could afford
  *   sort_rows.c, orders.c, orders_choose.c
  *               tuples -> sorted orders; which orders serve which searches
@@ -326,6 +327,12 @@ RUNE_MUST_USE enum rune_err rune_dl_code_rule(struct rune_dl_ctx *ctx, uint32_t 
 RUNE_MUST_USE enum rune_err rune_dl_demand_plans(struct rune_dl_ctx *ctx, uint32_t relation,
                                                  uint32_t bound, uint32_t *ret_first,
                                                  uint32_t *ret_count);
+
+/* ---- project.c ---- */
+
+/* Demanded relations lose, where they are asked, the columns that nobody wants: the rules ask
+ * relations that have but the others. RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_dl_project(struct rune_dl_ctx *ctx);
 
 /* ---- free.c ---- */
 

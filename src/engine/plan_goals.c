@@ -86,6 +86,31 @@ static void put_search(struct rune_describer *d, const struct step *step)
     rune_describe_tuples(d, relation->tuple_count);
 }
 
+/* Columns of a relation asked for some of its columns only ("view {columns 1 3}"), as columns of
+ * the relation itself; the name becomes that one's. Other names and their columns stay. */
+static uint32_t project_back(struct rune_str *name, uint32_t columns)
+{
+    static const char mark[] = " {columns";
+    const char *at = memmem(name->data, name->length, mark, sizeof(mark) - 1);
+    uint32_t back = 0;
+    if (at == NULL) {
+        return columns;
+    }
+    const char *end = name->data + name->length;
+    const char *digit = at + sizeof(mark) - 1;
+    for (uint32_t i = 0; digit < end && *digit == ' '; i++) {
+        uint32_t column = 0;
+        for (digit++; digit < end && *digit >= '0' && *digit <= '9'; digit++) {
+            column = column * 10 + (uint32_t)(*digit - '0');
+        }
+        if (i < 32 && (columns >> i & 1) != 0 && column >= 1 && column <= 32) {
+            back |= 1u << (column - 1);
+        }
+    }
+    name->length = (size_t)(at - name->data);
+    return back;
+}
+
 static void put_call(struct rune_describer *d, const struct step *step)
 {
     const struct rune_image_plan *plans = d->store->plans + step->group[0];
@@ -98,14 +123,15 @@ static void put_call(struct rune_describer *d, const struct step *step)
         rows += plans[i].rows;
     }
     struct rune_str name = rune_describe_text(d, d->store->relations[plans->relation].name);
+    uint32_t bound = project_back(&name, plans->bound);
     if (rune_describe_is_hidden(name)) {
         rune_buf_append_cstr(&d->line, "  -- compute what stands in the braces");
         return;
     }
     rune_buf_printf(&d->line, "  -- compute %.*s", RUNE_STR_ARG(name));
-    if (plans->bound != 0) {
+    if (bound != 0) {
         rune_buf_append_cstr(&d->line, " by ");
-        put_numbers(d, plans->bound);
+        put_numbers(d, bound);
     }
     if (step->op == RUNE_RULE_CALL_SCAN) {
         rune_buf_append_cstr(&d->line, ": about ");

@@ -238,13 +238,13 @@ static const struct question questions[] = {
     {"z5", {-1, -1, -1, -1, -1}, true, 1, 10 * N *N},
     {"x4", {-2, -1, -1, -2, -1}, false, N *N *N, 20 * N *N *N},
     {"y4", {-2, 3, 4, -2, -1}, false, N, 300 * N},
-    {"p2", {1, -1, -1, -1, -1}, false, N, 10 * N *N *N *N},
+    {"p2", {1, -1, -1, -1, -1}, false, N, 300 * N *N},
     {"p2", {1, 2, -1, -1, -1}, false, 1, 10 * N *N},
     {"n3", {1, 2, -1, -1, -1}, false, 1, 20 * N *N},
     {"n3", {1, -1, N *N, -1, -1}, false, N, 20 * N *N *N},
     {"w3", {1, 1, -1, -1, -1}, false, 0, 300 * N *N},
     {"q4", {2, -1, -1, 2, -1}, false, 1, 300 * N},
-    {"u2", {1, -1, -1, -1, -1}, false, N, 20 * N *N *N},
+    {"u2", {1, -1, -1, -1, -1}, false, N, 300 * N},
 };
 
 static void test_huge_views__are_searched_through_not_computed(void **state)
