@@ -124,6 +124,16 @@ def even_and_odd(bundle, scale):
     return {"odd(X, Y)": sizes[True], "even(X, Y)": sizes[False]}
 
 
+def left_and_right(bundle, scale):
+    nodes = 3000 // scale
+    edges, behind, before = (bundle.facts(name, bundle.graph(nodes, count)) for name, count in
+                             (("edge", nodes), ("behind", 6 * nodes // 5), ("before", 6 * nodes // 5)))
+    bundle.rules("p(X, Y) :- edge(X, Y).\np(X, Z) :- p(X, Y), behind(Y, Z).\np(X, Z) :- before(X, Y), p(Y, Z).\n")
+    after = successors([((a, 0), (b, 0)) for a, b in before] + [((a, 0), (b, 1)) for a, b in edges] +
+                       [((a, 1), (b, 1)) for a, b in behind])
+    return {"p(X, Y)": sum(side for begin in range(nodes) for _, side in reach({(begin, 0)}, after))}
+
+
 def points_to(bundle, scale):
     variables, objects, accesses = 50000 // scale, 5000 // scale, 1500 // scale
     new = bundle.facts("new", {(bundle.random.randrange(variables), variables + bundle.random.randrange(objects))
@@ -157,6 +167,39 @@ def points_to(bundle, scale):
     return {"pt(V, H)": size_of(points), "heap(O, H)": size_of(heap)}
 
 
+def points_to_fields(bundle, scale):
+    variables, objects, accesses, fields = 20000 // scale, 2000 // scale, 1000 // scale, 8
+    new = bundle.facts("new", {(bundle.random.randrange(variables), variables + bundle.random.randrange(objects))
+                               for _ in range(objects)})
+    assign = bundle.facts("assign", bundle.graph(variables, variables))
+    load, store = (bundle.facts(name, [(bundle.random.randrange(fields),) + pair
+                                       for pair in bundle.graph(variables, accesses)]) for name in ("load", "store"))
+    bundle.rules("pt(V, H) :- new(V, H).\npt(V, H) :- assign(V, W), pt(W, H).\n"
+                 "heap(O, F, H) :- store(F, P, V), pt(P, O), pt(V, H).\n"
+                 "pt(V, H) :- load(F, V, P), pt(P, O), heap(O, F, H).\n")
+    points, heap = [0] * variables, [[0] * objects for _ in range(fields)]
+    after = successors([(source, target) for target, source in assign])
+    for variable, thing in new:
+        points[variable] |= 1 << thing - variables
+    before = None
+    while before != points:
+        before = list(points)
+        todo = [variable for variable in range(variables) if points[variable]]
+        while todo:
+            variable = todo.pop()
+            for target in after.get(variable, ()):
+                if points[variable] & ~points[target]:
+                    points[target] |= points[variable]
+                    todo.append(target)
+        for field, pointer, variable in store:
+            for thing in members(points[pointer]):
+                heap[field][thing] |= points[variable]
+        for field, variable, pointer in load:
+            for thing in members(points[pointer]):
+                points[variable] |= heap[field][thing]
+    return {"pt(V, H)": size_of(points), "heap(O, F, H)": sum(map(size_of, heap))}
+
+
 def brackets(bundle, scale):
     nodes = 2000 // scale
     opening, closing = ({(bundle.random.randrange(8),) + edge for edge in bundle.graph(nodes, 3 * nodes // 2)}
@@ -183,4 +226,5 @@ def brackets(bundle, scale):
     return {"s(X, Y)": size_of(rows)}
 
 
-KINDS = (counting, lengths, labelled, four_columns, filtered, symmetric, even_and_odd, points_to, brackets)
+KINDS = (counting, lengths, labelled, four_columns, filtered, symmetric, even_and_odd, left_and_right, points_to,
+         points_to_fields, brackets)

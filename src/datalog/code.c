@@ -229,7 +229,8 @@ static enum rune_err code_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t
             .code_length = rune_dl_code_here(&coder),
             .registers = coder.registers,
             .flags = coder.loops | (coder.by_rows ? RUNE_DL_PLAN_BY_ROWS : 0) |
-                     (coder.is_fed ? RUNE_DL_PLAN_FED : 0),
+                     (coder.is_fed ? RUNE_DL_PLAN_FED : 0) |
+                     (coder.by_rows || coder.is_grouped ? RUNE_DL_PLAN_SORTED : 0),
             .rows = coder.rows < UINT32_MAX ? (uint32_t)(coder.rows + 0.5) : UINT32_MAX};
     }
     rune_arena_rewind(&ctx->scratch, mark);

@@ -313,6 +313,8 @@ bool rune_dl_is_surely_below(const struct rune_dl_ctx *ctx, uint32_t relation, d
 #define RUNE_DL_PLAN_BY_ROWS 0x10000u
 /* It reads one growing relation once, so that no round needs to end before it goes on. */
 #define RUNE_DL_PLAN_FED 0x20000u
+/* It reads new tuples in order. */
+#define RUNE_DL_PLAN_SORTED 0x40000u
 
 /* Program of one rule for a binding pattern, appended to ctx->code; the plan is filled in. With
  * `delta` (a goal) that goal comes first and reads the new tuples; recursive goals before it read

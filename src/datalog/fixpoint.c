@@ -116,6 +116,16 @@ struct rounds {
     uint64_t count, steps_left;
 };
 
+/* Whether it makes rows of its head from such rows and stored tuples: it runs until it gives no
+ * more before all others, which then have fewer rounds and longer rows to look at. */
+static bool is_stepping(const struct rune_dl_ctx *ctx, const struct rounds *rounds,
+                        const struct variant *variant)
+{
+    uint32_t flags = RUNE_DL_PLAN_FED | RUNE_DL_PLAN_BY_ROWS;
+    return (variant->plan.flags & flags) == flags && rounds->unbounded == UINT32_MAX &&
+           ctx->rules.items[variant->rule].head == variant->reads;
+}
+
 static enum rune_err give_up(struct rune_dl_ctx *ctx, const struct rounds *rounds)
 {
     const struct rune_dl_plan_rule *rule = &ctx->rules.items[rounds->unbounded];
@@ -200,16 +210,6 @@ static enum rune_err run_first(struct rune_dl_ctx *ctx, struct rounds *rounds)
     return err;
 }
 
-/* Whether it makes rows of its head from such rows and stored tuples: it runs until it gives no
- * more before all others, which then have fewer rounds and longer rows to look at. */
-static bool is_stepping(const struct rune_dl_ctx *ctx, const struct rounds *rounds,
-                        const struct variant *variant)
-{
-    uint32_t flags = RUNE_DL_PLAN_FED | RUNE_DL_PLAN_BY_ROWS;
-    return (variant->plan.flags & flags) == flags && rounds->unbounded == UINT32_MAX &&
-           ctx->rules.items[variant->rule].head == variant->reads;
-}
-
 /* What begins with tuples that the last round added. */
 static enum rune_err run_again(struct rune_dl_ctx *ctx, struct rounds *rounds)
 {
@@ -286,15 +286,19 @@ static int compare_variants(const void *a, const void *b)
 }
 
 /* By the relation that they read, which learns of its own. */
-static void group_variants(struct rune_dl_ctx *ctx, struct vec_variant *variants)
+static void group_variants(struct rune_dl_ctx *ctx, struct rounds *rounds)
 {
+    struct vec_variant *variants = &rounds->again;
     if (variants->count > 0) {
         qsort(variants->items, variants->count, sizeof(variants->items[0]), compare_variants);
     }
     for (size_t i = variants->count; i-- > 0;) {
         struct rune_dl_growing *growing = ctx->rels.items[variants->items[i].reads].growing;
+        const struct variant *variant = &variants->items[i];
+        bool is_sorted = (variant->plan.flags & RUNE_DL_PLAN_SORTED) != 0;
         growing->first_variant = (uint32_t)i;
-        growing->variant_count++;
+        growing->is_stepped_only = (growing->variant_count++ == 0 || growing->is_stepped_only) &&
+                                   (!is_sorted || is_stepping(ctx, rounds, variant));
     }
 }
 
@@ -319,7 +323,7 @@ static enum rune_err make_variants(struct rune_dl_ctx *ctx, const uint32_t *rela
         }
     }
     if (err == RUNE_OK) {
-        group_variants(ctx, &rounds->again);
+        group_variants(ctx, rounds);
     }
     return err;
 }

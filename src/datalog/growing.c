@@ -437,7 +437,9 @@ enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, uint32_t fro
     enum rune_err err = RUNE_OK;
     if (from < growing->low) {
         growing->low = from;
-        err = growing->is_read_by_rows ? rune_dl_growing_sort(growing) : RUNE_OK;
+        if (growing->is_read_by_rows && !growing->is_stepped_only) {
+            err = rune_dl_growing_sort(growing);
+        }
     }
     for (uint32_t i = 0; i < growing->index_count && err == RUNE_OK; i++) {
         err = rune_dl_growing_extend(&growing->indexes[i], &growing->tuples, growing->high);

@@ -75,6 +75,7 @@ struct rune_dl_growing {
     uint32_t fed_low, fed_high;      /* the caller's: what a rule reads that does not wait */
     uint64_t few_words;              /* the caller's: a bitmap of so many may be sparse */
     bool is_read_by_rows;            /* the caller's: by a plan that reads `sorted` */
+    bool is_stepped_only;            /* the caller's: only by such that run between steps */
     struct rune_growing sorted;      /* the new tuples by groups: in `sorted_rows`, or */
     bool is_sorted;                  /* as they stand */
     rune_term *sorted_rows;          /* kept for the next round */
