@@ -66,7 +66,8 @@ static uint32_t put_atom(struct views *views, struct rune_buf *out, uint32_t vie
 static void put_rule(struct views *views, struct rune_buf *out, uint32_t view)
 {
     struct rune_buf body = RUNE_BUF_INIT;
-    uint32_t vars = put_atom(views, &body, view, 0);
+    uint32_t vars = put_atom(views, &body, view, 0); /* one at least */
+    assert_true(vars > 0);
     for (uint32_t more = datalog_random_below(views->state, 3); more > 0; more--) {
         rune_buf_append_cstr(&body, ", ");
         vars = put_atom(views, &body, view, vars);
@@ -95,7 +96,7 @@ static void put_rule(struct views *views, struct rune_buf *out, uint32_t view)
         /* mostly all of the body's, in turn, so that views are wide */
         uint32_t var = datalog_random_below(views->state, 5) == 0
                            ? datalog_random_below(views->state, vars)
-                           : i % vars;
+                           : i % (vars > 0 ? vars : 1);
         rune_buf_printf(out, "%sV%u", i > 0 ? ", " : "", var);
     }
     rune_buf_printf(out, ") :- %s.\n", rune_buf_cstr(&body));
