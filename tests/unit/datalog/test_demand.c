@@ -20,7 +20,7 @@
 
 #define ROUNDS     60u
 #define MAX_TUPLES 1500u /* of a view: the naive evaluator goes through all of them */
-#define MEMORY     (12u * 1024)
+#define MEMORY     (16u * 1024)
 
 static void open_run(struct datalog_run *run, const struct rune_buf *text)
 {

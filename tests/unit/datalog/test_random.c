@@ -51,7 +51,7 @@ static void check_text(const struct rune_buf *text, uint64_t seed, struct totals
             }
             compare_run(&run, text, want, &state, false, how);
             if (way == RUNE_DL_STORE_BASE) {
-                compare_limit_memory(&run, (1 + seed % 3) * 1024);
+                compare_limit_memory(&run, (9 + seed % 3) * 1024);
                 compare_run(&run, text, want, &state, true, how);
             }
         }
