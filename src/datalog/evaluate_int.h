@@ -162,6 +162,7 @@ struct rune_dl_rel {
     struct rune_vec_u32 searches;
     struct rune_dl_vec_estimate estimates; /* cache of join.c */
     struct rune_dl_growing *growing;
+    uint32_t projections; /* project.c: 1 + the latest relation with some of its columns; 0: none */
     uint32_t image_relation; /* its number in the image */
 };
 RUNE_VEC(rune_dl_vec_rel, struct rune_dl_rel);

@@ -16,8 +16,9 @@
 
 /* A relation without some columns. */
 struct projection {
-    uint32_t relation, projected;
-    uint64_t columns; /* that it has */
+    uint32_t projected; /* the relation that it is */
+    uint64_t columns;   /* that it has */
+    uint32_t next;      /* of the same relation; see rune_dl_rel.projections */
 };
 RUNE_VEC(vec_projection, struct projection);
 
@@ -116,14 +117,15 @@ static enum rune_err add_rules(struct rune_dl_ctx *ctx, uint32_t relation,
 static enum rune_err find_projection(struct projector *projector, uint32_t relation,
                                      uint64_t columns, uint32_t *ret_projected)
 {
-    for (size_t i = 0; i < projector->made.count; i++) {
-        const struct projection *made = &projector->made.items[i];
-        if (made->relation == relation && made->columns == columns) {
-            *ret_projected = made->projected;
+    struct rune_dl_rel *rels = projector->ctx->rels.items;
+    for (uint32_t i = rels[relation].projections; i != 0; i = projector->made.items[i - 1].next) {
+        if (projector->made.items[i - 1].columns == columns) {
+            *ret_projected = projector->made.items[i - 1].projected;
             return RUNE_OK;
         }
     }
-    struct projection made = {.relation = relation, .columns = columns};
+    struct projection made = {.columns = columns, .next = rels[relation].projections};
+    rels[relation].projections = (uint32_t)projector->made.count + 1;
     enum rune_err err = add_relation(projector->ctx, relation, columns, &made.projected);
     if (err == RUNE_OK && !RUNE_VEC_PUSH(&projector->made, made)) {
         err = RUNE_E_NOMEM;
