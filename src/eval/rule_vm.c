@@ -9,8 +9,7 @@
 #include "eval/rule_vm_int.h"
 #include "eval/values.h"
 
-#define WORDS_A_STEP    512u /* of a program: one turn of a loop may run all of it */
-#define ENTITIES_A_STEP 8u   /* of the request, that `in` looks at */
+#define WORDS_A_STEP 512u /* of a program: one turn of a loop may run all of it */
 
 #define READS_BROUGHT (RUNE_RULE_NO_FILTER - 1) /* for a filter's order: see brought_step */
 
@@ -61,13 +60,6 @@ enum rune_err rune_rule_vm_init(struct rune_rule_vm *vm, struct rune_arena *aren
     return RUNE_OK;
 }
 
-static const char *run_function(struct rune_rule_vm *vm, enum rune_rule_function function,
-                                const rune_term *args, rune_term *ret_term)
-{
-    vm->values.max_work = vm->steps_left;
-    return rune_rule_function(&vm->values, function, args, ret_term);
-}
-
 /* Memory that a search in an order reads here and there. */
 static inline uint64_t order_bytes(const struct rune_image_order *order)
 {
@@ -84,16 +76,6 @@ static inline uint64_t search_steps(const struct rune_rule_vm *vm, uint32_t orde
 {
     bool is_far = count > 0 && order_bytes(&vm->in.orders[order]) > RUNE_RULE_FAR_BYTES;
     return is_far ? RUNE_RULE_FAR_STEPS : 1;
-}
-
-/* `in` looks at what the request brings, entity by entity, once for each ancestor asked for. */
-static bool take_in_steps(struct rune_rule_vm *vm, uint64_t ancestors, bool sees_request)
-{
-    const struct rune_request *request = vm->request;
-    uint64_t brought =
-        sees_request && request != NULL && request->has_parents ? request->entity_count : 0;
-    return rune_rule_take_steps(vm, ancestors *
-                                        (rune_rule_entity_steps(vm) + brought / ENTITIES_A_STEP));
 }
 
 static rune_term request_part(const struct rune_rule_vm *vm, uint32_t which)
@@ -124,99 +106,9 @@ bool rune_rule_holds(struct rune_rule_vm *vm, const struct rune_image_plan *plan
     return holds;
 }
 
-static inline uint32_t gather(const uint32_t *list, const rune_term *registers,
-                              rune_term *ret_terms)
-{
-    uint32_t count = list[0];
-    for (uint32_t i = 0; i < count; i++) {
-        ret_terms[i] = registers[list[1 + i]];
-    }
-    return count;
-}
-
 static const uint32_t *skip_list(const uint32_t *list, uint32_t unit)
 {
     return list + 1 + list[0] * unit;
-}
-
-static bool compare_holds(enum rune_rule_compare op, int order)
-{
-    switch (op) {
-    case RUNE_RULE_LT:
-        return order < 0;
-    case RUNE_RULE_LE:
-        return order <= 0;
-    case RUNE_RULE_GT:
-        return order > 0;
-    case RUNE_RULE_GE:
-        return order >= 0;
-    }
-    return false;
-}
-
-/* IN: is the entity in one of the listed; every operand must be an entity. */
-static bool test_in(struct rune_rule_vm *vm, const uint32_t *word, const rune_term *registers)
-{
-    rune_term entity = registers[word[1]];
-    bool sees_request = (word[2] & RUNE_RULE_SEES_REQUEST) != 0;
-    bool found = false, is_typed = rune_term_kind(entity) == RUNE_KIND_ENTITY;
-    const uint32_t *list = word + 4;
-    if (!take_in_steps(vm, list[0], sees_request)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < list[0] && is_typed; i++) {
-        rune_term ancestor = registers[list[1 + i]];
-        is_typed = rune_term_kind(ancestor) == RUNE_KIND_ENTITY;
-        found = found || (is_typed && rune_rule_is_in(vm, entity, ancestor, sees_request));
-    }
-    if (!is_typed) {
-        return rune_rule_computed(vm, "type_error");
-    }
-    return found != ((word[2] & RUNE_RULE_NEGATED) != 0);
-}
-
-/* IN_SET: the right side is an entity or a set of entities, known only now. */
-static bool test_in_set(struct rune_rule_vm *vm, const uint32_t *word, const rune_term *registers)
-{
-    rune_term entity = registers[word[1]], right = registers[word[2]];
-    bool sees_request = (word[3] & RUNE_RULE_SEES_REQUEST) != 0;
-    const uint32_t single[2] = {1, right};
-    const uint32_t *run = single;
-    if (rune_term_kind(right) == RUNE_KIND_SET) {
-        const struct rune_terms *terms = rune_rule_terms(&vm->values, right);
-        run = terms->heap + terms->sets[rune_term_index(right)];
-    }
-    bool found = false, is_typed = rune_term_kind(entity) == RUNE_KIND_ENTITY;
-    if (!take_in_steps(vm, run[0], sees_request)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < run[0] && is_typed; i++) {
-        is_typed = rune_term_kind(run[1 + i]) == RUNE_KIND_ENTITY;
-        found = found || (is_typed && rune_rule_is_in(vm, entity, run[1 + i], sees_request));
-    }
-    if (!is_typed) {
-        return rune_rule_computed(vm, "type_error");
-    }
-    return found != ((word[3] & RUNE_RULE_NEGATED) != 0);
-}
-
-static bool is_element(struct rune_rule_vm *vm, rune_term value, rune_term set)
-{
-    if (rune_term_kind(set) != RUNE_KIND_SET) {
-        rune_rule_fail(vm, "type_error");
-        return false;
-    }
-    const struct rune_terms *of = rune_rule_terms(&vm->values, set);
-    return rune_run_contains(of->heap + of->sets[rune_term_index(set)], value);
-}
-
-static bool test_function(struct rune_rule_vm *vm, const uint32_t *word, const rune_term *registers)
-{
-    rune_term args[4] = {0}, result = RUNE_TERM_NONE;
-    (void)gather(word + 4, registers, args);
-    const char *error = run_function(vm, (enum rune_rule_function)word[1], args, &result);
-    return rune_rule_computed(vm, error) && vm->err == RUNE_OK &&
-           (result == RUNE_TERM_TRUE) != (word[2] != 0);
 }
 
 /* Passes over turns that the filter ends; they count as steps, too. */
@@ -353,7 +245,7 @@ static bool emit_row(struct rune_rule_vm *vm, const uint32_t *word, uint32_t col
     rune_term terms[64]; /* RUNE_DL_MAX_ARITY */
     const uint32_t *columns = skip_list(word + 6, 1);
     registers[columns[2]] = RUNE_TERM_NONE;
-    (void)gather(skip_list(columns, 2) + 2, registers, terms);
+    (void)rune_rule_gather(skip_list(columns, 2) + 2, registers, terms);
     return !rune_rule_take_steps(vm, 1) || vm->row(context, terms, cursor, columns[1], column);
 }
 
@@ -497,7 +389,7 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
         case RUNE_RULE_COMPARE:
             error = rune_rule_compare(&vm->values, registers[word[2]], registers[word[3]], &order);
             if (!rune_rule_computed(vm, error) ||
-                !compare_holds((enum rune_rule_compare)word[1], order)) {
+                !rune_rule_compare_holds((enum rune_rule_compare)word[1], order)) {
                 FAIL_TO(word[4]);
             }
             word += 5;
@@ -519,7 +411,7 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
             break;
         case RUNE_RULE_EXISTS:
             if (run->sees_brought && rune_rule_is_brought(vm, word[1])) {
-                uint32_t count = gather(word + 4, registers, terms);
+                uint32_t count = rune_rule_gather(word + 4, registers, terms);
                 if (!rune_rule_take_steps(vm, search_steps(vm, word[1], count)) ||
                     rune_rule_brought_exists(vm, word[1], terms, count) == (word[2] != 0)) {
                     FAIL_TO(word[3]);
@@ -528,7 +420,8 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
                 break;
             }
             if (!rune_rule_take_steps(vm, search_steps(vm, word[1], word[4])) ||
-                rune_relation_exists(&vm->in, word[1], terms, gather(word + 4, registers, terms)) ==
+                rune_relation_exists(&vm->in, word[1], terms,
+                                     rune_rule_gather(word + 4, registers, terms)) ==
                     (word[2] != 0)) {
                 FAIL_TO(word[3]);
             }
@@ -537,7 +430,7 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
         case RUNE_RULE_SCAN: {
             struct loop *loop = &loops[word[1]];
             rune_term *prefix = prefix_of(registers, word[1]);
-            uint32_t count = gather(word + 6, registers, prefix);
+            uint32_t count = rune_rule_gather(word + 6, registers, prefix);
             uint64_t search_cost = search_steps(vm, word[2], count);
             if (run->sees_brought && rune_rule_is_brought(vm, word[2])) {
                 if (rune_rule_take_steps(vm, search_cost)) {
@@ -574,7 +467,7 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
             break;
         }
         case RUNE_RULE_CALL: {
-            (void)gather(word + 5, registers, terms);
+            (void)rune_rule_gather(word + 5, registers, terms);
             uint32_t before = vm->failed;
             bool found = rune_rule_holds(vm, vm->plans + word[1], word[2], terms);
             if (word[3] != 0 && vm->failed != before) {
@@ -588,7 +481,7 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
         }
         case RUNE_RULE_CALL_SCAN: {
             struct loop *loop = &loops[word[1]];
-            (void)gather(word + 6, registers, terms);
+            (void)rune_rule_gather(word + 6, registers, terms);
             loop->table = is_asked_once(vm, word)
                               ? NULL
                               : rune_rule_try_solve(vm, vm->plans + word[2], word[3], terms);
@@ -607,7 +500,7 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
             break;
         }
         case RUNE_RULE_AGGREGATE:
-            (void)gather(word + 6, registers, terms);
+            (void)rune_rule_gather(word + 6, registers, terms);
             if (!rune_rule_fold(vm, (enum rune_rule_aggregate)word[1], vm->plans + word[3], word[4],
                                 terms, &registers[word[2]])) {
                 FAIL_TO(word[5]);
@@ -631,13 +524,13 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
             word += 6;
             break;
         case RUNE_RULE_IN:
-            if (!test_in(vm, word, registers)) {
+            if (!rune_rule_test_in(vm, word, registers)) {
                 FAIL_TO(word[3]);
             }
             word = skip_list(word + 4, 1);
             break;
         case RUNE_RULE_IN_SET:
-            if (!test_in_set(vm, word, registers)) {
+            if (!rune_rule_test_in_set(vm, word, registers)) {
                 FAIL_TO(word[4]);
             }
             word += 5;
@@ -691,20 +584,21 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
             break;
         }
         case RUNE_RULE_ELEMENT:
-            if (!is_element(vm, registers[word[1]], registers[word[2]])) {
+            if (!rune_rule_test_element(vm, registers[word[1]], registers[word[2]])) {
                 FAIL_TO(word[3]);
             }
             word += 4;
             break;
         case RUNE_RULE_TEST:
-            if (!test_function(vm, word, registers)) {
+            if (!rune_rule_test_function(vm, word, registers)) {
                 FAIL_TO(word[3]);
             }
             word = skip_list(word + 4, 1);
             break;
         case RUNE_RULE_FUNCTION:
-            (void)gather(word + 4, registers, terms);
-            error = run_function(vm, (enum rune_rule_function)word[1], terms, &registers[word[2]]);
+            (void)rune_rule_gather(word + 4, registers, terms);
+            error = rune_rule_call_function(vm, (enum rune_rule_function)word[1], terms,
+                                            &registers[word[2]]);
             if (!rune_rule_computed(vm, error)) {
                 FAIL_TO(word[3]);
             }
@@ -719,7 +613,7 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
             if (emit == NULL) {
                 return true;
             }
-            (void)gather(word + 2, registers, terms);
+            (void)rune_rule_gather(word + 2, registers, terms);
             if (!emit(context, terms)) {
                 return true;
             }

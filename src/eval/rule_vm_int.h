@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rule_vm_int: between the files of the rule machine: rule_vm (programs), rule_tables (relations
- * that recurse or have free columns), rule_fold (aggregates), rule_entities (entity data). Nobody
- * else includes it. What these may touch of struct rune_rule_vm is what rule_vm.h says. */
+/* rule_vm_int: between the files of the rule machine: rule_vm (programs), rule_test (what they
+ * test), rule_tables (relations that recurse or have free columns), rule_fold (aggregates),
+ * rule_entities and rule_brought (entity data), rule_once (what need not be kept). Nobody else
+ * includes it. What these may touch of struct rune_rule_vm is what rule_vm.h says. */
 #pragma once
 
 #include "eval/rule_code.h"
@@ -42,6 +43,17 @@ static inline bool rune_rule_computed(struct rune_rule_vm *vm, const char *error
     return true;
 }
 
+/* The values of a list of registers. */
+static inline uint32_t rune_rule_gather(const uint32_t *list, const rune_term *registers,
+                                        rune_term *ret_terms)
+{
+    uint32_t count = list[0];
+    for (uint32_t i = 0; i < count; i++) {
+        ret_terms[i] = registers[list[1 + i]];
+    }
+    return count;
+}
+
 /* ---- rule_vm.c ---- */
 
 /* Whether a relation asked with its bound columns has a tuple. */
@@ -58,6 +70,21 @@ bool rune_rule_table_has(const struct rune_rule_table *table, const rune_term *t
  * relations that they loop over is: there is one, and its tuple tells every turn of its loops. */
 bool rune_rule_gives_once(const struct rune_rule_vm *vm, const struct rune_image_plan *plans,
                           uint32_t plan_count);
+
+/* ---- rule_test.c; `word`: the instruction. False also where it errs, or steps are out ---- */
+
+bool rune_rule_compare_holds(enum rune_rule_compare op, int order);
+/* IN: the entity is in one of the listed; every operand must be an entity. */
+bool rune_rule_test_in(struct rune_rule_vm *vm, const uint32_t *word, const rune_term *registers);
+/* IN_SET: the right side is an entity or a set of entities, known only now. */
+bool rune_rule_test_in_set(struct rune_rule_vm *vm, const uint32_t *word,
+                           const rune_term *registers);
+bool rune_rule_test_element(struct rune_rule_vm *vm, rune_term value, rune_term set);
+bool rune_rule_test_function(struct rune_rule_vm *vm, const uint32_t *word,
+                             const rune_term *registers);
+/* The error's code, or NULL. */
+const char *rune_rule_call_function(struct rune_rule_vm *vm, enum rune_rule_function function,
+                                    const rune_term *args, rune_term *ret_term);
 
 /* ---- rule_fold.c ---- */
 
