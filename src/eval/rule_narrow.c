@@ -50,11 +50,12 @@ struct rune_narrower *rune_narrower_create(struct rune_rule_vm *vm, struct rune_
         .code_room = store->rule_code_count + RUNE_NARROW_WORDS,
         .image_relations = store->relation_count,
     };
-    narrower->relations = RUNE_ARENA_ARRAY(arena, struct rune_image_relation,
-                                           (size_t)store->relation_count + RUNE_NARROW_PLANS);
-    narrower->plans = RUNE_ARENA_ARRAY(arena, struct rune_image_plan, narrower->plan_room);
-    narrower->code = RUNE_ARENA_ARRAY(arena, uint32_t, narrower->code_room);
-    narrower->answers = RUNE_ARENA_ARRAY(arena, struct rune_narrow_answer, RUNE_NARROW_PLANS);
+    /* Not cleared: most queries make a few programs, and use little of all this. */
+    size_t relations = (size_t)store->relation_count + RUNE_NARROW_PLANS;
+    narrower->relations = rune_arena_alloc(arena, relations * sizeof(*narrower->relations));
+    narrower->plans = rune_arena_alloc(arena, narrower->plan_room * sizeof(*narrower->plans));
+    narrower->code = rune_arena_alloc(arena, narrower->code_room * sizeof(*narrower->code));
+    narrower->answers = rune_arena_alloc(arena, RUNE_NARROW_PLANS * sizeof(*narrower->answers));
     if (narrower->relations == NULL || narrower->plans == NULL || narrower->code == NULL ||
         narrower->answers == NULL) {
         return NULL;
@@ -105,7 +106,7 @@ static struct rune_narrow_answer *add_answer(struct rune_narrower *n,
                                              const struct rune_question *question, uint32_t arity)
 {
     struct rune_narrow_answer *answer = &n->answers[n->answer_count];
-    answer->question = *question;
+    *answer = (struct rune_narrow_answer){.question = *question};
     if (question->same != NULL) {
         answer->question.same =
             rune_arena_memdup(n->arena, question->same, arity * sizeof(*question->same));

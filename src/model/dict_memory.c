@@ -57,13 +57,14 @@ enum rune_err rune_dict_grow(struct rune_dict *dict, enum rune_dict_column colum
         return RUNE_E_LIMIT;
     }
     size_t item_size = column_shapes[column].item_size;
-    size_t larger = capacity < 16 ? 32 : capacity * 2;
-    larger = larger < want ? want : larger;
-    if (!fits_cap(dict, (larger - capacity) * item_size)) {
-        larger = want;
-        if (!fits_cap(dict, (larger - capacity) * item_size)) {
+    size_t more = capacity < 16 ? 32 : capacity;
+    size_t larger = capacity + more < want ? want : capacity + more;
+    while (!fits_cap(dict, (larger - capacity) * item_size)) {
+        if (larger == want) {
             return RUNE_E_LIMIT;
         }
+        more /= 8; /* what is left is taken in few steps: each may copy all that is there */
+        larger = capacity + more < want ? want : capacity + more;
     }
     void *items = rune_realloc(dict->columns[column].items, larger, item_size);
     if (items == NULL) {
