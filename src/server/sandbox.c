@@ -13,16 +13,7 @@
 
 #include <seccomp.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
+#include "base/sanitized.h"
 
 static void first_to_go(void)
 {
@@ -104,7 +95,7 @@ enum rune_err rune_sandbox_builder(uint64_t max_memory_bytes, uint64_t max_file_
     sigaction(SIGXFSZ, &ignore, NULL); /* a file that would grow too large is EFBIG */
     /* A sanitizer maps more address space than any limit. */
     if (set_limit(RLIMIT_CORE, 0) != 0 || set_limit(RLIMIT_FSIZE, max_file_bytes) != 0 ||
-        (!SANITIZED && set_limit(RLIMIT_AS, max_memory_bytes) != 0)) {
+        (!RUNE_SANITIZED && set_limit(RLIMIT_AS, max_memory_bytes) != 0)) {
         return RUNE_E_IO;
     }
     return load_filter(SCMP_ACT_ALLOW, SCMP_ACT_ERRNO(EPERM), denied,

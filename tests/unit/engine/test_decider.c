@@ -19,25 +19,15 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "base/sanitized.h"
 #include "base/str.h"
 #include "unit/engine/fixture.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 /* ---- what is counted ---- */
 
 static unsigned allocations, locks, hooked;
 
-#if !SANITIZED
+#if !RUNE_SANITIZED
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *ptr, size_t size);
@@ -191,8 +181,8 @@ static void test_counters__count_what_is_planted(void **state)
     pthread_mutex_unlock(&mutex);
     rune_alloc_set_hook(NULL, NULL);
     assert_int_equal(hooked, 1);
-    assert_int_equal(allocations, SANITIZED ? 0 : 1);
-    assert_int_equal(locks, SANITIZED ? 0 : 1);
+    assert_int_equal(allocations, RUNE_SANITIZED ? 0 : 1);
+    assert_int_equal(locks, RUNE_SANITIZED ? 0 : 1);
 }
 
 /* Runs in a child that may only read, write and leave; true if it came back to say so. */
@@ -229,7 +219,7 @@ static void planted(void)
 static void test_decide__makes_no_system_call(void **state)
 {
     (void)state;
-    if (SANITIZED) {
+    if (RUNE_SANITIZED) {
         skip();
     }
     assert_false(survives_seccomp(planted));
