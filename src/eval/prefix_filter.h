@@ -4,7 +4,7 @@
  *
  * Owns: the hash. Does not know: who searches. The builder makes filters of the orders that a
  * recursion searches by several columns (datalog/filters.c); a loop whose values end in such a
- * search passes over those that it says no to (rule_vm.c). Decisions have none. */
+ * search passes over those that it says no to (rule_filter.c). Decisions have none. */
 #pragma once
 
 #include <stdbool.h>
