@@ -20,6 +20,7 @@ void rune_describe_end_line(struct rune_describer *d)
         d->err = RUNE_E_NOMEM;
         d->is_stopped = true;
     }
+    d->has_lines = true;
     rune_buf_reset(&d->line);
 }
 
@@ -266,7 +267,9 @@ static void put_rule(struct rune_describer *d, uint32_t number, const uint32_t *
 {
     const struct rune_image_rule *rule = &d->store->rules[number];
     struct rune_str source = rune_describe_source(d, number), id = rune_describe_text(d, rule->id);
-    put_line(d, "");
+    if (d->has_lines) {
+        put_line(d, "");
+    }
     rune_buf_printf(&d->line, "rule %.*s", RUNE_STR_ARG(id));
     bool is_place =
         memchr(id.data, ':', id.length) != NULL; /* a rule without @id is called by its place */
@@ -296,6 +299,27 @@ static void put_rule(struct rune_describer *d, uint32_t number, const uint32_t *
     }
 }
 
+/* The plans of rule r become by_rule[starts[r]..starts[r + 1]), in their order. `starts` has room
+ * for all rules and two more, and is zero. */
+static void sort_plans(const struct rune_store *store, uint32_t *starts, uint32_t *by_rule)
+{
+    uint32_t *ends = starts + 1; /* of rule r, first where it begins */
+    for (uint32_t i = 0; i < store->plan_count; i++) {
+        if (store->plans[i].rule < store->rule_count) {
+            starts[store->plans[i].rule + 2]++;
+        }
+    }
+    for (uint32_t i = 0; i < store->rule_count; i++) {
+        ends[i + 1] += ends[i];
+    }
+    for (uint32_t i = 0; i < store->plan_count; i++) {
+        if (store->plans[i].rule < store->rule_count) {
+            by_rule[ends[store->plans[i].rule]++] = i;
+        }
+    }
+}
+
+/* False: none is asked for. */
 static bool put_rules(struct rune_describer *d)
 {
     const struct rune_store *store = d->store;
@@ -306,24 +330,7 @@ static bool put_rules(struct rune_describer *d)
         d->err = RUNE_E_NOMEM;
         d->is_stopped = true;
     } else {
-        for (uint32_t i = 0; i < store->plan_count; i++) {
-            uint32_t rule = store->plans[i].rule;
-            starts[(rule < store->rule_count ? rule : store->rule_count) + 1]++;
-        }
-        for (uint32_t i = 0; i < store->rule_count; i++) {
-            starts[i + 1] += starts[i];
-        }
-        /* Filled backwards: starts[r + 1] counts down to starts[r]'s end, then all move up by one.
-         */
-        for (uint32_t i = store->plan_count; i-- > 0;) {
-            if (store->plans[i].rule < store->rule_count) {
-                by_rule[--starts[store->plans[i].rule + 1]] = i;
-            }
-        }
-        for (uint32_t i = 0; i < store->rule_count; i++) {
-            starts[i] = starts[i + 1];
-        }
-        starts[store->rule_count] = store->plan_count - starts[store->rule_count + 1];
+        sort_plans(store, starts, by_rule);
     }
     for (uint32_t i = 0; !d->is_stopped && i < store->rule_count; i++) {
         if (is_asked(d, &store->rules[i])) {

@@ -17,6 +17,7 @@ struct rune_describer {
     rune_plan_fn emit;
     void *context;
     struct rune_buf line;
+    bool has_lines; /* something was emitted */
     bool is_stopped;
     enum rune_err err;
 };
