@@ -17,7 +17,6 @@
 #include "engine/image.h"
 #include "eval/rule_eval.h"
 #include "rune/diag.h"
-#include "rune/query.h"
 #include "unit/engine/fixture.h"
 
 #define USERS 6
@@ -342,77 +341,10 @@ static void test_sets__are_projected_together(void **state)
     rune_buf_fini(&text);
 }
 
-static bool append_tuple(void *context, const struct rune_field *fields, uint32_t count)
-{
-    struct rune_buf *out = context;
-    for (uint32_t i = 0; i < count; i++) {
-        rune_buf_printf(out, "%s%.*s", i > 0 ? " " : "", RUNE_STR_ARG(fields[i].text));
-    }
-    rune_buf_append_cstr(out, ";");
-    return true;
-}
-
-/* Entity data as relations, also of sets that were not built. */
-static void test_query__sees_entity_data(void **state)
-{
-    static const struct {
-        const char *pattern, *want;
-    } cases[] = {
-        {"entity(E)", "d;u;new;"},
-        {"entity.attr(E, N, V)", "d t text;d s [User::\"x\", User::\"u\"];new s [User::\"u\"];"},
-        {"entity.attr(E, \"t\", V)", "d t text;"},
-        {"entity.element(E, N, V)", "d s x;d s u;new s u;"},
-        {"entity.element(Doc::\"new\", \"s\", V)", "new s u;"},
-        {"entity.element(E, \"s\", User::\"x\")", "d s x;"},
-        {"entity.tag(E, N, V)", "u k v;"},
-        {"entity.id(E, \"Doc\", I)", "d Doc d;new Doc new;"},
-        {"entity.id(E, \"User\", \"u\")", "u User u;"},
-    };
-    const struct fixture_file files[] = {
-        {"a.cedar", "permit(principal, action, resource) when { resource.s.contains(principal) };"},
-        {"b.dl", "d(Doc::\"d\"). d(Doc::\"new\"). entity.element(D, \"s\", User::\"u\") :- d(D)."},
-        {"c.entities.json",
-         "[{\"uid\":{\"type\":\"Doc\",\"id\":\"d\"},\"attrs\":{\"t\":\"text\",\"s\":[{\"__entity\":"
-         "{\"type\":\"User\",\"id\":\"x\"}}]},\"parents\":[]},{\"uid\":{\"type\":\"User\",\"id\":"
-         "\"u\"},\"attrs\":{},\"parents\":[],\"tags\":{\"k\":\"v\"}}]"}};
-    struct fixture fixture;
-    struct rune_diag *diag = rune_diag_create();
-    (void)state;
-    fixture_open(&fixture, FIXTURE_FILES(files));
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct rune_buf out = RUNE_BUF_INIT;
-        uint64_t count = 0, lines = 0;
-        assert_int_equal(rune_query_run(fixture.decider, fixture.image, NULL, cases[i].pattern,
-                                        append_tuple, &out, diag),
-                         RUNE_OK);
-        assert_int_equal(
-            rune_query_count(fixture.decider, fixture.image, NULL, cases[i].pattern, &count, diag),
-            RUNE_OK);
-        for (size_t c = 0; c < out.length; c++) {
-            lines += out.data[c] == ';';
-        }
-        if (strcmp(rune_buf_cstr(&out), cases[i].want) != 0 || count != lines) {
-            fail_msg("%s: %s, not %s", cases[i].pattern, rune_buf_cstr(&out), cases[i].want);
-        }
-        rune_buf_fini(&out);
-    }
-    static const char *const refused[] = {"principal(P)", "context(K, V)", "entity(E, F)",
-                                          "d(D), entity(D)", "entity.parent(E, F)"};
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-        uint64_t count;
-        assert_int_not_equal(
-            rune_query_count(fixture.decider, fixture.image, NULL, refused[i], &count, diag),
-            RUNE_OK);
-    }
-    rune_diag_destroy(diag);
-    fixture_close(&fixture);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_probed_sets__answer_as_built_ones),
-        cmocka_unit_test(test_query__sees_entity_data),
         cmocka_unit_test(test_sets__are_built_for_those_who_use_them),
         cmocka_unit_test(test_sets__are_projected_together),
     };

@@ -26,7 +26,8 @@ static const char entities[] =
     "[{\"uid\":{\"type\":\"User\",\"id\":\"a\"},\"attrs\":{\"r\":{\"k\":1,\"l \":\"x\"},"
     "\"e\":[{\"__entity\":{\"type\":\"User\",\"id\":\"b\"}}],\"t\":\"t\"},\"parents\":[]}]";
 
-static bool append(void *context, const struct rune_field *fields, uint32_t count)
+/* The last column. */
+static bool append_last(void *context, const struct rune_field *fields, uint32_t count)
 {
     struct rune_buf *out = context;
     const struct rune_field *last = &fields[count - 1];
@@ -48,11 +49,59 @@ static bool append(void *context, const struct rune_field *fields, uint32_t coun
     return true;
 }
 
+/* All columns, for those that are strings or entities. */
+static bool append_tuple(void *context, const struct rune_field *fields, uint32_t count)
+{
+    struct rune_buf *out = context;
+    for (uint32_t i = 0; i < count; i++) {
+        rune_buf_printf(out, "%s%.*s", i > 0 ? " " : "", RUNE_STR_ARG(fields[i].text));
+    }
+    rune_buf_append_cstr(out, ";");
+    return true;
+}
+
+struct question {
+    const char *pattern, *want;
+};
+
+/* A bundle's answers, as `emit` appends them, each ended by `;`; and that counting says the same.
+ */
+static void check_answers(const struct fixture_file *files, size_t file_count,
+                          const struct question *questions, size_t count, rune_query_fn emit)
+{
+    struct fixture fixture;
+    fixture_open(&fixture, files, file_count);
+    for (size_t i = 0; i < count; i++) {
+        struct rune_buf out = RUNE_BUF_INIT;
+        struct rune_diag *diag = rune_diag_create();
+        const char *pattern = questions[i].pattern;
+        uint64_t tuples = 0, lines = 0;
+        enum rune_err err =
+            rune_query_run(fixture.decider, fixture.image, NULL, pattern, emit, &out, diag);
+        if (err == RUNE_OK) {
+            err = rune_query_count(fixture.decider, fixture.image, NULL, pattern, &tuples, diag);
+        }
+        for (size_t c = 0; c < out.length; c++) {
+            lines += out.data[c] == ';';
+        }
+        if (err != RUNE_OK || strcmp(rune_buf_cstr(&out), questions[i].want) != 0 ||
+            tuples != lines) {
+            fail_msg("%s: %s, not %s\n%s", pattern, rune_buf_cstr(&out), questions[i].want,
+                     rune_diag_text(diag));
+        }
+        rune_diag_destroy(diag);
+        rune_buf_fini(&out);
+    }
+    fixture_close(&fixture);
+}
+
+#define CHECK_ANSWERS(files, questions, emit)                                                  \
+    check_answers(FIXTURE_FILES(files), (questions), sizeof(questions) / sizeof(*(questions)), \
+                  (emit))
+
 static void test_constants__of_every_kind_are_found(void **state)
 {
-    static const struct {
-        const char *pattern, *want;
-    } cases[] = {
+    static const struct question questions[] = {
         {"v(_, 1.5)", "1.5;"},
         {"v(_, 2.0)", "2.0;"},
         {"v(_, 2)", ""},
@@ -76,22 +125,8 @@ static void test_constants__of_every_kind_are_found(void **state)
         {"same(X, Y, X)", "1;2;"},
     };
     const struct fixture_file files[] = {{"b.dl", rules}, {"c.entities.json", entities}};
-    struct fixture fixture;
-    struct rune_diag *diag = rune_diag_create();
     (void)state;
-    fixture_open(&fixture, FIXTURE_FILES(files));
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct rune_buf out = RUNE_BUF_INIT;
-        enum rune_err err = rune_query_run(fixture.decider, fixture.image, NULL, cases[i].pattern,
-                                           append, &out, diag);
-        if (err != RUNE_OK || strcmp(rune_buf_cstr(&out), cases[i].want) != 0) {
-            fail_msg("%s: %s, not %s\n%s", cases[i].pattern, rune_buf_cstr(&out), cases[i].want,
-                     rune_diag_text(diag));
-        }
-        rune_buf_fini(&out);
-    }
-    rune_diag_destroy(diag);
-    fixture_close(&fixture);
+    CHECK_ANSWERS(files, questions, append_last);
 }
 
 /* Integers and floats are ordered by their exact values, and a result is no infinity. */
@@ -107,28 +142,15 @@ static void test_numbers__of_both_kinds(void **state)
         "before(A, B) :- n(A, X), n(B, Y), X < Y.\n"
         "is(1, 2). is(2, X) :- X = 2.0. top(S) :- S = max { V : is(_, V) }.\n"
         "si(2, 2). si(1, X) :- X = 2.0. low(S) :- S = min { V : si(_, V) }.\n";
-    static const struct {
-        const char *pattern, *want;
-    } cases[] = {
+    static const struct question questions[] = {
         {"sum_of(X)", ""},        {"mean_of(X)", ""},         {"least(X)", "1.4e+308;"},
         {"before(1, X)", "4;5;"}, {"before(2, X)", "1;4;5;"}, {"before(3, X)", "1;4;5;"},
         {"before(4, X)", "5;"},   {"before(X, 6)", "6;"},     {"before(7, X)", "1;2;3;4;5;6;"},
         {"top(X)", "2;"},         {"low(X)", "2;"},
     };
     const struct fixture_file files[] = {{"b.dl", program}};
-    struct fixture fixture;
     (void)state;
-    fixture_open(&fixture, FIXTURE_FILES(files));
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct rune_buf out = RUNE_BUF_INIT;
-        enum rune_err err = rune_query_run(fixture.decider, fixture.image, NULL, cases[i].pattern,
-                                           append, &out, NULL);
-        if (err != RUNE_OK || strcmp(rune_buf_cstr(&out), cases[i].want) != 0) {
-            fail_msg("%s: %s, not %s", cases[i].pattern, rune_buf_cstr(&out), cases[i].want);
-        }
-        rune_buf_fini(&out);
-    }
-    fixture_close(&fixture);
+    CHECK_ANSWERS(files, questions, append_last);
 }
 
 /* Messages cut long values; answers do not. */
@@ -146,13 +168,38 @@ static void test_values__are_printed_in_full(void **state)
     const struct fixture_file files[] = {{"c.entities.json", rune_buf_cstr(&document)}};
     fixture_open(&fixture, FIXTURE_FILES(files));
     assert_int_equal(rune_query_run(fixture.decider, fixture.image, NULL,
-                                    "entity.attr(E, \"s\", V)", append, &out, NULL),
+                                    "entity.attr(E, \"s\", V)", append_last, &out, NULL),
                      RUNE_OK);
     assert_non_null(strstr(rune_buf_cstr(&out), "498, 499] ["));
     assert_non_null(strstr(rune_buf_cstr(&out), "498,499];"));
     fixture_close(&fixture);
     rune_buf_fini(&document);
     rune_buf_fini(&out);
+}
+
+/* Entity data as relations, also of sets that were not built. */
+static void test_entity_data__is_a_relation(void **state)
+{
+    static const struct question questions[] = {
+        {"entity(E)", "d;u;new;"},
+        {"entity.attr(E, N, V)", "d t text;d s [User::\"x\", User::\"u\"];new s [User::\"u\"];"},
+        {"entity.attr(E, \"t\", V)", "d t text;"},
+        {"entity.element(E, N, V)", "d s x;d s u;new s u;"},
+        {"entity.element(Doc::\"new\", \"s\", V)", "new s u;"},
+        {"entity.element(E, \"s\", User::\"x\")", "d s x;"},
+        {"entity.tag(E, N, V)", "u k v;"},
+        {"entity.id(E, \"Doc\", I)", "d Doc d;new Doc new;"},
+        {"entity.id(E, \"User\", \"u\")", "u User u;"},
+    };
+    const struct fixture_file files[] = {
+        {"a.cedar", "permit(principal, action, resource) when { resource.s.contains(principal) };"},
+        {"b.dl", "d(Doc::\"d\"). d(Doc::\"new\"). entity.element(D, \"s\", User::\"u\") :- d(D)."},
+        {"c.entities.json",
+         "[{\"uid\":{\"type\":\"Doc\",\"id\":\"d\"},\"attrs\":{\"t\":\"text\",\"s\":[{\"__entity\":"
+         "{\"type\":\"User\",\"id\":\"x\"}}]},\"parents\":[]},{\"uid\":{\"type\":\"User\",\"id\":"
+         "\"u\"},\"attrs\":{},\"parents\":[],\"tags\":{\"k\":\"v\"}}]"}};
+    (void)state;
+    CHECK_ANSWERS(files, questions, append_tuple);
 }
 
 static void test_mistakes__are_told(void **state)
@@ -166,6 +213,11 @@ static void test_mistakes__are_told(void **state)
         {"v(1 + 1, _)", "variables and constants only"},
         {"v(X, Y), X < 2", "a query is one atom"},
         {"v(length(\"x\"), _)", "RUNE-"},
+        {"principal(P)", "RUNE-"},
+        {"context(K, V)", "RUNE-"},
+        {"entity(E, F)", "RUNE-"},
+        {"entity.parent(E, F)", "RUNE-"},
+        {"at(N, V), entity(N)", "a query is one atom"},
     };
     const struct fixture_file files[] = {{"b.dl", rules}, {"c.entities.json", entities}};
     struct fixture fixture;
@@ -190,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_constants__of_every_kind_are_found),
         cmocka_unit_test(test_numbers__of_both_kinds),
         cmocka_unit_test(test_values__are_printed_in_full),
+        cmocka_unit_test(test_entity_data__is_a_relation),
         cmocka_unit_test(test_mistakes__are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
