@@ -226,5 +226,95 @@ def brackets(bundle, scale):
     return {"s(X, Y)": size_of(rows)}
 
 
+def pass_through(rows, steps):
+    """Rows of bits that grow until each step, from a node to others, hands on what its node has."""
+    todo = [node for node in steps if rows[node]]
+    while todo:
+        node = todo.pop()
+        for target in steps.get(node, ()):
+            if rows[node] & ~rows[target]:
+                rows[target] |= rows[node]
+                todo.append(target)
+
+
+def points_to_contexts(bundle, scale):
+    variables, objects, accesses, contexts, calls = 8000 // scale, 800 // scale, 400 // scale, 16, 4000 // scale
+    draw = bundle.random.randrange
+    new = bundle.facts("new", {(draw(variables), variables + draw(objects)) for _ in range(objects)})
+    assign = bundle.facts("assign", bundle.graph(variables, variables * 3 // 4))
+    argument = bundle.facts("pass", {(draw(calls), draw(variables), draw(variables)) for _ in range(calls)})
+    call = bundle.facts("call", {(context, site, draw(contexts)) for context in range(contexts)
+                                 for site in range(calls) if draw(3) == 0})
+    load, store = (bundle.facts(name, bundle.graph(variables, accesses)) for name in ("load", "store"))
+    bundle.facts("within", [(context,) for context in range(contexts)])
+    bundle.rules("pt(C, V, H) :- new(V, H), within(C).\npt(C, V, H) :- assign(V, W), pt(C, W, H).\n"
+                 "pt(D, V, H) :- pass(I, W, V), call(C, I, D), pt(C, W, H).\n"
+                 "heap(O, H) :- store(P, V), pt(C, P, O), pt(C, V, H).\n"
+                 "pt(C, V, H) :- load(V, P), pt(C, P, O), heap(O, H).\n")
+    points, heap = [0] * (variables * contexts), [0] * objects
+    for variable, thing in new:
+        for context in range(contexts):
+            points[variable * contexts + context] |= 1 << thing - variables
+    called = successors([(site, (context, other)) for context, site, other in call])
+    steps = successors([(source * contexts + context, target * contexts + context)
+                        for target, source in assign for context in range(contexts)] +
+                       [(source * contexts + context, target * contexts + other)
+                        for site, source, target in argument for context, other in called.get(site, ())])
+    before = None
+    while before != points:
+        before = list(points)
+        pass_through(points, steps)
+        for context in range(contexts):
+            for pointer, variable in store:
+                for thing in members(points[pointer * contexts + context]):
+                    heap[thing] |= points[variable * contexts + context]
+            for variable, pointer in load:
+                for thing in members(points[pointer * contexts + context]):
+                    points[variable * contexts + context] |= heap[thing]
+    return {"pt(C, V, H)": size_of(points), "heap(O, H)": size_of(heap)}
+
+
+def allowed(bundle, scale):
+    nodes, kinds, roles = 1600 // scale, 12, 8
+    draw = bundle.random.randrange
+    edges = bundle.facts("edge", bundle.graph(nodes, 5 * nodes // 2))
+    kind = dict(bundle.facts("kind", [(node, draw(kinds)) for node in range(nodes)]))
+    may = bundle.facts("may", {(role, draw(kinds)) for role in range(roles) for _ in range(kinds)})
+    bundle.rules("reach(R, X, Y) :- edge(X, Y), kind(Y, K), may(R, K).\n"
+                 "reach(R, X, Z) :- reach(R, X, Y), edge(Y, Z), kind(Z, K), may(R, K).\n")
+    return {"reach(R, X, Y)": sum(closure_size([(a, b) for a, b in edges if (role, kind[b]) in may])
+                                  for role in range(roles))}
+
+
+def grammar_size(rows, productions):
+    """Bits of each name, after `name -> left right` for all productions."""
+    before = None
+    while before != rows:
+        before = {name: list(of) for name, of in rows.items()}
+        for name, left, right in productions:
+            for node, row in enumerate(rows[left]):
+                found = rows[name][node]
+                for middle in members(row):
+                    found |= rows[right][middle]
+                rows[name][node] = found
+    return {name: size_of(of) for name, of in rows.items()}
+
+
+def rows_of(edges, nodes):
+    rows = [0] * nodes
+    for a, b in edges:
+        rows[a] |= 1 << b
+    return rows
+
+
+def mutual(bundle, scale):
+    nodes = 1600 // scale
+    rows = {name: rows_of(bundle.facts(relation, bundle.graph(nodes, nodes * 11 // 10)), nodes)
+            for name, relation in (("a(X, Y)", "left"), ("b(X, Y)", "right"))}
+    bundle.rules("a(X, Y) :- left(X, Y).\nb(X, Y) :- right(X, Y).\na(X, Z) :- b(X, Y), b(Y, Z).\n"
+                 "b(X, Z) :- a(X, Y), b(Y, Z).\n")
+    return grammar_size(rows, (("a(X, Y)",) + ("b(X, Y)",) * 2, ("b(X, Y)", "a(X, Y)", "b(X, Y)")))
+
+
 KINDS = (counting, lengths, labelled, four_columns, filtered, symmetric, even_and_odd, left_and_right, points_to,
-         points_to_fields, brackets)
+         points_to_fields, brackets, points_to_contexts, allowed, mutual)

@@ -20,6 +20,9 @@
 
 #include <string.h>
 
+#define STEPS_AN_EXIT 16u
+#define FEW_STEPS     65536u
+
 /* ---- exits and steps as relations ---- */
 
 /* Exits or steps: an order of `relation` by these columns. */
@@ -125,7 +128,17 @@ static enum rune_err add_step(struct parts *parts, const struct rune_dl_plan_rul
     return add_rule(parts, rule, &step, vars, rune_dl_step_head(rule, &step, vars));
 }
 
-/* A relation for the rules, computed. */
+/* How many steps are worth making, where they join relations and so may be many more than those
+ * have tuples: rows share them, so it is by the number of rows. */
+static uint64_t step_budget(const struct parts *parts)
+{
+    if (parts->exits == NULL || parts->shape->is_whole) {
+        return UINT64_MAX;
+    }
+    return FEW_STEPS + STEPS_AN_EXIT * parts->ctx->rels.items[parts->exits->relation].count;
+}
+
+/* A relation for the rules, computed; too many steps are not. */
 static enum rune_err compute_part(const struct parts *parts, struct part *ret_part)
 {
     struct rune_dl_ctx *ctx = parts->ctx;
@@ -154,7 +167,9 @@ static enum rune_err compute_part(const struct parts *parts, struct part *ret_pa
         part.columns[i] = (uint8_t)i;
     }
     *ret_part = part;
-    return rune_dl_compute(ctx, part.relation);
+    uint64_t budget = step_budget(parts);
+    return budget == UINT64_MAX ? rune_dl_compute(ctx, part.relation)
+                                : rune_dl_try_compute(ctx, part.relation, budget);
 }
 
 /* The exits, or (`exits` known) the steps. */
@@ -272,12 +287,32 @@ static void inherit_marks(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t p
     rel->is_unsure = rel->is_unsure || ctx->rels.items[part].is_unsure;
 }
 
+static enum rune_err search_parts(struct rune_dl_ctx *ctx, uint32_t relation,
+                                  struct rune_dl_shape *shape, const struct part *exits,
+                                  const struct part *steps, bool *ret_done)
+{
+    struct rune_dl_row_search search;
+    struct rune_dl_order order;
+    uint64_t count;
+    enum rune_err err = find_orders(ctx, shape, exits, steps, &search);
+    if (err == RUNE_OK) {
+        err = rune_dl_search_rows(ctx, &search, &order, &count, ret_done);
+    }
+    inherit_marks(ctx, relation, exits->relation);
+    inherit_marks(ctx, relation, steps->relation);
+    return *ret_done ? store_rows(ctx, relation, shape, &order, count) : err;
+}
+
 static enum rune_err compute(struct rune_dl_ctx *ctx, uint32_t relation, bool *ret_done)
 {
     struct rune_dl_shape shape;
     struct part exits, steps;
     *ret_done = false;
     if (!rune_dl_find_shape(ctx, &ctx->rels.items[relation], &shape)) {
+        return RUNE_OK;
+    }
+    bool has_keys = shape.param_count + 1 < shape.arity; /* else each has one row, and its steps */
+    if (!shape.is_whole && !has_keys) {
         return RUNE_OK;
     }
     enum rune_err err = make_part(ctx, relation, &shape, NULL, &exits);
@@ -287,17 +322,8 @@ static enum rune_err compute(struct rune_dl_ctx *ctx, uint32_t relation, bool *r
     if (err != RUNE_OK) {
         return err;
     }
-    struct rune_dl_row_search search;
-    struct rune_dl_order order;
-    uint64_t count;
-    err = find_orders(ctx, &shape, &exits, &steps, &search);
-    if (err == RUNE_OK) {
-        err = rune_dl_search_rows(ctx, &search, &order, &count, ret_done);
-    }
-    inherit_marks(ctx, relation, exits.relation);
-    inherit_marks(ctx, relation, steps.relation);
-    if (*ret_done) {
-        err = store_rows(ctx, relation, &shape, &order, count);
+    if (ctx->rels.items[steps.relation].access == RUNE_DL_STORED) {
+        err = search_parts(ctx, relation, &shape, &exits, &steps, ret_done);
     }
     drop_scaffold(ctx, steps.relation);
     drop_scaffold(ctx, exits.relation);

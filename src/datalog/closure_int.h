@@ -21,6 +21,8 @@ struct rune_dl_step {
     uint32_t self, other; /* goals; UINT32_MAX: none */
     uint32_t from, to;    /* variables */
     uint32_t params;      /* columns */
+    bool is_whole;        /* an atom has both ends and all parameters: steps are no more than that
+                           * has tuples */
 };
 
 /* How p falls into rows. */
@@ -29,6 +31,7 @@ struct rune_dl_shape {
     uint32_t param_count;
     uint8_t columns[RUNE_DL_ROW_COLUMNS]; /* of p: parameters, keys, value */
     bool is_symmetric;                    /* there is a RUNE_DL_STEP_SWAP */
+    bool is_whole;                        /* all steps are */
 };
 
 /* A rule without p in its body. */

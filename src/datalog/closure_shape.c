@@ -76,8 +76,7 @@ static bool has_var(const struct rune_dl_goal *goal, uint32_t var)
     return found;
 }
 
-/* Whether an atom of other relations has both ends of the step and all its parameters: then there
- * are no more steps than it has tuples. */
+/* Whether an atom of other relations has both ends of the step and all its parameters. */
 static bool has_whole_atom(const struct rune_dl_plan_rule *rule, const struct rune_dl_step *step)
 {
     for (uint32_t g = 0; g < rule->goal_count; g++) {
@@ -196,9 +195,10 @@ bool rune_dl_find_step(const struct rune_dl_plan_rule *rule, uint32_t value,
             found = true;
         }
     }
+    step.is_whole =
+        step.kind == RUNE_DL_STEP_SWAP || step.params == 0 || has_whole_atom(rule, &step);
     *ret_step = step;
-    return found &&
-           (step.kind == RUNE_DL_STEP_SWAP || step.params == 0 || has_whole_atom(rule, &step));
+    return found && (step.is_whole || step.kind == RUNE_DL_STEP_LINEAR);
 }
 
 bool rune_dl_step_rule(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
@@ -254,6 +254,7 @@ static bool has_shape(struct rune_dl_ctx *ctx, const struct rune_dl_rel *rel,
 {
     bool has_step = false, has_linear = false, has_gap = false, agree = true;
     uint32_t params = 0;
+    shape->is_whole = true;
     for (uint32_t r = 0; r < rel->rule_count && agree; r++) {
         const struct rune_dl_plan_rule *rule = &ctx->rules.items[rel->first_rule + r];
         struct rune_dl_step step;
@@ -267,6 +268,7 @@ static bool has_shape(struct rune_dl_ctx *ctx, const struct rune_dl_rel *rel,
             shape->is_symmetric = true;
         } else {
             agree = is_safe(ctx, rule, &step) && (!has_step || step.params == params);
+            shape->is_whole = shape->is_whole && step.is_whole;
             params = step.params;
             has_step = true;
             has_linear = has_linear || step.kind == RUNE_DL_STEP_LINEAR;

@@ -371,6 +371,10 @@ RUNE_MUST_USE enum rune_err rune_dl_fixpoint(struct rune_dl_ctx *ctx, const uint
 
 /* One relation that does not recurse, in full. */
 RUNE_MUST_USE enum rune_err rune_dl_compute(struct rune_dl_ctx *ctx, uint32_t relation);
+/* The same if it has at most `budget` tuples, found in about as many steps; else it is demanded. It
+ * is not even tried where many more are expected. */
+RUNE_MUST_USE enum rune_err rune_dl_try_compute(struct rune_dl_ctx *ctx, uint32_t relation,
+                                                uint64_t budget);
 
 /* ---- limits.c ---- */
 

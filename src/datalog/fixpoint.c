@@ -60,6 +60,16 @@ enum rune_err rune_dl_compute(struct rune_dl_ctx *ctx, uint32_t relation)
     return compute_once(ctx, relation, UINT64_MAX, UINT64_MAX);
 }
 
+enum rune_err rune_dl_try_compute(struct rune_dl_ctx *ctx, uint32_t relation, uint64_t budget)
+{
+    if (!rune_dl_is_surely_below(ctx, relation, 4.0 * (double)budget) &&
+        rune_dl_estimate(ctx, relation, 0) > 4.0 * (double)budget) {
+        ctx->rels.items[relation].access = RUNE_DL_DEMANDED; /* trying may sort what is read */
+        return RUNE_OK;
+    }
+    return compute_once(ctx, relation, budget, 4 * budget + 100000);
+}
+
 /* ---- recursion ---- */
 
 /* One rule for one of its recursive goals. */
@@ -461,10 +471,5 @@ enum rune_err rune_dl_fixpoint(struct rune_dl_ctx *ctx, const uint32_t *relation
     /* Stored where it is cheap: not many more tuples than a small part of the facts, found in about
      * as many steps. */
     uint64_t budget = ctx->base_facts / 16 > 4096 ? ctx->base_facts / 16 : 4096;
-    if (!rune_dl_is_surely_below(ctx, relations[0], 4.0 * (double)budget) &&
-        rune_dl_estimate(ctx, relations[0], 0) > 4.0 * (double)budget) {
-        rel->access = RUNE_DL_DEMANDED; /* not even tried: trying may sort what is read */
-        return RUNE_OK;
-    }
-    return compute_once(ctx, relations[0], budget, 4 * budget + 100000);
+    return rune_dl_try_compute(ctx, relations[0], budget);
 }

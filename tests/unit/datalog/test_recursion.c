@@ -84,6 +84,27 @@ static const struct {
      "p(X, A, Y, B) :- m(A, B, X, Y). p(X, A, Z, B) :- m(A, B, X, Y), p(Y, A, Z, B).", 60},
     {"four columns, two keys",
      "p(A, B, X, Y) :- m(A, B, X, Y). p(A, B, X, Z) :- p(A, B, X, Y), l(A, Y, Z).", 40},
+    {"step by a role",
+     "p(R, X, Y) :- l(R, X, Y). p(R, X, Z) :- p(R, X, Y), e(Y, Z), l(K, Z, _), f(R, K).", 40},
+    {"step by a role, exits alike",
+     "p(R, X, Y) :- e(X, Y), l(K, Y, _), f(R, K). "
+     "p(R, X, Z) :- p(R, X, Y), e(Y, Z), l(K, Z, _), f(R, K).",
+     40},
+    {"step by a role, without a key",
+     "p(R, Y) :- f(R, Y). p(R, Z) :- p(R, Y), l(K, Y, Z), g(R, K).", 90},
+    {"more steps than rows need",
+     "p(A, B, X, Y) :- m(A, B, X, Y). p(A, B, X, Z) :- p(A, B, X, Y), e(Y, Z), f(A, _), g(B, _).",
+     60},
+    {"in turns, non-linear",
+     "p(X, Y) :- e(X, Y). q(X, Y) :- f(X, Y). p(X, Z) :- q(X, Y), q(Y, Z). "
+     "q(X, Z) :- p(X, Y), q(Y, Z).",
+     90},
+    {"non-linear, not all", "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), p(Y, Z), not f(X, Z).", 90},
+    {"points-to in contexts",
+     "p(C, V, H) :- l(_, V, H), n(C). p(C, V, H) :- f(V, W), p(C, W, H). "
+     "p(D, V, H) :- e(V, W), l(C, _, D), p(C, W, H). h(O, H) :- g(B, V), p(C, B, O), p(C, V, H). "
+     "p(C, V, H) :- g(V, B), p(C, B, O), h(O, H).",
+     20},
     {"same generation", "p(X, X) :- n(X). p(X, Y) :- e(A, X), p(A, B), e(B, Y).", 90},
     {"even and odd",
      "o(X, Y) :- e(X, Y). v(X, Z) :- o(X, Y), e(Y, Z). o(X, Z) :- v(X, Y), e(Y, Z).", 90},
