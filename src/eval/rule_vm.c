@@ -461,7 +461,7 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
                                       &loop->filter);
             }
             if (!scan_step(vm, loop, word, registers)) {
-                FAIL_TO(word[4]);
+                FAIL_TO(word[5]); /* there are some: the filter passed over all of them */
             }
             word = loop->body;
             break;

@@ -371,11 +371,46 @@ static void test_large__stored_is_demanded(void **state)
     }
 }
 
+static bool count_one(void *context, const rune_term *tuple, uint32_t arity)
+{
+    (void)tuple;
+    (void)arity;
+    ++*(uint32_t *)context;
+    return true;
+}
+
+/* n(a, X) is the same for every Y of p, and what a Y finds nothing in others may. */
+static void test_a_scan_that_is_filtered_to_nothing__is_not_over_for_all(void **state)
+{
+    struct rune_buf text = RUNE_BUF_INIT;
+    struct datalog_run run;
+    uint32_t count = 0;
+    (void)state;
+    for (uint32_t i = 0; i < 60; i++) {
+        rune_buf_printf(&text, "b(%u, %u).\n", 100 + i / 3, 7 + i % 3);
+    }
+    rune_buf_append_cstr(&text, "n(a, 1). n(a, 2). n(a, 3). n(a, 4). n(a, 5).\n"
+                                "b(3, 9). b(4, 8). b(5, 8). e(7, 0). e(9, 0). e(8, 1).\n"
+                                "p(X, Y) :- e(X, Y).\n"
+                                "p(X, 6) :- n(a, X), b(X, Y), p(Y, _).\n");
+    (void)rune_buf_cstr(&text);
+    assert_int_equal(
+        datalog_run_open(&run, (struct rune_str){text.data, text.length}, RUNE_DL_BARE, NULL, 0),
+        RUNE_OK);
+    assert_int_equal(datalog_run_evaluate(&run, RUNE_DL_STORE_ALL), RUNE_OK);
+    assert_int_equal(datalog_run_query(&run, RUNE_STR("p"), NULL, NULL, count_one, &count),
+                     RUNE_OK);
+    assert_int_equal(count, 6);
+    datalog_run_close(&run);
+    rune_buf_fini(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small__is_the_naive_one),
         cmocka_unit_test(test_large__stored_is_demanded),
+        cmocka_unit_test(test_a_scan_that_is_filtered_to_nothing__is_not_over_for_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
