@@ -25,7 +25,7 @@ static enum rune_err add_relation(struct rune_dl_ctx *ctx, const struct rune_dl_
 {
     uint32_t number;
     struct rune_str name = source->name;
-    if (source->literal.length > 0) {
+    if (source->literal.data != NULL) {
         const char *text =
             rune_arena_printf(&ctx->arena, "%.*s(\"%.*s\")", (int)name.length, name.data,
                               (int)source->literal.length, source->literal.data);
@@ -49,7 +49,7 @@ static enum rune_err add_relation(struct rune_dl_ctx *ctx, const struct rune_dl_
         rel->facts = *facts;
         *facts = (struct rune_tuples){.arity = source->arity};
     }
-    if (source->literal.length > 0) {
+    if (source->literal.data != NULL) {
         err = rune_dict_string(ctx->dict, source->literal, &rel->literal);
     }
     return err;

@@ -121,20 +121,6 @@ static bool is_overridden(const struct rune_rule_vm *vm, enum rune_relation_data
     return own != NULL && (data == RUNE_DATA_TAG ? own->tags : own->attrs) != NULL;
 }
 
-/* Whether the row is among those stored, too: then those have given it. */
-static bool is_stored(struct rune_rule_vm *vm, const struct rune_brought_scan *scan,
-                      enum rune_relation_data data, uint32_t arity, const rune_term *row)
-{
-    rune_term whole[3];
-    if (data >= RUNE_DATA_ATTR) {
-        return false;
-    }
-    for (uint32_t p = 0; p < arity; p++) {
-        whole[p] = row[rune_order_column(&vm->in.orders[scan->order], arity, p)];
-    }
-    return rune_relation_exists(&vm->in, scan->order, whole, arity);
-}
-
 static bool has_prefix(const struct rune_brought_scan *scan, const struct rune_image_order *order,
                        uint32_t arity, const rune_term *row)
 {
@@ -148,12 +134,13 @@ static bool has_prefix(const struct rune_brought_scan *scan, const struct rune_i
 
 void rune_rule_brought_open(struct rune_rule_vm *vm, uint32_t order, const rune_term *prefix,
                             uint32_t count, struct rune_cursor *cursor,
-                            struct rune_brought_scan *scan)
+                            struct rune_brought_scan *ret_scan)
 {
     if (!rune_cursor_open(&vm->in, order, prefix, count, cursor)) {
         cursor->order = NULL;
     }
-    *scan = (struct rune_brought_scan){cursor, prefix, order, count, 0};
+    *ret_scan = (struct rune_brought_scan){
+        .cursor = cursor, .prefix = prefix, .order = order, .prefix_count = count};
 }
 
 /* The next stored tuple that counts. */
@@ -179,6 +166,34 @@ static bool next_stored(struct rune_rule_vm *vm, struct rune_brought_scan *scan,
     return false;
 }
 
+/* Whether a tuple that counts agrees with the row: a stored one, or one brought before it. Of whole
+ * tuples about attributes there is none, since what is brought overrides. */
+static bool is_repeated(struct rune_rule_vm *vm, const struct rune_brought_scan *scan,
+                        enum rune_relation_data data, uint32_t arity, const struct rows *rows)
+{
+    const struct rune_image_order *order = &vm->in.orders[scan->order];
+    uint32_t row = scan->next - 1, count = scan->distinct != 0 ? scan->distinct : arity;
+    rune_term agrees[3];
+    if (count == arity && data >= RUNE_DATA_ATTR) {
+        return false;
+    }
+    for (uint32_t p = 0; p < count; p++) {
+        agrees[p] = rows->terms[(size_t)row * arity + rune_order_column(order, arity, p)];
+    }
+    struct rune_cursor cursor;
+    struct rune_brought_scan before;
+    rune_rule_brought_open(vm, scan->order, agrees, count, &cursor, &before);
+    if (next_stored(vm, &before, data, arity)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < row && count < arity; i++) {
+        if (has_prefix(&before, order, arity, rows->terms + (size_t)i * arity)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool rune_rule_brought_next(struct rune_rule_vm *vm, struct rune_brought_scan *scan,
                             const uint32_t *columns, rune_term *registers)
 {
@@ -187,6 +202,9 @@ bool rune_rule_brought_next(struct rune_rule_vm *vm, struct rune_brought_scan *s
     enum rune_relation_data data = (enum rune_relation_data)RUNE_RELATION_DATA(relation->flags);
     uint32_t arity = relation->arity;
     if (next_stored(vm, scan, data, arity)) {
+        if (scan->distinct != 0) {
+            rune_cursor_skip(scan->cursor, scan->distinct);
+        }
         for (uint32_t i = 0; i < columns[0]; i++) {
             registers[columns[2 + 2 * i]] = rune_cursor_get(scan->cursor, columns[1 + 2 * i]);
         }
@@ -195,7 +213,7 @@ bool rune_rule_brought_next(struct rune_rule_vm *vm, struct rune_brought_scan *s
     const struct rows *rows = vm->err != RUNE_OK ? NULL : rows_of(vm, data, arity);
     while (rows != NULL && scan->next < rows->count && rune_rule_take_steps(vm, vm->step_cost)) {
         const rune_term *row = rows->terms + (size_t)scan->next++ * arity;
-        if (has_prefix(scan, order, arity, row) && !is_stored(vm, scan, data, arity, row)) {
+        if (has_prefix(scan, order, arity, row) && !is_repeated(vm, scan, data, arity, rows)) {
             for (uint32_t i = 0; i < columns[0]; i++) {
                 registers[columns[2 + 2 * i]] =
                     row[rune_order_column(order, arity, columns[1 + 2 * i])];

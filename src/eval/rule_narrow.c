@@ -115,8 +115,10 @@ static struct rune_narrow_answer *add_answer(struct rune_narrower *n,
             return NULL;
         }
     }
+    const struct rune_image_relation *asked = &n->relations[question->relation];
     n->relations[n->image_relations + n->answer_count++] = (struct rune_image_relation){
-        .name = n->relations[question->relation].name,
+        .name = asked->name,
+        .flags = asked->flags & RUNE_RELATION_REQUEST, /* it sees what requests bring */
         .arity = question->wanted == RUNE_NARROW_ALL
                      ? arity
                      : (uint32_t)__builtin_popcountll(question->wanted)};

@@ -127,11 +127,15 @@ static inline rune_term *prefix_of(rune_term *registers, uint32_t loop)
     return registers - RUNE_ORDER_MAX_PREFIX * (loop + 1);
 }
 
-static bool brought_step(struct rune_rule_vm *vm, struct loop *loop, uint32_t number,
+static bool brought_step(struct rune_rule_vm *vm, struct loop *loop, const uint32_t *word,
                          rune_term *registers)
 {
-    struct rune_brought_scan scan = {&loop->cursor, prefix_of(registers, number),
-                                     loop->filter.position, (uint32_t)loop->turn_cost, loop->next};
+    struct rune_brought_scan scan = {.cursor = &loop->cursor,
+                                     .prefix = prefix_of(registers, word[1]),
+                                     .order = loop->filter.position,
+                                     .prefix_count = (uint32_t)loop->turn_cost,
+                                     .distinct = word[3],
+                                     .next = loop->next};
     bool found = rune_rule_brought_next(vm, &scan, loop->columns, registers);
     loop->next = scan.next;
     return found;
@@ -159,7 +163,7 @@ static inline bool scan_step(struct rune_rule_vm *vm, struct loop *loop, const u
     uint32_t distinct = word[3];
     if (loop->filter.order != RUNE_RULE_NO_FILTER) {
         if (loop->filter.order == READS_BROUGHT) {
-            return brought_step(vm, loop, word[1], registers);
+            return brought_step(vm, loop, word, registers);
         }
         if (!filter_scan(vm, loop)) {
             return false;

@@ -101,7 +101,8 @@ struct rune_brought_scan {
     struct rune_cursor *cursor; /* at the stored ones; cursor->order NULL: there are no more */
     const rune_term *prefix;
     uint32_t order, prefix_count;
-    uint32_t next; /* of those brought */
+    uint32_t distinct; /* as SCAN has it: only the first of those that agree in so many positions */
+    uint32_t next;     /* of those brought */
 };
 
 /* Whether the order's tuples are of data that requests bring. */
@@ -114,7 +115,7 @@ static inline bool rune_rule_is_brought(const struct rune_rule_vm *vm, uint32_t 
 /* Begins at the first tuple with the prefix, which the caller keeps; `cursor` is the caller's. */
 void rune_rule_brought_open(struct rune_rule_vm *vm, uint32_t order, const rune_term *prefix,
                             uint32_t count, struct rune_cursor *cursor,
-                            struct rune_brought_scan *scan);
+                            struct rune_brought_scan *ret_scan);
 
 /* The next tuple: `columns` (as SCAN has them) go into registers. False: none, or vm->err. */
 bool rune_rule_brought_next(struct rune_rule_vm *vm, struct rune_brought_scan *scan,

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/str.h"
 #include "rune/diag.h"
 #include "rune/query.h"
 #include "unit/engine/fixture.h"
@@ -202,6 +203,56 @@ static void test_entity_data__is_a_relation(void **state)
     CHECK_ANSWERS(files, questions, append_tuple);
 }
 
+/* What a request brings is seen by every pattern, also those that no plan was made for, and gives
+ * no tuple twice; what it overrides is not there. */
+static void test_a_request__is_seen_by_every_pattern(void **state)
+{
+    static const char program[] =
+        "r(1, 2, E) :- principal(_), entity.attr(E, \"n\", _).\n"
+        "v(7, N) :- principal(_), entity.attr(_, \"n\", N).\n"
+        "w(K) :- principal(_), K = count { entity.attr(_, \"\", _) }, not entity.attr(_, _, 5).\n";
+    static const char data[] =
+        "[{\"uid\":{\"type\":\"U\",\"id\":\"a\"},\"attrs\":{\"n\":1,\"\":3},\"parents\":[]},"
+        "{\"uid\":{\"type\":\"U\",\"id\":\"b\"},\"attrs\":{\"n\":1},\"parents\":[]},"
+        "{\"uid\":{\"type\":\"U\",\"id\":\"c\"},\"attrs\":{\"n\":2},\"parents\":[]}]";
+    static const char body[] =
+        "{\"principal\":{\"type\":\"U\",\"id\":\"c\",\"properties\":{\"n\":1}},"
+        "\"action\":\"Action::\\\"x\\\"\",\"resource\":{\"type\":\"U\",\"id\":\"d\","
+        "\"properties\":{\"n\":4}}}";
+    static const struct {
+        const char *pattern, *want;
+    } cases[] = {
+        {"r(X, Y, Z)", "a;b;c;d;"},
+        {"r(1, Y, Z)", "a;b;c;d;"},
+        {"r(1, 2, Z)", "a;b;c;d;"},
+        {"r(1, Y, U::\"d\")", "d;"},
+        {"v(X, Y)", "1;4;"},
+        {"v(7, Y)", "1;4;"},
+        {"v(X, 2)", ""},
+        {"w(X)", "1;"},
+    };
+    const struct fixture_file files[] = {{"b.dl", program}, {"c.entities.json", data}};
+    struct fixture fixture;
+    struct rune_request *request;
+    struct rune_request_error error;
+    (void)state;
+    fixture_open(&fixture, FIXTURE_FILES(files));
+    assert_int_equal(
+        rune_request_create(fixture.decider, fixture.image, rune_str_from(body), &request, &error),
+        RUNE_OK);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rune_buf out = RUNE_BUF_INIT;
+        enum rune_err err = rune_query_run(fixture.decider, fixture.image, request,
+                                           cases[i].pattern, append_last, &out, NULL);
+        if (err != RUNE_OK || strcmp(rune_buf_cstr(&out), cases[i].want) != 0) {
+            fail_msg("%s: %s, not %s", cases[i].pattern, rune_buf_cstr(&out), cases[i].want);
+        }
+        rune_buf_fini(&out);
+    }
+    rune_request_destroy(request);
+    fixture_close(&fixture);
+}
+
 static void test_mistakes__are_told(void **state)
 {
     static const struct {
@@ -243,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_numbers__of_both_kinds),
         cmocka_unit_test(test_values__are_printed_in_full),
         cmocka_unit_test(test_entity_data__is_a_relation),
+        cmocka_unit_test(test_a_request__is_seen_by_every_pattern),
         cmocka_unit_test(test_mistakes__are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
