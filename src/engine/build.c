@@ -406,12 +406,14 @@ enum rune_err rune_build_check_files(const char *const *paths, size_t count,
 static enum rune_err build_texts(const struct rune_build_texts *texts, int fd,
                                  struct rune_build_result *ret_result, struct rune_diag *diag)
 {
-    static const struct rune_build_options defaults = RUNE_BUILD_OPTIONS_INIT;
+    const struct rune_build_options options = {.version = RUNE_BUILD_OPTIONS_VERSION,
+                                               .keeps_parents = texts->keeps_parents};
     struct rune_build build;
-    enum rune_err err = build_init(&build, &defaults, diag);
+    enum rune_err err = build_init(&build, &options, diag);
     if (err == RUNE_OK) {
         build.bundle = (struct rune_bundle){.files = texts->files, .count = texts->count};
         build.ids_by_position = true;
+        build.storing = texts->storing;
         err = number_sources(&build);
     }
     if (err == RUNE_OK) { /* no file of that kind: the defaults */

@@ -40,8 +40,9 @@ struct rune_build {
     struct rune_arena arena; /* everything that is parsed, but policies and what rules are of */
     struct rune_arena rule_trees; /* that, until they are evaluated */
     struct rune_dict *dict;
-    bool has_mistakes;    /* the bundle's: reported */
-    bool ids_by_position; /* policyN whatever @id says: conformance */
+    bool has_mistakes;            /* the bundle's: reported */
+    bool ids_by_position;         /* policyN whatever @id says: conformance */
+    enum rune_dl_storing storing; /* of what is no entity data */
 
     struct rune_bundle bundle;
     struct rune_manifest manifest;

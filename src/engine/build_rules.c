@@ -245,6 +245,7 @@ static enum rune_err evaluate(struct rune_build *build, struct rune_tuples *fact
     }
     struct rune_build_rule_input input;
     err = rune_build_rule_input(build, &input);
+    input.options.storing = build->storing;
     if (program.rules == build->rules.rules) { /* else some were read before, in another order */
         input.options.trees = &build->rule_trees;
     }
