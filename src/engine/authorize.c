@@ -276,7 +276,7 @@ static uint64_t now_ns(void)
 static enum rune_err ask(struct authorization *auth)
 {
     if (auth->image->store.ahead_count > 0) {
-        rune_rules_fetch(auth->eval);
+        rune_rules_fetch_rows(auth->eval->store, auth->eval->request);
     }
     enum rune_err err = rune_policies_decide(auth->eval, &auth->policies);
     return err == RUNE_OK ? rune_rules_decide(auth->eval, &auth->rules) : err;

@@ -15,6 +15,7 @@
 #include "engine/image.h"
 #include "engine/request_json.h"
 #include "eval/request.h"
+#include "eval/rule_eval.h"
 #include "model/dict.h"
 
 #define DEFAULT_ARENA_BYTES  ((size_t)4 << 20)
@@ -306,6 +307,14 @@ void rune_decider_begin(struct rune_decider *decider, const struct rune_image *i
     *ret_eval = make_eval(decider, image, request != NULL ? ret_bound : NULL);
 }
 
+/* As early as can be: what else is to be done meanwhile need not wait. */
+static void fetch_keys(const struct rune_image *image, const struct rune_request *request)
+{
+    if (image->store.ahead_count > 0) {
+        rune_rules_fetch_keys(&image->store, request);
+    }
+}
+
 /* Results and scratch go into the arena from where it stands. */
 static void decide(struct rune_decider *decider, const struct rune_image *image,
                    const struct rune_request *request, enum rune_answer_detail detail,
@@ -326,6 +335,7 @@ void rune_decider_decide(struct rune_decider *decider, const struct rune_image *
                          struct rune_decision *ret_decision)
 {
     struct rune_request bound;
+    fetch_keys(image, request);
     bind_request(decider, image, request, &bound);
     decide(decider, image, &bound, detail, ret_decision);
 }
@@ -348,6 +358,7 @@ static void decide_and_encode(struct rune_decider *decider, const struct rune_im
     struct rune_decision decision;
     struct rune_answer_debug debug;
     bool is_debugged = detail == RUNE_ANSWER_DEBUG;
+    fetch_keys(image, request);
     uint64_t began_ns = is_debugged ? now_ns() : 0;
     decide(decider, image, request, detail, &decision);
     if (is_debugged) {

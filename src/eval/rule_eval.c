@@ -8,12 +8,17 @@
 #include "base/layout.h"
 #include "eval/rule_vm.h"
 
+static struct rune_relations relations_of(const struct rune_store *store)
+{
+    return (struct rune_relations){store->relations, store->orders, (uintptr_t)store->tuples};
+}
+
 /* A machine over the image, for one evaluation. */
 static enum rune_err machine_init(struct rune_rule_vm *vm, const struct rune_eval *eval)
 {
     const struct rune_store *store = eval->store;
     *vm = (struct rune_rule_vm){
-        .in = {store->relations, store->orders, (uintptr_t)store->tuples},
+        .in = relations_of(store),
         .plans = store->plans,
         .code = store->rule_code,
         .store = store,
@@ -136,17 +141,26 @@ static enum rune_err decide_effect(struct decision *decision, uint32_t *at,
     return RUNE_OK;
 }
 
-RUNE_APART void rune_rules_fetch(const struct rune_eval *eval)
+static inline rune_term part_ahead(const struct rune_request *request, uint32_t part)
 {
-    const struct rune_store *store = eval->store;
-    const struct rune_request *request = eval->request;
-    const struct rune_relations in = {store->relations, store->orders, (uintptr_t)store->tuples};
-    const rune_term parts[3] = {request->principal, request->action, request->resource};
+    return part == 0 ? request->principal : part == 1 ? request->action : request->resource;
+}
+
+void rune_rules_fetch_keys(const struct rune_store *store, const struct rune_request *request)
+{
+    const struct rune_relations in = relations_of(store);
     for (uint32_t i = 0; i < store->ahead_count; i++) {
-        rune_relation_fetch_key(&in, store->ahead[i].order, parts[store->ahead[i].part]);
+        const struct rune_image_ahead *ahead = &store->ahead[i];
+        rune_relation_fetch_key(&in, ahead->order, part_ahead(request, ahead->part));
     }
+}
+
+void rune_rules_fetch_rows(const struct rune_store *store, const struct rune_request *request)
+{
+    const struct rune_relations in = relations_of(store);
     for (uint32_t i = 0; i < store->ahead_count; i++) {
-        rune_relation_fetch_row(&in, store->ahead[i].order, parts[store->ahead[i].part]);
+        const struct rune_image_ahead *ahead = &store->ahead[i];
+        rune_relation_fetch_row(&in, ahead->order, part_ahead(request, ahead->part));
     }
 }
 

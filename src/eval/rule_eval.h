@@ -31,9 +31,11 @@ struct rune_rule_outcome {
     uint32_t error_count;
 };
 
-/* Has the rows fetched that rune_rules_decide will read for this request (AHEAD). Worth doing as
- * early as the request is known; changes no answer. */
-void rune_rules_fetch(const struct rune_eval *eval);
+/* Has the rows fetched that rune_rules_decide will read for this request (AHEAD): first where they
+ * begin, as early as the request is known, then they, as soon as what lies between has taken about
+ * as long as memory takes. Changes no answer. */
+void rune_rules_fetch_keys(const struct rune_store *store, const struct rune_request *request);
+void rune_rules_fetch_rows(const struct rune_store *store, const struct rune_request *request);
 
 /* A machine over the image in the evaluation's arena, for one who runs plans; NULL: no memory. */
 struct rune_rule_vm;
