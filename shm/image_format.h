@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define RUNE_IMAGE_MAGIC        "RUNEIMG\n"
-#define RUNE_IMAGE_VERSION      4u
+#define RUNE_IMAGE_VERSION      5u
 #define RUNE_IMAGE_ALIGN        64u
 #define RUNE_IMAGE_MAX_SECTIONS 64u
 #define RUNE_IMAGE_ENGINE_MAJOR 0u /* of the builder that writes images today */
@@ -211,9 +211,13 @@ struct rune_image_order {
     uint64_t size;        /* bytes */
     uint32_t block_count; /* SPARSE: of its directory, else 0 */
     uint32_t shift;       /* SPARSE: each of 32 bits of a block stands for 2^shift terms */
+    /* What follows from the rest, so that no search computes it: */
+    uint64_t starts; /* bytes into TUPLES: where the keys' rows begin; 0: a form without keys */
+    uint32_t tuples; /* distance of columns; 0: there is one column, or none */
+    uint32_t reserved;
 };
 
-_Static_assert(sizeof(struct rune_image_order) == 48, "FORMAT");
+_Static_assert(sizeof(struct rune_image_order) == 64, "FORMAT");
 
 /* ---- RULE: one entry a rule ---- */
 

@@ -430,7 +430,7 @@ static enum rune_err run_rows(struct search *search)
     if (search->words == NULL) {
         return RUNE_E_NOMEM;
     }
-    memcpy(search->words, exits->arrays.directory, lead * sizeof(uint32_t));
+    memcpy(search->words, rune_order_directory(order, 0), lead * sizeof(uint32_t));
     uint32_t group_end = 0, keys = 0; /* those whose starts are written */
     for (go_to(exits, 0); exits->tuple < exits->count;) {
         uint32_t end = end_of(exits, exits->last);

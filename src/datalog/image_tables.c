@@ -268,6 +268,7 @@ static enum rune_err write_orders(struct output *out)
                                                .shift = order->shift};
             memcpy(written.columns, order->columns, 8);
             written.offset = order == first ? 0 : append_order(result, order);
+            rune_order_complete(&written, rel->arity);
             out->order_ids[order->id] = (uint32_t)result->orders.count;
             if (!RUNE_VEC_PUSH(&result->orders, written)) {
                 return RUNE_E_NOMEM;

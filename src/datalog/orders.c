@@ -126,6 +126,7 @@ enum rune_err rune_dl_order_add(struct rune_dl_ctx *ctx, uint32_t relation,
         .shift = order->shift,
     };
     memcpy(seen.columns, order->columns, 8);
+    rune_order_complete(&seen, ctx->rels.items[relation].arity);
     if (!RUNE_VEC_PUSH(&ctx->orders, seen) ||
         !RUNE_VEC_PUSH(&ctx->rels.items[relation].orders, *order)) {
         rune_free(order->words);

@@ -5,18 +5,21 @@
 
 #include <stddef.h>
 
-/* First position in [low, high) of an ascending column whose value is not less than `term`. */
-static uint32_t lower_bound(const uint32_t *column, uint32_t low, uint32_t high, rune_term term)
+#include "base/layout.h"
+
+/* First position in [low, high) of an ascending column whose value is not less than `term`. Without
+ * branches on what is found: rows are short, and which half it is cannot be foretold. */
+static inline uint32_t lower_bound(const uint32_t *column, uint32_t low, uint32_t high,
+                                   rune_term term)
 {
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (column[middle] < term) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    const uint32_t *at = column + low;
+    uint32_t left = high - low;
+    while (left > 1) {
+        uint32_t half = left / 2;
+        at = at[half - 1] < term ? at + half : at;
+        left -= half;
     }
-    return low;
+    return (uint32_t)(at - column) + (left == 1 && *at < term);
 }
 
 /* As lower_bound, from a position known to be near: doubling steps first. */
@@ -41,36 +44,52 @@ static inline uint32_t count_bits(uint32_t bits)
     return bits * 0x01010101u >> 24;
 }
 
-/* Number of the term's key; false: it has none. Cost: O(1) where keys lie evenly. */
-static inline bool find_key(const struct rune_image_order *order,
-                            const struct rune_order_arrays *arrays, rune_term term,
-                            uint32_t *ret_key)
+#define NO_KEY UINT32_MAX /* more than there can be */
+
+static inline const uint32_t *starts_of(const struct rune_image_order *order, uintptr_t base)
+{
+    return (const uint32_t *)(base + (uintptr_t)order->starts);
+}
+
+/* Number of the key of a SPARSE order at a distance from its first one, or NO_KEY. Cost: O(1) where
+ * keys lie evenly. */
+static inline uint32_t find_sparse(const struct rune_image_order *order, uintptr_t base,
+                                   uint32_t distance)
+{
+    uint32_t bucket = distance >> order->shift, block = bucket / 32;
+    if (block >= order->block_count) {
+        return NO_KEY;
+    }
+    const uint32_t *entry = rune_order_directory(order, base) + 2 * (size_t)block;
+    uint32_t bits = entry[0] >> bucket % 32;
+    if ((bits & 1) == 0) {
+        return NO_KEY;
+    }
+    uint32_t key = entry[1] + count_bits(entry[0] ^ bits << bucket % 32);
+    if (order->shift != 0) {
+        const uint32_t *keys = starts_of(order, base) - order->key_count;
+        rune_term term = order->key_min + distance;
+        while (key < order->key_count && keys[key] < term) {
+            key++;
+        }
+        return key < order->key_count && keys[key] == term ? key : NO_KEY;
+    }
+    return key;
+}
+
+/* Number of the term's key, or NO_KEY. */
+static inline uint32_t find_key(const struct rune_image_order *order, uintptr_t base,
+                                rune_term term)
 {
     uint32_t distance = term - order->key_min;
     if (order->form == RUNE_ORDER_DENSE) {
-        *ret_key = distance;
-        return distance < order->key_count;
+        return distance < order->key_count ? distance : NO_KEY;
     }
-    uint32_t bucket = distance >> order->shift, block = bucket / 32;
-    if (block >= order->block_count) {
-        return false;
-    }
-    uint32_t bits = arrays->directory[2 * block], bit = 1u << bucket % 32;
-    if ((bits & bit) == 0) {
-        return false;
-    }
-    uint32_t key = arrays->directory[2 * block + 1] + count_bits(bits & (bit - 1));
-    if (order->shift != 0) {
-        while (key < order->key_count && arrays->keys[key] < term) {
-            key++;
-        }
-    }
-    *ret_key = key;
-    return order->shift == 0 || (key < order->key_count && arrays->keys[key] == term);
+    return find_sparse(order, base, distance);
 }
 
-static bool open_growing(const struct rune_image_order *order, const rune_term *prefix,
-                         uint32_t count, struct rune_cursor *c)
+static RUNE_APART bool open_growing(const struct rune_image_order *order, const rune_term *prefix,
+                                    uint32_t count, struct rune_cursor *c)
 {
     const struct rune_growing_view *view =
         (const struct rune_growing_view *)(uintptr_t)order->offset;
@@ -115,8 +134,8 @@ static bool next_growing(struct rune_cursor *c)
 }
 
 /* All tuples of an order, or the one of a relation without columns. */
-static bool open_whole(const struct rune_relations *in, const struct rune_image_order *order,
-                       struct rune_cursor *c)
+static RUNE_APART bool open_whole(const struct rune_relations *in,
+                                  const struct rune_image_order *order, struct rune_cursor *c)
 {
     c->order = order;
     c->is_row = false;
@@ -133,20 +152,43 @@ static bool open_whole(const struct rune_relations *in, const struct rune_image_
     return c->end != 0;
 }
 
-/* Narrows [*next, *end) of a row to the tuples that agree in the further sort positions. */
-static bool narrow(const uint32_t *column, size_t stride, const rune_term *prefix, uint32_t count,
-                   uint32_t *next, uint32_t *end)
+/* Tuples of an order, by position. */
+struct span {
+    uint32_t next, end;
+};
+
+/* The tuples of a key; none where there is no such key. */
+static inline struct span find_row(const struct rune_image_order *order, uintptr_t base,
+                                   rune_term term)
 {
-    for (uint32_t i = 0; i < count; i++, column += stride) {
-        *next = lower_bound(column, *next, *end, prefix[i]);
-        if (*next == *end || column[*next] != prefix[i]) {
-            return false;
+    uint32_t key = find_key(order, base, term);
+    if (key == NO_KEY) {
+        return (struct span){0, 0};
+    }
+    const uint32_t *starts = starts_of(order, base) + key;
+    return (struct span){starts[0], starts[1]};
+}
+
+static inline const uint32_t *columns_of(const struct rune_image_order *order, uintptr_t base)
+{
+    return starts_of(order, base) + order->key_count + 1;
+}
+
+/* Of a row, the tuples that agree with a whole prefix of more than one column. */
+static RUNE_APART struct span narrow(const struct rune_image_order *order, uintptr_t base,
+                                     const rune_term *prefix, uint32_t count, struct span row)
+{
+    const uint32_t *column = columns_of(order, base);
+    for (uint32_t i = 1; i < count; i++, column += order->tuples) {
+        row.next = lower_bound(column, row.next, row.end, prefix[i]);
+        if (row.next == row.end || column[row.next] != prefix[i]) {
+            return (struct span){0, 0};
         }
-        if (i + 1 < count || *next + 1 < *end) {
-            *end = gallop(column, *next, *end, prefix[i] + 1);
+        if (i + 1 < count || row.next + 1 < row.end) {
+            row.end = gallop(column, row.next, row.end, prefix[i] + 1);
         }
     }
-    return true;
+    return row;
 }
 
 bool rune_cursor_open(const struct rune_relations *in, uint32_t order_id, const rune_term *prefix,
@@ -157,27 +199,18 @@ bool rune_cursor_open(const struct rune_relations *in, uint32_t order_id, const 
         return order->form == RUNE_ORDER_GROWING ? open_growing(order, prefix, count, c)
                                                  : open_whole(in, order, c);
     }
-    struct rune_order_arrays arrays = rune_order_arrays(order, in->base);
-    uint32_t key, next, end;
-    if (!find_key(order, &arrays, prefix[0], &key)) {
-        return false;
+    struct span row = find_row(order, in->base, prefix[0]);
+    if (count > 1 && row.next != row.end) {
+        row = narrow(order, in->base, prefix, count, row);
     }
-    next = arrays.starts[key];
-    end = arrays.starts[key + 1];
-    if (next == end) {
-        return false;
-    }
-    c->stride = (uint32_t)in->relations[order->relation].tuple_count;
-    if (count > 1 && !narrow(arrays.columns, c->stride, prefix + 1, count - 1, &next, &end)) {
-        return false;
-    }
-    c->next = next;
-    c->end = end;
+    c->next = row.next;
+    c->end = row.end;
+    c->stride = order->tuples;
     c->is_row = true;
     c->is_whole = false;
-    c->columns = arrays.columns;
+    c->columns = columns_of(order, in->base);
     c->order = order;
-    return true;
+    return row.next != row.end;
 }
 
 bool rune_cursor_next_slowly(struct rune_cursor *c)
@@ -261,37 +294,60 @@ rune_term rune_cursor_get_slowly(const struct rune_cursor *c, uint32_t position)
     return c->columns[(size_t)(position - 1) * c->stride + c->at];
 }
 
-bool rune_relation_exists(const struct rune_relations *in, uint32_t order, const rune_term *prefix,
-                          uint32_t count)
+/* As a cursor tells, for orders without keys. */
+static RUNE_APART bool exists_slowly(const struct rune_relations *in, uint32_t order,
+                                     const rune_term *prefix, uint32_t count)
 {
     struct rune_cursor cursor;
     return rune_cursor_open(in, order, prefix, count, &cursor);
 }
 
+bool rune_relation_exists(const struct rune_relations *in, uint32_t order_id,
+                          const rune_term *prefix, uint32_t count)
+{
+    const struct rune_image_order *order = &in->orders[order_id];
+    if (count == 0 || order->form >= RUNE_ORDER_UNIT) {
+        return exists_slowly(in, order_id, prefix, count);
+    }
+    struct span row = find_row(order, in->base, prefix[0]);
+    if (count == 1 || row.next == row.end) {
+        return row.next != row.end;
+    }
+    if (count == 2) {
+        const uint32_t *column = columns_of(order, in->base);
+        uint32_t at = lower_bound(column, row.next, row.end, prefix[1]);
+        return at < row.end && column[at] == prefix[1];
+    }
+    row = narrow(order, in->base, prefix, count, row);
+    return row.next != row.end;
+}
+
 void rune_relation_fetch_key(const struct rune_relations *in, uint32_t order_id, rune_term term)
 {
     const struct rune_image_order *order = &in->orders[order_id];
-    struct rune_order_arrays arrays = rune_order_arrays(order, in->base);
     uint32_t distance = term - order->key_min;
     if (order->form == RUNE_ORDER_DENSE) {
-        __builtin_prefetch(arrays.starts + (distance < order->key_count ? distance : 0));
+        __builtin_prefetch(starts_of(order, in->base) +
+                           (distance < order->key_count ? distance : 0));
     } else {
         uint32_t block = distance >> order->shift >> 5;
-        __builtin_prefetch(arrays.directory + 2 * (block < order->block_count ? block : 0));
+        __builtin_prefetch(rune_order_directory(order, in->base) +
+                           2 * (block < order->block_count ? block : 0));
     }
 }
 
 void rune_relation_fetch_row(const struct rune_relations *in, uint32_t order_id, rune_term term)
 {
     const struct rune_image_order *order = &in->orders[order_id];
-    struct rune_order_arrays arrays = rune_order_arrays(order, in->base);
-    uint32_t key;
-    if (!find_key(order, &arrays, term, &key)) {
+    uint32_t key = find_key(order, in->base, term);
+    if (key == NO_KEY) {
         return;
     }
     /* Without a branch on what is loaded: that would wait for it. */
-    __builtin_prefetch(arrays.columns + arrays.starts[key]);
-    __builtin_prefetch(arrays.columns + arrays.starts[key + 1] - 1);
+    const uint32_t *starts = starts_of(order, in->base) + key;
+    const uint32_t *columns = columns_of(order, in->base);
+    __builtin_prefetch(columns + starts[0]);
+    __builtin_prefetch(columns + starts[1] - 1);
 }
 
 bool rune_relation_find_rows(const struct rune_relations *in, uint32_t order_id,
@@ -302,12 +358,10 @@ bool rune_relation_find_rows(const struct rune_relations *in, uint32_t order_id,
     if (order->form >= RUNE_ORDER_UNIT) {
         return false;
     }
-    struct rune_order_arrays arrays = rune_order_arrays(order, in->base);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t key;
-        bool found = find_key(order, &arrays, terms[i], &key);
-        ret_starts[i] = found ? arrays.starts[key] : 0;
-        ret_ends[i] = found ? arrays.starts[key + 1] : 0;
+        struct span row = find_row(order, in->base, terms[i]);
+        ret_starts[i] = row.next;
+        ret_ends[i] = row.end;
     }
     return true;
 }
@@ -316,14 +370,14 @@ uint32_t rune_cursor_filter(const struct rune_relations *in, struct rune_cursor 
                             uint32_t position, uint32_t filter, uint32_t most)
 {
     const struct rune_image_order *order = &in->orders[filter];
-    struct rune_order_arrays arrays = rune_order_arrays(order, in->base);
     const uint32_t *values = c->columns + (size_t)(position - 1) * c->stride;
     uint32_t begin = c->next, at = begin;
     uint32_t end = c->end - begin > most ? begin + most : c->end;
-    uint32_t key;
-    while (at < end && (!find_key(order, &arrays, values[at], &key) ||
-                        arrays.starts[key] == arrays.starts[key + 1])) {
-        at++;
+    for (; at < end; at++) {
+        struct span row = find_row(order, in->base, values[at]);
+        if (row.next != row.end) {
+            break;
+        }
     }
     c->next = at;
     return at - begin;
@@ -357,6 +411,21 @@ uint64_t rune_order_size(const struct rune_image_order *order, uint32_t arity, u
         words += 2 * (uint64_t)order->block_count + order->key_count;
     }
     return 4 * words;
+}
+
+void rune_order_complete(struct rune_image_order *order, uint32_t arity)
+{
+    order->starts = 0;
+    order->tuples = 0;
+    if (order->form >= RUNE_ORDER_UNIT) {
+        return;
+    }
+    uint64_t lead =
+        order->form == RUNE_ORDER_SPARSE ? 2 * (uint64_t)order->block_count + order->key_count : 0;
+    order->starts = order->offset + 4 * lead;
+    if (arity > 1) {
+        order->tuples = (uint32_t)((order->size / 4 - lead - order->key_count - 1) / (arity - 1));
+    }
 }
 
 void rune_directory_plan(uint64_t range, uint32_t key_count, uint32_t *ret_shift,

@@ -137,26 +137,30 @@ struct rune_relations {
     uintptr_t base;
 };
 
-/* The arrays of an order in the image. */
+/* The arrays of an order with keys. */
 struct rune_order_arrays {
-    const uint32_t *directory; /* SPARSE: two words a block */
-    const uint32_t *keys;      /* SPARSE, else NULL */
-    const uint32_t *starts;    /* of all keys */
-    const uint32_t *columns;   /* sort position 1 */
+    const uint32_t *keys;    /* SPARSE, else NULL */
+    const uint32_t *starts;  /* of all keys */
+    const uint32_t *columns; /* sort position 1 */
 };
 
 /* DENSE and SPARSE. */
 static inline struct rune_order_arrays rune_order_arrays(const struct rune_image_order *order,
                                                          uintptr_t base)
 {
-    const uint32_t *words = (const uint32_t *)(base + (uintptr_t)order->offset);
-    struct rune_order_arrays arrays = {.directory = words, .starts = words};
-    if (order->form == RUNE_ORDER_SPARSE) {
-        arrays.keys = words + 2 * (size_t)order->block_count;
-        arrays.starts = arrays.keys + order->key_count;
-    }
-    arrays.columns = arrays.starts + order->key_count + 1;
-    return arrays;
+    const uint32_t *starts = (const uint32_t *)(base + (uintptr_t)order->starts);
+    return (struct rune_order_arrays){
+        .keys = order->form == RUNE_ORDER_SPARSE ? starts - order->key_count : NULL,
+        .starts = starts,
+        .columns = starts + order->key_count + 1,
+    };
+}
+
+/* SPARSE: its directory, two words a block. */
+static inline const uint32_t *rune_order_directory(const struct rune_image_order *order,
+                                                   uintptr_t base)
+{
+    return (const uint32_t *)(base + (uintptr_t)order->offset);
 }
 
 struct rune_cursor {
@@ -262,6 +266,9 @@ uint32_t rune_order_column(const struct rune_image_order *order, uint32_t arity,
 
 /* Bytes of an order of `tuples` tuples; form, key_count and block_count are set. */
 uint64_t rune_order_size(const struct rune_image_order *order, uint32_t arity, uint64_t tuples);
+
+/* Fills in `starts` and `tuples`, which follow from all else. */
+void rune_order_complete(struct rune_image_order *order, uint32_t arity);
 
 /* The directory of so many keys from a range of that many terms (>= 1): 2 bits a term, but at most
  * 4 bytes a key. */

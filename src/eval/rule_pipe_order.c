@@ -88,13 +88,14 @@ bool rune_pipes_find_order(struct rune_pipes *pipes, struct rune_arena *arena, u
     }
     turn_over(&pipes->in.orders[from], &arrays, tuples, least, (uint32_t)spread, starts);
     *ret_order = pipes->vm->store->order_count + pipes->own_count++;
-    pipes->own_orders[*ret_order] =
-        (struct rune_image_order){.relation = relation,
-                                  .form = RUNE_ORDER_DENSE,
-                                  .columns = {(uint8_t)column, (uint8_t)(1 - column)},
-                                  .key_min = least,
-                                  .key_count = (uint32_t)spread,
-                                  .offset = (uint64_t)((uintptr_t)starts - pipes->in.base),
-                                  .size = words * sizeof(uint32_t)};
+    struct rune_image_order *order = &pipes->own_orders[*ret_order];
+    *order = (struct rune_image_order){.relation = relation,
+                                       .form = RUNE_ORDER_DENSE,
+                                       .columns = {(uint8_t)column, (uint8_t)(1 - column)},
+                                       .key_min = least,
+                                       .key_count = (uint32_t)spread,
+                                       .offset = (uint64_t)((uintptr_t)starts - pipes->in.base),
+                                       .size = words * sizeof(uint32_t)};
+    rune_order_complete(order, 2);
     return true;
 }

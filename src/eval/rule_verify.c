@@ -150,6 +150,7 @@ static const char *check_directory(const struct rune_store *store,
                                    const struct rune_image_order *order)
 {
     struct rune_order_arrays arrays = rune_order_arrays(order, (uintptr_t)store->tuples);
+    const uint32_t *directory = rune_order_directory(order, (uintptr_t)store->tuples);
     uint32_t from = 0;
     if (order->key_count > 0 && arrays.keys[0] != order->key_min) {
         return "an order's first key is another";
@@ -157,7 +158,7 @@ static const char *check_directory(const struct rune_store *store,
     for (uint32_t i = 0; i < order->block_count; i++) {
         struct rune_directory_block block =
             rune_directory_block(arrays.keys, order->key_count, order->shift, i, &from);
-        if (arrays.directory[2 * i] != block.bits || arrays.directory[2 * i + 1] != block.before) {
+        if (directory[2 * i] != block.bits || directory[2 * i + 1] != block.before) {
             return "a directory does not lead to the keys";
         }
     }
@@ -185,6 +186,11 @@ static const char *check_order(const struct rune_store *store, const struct rune
         order->key_count > UINT32_MAX - order->key_min || order->shift > 31 ||
         (order->form == RUNE_ORDER_DENSE && order->block_count != 0)) {
         return "an order is out of bounds";
+    }
+    struct rune_image_order whole = *order;
+    rune_order_complete(&whole, arity);
+    if (order->starts != whole.starts || order->tuples != whole.tuples) {
+        return "an order's rows are said to be elsewhere";
     }
     const char *what = check_columns(order, arity);
     if (what == NULL) {

@@ -66,6 +66,8 @@ static void make(struct fixture *f, enum rune_order_form form, uint32_t first, u
     f->in = (struct rune_relations){&f->relation, &f->order, (uintptr_t)f->words};
     f->order.size = rune_order_size(&f->order, 2, f->tuples);
     assert_true(f->order.size <= sizeof(f->words));
+    rune_order_complete(&f->order, 2);
+    assert_int_equal(f->order.tuples, f->tuples);
 }
 
 static int compare_terms(const void *a, const void *b)

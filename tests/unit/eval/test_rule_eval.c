@@ -355,6 +355,29 @@ static void test_verify__refuses_cells_that_are_not_sorted_or_no_terms(void **st
     datalog_run_close(&world.run);
 }
 
+/* Searches believe an order that says where its rows are. */
+static void test_verify__refuses_rows_said_to_be_elsewhere(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world,
+               WORLD "permit(U, A, R) :- principal(U), action(A), resource(R), grant(U, R).\n");
+    for (size_t i = 0; i < world.run.result.orders.count; i++) {
+        struct rune_image_order *order = &world.run.result.orders.items[i], was = *order;
+        if (order->form >= RUNE_ORDER_UNIT) {
+            continue;
+        }
+        assert_int_equal(rune_rules_verify(&world.run.store, NULL), RUNE_OK);
+        order->starts += 4;
+        assert_int_not_equal(rune_rules_verify(&world.run.store, NULL), RUNE_OK);
+        *order = was;
+        order->tuples++;
+        assert_int_not_equal(rune_rules_verify(&world.run.store, NULL), RUNE_OK);
+        *order = was;
+    }
+    datalog_run_close(&world.run);
+}
+
 /* An instruction that reads its own result would read what the memory held before. */
 static void test_verify__refuses_reading_what_is_not_written(void **state)
 {
@@ -614,6 +637,7 @@ int main(void)
         cmocka_unit_test(test_decide__permits_forbids_and_their_errors),
         cmocka_unit_test(test_decide__steps_are_limited),
         cmocka_unit_test(test_decide__matching_is_limited),
+        cmocka_unit_test(test_verify__refuses_rows_said_to_be_elsewhere),
         cmocka_unit_test(test_verify__refuses_reading_what_is_not_written),
         cmocka_unit_test(test_verify__refuses_cells_that_are_not_sorted_or_no_terms),
         cmocka_unit_test(test_count__is_what_a_query_visits),
