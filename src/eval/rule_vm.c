@@ -51,7 +51,7 @@ enum rune_err rune_rule_vm_init(struct rune_rule_vm *vm, struct rune_arena *aren
     vm->depth = 0;
     vm->step_cost = 1;
     rune_rule_vm_forget(vm);
-    vm->frames = rune_arena_alloc_aligned(arena, RUNE_RULE_FRAME_BYTES, 16);
+    vm->frames = rune_arena_alloc(arena, RUNE_RULE_FRAME_BYTES);
     if (vm->frames == NULL) {
         return RUNE_E_LIMIT;
     }
@@ -72,10 +72,9 @@ static inline uint64_t order_bytes(const struct rune_image_order *order)
 }
 
 /* Of a search by `count` columns. */
-static inline uint64_t search_steps(const struct rune_rule_vm *vm, uint32_t order, uint32_t count)
+static inline uint64_t search_steps(const struct rune_image_order *order, uint32_t count)
 {
-    bool is_far = count > 0 && order_bytes(&vm->in.orders[order]) > RUNE_RULE_FAR_BYTES;
-    return is_far ? RUNE_RULE_FAR_STEPS : 1;
+    return count > 0 && order_bytes(order) > RUNE_RULE_FAR_BYTES ? RUNE_RULE_FAR_STEPS : 1;
 }
 
 static rune_term request_part(const struct rune_rule_vm *vm, uint32_t which)
@@ -90,22 +89,6 @@ static rune_term request_part(const struct rune_rule_vm *vm, uint32_t which)
 
 /* ---- the machine ---- */
 
-bool rune_rule_holds(struct rune_rule_vm *vm, const struct rune_image_plan *plans,
-                     uint32_t plan_count, const rune_term *args)
-{
-    if (vm->in.relations[plans[0].relation].component != 0) {
-        const struct rune_rule_table *table = rune_rule_solve(vm, plans, plan_count, args);
-        return table != NULL && table->count > 0;
-    }
-    bool counts = vm->counts, holds = false;
-    vm->counts = false; /* one tuple is enough */
-    for (uint32_t i = 0; i < plan_count && !holds && vm->err == RUNE_OK; i++) {
-        holds = rune_rule_run(vm, &plans[i], args, NULL, NULL);
-    }
-    vm->counts = counts;
-    return holds;
-}
-
 static const uint32_t *skip_list(const uint32_t *list, uint32_t unit)
 {
     return list + 1 + list[0] * unit;
@@ -114,8 +97,10 @@ static const uint32_t *skip_list(const uint32_t *list, uint32_t unit)
 /* Passes over turns that the filter ends; they count as steps, too. */
 static bool filter_scan(struct rune_rule_vm *vm, struct loop *loop)
 {
-    uint64_t turns = vm->steps_left / loop->turn_cost;
-    uint32_t most = turns < UINT32_MAX ? (uint32_t)turns : UINT32_MAX;
+    uint32_t most = rune_cursor_left(&loop->cursor);
+    if (most * loop->turn_cost > vm->steps_left) {
+        most = (uint32_t)(vm->steps_left / loop->turn_cost);
+    }
     uint32_t passed = rune_rule_filter_pass(&vm->in, &loop->filter, &loop->cursor, most);
     return rune_rule_take_steps(vm, passed * loop->turn_cost);
 }
@@ -253,20 +238,138 @@ static bool emit_row(struct rune_rule_vm *vm, const uint32_t *word, uint32_t col
     return !rune_rule_take_steps(vm, 1) || vm->row(context, terms, cursor, columns[1], column);
 }
 
-/* ---- loops over what is not kept ---- */
+/* ---- frames ---- */
 
 /* A program in its frame, and who takes its tuples. */
 struct activation {
     const uint32_t *code;
     rune_term *registers;
     struct loop *loops;
-    rune_rule_emit_fn emit;
+    rune_rule_emit_fn emit; /* NULL: one proof is enough */
     void *context;
     bool sees_brought; /* the request brings entities, and the program's relation depends on it */
 };
 
+/* What a CALL leaves behind, before the frames of the programs that it runs one after the other:
+ * they run in the same turn of run_code, and only whether one of them finds a tuple comes back. */
+struct call {
+    struct call *outer; /* NULL: none in this turn of run_code */
+    const uint32_t *word;
+    struct activation caller;
+    const struct rune_image_plan *plan, *plans_end; /* the running one; behind the last */
+    uint64_t step_cost;
+    uint32_t floor;
+    uint32_t failed;
+    bool counts;
+};
+
 static bool run_code(struct rune_rule_vm *vm, const struct activation *run, const uint32_t *word,
                      uint32_t floor, uint32_t *ret_target);
+
+/* A frame: loops, then a prefix for each loop (read backwards from the registers), then registers.
+ */
+size_t rune_rule_frame_bytes(uint32_t loops, uint32_t registers)
+{
+    size_t prefix_bytes = RUNE_ORDER_MAX_PREFIX * sizeof(rune_term);
+    size_t bytes = loops * (sizeof(struct loop) + prefix_bytes) + registers * sizeof(rune_term);
+    return (bytes + 15) & ~(size_t)15;
+}
+
+/* Puts a program's frame to `frame`, behind which nothing is in use. False: a limit, vm->err. */
+static inline bool open_frame(struct rune_rule_vm *vm, const struct rune_image_plan *plan,
+                              char *frame, struct activation *run)
+{
+    uint32_t loops = RUNE_PLAN_LOOPS(plan->flags);
+    size_t bytes = rune_rule_frame_bytes(loops, plan->registers);
+    uint64_t step_cost = 1 + plan->code_length / WORDS_A_STEP;
+    if (vm->depth > RUNE_RULE_MAX_DEPTH || (size_t)(vm->frames_end - frame) < bytes ||
+        !rune_rule_take_steps(vm, step_cost)) {
+        vm->err = RUNE_E_LIMIT;
+        return false;
+    }
+    vm->step_cost = step_cost;
+    vm->frames = frame + bytes;
+    run->code = vm->code + plan->code;
+    run->loops = (struct loop *)(void *)frame;
+    run->registers =
+        (rune_term *)(void *)(run->loops + loops) + (size_t)loops * RUNE_ORDER_MAX_PREFIX;
+    run->sees_brought = vm->brings_entities &&
+                        (vm->in.relations[plan->relation].flags & RUNE_RELATION_REQUEST) != 0;
+    return true;
+}
+
+/* ---- calls ---- */
+
+bool rune_rule_holds(struct rune_rule_vm *vm, const struct rune_image_plan *plans,
+                     uint32_t plan_count, const rune_term *args)
+{
+    if (vm->in.relations[plans[0].relation].component != 0) {
+        const struct rune_rule_table *table = rune_rule_solve(vm, plans, plan_count, args);
+        return table != NULL && table->count > 0;
+    }
+    bool counts = vm->counts, holds = false;
+    vm->counts = false; /* one tuple is enough */
+    for (uint32_t i = 0; i < plan_count && !holds && vm->err == RUNE_OK; i++) {
+        holds = rune_rule_run(vm, &plans[i], args, NULL, NULL);
+    }
+    vm->counts = counts;
+    return holds;
+}
+
+/* Whether a CALL (`word`) lets the program go on. FAILCLOSED: what failed since there were `failed`
+ * may be missing where the absence of a tuple is asked for. */
+static inline bool call_passes(struct rune_rule_vm *vm, const uint32_t *word, uint32_t failed,
+                               bool found)
+{
+    bool is_negated = word[3] != 0;
+    if (is_negated && vm->failed != failed) {
+        vm->is_unsure = true;
+    }
+    return found != is_negated;
+}
+
+/* A CALL of a relation that recurses. */
+static bool call_table(struct rune_rule_vm *vm, const uint32_t *word, const rune_term *args)
+{
+    uint32_t failed = vm->failed;
+    bool found = rune_rule_holds(vm, vm->plans + word[1], word[2], args);
+    return call_passes(vm, word, failed, found) && vm->err == RUNE_OK;
+}
+
+/* Any other. NULL: no room, vm->err. */
+static inline struct call *begin_call(struct rune_rule_vm *vm, const struct activation *caller,
+                                      const uint32_t *word, uint32_t floor, struct call *outer)
+{
+    struct call *call = (struct call *)(void *)vm->frames;
+    if ((size_t)(vm->frames_end - vm->frames) < sizeof(*call)) {
+        vm->err = RUNE_E_LIMIT;
+        return NULL;
+    }
+    call->outer = outer;
+    call->word = word;
+    call->caller = *caller;
+    call->plan = vm->plans + word[1];
+    call->plans_end = call->plan + word[2];
+    call->step_cost = vm->step_cost;
+    call->floor = floor;
+    call->failed = vm->failed;
+    call->counts = vm->counts;
+    vm->counts = false; /* one tuple is enough */
+    vm->depth++;
+    return call;
+}
+
+/* Back in the caller: whether it goes on behind the CALL. */
+static inline bool end_call(struct rune_rule_vm *vm, const struct call *call, bool found)
+{
+    vm->frames = (char *)(uintptr_t)call;
+    vm->depth--;
+    vm->counts = call->counts;
+    vm->step_cost = call->step_cost;
+    return call_passes(vm, call->word, call->failed, found);
+}
+
+/* ---- loops over what is not kept ---- */
 
 /* A CALL_SCAN whose tuples come from the programs that it asks while these run. */
 struct stream {
@@ -330,18 +433,16 @@ static bool run_stream(struct rune_rule_vm *vm, const struct activation *run, co
 /* Runs a program from a word on. A check that fails sets `target` and goes on at `again`; only
  * loops and word 0 can stand there. Where that is `floor` (a loop, or word 0) or before it, it is
  * somebody else's: the run ends, and *ret_target tells. True: emit wants no more. */
-static bool run_code(struct rune_rule_vm *vm, const struct activation *run, const uint32_t *word,
+static bool run_code(struct rune_rule_vm *vm, const struct activation *begin, const uint32_t *word,
                      uint32_t floor, uint32_t *ret_target)
 {
-    const uint32_t *const code = run->code;
-    rune_term *const registers = run->registers;
-    struct loop *const loops = run->loops;
-    const rune_rule_emit_fn emit = run->emit;
-    void *const context = run->context;
-    rune_term terms[64]; /* RUNE_DL_MAX_ARITY; also arguments and prefixes */
+    struct activation run = *begin;
+    struct call *call = NULL; /* the innermost that is in this turn */
+    rune_term terms[64];      /* RUNE_DL_MAX_ARITY; also arguments and prefixes */
     const char *error;
     uint32_t target;
-    int order = 0;
+    int side = 0;
+    bool found;
 
 #define FAIL_TO(where)    \
     do {                  \
@@ -355,100 +456,99 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
         case RUNE_RULE_OP_COUNT:
             FAIL_TO(0);
         case RUNE_RULE_CONST:
-            registers[word[1]] = word[2];
+            run.registers[word[1]] = word[2];
             word += 3;
             break;
         case RUNE_RULE_LOAD_REQUEST:
-            registers[word[1]] = request_part(vm, word[2]);
-            if (registers[word[1]] == RUNE_TERM_NONE) {
+            run.registers[word[1]] = request_part(vm, word[2]);
+            if (run.registers[word[1]] == RUNE_TERM_NONE) {
                 FAIL_TO(word[3]);
             }
             word += 4;
             break;
         case RUNE_RULE_CONTEXT:
-            registers[word[1]] = vm->request == NULL
-                                     ? RUNE_TERM_NONE
-                                     : rune_rule_get_member(vm, vm->request->context, word[2]);
-            if (registers[word[1]] == RUNE_TERM_NONE) {
+            run.registers[word[1]] = vm->request == NULL
+                                         ? RUNE_TERM_NONE
+                                         : rune_rule_get_member(vm, vm->request->context, word[2]);
+            if (run.registers[word[1]] == RUNE_TERM_NONE) {
                 FAIL_TO(word[3]);
             }
             word += 4;
             break;
         case RUNE_RULE_MOVE:
-            registers[word[1]] = registers[word[2]];
+            run.registers[word[1]] = run.registers[word[2]];
             word += 3;
             break;
         case RUNE_RULE_EQ:
-            if (registers[word[1]] != registers[word[2]]) {
+            if (run.registers[word[1]] != run.registers[word[2]]) {
                 FAIL_TO(word[3]);
             }
             word += 4;
             break;
         case RUNE_RULE_NE:
-            if (registers[word[1]] == registers[word[2]]) {
+            if (run.registers[word[1]] == run.registers[word[2]]) {
                 FAIL_TO(word[3]);
             }
             word += 4;
             break;
         case RUNE_RULE_COMPARE:
-            error = rune_rule_compare(&vm->values, registers[word[2]], registers[word[3]], &order);
+            error = rune_rule_compare(&vm->values, run.registers[word[2]], run.registers[word[3]],
+                                      &side);
             if (!rune_rule_computed(vm, error) ||
-                !rune_rule_compare_holds((enum rune_rule_compare)word[1], order)) {
+                !rune_rule_compare_holds((enum rune_rule_compare)word[1], side)) {
                 FAIL_TO(word[4]);
             }
             word += 5;
             break;
         case RUNE_RULE_ARITH:
-            error = rune_rule_arith(&vm->values, (enum rune_rule_arith)word[1], registers[word[3]],
-                                    registers[word[4]], &registers[word[2]]);
+            error =
+                rune_rule_arith(&vm->values, (enum rune_rule_arith)word[1], run.registers[word[3]],
+                                run.registers[word[4]], &run.registers[word[2]]);
             if (!rune_rule_computed(vm, error)) {
                 FAIL_TO(word[5]);
             }
             word += 6;
             break;
         case RUNE_RULE_NEGATE:
-            error = rune_rule_negate(&vm->values, registers[word[2]], &registers[word[1]]);
+            error = rune_rule_negate(&vm->values, run.registers[word[2]], &run.registers[word[1]]);
             if (!rune_rule_computed(vm, error)) {
                 FAIL_TO(word[3]);
             }
             word += 4;
             break;
-        case RUNE_RULE_EXISTS:
-            if (run->sees_brought && rune_rule_is_brought(vm, word[1])) {
-                uint32_t count = rune_rule_gather(word + 4, registers, terms);
-                if (!rune_rule_take_steps(vm, search_steps(vm, word[1], count)) ||
-                    rune_rule_brought_exists(vm, word[1], terms, count) == (word[2] != 0)) {
-                    FAIL_TO(word[3]);
-                }
-                word = skip_list(word + 4, 1);
-                break;
+        case RUNE_RULE_EXISTS: {
+            uint32_t count = rune_rule_gather(word + 4, run.registers, terms);
+            if (!rune_rule_take_steps(vm, search_steps(&vm->in.orders[word[1]], count))) {
+                return false;
             }
-            if (!rune_rule_take_steps(vm, search_steps(vm, word[1], word[4])) ||
-                rune_relation_exists(&vm->in, word[1], terms,
-                                     rune_rule_gather(word + 4, registers, terms)) ==
-                    (word[2] != 0)) {
+            found = run.sees_brought && rune_rule_is_brought(vm, word[1])
+                        ? rune_rule_brought_exists(vm, word[1], terms, count)
+                        : rune_relation_exists(&vm->in, word[1], terms, count);
+            if (found == (word[2] != 0)) {
                 FAIL_TO(word[3]);
             }
             word = skip_list(word + 4, 1);
             break;
+        }
         case RUNE_RULE_SCAN: {
-            struct loop *loop = &loops[word[1]];
-            rune_term *prefix = prefix_of(registers, word[1]);
-            uint32_t count = rune_rule_gather(word + 6, registers, prefix);
-            uint64_t search_cost = search_steps(vm, word[2], count);
-            if (run->sees_brought && rune_rule_is_brought(vm, word[2])) {
-                if (rune_rule_take_steps(vm, search_cost)) {
-                    open_brought(vm, loop, word, prefix, count);
-                }
-                FAIL_TO((uint32_t)(word - code)); /* to its first step */
+            struct loop *loop = &run.loops[word[1]];
+            const struct rune_image_order *order = &vm->in.orders[word[2]];
+            rune_term *prefix = prefix_of(run.registers, word[1]);
+            uint32_t count = rune_rule_gather(word + 6, run.registers, prefix);
+            uint64_t search_cost = search_steps(order, count);
+            if (!rune_rule_take_steps(vm, search_cost)) {
+                return false;
             }
-            if (!rune_rule_take_steps(vm, search_cost) ||
-                !rune_cursor_open(&vm->in, word[2], prefix, count, &loop->cursor)) {
+            if (run.sees_brought && rune_rule_is_brought(vm, word[2])) {
+                open_brought(vm, loop, word, prefix, count);
+                FAIL_TO((uint32_t)(word - run.code)); /* to its first step */
+            }
+            if (!rune_cursor_open(&vm->in, word[2], prefix, count, &loop->cursor)) {
                 FAIL_TO(word[4]);
             }
             uint32_t column;
-            if (is_taker(vm, emit) && is_row(word, &column)) {
-                if (!emit_row(vm, word, column, &loop->cursor, registers, context)) {
+            if (is_taker(vm, run.emit) && is_row(word, &column)) {
+                if (!emit_row(vm, word, column, &loop->cursor, run.registers, run.context)) {
                     return true;
                 }
                 FAIL_TO(word[5]);
@@ -456,124 +556,130 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
             loop->columns = skip_list(word + 6, 1);
             loop->body = skip_list(loop->columns, 2);
             loop->turn_cost = vm->step_cost;
-            if (count > 0 && vm->in.orders[word[2]].form == RUNE_ORDER_GROWING) {
+            if (count > 0 && order->form == RUNE_ORDER_GROWING) {
                 loop->turn_cost *= search_cost; /* each tuple of a chain is elsewhere */
             }
             loop->filter.order = RUNE_RULE_NO_FILTER;
-            if (!run->sees_brought) { /* else what it finds may be brought */
-                rune_rule_filter_find(vm, &loop->cursor, loop->columns, loop->body, registers,
+            if (!run.sees_brought) { /* else what it finds may be brought */
+                rune_rule_filter_find(vm, &loop->cursor, loop->columns, loop->body, run.registers,
                                       &loop->filter);
             }
-            if (!scan_step(vm, loop, word, registers)) {
+            if (!scan_step(vm, loop, word, run.registers)) {
                 FAIL_TO(word[5]); /* there are some: the filter passed over all of them */
             }
             word = loop->body;
             break;
         }
-        case RUNE_RULE_CALL: {
-            (void)rune_rule_gather(word + 5, registers, terms);
-            uint32_t before = vm->failed;
-            bool found = rune_rule_holds(vm, vm->plans + word[1], word[2], terms);
-            if (word[3] != 0 && vm->failed != before) {
-                vm->is_unsure = true;
+        case RUNE_RULE_CALL:
+            if (vm->in.relations[vm->plans[word[1]].relation].component != 0) {
+                (void)rune_rule_gather(word + 5, run.registers, terms);
+                if (!call_table(vm, word, terms)) {
+                    FAIL_TO(word[4]);
+                }
+                word = skip_list(word + 5, 1);
+                break;
             }
-            if (vm->err != RUNE_OK || found == (word[3] != 0)) {
-                FAIL_TO(word[4]);
+            call = begin_call(vm, &run, word, floor, call);
+            if (call == NULL) {
+                return false;
             }
-            word = skip_list(word + 5, 1);
-            break;
-        }
+            run.emit = NULL;
+            floor = 0;
+            goto next_program;
         case RUNE_RULE_CALL_SCAN: {
-            struct loop *loop = &loops[word[1]];
-            (void)rune_rule_gather(word + 6, registers, terms);
+            struct loop *loop = &run.loops[word[1]];
+            (void)rune_rule_gather(word + 6, run.registers, terms);
             loop->table = is_asked_once(vm, word)
                               ? NULL
                               : rune_rule_try_solve(vm, vm->plans + word[2], word[3], terms);
             loop->next = 0;
             const uint32_t *columns = skip_list(word + 6, 1);
             if (loop->table == NULL && vm->err == RUNE_OK) {
-                if (run_stream(vm, run, word, terms, &target)) {
-                    return true;
+                const struct activation asking = run;
+                if (run_stream(vm, &asking, word, terms, &target)) {
+                    goto proved;
                 }
                 goto again;
             }
-            if (loop->table == NULL || !table_step(vm, loop, columns, registers)) {
+            if (loop->table == NULL || !table_step(vm, loop, columns, run.registers)) {
                 FAIL_TO(word[4]);
             }
             word = skip_list(columns, 2);
             break;
         }
         case RUNE_RULE_AGGREGATE:
-            (void)rune_rule_gather(word + 6, registers, terms);
+            (void)rune_rule_gather(word + 6, run.registers, terms);
             if (!rune_rule_fold(vm, (enum rune_rule_aggregate)word[1], vm->plans + word[3], word[4],
-                                terms, &registers[word[2]])) {
+                                terms, &run.registers[word[2]])) {
                 FAIL_TO(word[5]);
             }
             word = skip_list(word + 6, 1);
             break;
         case RUNE_RULE_ENTITY_EXISTS:
-            if (!rune_rule_entity_exists(vm, registers[word[1]]) &&
-                !(run->sees_brought &&
-                  rune_entities_find_request(vm->request, registers[word[1]]) != NULL)) {
+            if (!rune_rule_entity_exists(vm, run.registers[word[1]]) &&
+                !(run.sees_brought &&
+                  rune_entities_find_request(vm->request, run.registers[word[1]]) != NULL)) {
                 FAIL_TO(word[2]);
             }
             word += 3;
             break;
         case RUNE_RULE_ATTR:
-            registers[word[1]] = rune_rule_get_attr(vm, registers[word[2]], word[3], word[4]);
+            run.registers[word[1]] =
+                rune_rule_get_attr(vm, run.registers[word[2]], word[3], word[4]);
             if (!rune_rule_take_steps(vm, rune_rule_entity_steps(vm)) ||
-                registers[word[1]] == RUNE_TERM_NONE) {
+                run.registers[word[1]] == RUNE_TERM_NONE) {
                 FAIL_TO(word[5]);
             }
             word += 6;
             break;
         case RUNE_RULE_IN:
-            if (!rune_rule_test_in(vm, word, registers)) {
+            if (!rune_rule_test_in(vm, word, run.registers)) {
                 FAIL_TO(word[3]);
             }
             word = skip_list(word + 4, 1);
             break;
         case RUNE_RULE_IN_SET:
-            if (!rune_rule_test_in_set(vm, word, registers)) {
+            if (!rune_rule_test_in_set(vm, word, run.registers)) {
                 FAIL_TO(word[4]);
             }
             word += 5;
             break;
         case RUNE_RULE_IS:
-            if (rune_rule_is_of_type(vm, registers[word[1]], word[2]) == (word[3] != 0)) {
+            if (rune_rule_is_of_type(vm, run.registers[word[1]], word[2]) == (word[3] != 0)) {
                 FAIL_TO(word[4]);
             }
             word += 5;
             break;
         case RUNE_RULE_ENTITY_PARTS: {
-            rune_term entity = registers[word[3]];
+            rune_term entity = run.registers[word[3]];
             if (rune_term_kind(entity) != RUNE_KIND_ENTITY) {
                 FAIL_TO(word[4]);
             }
             const struct rune_terms *of = rune_rule_terms(&vm->values, entity);
-            registers[word[1]] = of->entity_type[rune_term_index(entity)];
-            registers[word[2]] = of->entity_id[rune_term_index(entity)];
+            run.registers[word[1]] = of->entity_type[rune_term_index(entity)];
+            run.registers[word[2]] = of->entity_id[rune_term_index(entity)];
             word += 5;
             break;
         }
         case RUNE_RULE_ENTITY_MAKE:
-            registers[word[1]] = rune_rule_name_entity(vm, registers[word[2]], registers[word[3]]);
-            if (registers[word[1]] == RUNE_TERM_NONE) {
+            run.registers[word[1]] =
+                rune_rule_name_entity(vm, run.registers[word[2]], run.registers[word[3]]);
+            if (run.registers[word[1]] == RUNE_TERM_NONE) {
                 FAIL_TO(word[4]);
             }
             word += 5;
             break;
         case RUNE_RULE_INDEX:
-            registers[word[1]] = rune_rule_get_member(vm, registers[word[2]], word[3]);
-            if (registers[word[1]] == RUNE_TERM_NONE) {
+            run.registers[word[1]] = rune_rule_get_member(vm, run.registers[word[2]], word[3]);
+            if (run.registers[word[1]] == RUNE_TERM_NONE) {
                 rune_rule_fail(vm, "no_such_attribute");
                 FAIL_TO(word[4]);
             }
             word += 5;
             break;
         case RUNE_RULE_MEMBER: {
-            struct loop *loop = &loops[word[1]];
-            rune_term set = registers[word[3]];
+            struct loop *loop = &run.loops[word[1]];
+            rune_term set = run.registers[word[3]];
             if (rune_term_kind(set) != RUNE_KIND_SET) {
                 rune_rule_fail(vm, "type_error");
                 FAIL_TO(word[4]);
@@ -581,28 +687,28 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
             const struct rune_terms *of = rune_rule_terms(&vm->values, set);
             loop->run = of->heap + of->sets[rune_term_index(set)];
             loop->next = 0;
-            if (!member_step(vm, loop, word[2], registers)) {
+            if (!member_step(vm, loop, word[2], run.registers)) {
                 FAIL_TO(word[4]);
             }
             word += 6;
             break;
         }
         case RUNE_RULE_ELEMENT:
-            if (!rune_rule_test_element(vm, registers[word[1]], registers[word[2]])) {
+            if (!rune_rule_test_element(vm, run.registers[word[1]], run.registers[word[2]])) {
                 FAIL_TO(word[3]);
             }
             word += 4;
             break;
         case RUNE_RULE_TEST:
-            if (!rune_rule_test_function(vm, word, registers)) {
+            if (!rune_rule_test_function(vm, word, run.registers)) {
                 FAIL_TO(word[3]);
             }
             word = skip_list(word + 4, 1);
             break;
         case RUNE_RULE_FUNCTION:
-            (void)rune_rule_gather(word + 4, registers, terms);
+            (void)rune_rule_gather(word + 4, run.registers, terms);
             error = rune_rule_call_function(vm, (enum rune_rule_function)word[1], terms,
-                                            &registers[word[2]]);
+                                            &run.registers[word[2]]);
             if (!rune_rule_computed(vm, error)) {
                 FAIL_TO(word[3]);
             }
@@ -614,11 +720,11 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
             word += 2;
             break;
         case RUNE_RULE_EMIT:
-            if (emit == NULL) {
-                return true;
+            if (run.emit == NULL) {
+                goto proved;
             }
-            (void)rune_rule_gather(word + 2, registers, terms);
-            if (!emit(context, terms)) {
+            (void)rune_rule_gather(word + 2, run.registers, terms);
+            if (!run.emit(run.context, terms)) {
                 return true;
             }
             FAIL_TO(word[1]);
@@ -631,30 +737,33 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
         }
         for (;;) {
             if (target <= floor) {
-                *ret_target = target;
-                return false;
+                if (call == NULL) {
+                    *ret_target = target;
+                    return false;
+                }
+                goto next_program;
             }
-            word = code + target;
+            word = run.code + target;
             const uint32_t *list;
             if (word[0] == RUNE_RULE_SCAN) {
-                struct loop *loop = &loops[word[1]];
-                if (scan_step(vm, loop, word, registers)) {
+                struct loop *loop = &run.loops[word[1]];
+                if (scan_step(vm, loop, word, run.registers)) {
                     word = loop->body;
                     break;
                 }
                 target = word[5];
-                if (target == 0 && find_more(vm, emit, context, &loop->cursor)) {
-                    target = (uint32_t)(word - code);
+                if (target == 0 && find_more(vm, run.emit, run.context, &loop->cursor)) {
+                    target = (uint32_t)(word - run.code);
                 }
             } else if (word[0] == RUNE_RULE_CALL_SCAN) {
                 list = skip_list(word + 6, 1);
-                if (table_step(vm, &loops[word[1]], list, registers)) {
+                if (table_step(vm, &run.loops[word[1]], list, run.registers)) {
                     word = skip_list(list, 2);
                     break;
                 }
                 target = word[5];
             } else if (word[0] == RUNE_RULE_MEMBER) {
-                if (member_step(vm, &loops[word[1]], word[2], registers)) {
+                if (member_step(vm, &run.loops[word[1]], word[2], run.registers)) {
                     word += 6;
                     break;
                 }
@@ -666,54 +775,57 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
                 return false;
             }
         }
+        continue;
+
+    next_program:
+        if (call->plan < call->plans_end) {
+            if (!open_frame(vm, call->plan++, (char *)(call + 1), &run)) {
+                return false;
+            }
+            (void)rune_rule_gather(call->word + 5, call->caller.registers, run.registers);
+            word = run.code + 1;
+            continue;
+        }
+        found = false;
+        goto end_call;
+
+    proved:
+        if (call == NULL) {
+            return true;
+        }
+        found = true;
+
+    end_call:
+        word = call->word;
+        run = call->caller;
+        floor = call->floor;
+        found = end_call(vm, call, found);
+        call = call->outer;
+        if (!found) {
+            FAIL_TO(word[4]);
+        }
+        word = skip_list(word + 5, 1);
     }
 #undef FAIL_TO
-}
-
-/* A frame: loops, then a prefix for each loop (read backwards from the registers), then registers.
- */
-size_t rune_rule_frame_bytes(uint32_t loops, uint32_t registers)
-{
-    size_t prefix_bytes = RUNE_ORDER_MAX_PREFIX * sizeof(rune_term);
-    size_t bytes = loops * (sizeof(struct loop) + prefix_bytes) + registers * sizeof(rune_term);
-    return (bytes + 15) & ~(size_t)15;
 }
 
 bool rune_rule_run(struct rune_rule_vm *vm, const struct rune_image_plan *plan,
                    const rune_term *args, rune_rule_emit_fn emit, void *context)
 {
-    uint32_t loop_count = RUNE_PLAN_LOOPS(plan->flags);
-    size_t bytes = rune_rule_frame_bytes(loop_count, plan->registers);
-    if (vm->depth >= RUNE_RULE_MAX_DEPTH || (size_t)(vm->frames_end - vm->frames) < bytes ||
-        !rune_rule_take_steps(vm, 1 + plan->code_length / WORDS_A_STEP)) {
-        vm->err = RUNE_E_LIMIT;
-        return true;
-    }
     uint64_t outer_cost = vm->step_cost;
-    vm->step_cost = 1 + plan->code_length / WORDS_A_STEP;
+    uint32_t depth = vm->depth++;
     char *frame = vm->frames;
-    struct loop *loops = (struct loop *)(void *)frame;
-    rune_term *registers =
-        (rune_term *)(void *)(loops + loop_count) + (size_t)loop_count * RUNE_ORDER_MAX_PREFIX;
-    vm->frames += bytes;
-    vm->depth++;
-    const rune_term *arg = args;
-    rune_term *reg = registers;
-    for (uint32_t columns = plan->bound; columns != 0; columns &= columns - 1) {
-        *reg++ = *arg++;
+    struct activation run = {.emit = emit, .context = context};
+    bool counts = vm->counts, stopped = true;
+    if (open_frame(vm, plan, frame, &run)) {
+        uint32_t target, count = (uint32_t)__builtin_popcount(plan->bound);
+        for (uint32_t i = 0; i < count; i++) {
+            run.registers[i] = args[i];
+        }
+        stopped = run_code(vm, &run, run.code + 1, 0, &target);
     }
-    const struct activation run = {
-        .code = vm->code + plan->code,
-        .registers = registers,
-        .loops = loops,
-        .emit = emit,
-        .context = context,
-        .sees_brought = vm->brings_entities &&
-                        (vm->in.relations[plan->relation].flags & RUNE_RELATION_REQUEST) != 0,
-    };
-    uint32_t target;
-    bool stopped = run_code(vm, &run, run.code + 1, 0, &target);
-    vm->depth--;
+    vm->depth = depth;
+    vm->counts = counts;
     vm->step_cost = outer_cost;
     vm->frames = frame;
     return stopped;

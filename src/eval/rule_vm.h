@@ -33,7 +33,7 @@
 
 #define RUNE_RULE_MAX_DEPTH    200u         /* LIMIT: calls within calls */
 #define RUNE_RULE_TABLE_SLOTS  256u         /* hash chains of tables at first; a power of two */
-#define RUNE_RULE_FRAME_BYTES  (64u * 1024) /* LIMIT: registers and loops of all active calls */
+#define RUNE_RULE_FRAME_BYTES  (96u * 1024) /* LIMIT: registers and loops of all active calls */
 #define RUNE_RULE_RESERVE_PART 8u           /* of the memory: what tables of loops leave */
 
 /* Steps of what takes more than a tuple's one. */
