@@ -22,8 +22,9 @@ COPY --from=build /out/usr/share/doc/rune/LICENSE /usr/share/doc/rune/LICENSE
 USER rune
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-# Nothing is fetched at run time: the bundle is mounted. `rune status` asks the supervisor over its unix socket.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["rune", "status", "--runtime-dir", "/run/rune/main"]
+# Where `rune status` and `rune reload` look for the server's unix socket.
+ENV XDG_RUNTIME_DIR=/run
+# Nothing is fetched at run time: the bundle is mounted.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["rune", "status"]
 ENTRYPOINT ["runed"]
 CMD ["--bundle", "/etc/rune/bundle", "--listen", "0.0.0.0:8080", "--runtime-dir", "/run/rune/main"]
