@@ -204,6 +204,37 @@ static bool read_same_type(const struct rune_fact_reader *reader,
            ret_id->data + ret_id->length;
 }
 
+/* `Type::"`, with which an entity begins and no id that anybody meant. */
+static bool begins_uid(struct rune_str text)
+{
+    const char *colon = text.length > 3 ? memchr(text.data, ':', text.length - 2) : NULL;
+    while (colon != NULL && memcmp(colon, "::\"", 3) != 0) {
+        const char *next = colon + 1 + (colon[1] == ':');
+        size_t left = (size_t)(text.data + text.length - next);
+        colon = left > 2 ? memchr(next, ':', left - 2) : NULL;
+    }
+    return colon != NULL &&
+           rune_uid_is_type_name((struct rune_str){text.data, (size_t)(colon - text.data)});
+}
+
+/* The field of a column of entities: `Type::"id"`, or an id alone. */
+static bool put_declared_entity(struct rune_fact_reader *reader, uint32_t index, uint64_t row,
+                                const char *at, struct rune_str text)
+{
+    struct rune_uid uid;
+    if (read_uid(reader, text, &uid)) {
+        return rune_facts_put_entity(reader, index, row, at, uid.type, uid.id);
+    }
+    if (begins_uid(text)) {
+        rune_facts_fail(reader, at, "RUNE-T0112",
+                        "write the id alone, or `Type::\"id\"` with a quote at its end, and \\\" "
+                        "for a quote in it",
+                        "this begins like an entity and ends otherwise");
+        return false;
+    }
+    return rune_facts_put_string(reader, index, row, at, text);
+}
+
 /* All of a text that need not be padded. */
 static bool scan_text(struct rune_str text, int64_t *ret_value, bool *ret_fits)
 {
@@ -232,16 +263,13 @@ static bool is_bool(struct rune_str text)
 static bool put_declared(struct rune_fact_reader *reader, uint32_t index, uint64_t row,
                          const char *at, struct rune_str text)
 {
-    struct rune_uid uid;
     int64_t value;
     bool fits;
     switch (reader->columns[index].spec.kind) {
     case RUNE_COLUMN_STRING:
         return rune_facts_put_string(reader, index, row, at, text);
     case RUNE_COLUMN_ENTITY:
-        return read_uid(reader, text, &uid)
-                   ? rune_facts_put_entity(reader, index, row, at, uid.type, uid.id)
-                   : rune_facts_put_string(reader, index, row, at, text);
+        return put_declared_entity(reader, index, row, at, text);
     case RUNE_COLUMN_BOOL:
         if (is_bool(text)) {
             return rune_facts_put_bool(reader, index, row, at, text.data[0] == 't');

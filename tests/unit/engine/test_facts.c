@@ -167,12 +167,20 @@ static void test_columns__mean_what_they_declare(void **state)
         {"a\t01\ta\ttrue\n", "RUNE-T0104 1:3"},
         {"a\t1\ta\tyes\n", "RUNE-T0104 1:7"},
         {"a\t1\ta\n", "RUNE-T0102 1:6"},
+        {"User::\"bad\t1\ta\ttrue\n", "RUNE-T0112 1:1"},
+        {"A::B::\"bad\t1\ta\ttrue\n", "RUNE-T0112 1:1"},
+        {"User::\"a\"b\"\t1\ta\ttrue\n", "RUNE-T0112 1:1"},
+        {"a::b\t1\ta\ttrue\n", "User::\"a::b\" 1 \"a\" true"},
+        {"a \"::\"\t1\ta\ttrue\n", "User::\"a \\\"::\\\"\" 1 \"a\" true"},
+        {"User::\t1\ta\ttrue\n", "User::\"User::\" 1 \"a\" true"},
+        {"urn:a:\"b\t1\ta\ttrue\n", "User::\"urn:a:\\\"b\" 1 \"a\" true"},
     };
     static const struct example jsonl[] = {
         {"[\"alice\", 1, \"2\", true]", "User::\"alice\" 1 \"2\" true"},
         {"[{\"__entity\":{\"type\":\"User\",\"id\":\"al\"}}, 1, \"2\", true]",
          "User::\"al\" 1 \"2\" true"},
         {"[\"a\", \"1\", \"2\", true]", "RUNE-T0104 1:7"},
+        {"[\"User::\\\"a\", 1, \"2\", true]", "RUNE-T0112 1:2"},
         {"[\"a\", 1, 2, true]", "RUNE-T0104 1:10"},
         {"[{\"__entity\":{\"type\":\"Group\",\"id\":\"a\"}}, 1, \"2\", true]", "RUNE-T0104 1:2"},
     };
@@ -430,7 +438,7 @@ static void test_entities__plain_or_not_are_the_same(void **state)
     };
     static const struct example declared_cases[] = {
         {"U::\"a\"\nb\nV::\"a\"", "RUNE-T0104 3:1"},
-        {"a\nU::\"a\"\nU::\"b", "U::\"a\"; U::\"a\"; U::\"U::\\\"b\""},
+        {"a\nU::\"a\"\nU::\"b", "RUNE-T0112 3:1"},
     };
     struct rune_column column = {RUNE_COLUMN_ENTITY, RUNE_STR("U")};
     const struct rune_manifest_relation declared = {
