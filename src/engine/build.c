@@ -245,6 +245,21 @@ static void count_result(struct rune_build *build)
     result->derived_facts = build->derived.derived_facts;
 }
 
+/* RUNE_E_BUSY if the bundle is no longer what was read; then that is the only message: whatever
+ * else was wrong may be the fault of the change. */
+static enum rune_err check_unchanged(struct rune_build *build)
+{
+    if (build->bundle.path == NULL ||
+        rune_bundle_check_unchanged(&build->bundle, &build->arena, NULL) == RUNE_OK) {
+        return RUNE_OK;
+    }
+    if (build->diag != NULL) {
+        rune_diag_reset(build->diag);
+    }
+    enum rune_err err = rune_bundle_check_unchanged(&build->bundle, &build->arena, build->diag);
+    return err == RUNE_OK ? RUNE_E_BUSY : err;
+}
+
 /* What was parsed becomes an image. fd < 0: nothing is written. */
 static enum rune_err finish(struct rune_build *build, int fd)
 {
@@ -252,8 +267,8 @@ static enum rune_err finish(struct rune_build *build, int fd)
     if (err == RUNE_OK) {
         err = make_rules(build);
     }
-    if (err == RUNE_OK && build->bundle.path != NULL) {
-        err = rune_bundle_check_unchanged(&build->bundle, &build->arena, build->diag);
+    if (err == RUNE_OK) {
+        err = check_unchanged(build);
     }
     if (err == RUNE_OK && build->has_mistakes) {
         err = RUNE_E_BUNDLE;
@@ -272,7 +287,12 @@ static enum rune_err finish(struct rune_build *build, int fd)
 static enum rune_err run(struct rune_build *build, const char *path, int fd)
 {
     enum rune_err err = read_sources(build, path);
-    return err == RUNE_OK ? finish(build, fd) : err;
+    if (err == RUNE_OK) {
+        err = finish(build, fd);
+    }
+    /* A file that is gone, or that has become too much. */
+    bool may_have_changed = err != RUNE_OK && err != RUNE_E_BUSY && err != RUNE_E_BUNDLE;
+    return may_have_changed && check_unchanged(build) != RUNE_OK ? RUNE_E_BUSY : err;
 }
 
 static enum rune_err attempt(const char *path, const struct rune_build_options *options, int fd,

@@ -147,20 +147,28 @@ static enum rune_err read_entries(struct rune_bundle *bundle, struct rune_arena 
     return RUNE_OK;
 }
 
-static bool same_entries(const struct rune_fs_entry *a, size_t a_count,
-                         const struct rune_fs_entry *b, size_t b_count)
+static bool same_file(const struct rune_fs_entry *a, const struct rune_fs_entry *b)
 {
-    if (a_count != b_count) {
-        return false;
-    }
-    for (size_t i = 0; i < a_count; i++) {
-        if (strcmp(a[i].path, b[i].path) != 0 || a[i].device != b[i].device ||
-            a[i].inode != b[i].inode || a[i].size != b[i].size || a[i].mtime_ns != b[i].mtime_ns ||
-            a[i].ctime_ns != b[i].ctime_ns) {
-            return false;
+    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+           a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
+}
+
+/* The first file by path of which there are not the same in both; NULL: there is none. */
+static const char *find_change(const struct rune_fs_entry *a, size_t a_count,
+                               const struct rune_fs_entry *b, size_t b_count, const char **ret_how)
+{
+    for (size_t i = 0; i < a_count || i < b_count; i++) {
+        int order = i == a_count ? 1 : i == b_count ? -1 : strcmp(a[i].path, b[i].path);
+        if (order != 0) {
+            *ret_how = order < 0 ? "vanished" : "appeared";
+            return order < 0 ? a[i].path : b[i].path;
+        }
+        if (!same_file(&a[i], &b[i])) {
+            *ret_how = "changed";
+            return a[i].path;
         }
     }
-    return true;
+    return NULL;
 }
 
 /* The one entry of a bundle that is a file. */
@@ -231,26 +239,37 @@ static enum rune_err read_once(struct rune_bundle *bundle, struct rune_arena *ar
     return err;
 }
 
-static bool has_changed(const struct rune_bundle *bundle, struct rune_arena *arena)
+/* As find_change, between what was read and what is there now; the path lives in the arena. */
+static const char *find_changed(const struct rune_bundle *bundle, struct rune_arena *arena,
+                                const char **ret_how)
 {
     struct rune_fs_entry *entries;
     size_t count;
-    enum rune_err err = list(bundle, arena, &entries, &count, NULL);
-    return err != RUNE_OK || !same_entries(bundle->entries, bundle->entry_count, entries, count);
+    if (list(bundle, arena, &entries, &count, NULL) != RUNE_OK) {
+        *ret_how = "cannot be read any more: it changed";
+        return bundle->path;
+    }
+    return find_change(bundle->entries, bundle->entry_count, entries, count, ret_how);
+}
+
+static bool has_changed(const struct rune_bundle *bundle, struct rune_arena *arena)
+{
+    const char *how;
+    return find_changed(bundle, arena, &how) != NULL;
 }
 
 enum rune_err rune_bundle_check_unchanged(const struct rune_bundle *bundle,
                                           struct rune_arena *arena, struct rune_diag *diag)
 {
     struct rune_arena_mark mark = rune_arena_mark(arena);
-    bool changed = has_changed(bundle, arena);
-    rune_arena_rewind(arena, mark);
-    if (changed) {
-        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-B0104", bundle->path, 0, 0,
+    const char *how, *path = find_changed(bundle, arena, &how);
+    if (path != NULL) {
+        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-B0104", path, 0, 0,
                             "put the new bundle beside the old one and rename it into place",
-                            "the bundle changed while it was read");
+                            "this %s while the bundle was read", how);
     }
-    return changed ? RUNE_E_BUSY : RUNE_OK;
+    rune_arena_rewind(arena, mark);
+    return path != NULL ? RUNE_E_BUSY : RUNE_OK;
 }
 
 static enum rune_err check_not_empty(const struct rune_bundle *bundle, struct rune_diag *diag)

@@ -89,6 +89,62 @@ class Builds(harness.TestCase):
     def test_verifier_killed(self):
         self.kill_children("verifier", 5)
 
+    def test_facts_that_change_while_they_are_read(self):
+        """Files are cut, rewritten, removed and added under SIGHUP and load: reloads succeed or name a file and say
+        what to do, and the service never notices."""
+        rows = "".join("user%d\tteam%d\n" % (i, i % 977) for i in range(60000))
+        bundle = dict(harness.PERMIT)
+        bundle.update({"facts/pair.tsv": rows, "facts/other.csv": rows.replace("\t", ","), "facts/last.tsv": rows,
+                       "rules.dl": "both(X) :- pair(X, T), other(X, T).\n"})
+        server = self.server(bundle).start()
+        facts, stop = os.path.join(server.bundle, "facts"), threading.Event()
+
+        def meddler():
+            turn = 0
+            while not stop.is_set():
+                path = os.path.join(facts, ("pair.tsv", "last.tsv", "other.csv")[turn % 3])
+                if turn % 4 == 0:
+                    os.truncate(path, 12345)
+                elif turn % 4 == 1:
+                    os.unlink(path)
+                elif turn % 4 == 2:
+                    with open(os.path.join(facts, "new%d.tsv" % (turn % 8)), "w", encoding="utf-8") as file:
+                        file.write("a\tb\nc")
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(rows.replace("\t", ",") if path.endswith("csv") else rows)
+                turn += 1
+                time.sleep(0.03)
+
+        thread = threading.Thread(target=meddler)
+        done = failed = 0
+        with harness.Load(server, http1=2, http2=1) as load:
+            thread.start()
+            try:
+                end = time.monotonic() + harness.SECONDS
+                while time.monotonic() < end:
+                    server.signal(signal.SIGHUP)
+                    status, answer = server.reload()
+                    done += status == 200
+                    failed += status != 200
+                    if status != 200:
+                        error = [d for d in answer["diagnostics"] if d["severity"] == "error"][0]
+                        self.assertTrue(error["file"].startswith("facts/") or error["code"] == "RUNE-D0301", answer)
+                        self.assertTrue(error["help"] or error["code"] == "RUNE-D0301", answer)
+            finally:
+                stop.set()
+                thread.join()
+            for name in os.listdir(facts):
+                if name.startswith("new"):
+                    os.unlink(os.path.join(facts, name))
+            status, answer = server.reload()
+            self.assertEqual(status, 200, answer)
+            self.assertEqual(answer["facts"], 180000)
+        self.check(load.answers)
+        self.assertEqual(load.broken, [])
+        self.assertEqual(len(server.worker_pids()), 2)
+        self.assertNotIn("was killed by signal", server.log())
+        print("%d reloads done, %d failed" % (done, failed))
+
     def test_builder_out_of_memory(self):
         server = self.server(config="[limits]\nmax_build_bytes = \"48MiB\"").start()
         before = server.status()

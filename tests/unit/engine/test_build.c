@@ -208,6 +208,90 @@ static void test_build__survives_every_failure(void **state)
     fixture_remove(path);
 }
 
+/* What somebody else does to a bundle while its facts are read. */
+struct meddling {
+    const char *path;
+    void (*meddle)(const char *path); /* with facts/b.tsv */
+    unsigned times;                   /* in so many readings */
+};
+
+static void meddle(void *context, const char *what, uint64_t done, uint64_t total)
+{
+    struct meddling *meddling = context;
+    (void)done;
+    (void)total;
+    if (strncmp(what, "reading facts", 13) == 0 && meddling->times > 0) {
+        char path[512];
+        snprintf(path, sizeof(path), "%s/facts/b.tsv", meddling->path);
+        meddling->times--;
+        meddling->meddle(path);
+    }
+}
+
+static void remove_file(const char *path)
+{
+    (void)unlink(path);
+}
+
+static void truncate_file(const char *path)
+{
+    assert_int_equal(truncate(path, 5), 0);
+}
+
+/* Each time to another length. */
+static void append_ragged(const char *path)
+{
+    FILE *file = fopen(path, "a");
+    assert_non_null(file);
+    assert_int_equal(fputs("x\ty\tz\n", file) >= 0, 1);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void add_file(const char *path)
+{
+    char other[512];
+    snprintf(other, sizeof(other), "%.*sc.tsv", (int)(strlen(path) - 5), path);
+    append_ragged(other);
+}
+
+static void test_build__begins_again_when_its_facts_change(void **state)
+{
+    static const struct {
+        void (*meddle)(const char *path);
+        unsigned times;
+        enum rune_err err;
+        const char *part; /* of the only message */
+    } cases[] = {
+        {remove_file, 1, RUNE_OK, NULL},
+        {add_file, 1, RUNE_OK, NULL},
+        {truncate_file, 1, RUNE_E_BUNDLE, "facts/b.tsv:2:2: error[RUNE-T0102]"},
+        {append_ragged, 1, RUNE_E_BUNDLE, "facts/b.tsv:3:4: error[RUNE-T0102]"},
+        {append_ragged, 1000, RUNE_E_BUSY,
+         "facts/b.tsv: error[RUNE-B0104]: this changed while the bundle was read\n"
+         "    help: put the new bundle beside the old one and rename it into place"},
+        {add_file, 1000, RUNE_E_BUSY, "facts/c.tsv: error[RUNE-B0104]"},
+    };
+    static const struct fixture_file files[] = {{"facts/a.tsv", "1\t2\n"},
+                                                {"facts/b.tsv", "1\t2\n3\t4\n"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rune_diag *diag = rune_diag_create();
+        struct rune_build_result result;
+        struct meddling meddling = {fixture_make(files, 2), cases[i].meddle, cases[i].times};
+        struct rune_build_options options = RUNE_BUILD_OPTIONS_INIT;
+        options.progress = meddle;
+        options.progress_context = &meddling;
+        enum rune_err err = rune_build_check(meddling.path, &options, &result, diag);
+        const char *text = rune_diag_text(diag);
+        if (err != cases[i].err || (cases[i].part != NULL && (strstr(text, cases[i].part) == NULL ||
+                                                              rune_diag_kept(diag) != 1))) {
+            fail_msg("case %zu: %s\n%s", i, rune_err_text(err), text);
+        }
+        rune_diag_destroy(diag);
+        fixture_remove((char *)(uintptr_t)meddling.path);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_build__says_what_is_not_there),
         cmocka_unit_test(test_build__keeps_to_its_size),
         cmocka_unit_test(test_build__survives_every_failure),
+        cmocka_unit_test(test_build__begins_again_when_its_facts_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
