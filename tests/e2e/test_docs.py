@@ -16,7 +16,7 @@ import tempfile
 import harness
 
 SOURCE = os.environ.get("RUNE_SOURCE_DIR", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
-PAGES = ["README.md", "docs/http-api.md", "docs/language.md", "docs/rules.md"]
+PAGES = ["README.md", "docs/http-api.md", "docs/language.md", "docs/rules.md", "examples/agents/README.md"]
 
 NOT_RUN = {"tools/dev run": "serves until it is ended: the harness starts the server instead"}
 
@@ -190,7 +190,8 @@ class Page:
             failed += 1
             print("%s:%d: $ %s" % (self.name, command.first, command.text))
             sys.stdout.writelines(difflib.unified_diff([x + "\n" for x in shown], [x + "\n" for x in got], "shown", "got"))
-            new[command.first:command.last] = [" " * command.indent + line for line in got]
+            as_before = {mask(line): line for line in shown}  # a line in which nothing but times changed stays
+            new[command.first:command.last] = [" " * command.indent + as_before.get(mask(line), line) for line in got]
         if failed and os.environ.get("RUNE_UPDATE"):
             with open(os.path.join(SOURCE, self.name), "w", encoding="utf-8") as file:
                 file.write("\n".join(new))

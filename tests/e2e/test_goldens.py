@@ -156,6 +156,7 @@ CASES = [
     ("plan-long", ["plan", "long.rune"]),
     ("plan-unknown", ["plan", "docshare.image", "illegal-hold"]),
     ("test", ["test", "docshare", "--verbose"]),
+    ("test-agents", ["test", os.path.join(os.path.abspath(SOURCE), "examples/agents")]),
     ("test-image", ["test", "docshare.image"]),
     ("benchmark", ["benchmark", "docshare.image", "--requests", "requests.jsonl", "--seconds", "1"]),
     ("benchmark-wrong", ["benchmark", "docshare", "--requests", "wrong.jsonl", "--seconds", "1"]),
