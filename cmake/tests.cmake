@@ -44,11 +44,18 @@ endfunction()
 
 # rune_fuzz(TARGET ROOM file... [DEPENDS target...])
 #   A fuzz target (file.c with LLVMFuzzerTestOneInput). With the fuzz preset it is libFuzzer's program bin
-#   build/fuzz/fuzz/TARGET; in every other build the standalone driver replays tests/fuzz/corpus/TARGET as a test.
+#   build/fuzz/fuzz/TARGET; in every other build the standalone driver replays tests/fuzz/corpus/TARGET as a test. MADE:
+#   seeds are made with the build, too (tests/fuzz/make_images.sh).
 function(rune_fuzz target room)
-    cmake_parse_arguments(PARSE_ARGV 2 ARG "" "" "DEPENDS")
+    cmake_parse_arguments(PARSE_ARGV 2 ARG "MADE" "" "DEPENDS")
     set(program fuzz_${target})
     set(corpus "${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${target}")
+    if(NOT EXISTS "${corpus}")
+        set(corpus)
+    endif()
+    if(ARG_MADE)
+        list(APPEND corpus "${PROJECT_BINARY_DIR}/fuzz/seeds/${target}")
+    endif()
     add_executable(${program} ${ARG_UNPARSED_ARGUMENTS})
     set_target_properties(${program} PROPERTIES
         OUTPUT_NAME ${target} RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/fuzz")
@@ -56,10 +63,10 @@ function(rune_fuzz target room)
     target_link_libraries(${program} PRIVATE rune_${room} ${ARG_DEPENDS} rune_flags)
     if(RUNE_FUZZ)
         target_link_options(${program} PRIVATE -fsanitize=fuzzer)
-        add_test(NAME ${program} COMMAND ${program} -runs=0 "${corpus}")
+        add_test(NAME ${program} COMMAND ${program} -runs=0 ${corpus})
     else()
         target_sources(${program} PRIVATE "${PROJECT_SOURCE_DIR}/tests/fuzz/driver.c")
-        add_test(NAME ${program} COMMAND ${program} "${corpus}")
+        add_test(NAME ${program} COMMAND ${program} ${corpus})
     endif()
     _rune_test_properties(${program} 120 fuzz)
 endfunction()
