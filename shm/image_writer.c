@@ -14,7 +14,7 @@
 #include "base/hash.h"
 
 #define SECTION_COUNT RUNE_IMAGE_SECTION_COUNT
-#define WRITE_CHUNK   (1u << 20)
+#define WRITE_CHUNK   (256u << 10) /* which a processor's cache holds */
 
 static const struct rune_image_section empty_table[SECTION_COUNT] = {
 #define RUNE_SECTION(name, section_id, bytes, text) {.id = section_id, .entry_size = bytes},
@@ -77,12 +77,11 @@ static enum rune_err lay_out(struct layout *layout, const struct rune_image_part
     return RUNE_OK;
 }
 
-static enum rune_err write_at(int fd, const void *bytes, uint64_t length, uint64_t offset)
+static enum rune_err write_at(int fd, const void *bytes, size_t length, uint64_t offset)
 {
     const unsigned char *next = bytes;
     while (length > 0) {
-        ssize_t n =
-            pwrite(fd, next, length < WRITE_CHUNK ? (size_t)length : WRITE_CHUNK, (off_t)offset);
+        ssize_t n = pwrite(fd, next, length, (off_t)offset);
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -91,9 +90,23 @@ static enum rune_err write_at(int fd, const void *bytes, uint64_t length, uint64
         }
         next += n;
         offset += (uint64_t)n;
-        length -= (uint64_t)n;
+        length -= (size_t)n;
     }
     return RUNE_OK;
+}
+
+/* Chunk by chunk, so that what is written was just read for the hash. */
+static enum rune_err write_section(int fd, const struct rune_image_section *section,
+                                   const unsigned char *bytes, struct rune_sha256 *sha)
+{
+    enum rune_err err = RUNE_OK;
+    for (uint64_t done = 0; done < section->size && err == RUNE_OK; done += WRITE_CHUNK) {
+        uint64_t left = section->size - done;
+        size_t length = left < WRITE_CHUNK ? (size_t)left : WRITE_CHUNK;
+        rune_sha256_update(sha, bytes + done, length);
+        err = write_at(fd, bytes + done, length, section->offset + done);
+    }
+    return err;
 }
 
 /* Hashes and writes all but the header. The file was truncated, then extended to its full size:
@@ -108,10 +121,7 @@ static enum rune_err write_sections(int fd, const struct layout *layout, struct 
     for (size_t i = 0; i < SECTION_COUNT && err == RUNE_OK; i++) {
         const struct rune_image_section *section = &layout->table[i];
         rune_sha256_update(sha, zeros, (size_t)(section->offset - end));
-        if (section->size > 0) {
-            rune_sha256_update(sha, layout->data[i], (size_t)section->size);
-            err = write_at(fd, layout->data[i], section->size, section->offset);
-        }
+        err = write_section(fd, section, layout->data[i], sha);
         end = section->offset + section->size;
     }
     return err;

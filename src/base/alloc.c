@@ -6,11 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
 
+#define SMALL_PAGE      ((uintptr_t)4 << 10)
 #define HUGE_PAGE       ((uintptr_t)2 << 20)
 #define HEAP_AT_FIRST   (160 << 10)
 #define LARGEST_IN_HEAP (4 << 20)
 #define HEAP_ROOM       (16 << 20)
+#define SLOW_PAGE_NS    1500000u /* clearing a large page takes a fifth of that */
 
 /* The one piece of global state of base: a test's hook. Product code never sets it. */
 static rune_alloc_hook_fn alloc_hook;
@@ -58,6 +62,20 @@ void rune_alloc_advise(void *ptr, size_t size)
     }
 }
 
+void rune_alloc_touch(void *ptr, size_t size)
+{
+#ifdef MADV_POPULATE_WRITE
+    uintptr_t begin = ((uintptr_t)ptr + SMALL_PAGE - 1) & ~(SMALL_PAGE - 1);
+    uintptr_t end = ((uintptr_t)ptr + size) & ~(SMALL_PAGE - 1);
+    if (begin < end) {
+        (void)madvise((void *)begin, end - begin, MADV_POPULATE_WRITE);
+    }
+#else
+    (void)ptr;
+    (void)size;
+#endif
+}
+
 void rune_alloc_prepare(uint64_t max_bytes)
 {
 #ifdef __GLIBC__
@@ -75,6 +93,31 @@ void rune_alloc_prepare(uint64_t max_bytes)
     (void)mallopt(M_TOP_PAD, HUGE_PAGE);
 #else
     (void)max_bytes;
+#endif
+}
+
+static uint64_t cpu_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void rune_alloc_try_large(void)
+{
+#if defined(__GLIBC__) && defined(MADV_POPULATE_WRITE)
+    void *block = malloc(1);
+    uintptr_t begin = ((uintptr_t)block + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+    uintptr_t end = (uintptr_t)sbrk(0) & ~(HUGE_PAGE - 1);
+    free(block);
+    if (begin < end) { /* else there is no heap, or it is on small pages anyway */
+        uint64_t start_ns = cpu_ns();
+        (void)madvise((void *)begin, HUGE_PAGE, MADV_POPULATE_WRITE);
+        begin += HUGE_PAGE;
+        if (cpu_ns() - start_ns > SLOW_PAGE_NS && begin < end) {
+            (void)madvise((void *)begin, end - begin, MADV_NOHUGEPAGE);
+        }
+    }
 #endif
 }
 

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/fs.h"
 #include "cli/command.h"
 #include "cli/subject.h"
@@ -181,6 +182,7 @@ static enum cli_exit run(const struct cli_call *call)
         return CLI_ENVIRONMENT;
     }
     struct rune_build_result result;
+    rune_alloc_try_large();
     enum rune_err err = build(call->operands[0], arguments, fd, &result);
     if (err != RUNE_OK) {
         close(fd);

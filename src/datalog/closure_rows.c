@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/layout.h"
 #include "datalog/closure_int.h"
 
 #define MAX_RANGE (1u << 28) /* LIMIT: spread of values; a bitmap and offsets of them are kept */
@@ -22,6 +24,8 @@ struct reader {
     uint32_t last;  /* sort position of the value */
     uint32_t tuple, key;
 };
+
+#define TOUCHED_WORDS (1u << 18) /* whose pages are taken at once: a MiB */
 
 #define VISITED_A_STEP 4u /* edges that are looked at in the time of one step of the limits */
 
@@ -50,6 +54,7 @@ struct search {
     bool has_same;                  /* there is one at all */
     uint32_t *words;                /* the order in the making */
     uint64_t count, capacity, head; /* values; words before the first */
+    uint64_t touched;               /* words that have their pages */
 };
 
 /* ---- reading ---- */
@@ -117,23 +122,28 @@ static void widen(const struct reader *reader, rune_term *least, rune_term *most
 
 /* ---- one row ---- */
 
-static inline void reach(struct search *search, rune_term value)
+/* A value, once: it is written behind the row in any case, and counted if it is not there yet,
+ * since no branch can foresee which. Returns the row's new length. */
+static inline uint32_t reach(uint64_t *seen, uint32_t *row, uint32_t count, uint32_t value)
 {
-    uint32_t at = value - search->least;
-    uint64_t bit = UINT64_C(1) << (at & 63);
-    if ((search->seen[at >> 6] & bit) == 0) {
-        search->seen[at >> 6] |= bit;
-        search->row[search->row_count++] = at;
-    }
+    uint64_t word = seen[value >> 6], bit = word >> (value & 63) & 1;
+    seen[value >> 6] = word | UINT64_C(1) << (value & 63);
+    row[count] = value;
+    return count + 1 - (uint32_t)bit;
 }
 
-static bool is_ascending(const uint32_t *row, uint32_t count)
+/* Writes the row as it stands. False: it does not ascend, and what was written is of no use. */
+static bool copy_ascending(const uint32_t *row, uint32_t count, rune_term least, uint32_t *to)
 {
-    uint32_t i = 1;
-    while (i < count && row[i - 1] < row[i]) {
-        i++;
+    uint32_t before = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (row[i] < before) {
+            return false;
+        }
+        before = row[i];
+        to[i] = least + row[i];
     }
-    return i >= count;
+    return true;
 }
 
 static int compare_words(const void *a, const void *b)
@@ -142,37 +152,53 @@ static int compare_words(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The row ascending into `to`; clears the bitmap. */
-static void take_row(struct search *search, uint32_t *to)
+/* The bitmap's values into `to`; clears it. */
+static void take_bits(uint64_t *seen, uint32_t range, rune_term least, uint32_t *to)
 {
-    uint32_t count = search->row_count, *row = search->row;
-    if (count > 64 && count > search->range / 512) {
-        size_t at = 0;
-        for (size_t w = 0; w <= search->range / 64; w++) {
-            for (uint64_t bits = search->seen[w]; bits != 0; bits &= bits - 1) {
-                to[at++] = search->least + (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(bits);
-            }
-            search->seen[w] = 0;
+    for (size_t w = 0; w <= range / 64; w++) {
+        for (uint64_t bits = seen[w]; bits != 0; bits &= bits - 1) {
+            *to++ = least + (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(bits);
         }
+        seen[w] = 0;
+    }
+}
+
+static void sort_row(uint32_t *row, uint32_t count)
+{
+    if (count > 32) {
+        qsort(row, count, sizeof(*row), compare_words);
         return;
     }
-    if (count > 32 && is_ascending(row, count)) {
-        /* as a tree numbered level by level gives it */
-    } else if (count > 32) {
-        qsort(row, count, sizeof(*row), compare_words);
-    } else {
-        for (uint32_t i = 1; i < count; i++) {
-            uint32_t value = row[i], j = i;
-            for (; j > 0 && row[j - 1] > value; j--) {
-                row[j] = row[j - 1];
-            }
-            row[j] = value;
+    for (uint32_t i = 1; i < count; i++) {
+        uint32_t value = row[i], j = i;
+        for (; j > 0 && row[j - 1] > value; j--) {
+            row[j] = row[j - 1];
         }
+        row[j] = value;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        search->seen[row[i] >> 6] &= ~(UINT64_C(1) << (row[i] & 63));
-        to[i] = search->least + row[i];
+}
+
+static void forget_seen(struct search *search)
+{
+    for (uint32_t i = 0; i < search->row_count; i++) {
+        search->seen[search->row[i] >> 6] = 0; /* all bits there are of this row */
     }
+}
+
+/* The row ascending into `to`, as a tree numbered level by level gives it at once; clears the
+ * bitmap. */
+RUNE_APART static void take_row(struct search *search, uint32_t *to)
+{
+    uint32_t count = search->row_count, *row = search->row;
+    if (!copy_ascending(row, count, search->least, to)) {
+        if (count > 64 && count > search->range / 512) {
+            take_bits(search->seen, search->range, search->least, to);
+            return;
+        }
+        sort_row(row, count);
+        (void)copy_ascending(row, count, search->least, to);
+    }
+    forget_seen(search);
 }
 
 static uint32_t row_end(const struct search *search, uint32_t row)
@@ -199,26 +225,35 @@ static bool row_has(const struct search *search, uint32_t row, rune_term value)
 
 /* Reaches all there is from what was reached. Stops early at a value whose row is an earlier one
  * (1 + it, else 0) that has `from`: each reaches the other, so they reach the same. */
-static uint32_t reach_all(struct search *search, rune_term from)
+RUNE_APART static uint32_t reach_all(struct search *search, rune_term from)
 {
     const uint32_t *values = column_of(&search->steps, search->steps.last);
-    uint32_t other = 0; /* whose row does not have it */
-    for (uint32_t i = 0; i < search->row_count; i++) {
-        uint32_t at = search->row[i];
-        uint32_t same = search->has_same ? search->same_row[at] : 0;
+    const uint32_t *starts = search->step_starts;
+    const uint32_t *same_row = search->has_same ? search->same_row : NULL;
+    const rune_term least = search->least;
+    uint64_t *seen = search->seen;
+    uint32_t *row = search->row, count = search->row_count;
+    uint32_t same = 0, other = 0; /* whose row does not have it */
+    uint64_t visited = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = row[i];
+        same = same_row != NULL ? same_row[at] : 0;
         if (same != other && same != 0) {
             if (row_has(search, same - 1, from)) {
-                return same;
+                break;
             }
             other = same;
         }
-        const uint32_t *bounds = search->step_starts + 2 * (size_t)at;
-        search->visited += bounds[1] - bounds[0];
-        for (uint32_t s = bounds[0]; s < bounds[1]; s++) {
-            reach(search, values[s]);
+        same = 0;
+        uint32_t step = starts[2 * (size_t)at], end = starts[2 * (size_t)at + 1];
+        visited += end - step;
+        for (; step < end; step++) {
+            count = reach(seen, row, count, values[step] - least);
         }
     }
-    return 0;
+    search->row_count = count;
+    search->visited += visited;
+    return same;
 }
 
 /* Room for a row. RUNE_E_LIMIT, RUNE_E_NOMEM. */
@@ -243,14 +278,14 @@ static enum rune_err reserve_row(struct search *search, uint32_t count)
         search->words = words;
         search->capacity = capacity;
     }
-    return RUNE_OK;
-}
-
-static void forget_seen(struct search *search)
-{
-    for (uint32_t i = 0; i < search->row_count; i++) {
-        search->seen[search->row[i] >> 6] = 0;
+    if (want > search->touched && search->capacity > TOUCHED_WORDS) {
+        uint64_t left = search->capacity - want;
+        uint64_t end = want + (left < TOUCHED_WORDS ? left : TOUCHED_WORDS);
+        rune_alloc_touch(search->words + search->touched,
+                         (size_t)(end - search->touched) * sizeof(uint32_t));
+        search->touched = end;
     }
+    return RUNE_OK;
 }
 
 /* An earlier row again. */
@@ -275,7 +310,8 @@ static enum rune_err run_row(struct search *search, uint32_t end)
     struct row row = {search->exits.tuple, (uint32_t)search->count};
     search->row_count = 0;
     for (uint32_t i = search->exits.tuple; i < end; i++) {
-        reach(search, values[i]);
+        search->row_count =
+            reach(search->seen, search->row, search->row_count, values[i] - search->least);
     }
     uint32_t same = reach_all(search, from);
     enum rune_err err;

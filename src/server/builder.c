@@ -173,6 +173,7 @@ _Noreturn void rune_builder_main(const struct rune_heritage *heritage, int socke
         _exit(1);
     }
     rune_alloc_prepare(max_memory);
+    rune_alloc_try_large();
     struct rune_diag *diag = rune_diag_create();
     if (diag == NULL) {
         _exit(1);

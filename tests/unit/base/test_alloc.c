@@ -93,6 +93,26 @@ static void test_alloc__works_like_malloc_when_prepared(void **state)
     }
 }
 
+/* Neither changes what memory holds. */
+static void test_alloc__pages_taken_ahead_keep_their_bytes(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0, 1, 4096, 100000, 5 << 20};
+    rune_alloc_prepare(UINT64_MAX);
+    rune_alloc_try_large();
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        unsigned char *memory = rune_alloc(sizes[i]);
+        assert_non_null(memory);
+        memset(memory, 0x5a, sizes[i] / 2);
+        rune_alloc_touch(memory, sizes[i]);
+        rune_alloc_try_large();
+        for (size_t b = 0; b < sizes[i] / 2; b++) {
+            assert_int_equal(memory[b], 0x5a);
+        }
+        rune_free(memory);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +123,7 @@ int main(void)
         cmocka_unit_test(test_alloc__a_prepared_heap_keeps_its_pages),
 #endif
         cmocka_unit_test(test_alloc__works_like_malloc_when_prepared),
+        cmocka_unit_test(test_alloc__pages_taken_ahead_keep_their_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
