@@ -24,6 +24,7 @@ import tempfile
 import time
 
 import recursion
+import rule_programs
 from processes import processes_of
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -309,45 +310,27 @@ def serve(name, work, rounds):
 # ---- compiling ----
 
 
-def programs(count):
-    """Name and text of programs of `count` rules (facts: ten times as many), of the shapes that could cost more than
-    their length."""
-    rules = range(count)
-    edge = "edge(1, 2).\nnode(1).\n"
-    yield "atoms5", edge + "".join(
-        f"r{i}(X, Y) :- edge(X, Z), edge(Z, Y), node(X), not node(Y), X < {i}.\n" for i in rules)
-    yield "chain", edge + "r0(X, Y) :- edge(X, Y).\n" + "".join(
-        f"r{i}(X, Y) :- r{i - 1}(X, Z), edge(Z, Y).\n" for i in range(1, count))
-    yield "one-head", edge + "".join(f"r(X, Y) :- edge(X, Z), edge(Z, Y), X < {i}.\n" for i in rules)
-    yield "fan-in", edge + "".join(f"r{i}(X) :- edge(X, _).\n" for i in rules) + "all(X) :- " + ", ".join(
-        f"r{i}(X)" for i in rules) + ".\n"
-    yield "permits", "".join(
-        f'permit(P, A, R) :- principal(P), action(A), resource(R), p{i}(P), q{i}(R).\n'
-        f'p{i}(User::"u{i}").\nq{i}(Doc::"d{i}").\n' for i in rules)
-    yield "aggregates", edge + "".join(
-        f"r{i}(X, N) :- edge(X, _), N = count {{ edge(X, Y), Y > {i} }}.\n" for i in rules)
-    yield "facts", "".join(f'f("user{i}", {i}).\n' for i in range(10 * count))
-
-
-def build_cpu_ms(text, work):
+def build_cpu_ms(files, work):
     """CPU of `rune build`, the least of five."""
     bundle, image = os.path.join(work, "bundle"), os.path.join(work, "image")
     shutil.rmtree(bundle, ignore_errors=True)
-    os.makedirs(bundle)
-    with open(os.path.join(bundle, "rules.dl"), "w", encoding="utf-8") as file:
-        file.write(text)
+    for path, text in files.items():
+        path = os.path.join(bundle, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
     return min(run(RUNE, "build", bundle, "-o", image)[1] for _ in range(5)) * 1e3
 
 
 def compile_programs(count, work):
     """What rules cost to build, beyond a bundle without any: for `count` of them and for half as many, which says
     whether it is linear."""
-    nothing = build_cpu_ms("", work)
-    halves = dict(programs(count // 2))
-    for shape, text in programs(count):
-        whole, half = build_cpu_ms(text, work) - nothing, build_cpu_ms(halves[shape], work) - nothing
-        print(f"compile shape={shape} rules={count} build_cpu_ms={whole:.1f} half_ms={half:.1f} "
-              f"bytes={len(text)}", flush=True)
+    nothing = build_cpu_ms({"rules.dl": ""}, work)
+    for kind in rule_programs.KINDS:
+        files = kind(count)
+        whole, half = build_cpu_ms(files, work) - nothing, build_cpu_ms(kind(count // 2), work) - nothing
+        print(f"compile shape={kind.__name__} rules={count} build_cpu_ms={whole:.1f} half_ms={half:.1f} "
+              f"bytes={len(files['rules.dl'])}", flush=True)
 
 
 # ---- recursion ----
