@@ -208,7 +208,6 @@ static enum rune_err code_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t
         if (coder.by_rows || coder.is_grouped) {
             struct rune_dl_growing *read = ctx->rels.items[rule->goals[delta].relation].growing;
             read->is_read_by_rows = true;
-            read->is_read_by_lasts = read->is_read_by_lasts || coder.is_grouped;
         }
         put_body(&coder);
         rune_dl_code_put(&coder, RUNE_RULE_EMIT);

@@ -179,8 +179,8 @@ RUNE_VEC(rune_dl_vec_filter, struct rune_prefix_filter);
 enum rune_dl_range {
     RUNE_DL_RANGE_ALL,
     RUNE_DL_RANGE_NEW,
-    RUNE_DL_RANGE_SORTED, /* the new ones, in order */
-    RUNE_DL_RANGE_GROUP,  /* those of them that a loop over SORTED stands before */
+    RUNE_DL_RANGE_SORTED, /* the new ones, by groups: one tuple for each */
+    RUNE_DL_RANGE_GROUP,  /* those of the group that a loop over SORTED stands at */
     RUNE_DL_RANGE_FED,    /* those that the rule has not read, also what it derives meanwhile */
     RUNE_DL_RANGE_OLD
 };
@@ -256,8 +256,6 @@ RUNE_MUST_USE enum rune_err rune_dl_constant(struct rune_dl_ctx *ctx,
  * dropped. RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_dl_sort_rows(rune_term **rows, uint64_t *count, uint32_t arity,
                                               const uint8_t *columns);
-/* Whether rows of two columns or more that agree in all but the last are neighbours, in order. */
-bool rune_dl_are_grouped(const rune_term *rows, uint64_t count, uint32_t arity);
 /* Sorts rows by the first `leading` columns; equal ones stay as they were. */
 RUNE_MUST_USE enum rune_err rune_dl_group_rows(rune_term **rows, uint64_t count, uint32_t arity,
                                                uint32_t leading);

@@ -26,10 +26,9 @@ void rune_dl_growing_destroy(struct rune_dl_growing *growing)
         return;
     }
     rune_free(growing->tuples.rows);
-    rune_dl_growing_drop_sorted(growing);
+    rune_dl_growing_drop_groups(&growing->groups);
     rune_free(growing->slots);
     rune_free(growing->bits.words);
-    RUNE_VEC_FINI(&growing->row.lasts);
     RUNE_VEC_FINI(&growing->row.bits);
     RUNE_VEC_FINI(&growing->views);
     for (uint32_t i = 0; i < growing->index_count; i++) {
@@ -40,10 +39,9 @@ void rune_dl_growing_destroy(struct rune_dl_growing *growing)
 
 uint64_t rune_dl_growing_bytes(const struct rune_dl_growing *growing)
 {
-    uint64_t words =
-        ((uint64_t)growing->tuples.capacity + growing->sorted_capacity) * growing->tuples.arity +
-        (growing->lasts == NULL ? 0 : growing->sorted_capacity) + growing->slot_count +
-        2 * growing->bits.rows * growing->bits.stride;
+    uint64_t words = (uint64_t)growing->tuples.capacity * growing->tuples.arity +
+                     rune_dl_growing_groups_words(&growing->groups) + growing->slot_count +
+                     2 * growing->bits.rows * growing->bits.stride;
     for (uint32_t i = 0; i < growing->index_count; i++) {
         words += rune_dl_growing_index_words(&growing->indexes[i]);
     }
@@ -361,9 +359,6 @@ enum rune_err rune_dl_growing_reserve(struct rune_dl_growing *growing, uint32_t 
         return RUNE_E_NOMEM;
     }
     tuples->rows = rows;
-    if (growing->is_sorted) {
-        growing->sorted.rows = rows + (size_t)growing->low * tuples->arity;
-    }
     tuples->capacity = (uint32_t)capacity;
     return RUNE_OK;
 }

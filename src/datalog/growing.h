@@ -39,12 +39,26 @@ struct rune_dl_row_words {
     rune_term base;
 };
 
-/* The values of the group that begins at `begin`, and the same as bits where that is shorter. */
+/* The values of a group, and the same as bits where that is shorter. */
 struct rune_dl_row_of_group {
-    struct rune_vec_u32 lasts;
+    const uint32_t *lasts;
+    uint32_t count;
     struct rune_vec_u64 bits;
     struct rune_dl_row_words words; /* of `bits`; none: NULL */
-    uint32_t begin, end;            /* end 0: of no group yet */
+    uint32_t begin, end;            /* of the group; end 0: of none yet */
+};
+
+RUNE_VEC(rune_dl_vec_group, struct rune_growing_group);
+
+/* The new tuples, those that agree in all columns but the last being a group; growing_sort.c. */
+struct rune_dl_groups {
+    struct rune_growing heads;       /* one row a group: what it agrees in, then anything */
+    struct rune_dl_vec_group bounds; /* by group: of its values in `lasts` */
+    struct rune_vec_u32 lasts;
+    uint32_t *stretches; /* kept for the next round */
+    uint64_t stretch_words;
+    uint32_t stretch_count;
+    bool is_ascending; /* the stretches are */
 };
 
 /* Only tuples whose value in `column` is a key of a stored order join with anything: an index need
@@ -74,15 +88,10 @@ struct rune_dl_growing {
     uint32_t zero, low, high;        /* [0, low) old, [low, high) new */
     uint32_t fed_low, fed_high;      /* the caller's: what a rule reads that does not wait */
     uint64_t few_words;              /* the caller's: a bitmap of so many may be sparse */
-    bool is_read_by_rows;            /* the caller's: by a plan that reads `sorted` */
+    bool is_read_by_rows;            /* the caller's: by a plan that reads `groups` */
     bool is_stepped_only;            /* the caller's: only by such that run between steps */
-    struct rune_growing sorted;      /* the new tuples by groups: in `sorted_rows`, or */
-    bool is_sorted;                  /* as they stand */
-    rune_term *sorted_rows;          /* kept for the next round */
-    uint32_t sorted_capacity;        /* of it and `lasts`, in tuples */
-    bool is_read_by_lasts;           /* the caller's: by a plan that reads `lasts` */
-    uint32_t *lasts;                 /* last column of `sorted` */
-    struct rune_growing_group group; /* of `sorted`, that a rule reads now */
+    struct rune_dl_groups groups;    /* of the new tuples */
+    struct rune_growing_group group; /* that a rule reads now */
     struct rune_dl_row_of_group row; /* its values; growing_rows.c */
     /* The caller's, fixpoint.c: */
     struct rune_vec_u32 views;             /* of it, in ctx->orders */
@@ -171,10 +180,10 @@ RUNE_MUST_USE enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing
 
 /* ---- growing_sort.c: the new tuples by rows ---- */
 
-/* Makes `sorted`, and `lasts` where they are read, of the new tuples, of two columns or more.
- * RUNE_E_NOMEM. */
+/* Makes `groups` of the new tuples, of two columns or more. RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_dl_growing_sort(struct rune_dl_growing *growing);
-void rune_dl_growing_drop_sorted(struct rune_dl_growing *growing);
+uint64_t rune_dl_growing_groups_words(const struct rune_dl_groups *groups);
+void rune_dl_growing_drop_groups(struct rune_dl_groups *groups);
 
 /* ---- growing_index.c: tuples by what they agree in ---- */
 

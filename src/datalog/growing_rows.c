@@ -104,25 +104,16 @@ enum rune_err rune_dl_growing_add_words(struct rune_dl_growing *growing, const r
 
 /* ---- the row of a group ---- */
 
-static bool gather_lasts(struct rune_dl_growing *growing, rune_term *ret_least, rune_term *ret_most)
+static void find_bounds(const uint32_t *lasts, uint32_t count, rune_term *ret_least,
+                        rune_term *ret_most)
 {
-    const struct rune_growing *tuples = &growing->sorted;
-    struct rune_vec_u32 *lasts = &growing->row.lasts;
-    uint32_t begin = growing->group.begin, count = growing->group.end - begin;
-    lasts->count = 0;
-    if (!RUNE_VEC_RESERVE(lasts, (size_t)count)) {
-        return false;
+    rune_term least = UINT32_MAX, most = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        least = lasts[i] < least ? lasts[i] : least;
+        most = lasts[i] > most ? lasts[i] : most;
     }
-    const rune_term *last = tuples->rows + (size_t)begin * tuples->arity + tuples->arity - 1;
-    *ret_least = UINT32_MAX;
-    *ret_most = 0;
-    for (uint32_t i = 0; i < count; i++, last += tuples->arity) {
-        *ret_least = *last < *ret_least ? *last : *ret_least;
-        *ret_most = *last > *ret_most ? *last : *ret_most;
-        lasts->items[i] = *last;
-    }
-    lasts->count = count;
-    return true;
+    *ret_least = least;
+    *ret_most = most;
 }
 
 const struct rune_dl_row_of_group *rune_dl_growing_row(struct rune_dl_growing *growing)
@@ -132,14 +123,14 @@ const struct rune_dl_row_of_group *rune_dl_growing_row(struct rune_dl_growing *g
     if (row->end != 0 && row->begin == growing->group.begin && row->end == growing->group.end) {
         return row;
     }
-    if (!gather_lasts(growing, &least, &most)) {
-        return NULL;
-    }
     row->begin = growing->group.begin;
     row->end = growing->group.end;
+    row->lasts = growing->groups.lasts.items + row->begin;
+    row->count = row->end - row->begin;
+    find_bounds(row->lasts, row->count, &least, &most);
     row->words = (struct rune_dl_row_words){.base = least & ~63u};
     uint64_t count = (most - row->words.base) / 64 + 1;
-    if (count > RUNE_DL_WORDS_A_VALUE * (uint64_t)row->lasts.count) {
+    if (count > RUNE_DL_WORDS_A_VALUE * (uint64_t)row->count) {
         return row;
     }
     if (!RUNE_VEC_RESERVE(&row->bits, count)) {
@@ -147,8 +138,8 @@ const struct rune_dl_row_of_group *rune_dl_growing_row(struct rune_dl_growing *g
         return NULL;
     }
     memset(row->bits.items, 0, count * sizeof(uint64_t));
-    for (size_t i = 0; i < row->lasts.count; i++) {
-        uint32_t at = row->lasts.items[i] - row->words.base;
+    for (uint32_t i = 0; i < row->count; i++) {
+        uint32_t at = row->lasts[i] - row->words.base;
         row->bits.items[at / 64] |= UINT64_C(1) << (at % 64);
     }
     row->words.words = row->bits.items;

@@ -47,14 +47,15 @@ enum rune_err rune_dl_growing_order(struct rune_dl_ctx *ctx, uint32_t relation, 
         view.low = &growing->fed_low;
         view.high = &growing->fed_high;
     } else if (range == RUNE_DL_RANGE_GROUP) {
-        view.relation = &growing->sorted;
+        view.relation = &growing->groups.heads;
         view.low = &growing->group.begin;
         view.high = &growing->group.end;
-        view.lasts = &growing->lasts;
+        view.lasts = &growing->groups.lasts.items;
     } else if (range == RUNE_DL_RANGE_SORTED) {
-        view.relation = &growing->sorted;
-        view.high = &growing->sorted.count;
+        view.relation = &growing->groups.heads;
+        view.high = &growing->groups.heads.count;
         view.group = &growing->group;
+        view.groups = &growing->groups.bounds.items;
     }
     if (find_view(ctx, growing, &view, ret_order)) {
         return RUNE_OK;

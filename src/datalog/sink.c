@@ -106,7 +106,7 @@ static bool emit_group(void *context, const rune_term *tuple)
     }
     return rune_dl_growing_takes_words(sink->growing, tuple, &row->words)
                ? emit_words(sink, tuple, &row->words)
-               : emit_lasts(sink, tuple, row->lasts.items, (uint32_t)row->lasts.count);
+               : emit_lasts(sink, tuple, row->lasts, row->count);
 }
 
 #define FETCH_AHEAD 4u
@@ -119,7 +119,7 @@ static bool emit_group_run(struct rune_dl_sink *sink, rune_term *tuple, const ru
     for (uint32_t i = 0; i < count; i++) {
         if (row != NULL && i + FETCH_AHEAD < count) {
             tuple[column] = values[i + FETCH_AHEAD];
-            rune_dl_growing_fetch(sink->growing, tuple, row->lasts.items[0]);
+            rune_dl_growing_fetch(sink->growing, tuple, row->lasts[0]);
         }
         tuple[column] = values[i];
         if (!emit_group(sink, tuple)) {
@@ -143,7 +143,7 @@ static bool emit_groups(void *context, const rune_term *tuple, const struct rune
     }
     while (rune_cursor_next(&rest)) {
         if (rest.order->form == RUNE_ORDER_GROWING) { /* it may be over the groups themselves */
-            rune_cursor_skip(&rest, sink->read->tuples.arity - 1);
+            rune_cursor_skip(&rest, 0);
         }
         each[column] = rune_cursor_get(&rest, position);
         if (!emit_group(context, each)) {

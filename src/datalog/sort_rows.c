@@ -28,13 +28,11 @@ static int compare_rows(const rune_term *a, const rune_term *b, uint32_t arity,
     return 0;
 }
 
-/* By the first `sorted` of the columns; with all of them, without repetition. */
-static bool is_sorted(const rune_term *rows, uint64_t count, uint32_t arity, const uint8_t *columns,
-                      uint32_t sorted)
+/* And without repetition. */
+static bool is_sorted(const rune_term *rows, uint64_t count, uint32_t arity, const uint8_t *columns)
 {
-    int most = sorted == arity ? -1 : 0;
     for (uint64_t i = 1; i < count; i++) {
-        if (compare_rows(rows + (i - 1) * arity, rows + i * arity, sorted, columns) > most) {
+        if (compare_rows(rows + (i - 1) * arity, rows + i * arity, arity, columns) >= 0) {
             return false;
         }
     }
@@ -136,7 +134,7 @@ enum rune_err rune_dl_sort_rows(rune_term **rows, uint64_t *count, uint32_t arit
         *count = *count > 0;
         return RUNE_OK;
     }
-    if (is_sorted(*rows, *count, arity, columns, arity)) {
+    if (is_sorted(*rows, *count, arity, columns)) {
         return RUNE_OK;
     }
     enum rune_err err = radix_sort(rows, *count, arity, columns, arity);
@@ -144,11 +142,6 @@ enum rune_err rune_dl_sort_rows(rune_term **rows, uint64_t *count, uint32_t arit
         *count = drop_repetitions(*rows, *count, arity);
     }
     return err;
-}
-
-bool rune_dl_are_grouped(const rune_term *rows, uint64_t count, uint32_t arity)
-{
-    return is_sorted(rows, count, arity, natural, arity - 1);
 }
 
 enum rune_err rune_dl_group_rows(rune_term **rows, uint64_t count, uint32_t arity, uint32_t leading)

@@ -230,36 +230,14 @@ bool rune_cursor_next_slowly(struct rune_cursor *c)
     return true;
 }
 
-/* Neighbours of the current tuple that agree with it. */
-static void skip_growing(struct rune_cursor *c, uint32_t positions)
-{
-    const struct rune_growing_view *view =
-        (const struct rune_growing_view *)(uintptr_t)c->order->offset;
-    size_t arity = view->relation->arity;
-    const rune_term *tuple = view->relation->rows + c->at * arity;
-    if (view->group == NULL) {
-        return;
-    }
-    const rune_term *next = tuple + arity;
-    rune_term first = tuple[0];
-    while (c->next < c->end && next[0] == first) {
-        uint32_t i = 1;
-        while (i < positions && next[i] == tuple[i]) {
-            i++;
-        }
-        if (i < positions) {
-            break;
-        }
-        c->next++;
-        next += arity;
-    }
-    *view->group = (struct rune_growing_group){c->at, c->next};
-}
-
 void rune_cursor_skip(struct rune_cursor *c, uint32_t positions)
 {
     if (c->order->form == RUNE_ORDER_GROWING) {
-        skip_growing(c, positions);
+        const struct rune_growing_view *view =
+            (const struct rune_growing_view *)(uintptr_t)c->order->offset;
+        if (view->group != NULL) {
+            *view->group = (*view->groups)[c->at];
+        }
         return;
     }
     if (c->order->form >= RUNE_ORDER_UNIT || c->next >= c->end) {

@@ -71,7 +71,8 @@ struct rune_growing_index {
     bool has_values;
 };
 
-/* Neighbours that agree in all columns but the last: the tuples [begin, end). */
+/* Tuples that agree in all columns but the last: what they have there is [begin, end) of an array.
+ */
 struct rune_growing_group {
     uint32_t begin, end;
 };
@@ -84,8 +85,10 @@ struct rune_growing_view {
     const struct rune_growing *relation;
     const struct rune_growing_index *index;
     const uint32_t *low, *high;
-    enum rune_growing_part part;      /* with an index: which of a run, whatever low and high say */
-    struct rune_growing_group *group; /* without an index: what rune_cursor_skip skipped last */
+    enum rune_growing_part part; /* with an index: which of a run, whatever low and high say */
+    /* a view of groups, each of which is one tuple: by tuple, and that which rune_cursor_skip
+     * skipped last; NULL: any view else */
+    struct rune_growing_group *const *groups, *group;
     uint32_t *const *lasts; /* of a group: the last column of all tuples; NULL: any view else */
 };
 
@@ -197,9 +200,8 @@ static inline bool rune_cursor_next(struct rune_cursor *cursor)
     return cursor->next < cursor->end && cursor->next++ < cursor->end;
 }
 
-/* Skips what follows with the same first `positions` sort positions as the current tuple. Of a
- * growing relation only neighbours, and its view's group is the current tuple and they. Cost: O(log
- * skipped), GROWING O(skipped). */
+/* Skips what follows with the same first `positions` sort positions as the current tuple. In a view
+ * of groups nothing follows: its group becomes the current tuple's. Cost: O(log skipped). */
 void rune_cursor_skip(struct rune_cursor *cursor, uint32_t positions);
 
 /* What rune_cursor_get does where a cursor is not within one row. */
