@@ -161,11 +161,17 @@ enum rune_err rune_dl_store_rows(struct rune_dl_ctx *ctx, uint32_t relation, run
 
 /* ---- orders from bits ---- */
 
-static bool is_empty_row(const struct rune_dl_bits *bits, uint64_t row)
+/* How many rows of bits have one value in the first column, of two or more. */
+static uint64_t rows_a_key(const struct rune_dl_bits *bits)
 {
-    uint64_t any = 0;
-    for (uint64_t w = 0; w < bits->stride; w++) {
-        any |= bits->words[row * bits->stride + w];
+    return bits->rows / bits->range[0];
+}
+
+static bool is_empty_key(const struct rune_dl_bits *bits, uint64_t key)
+{
+    uint64_t any = 0, words = rows_a_key(bits) * bits->stride;
+    for (uint64_t w = 0; w < words && any == 0; w++) {
+        any |= bits->words[key * words + w];
     }
     return any == 0;
 }
@@ -182,90 +188,95 @@ static uint32_t *write_lasts(const struct rune_dl_bits *bits, uint64_t row, uint
     return to;
 }
 
-/* Keys, starts and seconds of pairs; the rows from `first` on hold all there are. */
-static void fill_pairs(const struct rune_dl_bits *bits, uint32_t first, struct rune_dl_order *order)
+/* What the tuples [begin, end) of one row have between the first column and the last. */
+static void write_middle(const struct rune_dl_bits *bits, uint64_t row, uint64_t count,
+                         uint32_t *columns, uint64_t begin, uint64_t end)
+{
+    for (uint32_t c = bits->arity - 2; c > 0; c--) {
+        rune_term value = bits->least[c] + (uint32_t)(row % bits->range[c]);
+        uint32_t *column = columns + (c - 1) * count;
+        for (uint64_t i = begin; i < end; i++) {
+            column[i] = value;
+        }
+        row /= bits->range[c];
+    }
+}
+
+/* Keys, starts and columns; the keys from `first` on are all there are. */
+static void fill_order(const struct rune_dl_bits *bits, uint64_t first, uint64_t count,
+                       struct rune_dl_order *order)
 {
     uint32_t *keys = order->words + 2 * (size_t)order->block_count;
     bool is_sparse = order->form == RUNE_ORDER_SPARSE;
     uint32_t *starts = is_sparse ? keys + order->key_count : keys;
-    uint32_t *seconds = starts + order->key_count + 1, *to = seconds;
-    uint32_t key = 0;
-    for (uint32_t row = first; key < order->key_count; row++) {
+    uint32_t *columns = starts + order->key_count + 1;
+    uint32_t *lasts = columns + (bits->arity - 2) * count, *to = lasts;
+    uint64_t rows = rows_a_key(bits), key = first;
+    for (uint32_t k = 0; k < order->key_count; key++) {
         uint32_t *begin = to;
-        to = write_lasts(bits, row, to);
+        for (uint64_t row = key * rows; row < (key + 1) * rows; row++) {
+            uint32_t *begin_of_row = to;
+            to = write_lasts(bits, row, to);
+            if (to > begin_of_row) {
+                write_middle(bits, row, count, columns, (uint64_t)(begin_of_row - lasts),
+                             (uint64_t)(to - lasts));
+            }
+        }
         if (is_sparse && to == begin) {
             continue;
         }
         if (is_sparse) {
-            keys[key] = bits->least[0] + row;
+            keys[k] = bits->least[0] + (uint32_t)key;
         }
-        starts[key++] = (uint32_t)(begin - seconds);
+        starts[k++] = (uint32_t)(begin - lasts);
     }
-    starts[order->key_count] = (uint32_t)(to - seconds);
+    starts[order->key_count] = (uint32_t)count;
     write_directory(order, keys);
 }
 
-/* Pairs as they stand. */
-static enum rune_err make_pairs(const struct rune_dl_bits *bits, uint64_t count,
-                                struct rune_dl_order *order)
+static enum rune_err make_order_of_bits(const struct rune_dl_bits *bits, uint64_t count,
+                                        struct rune_dl_order *order)
 {
     uint32_t first = UINT32_MAX, last = 0, distinct = 0;
-    for (uint32_t row = 0; row < bits->rows; row++) {
-        if (!is_empty_row(bits, row)) {
-            first = first == UINT32_MAX ? row : first;
-            last = row;
+    for (uint32_t key = 0; key < bits->range[0]; key++) {
+        if (!is_empty_key(bits, key)) {
+            first = first == UINT32_MAX ? key : first;
+            last = key;
             distinct++;
         }
     }
-    *order = (struct rune_dl_order){.columns = {0, 1}, .key_min = bits->least[0] + first};
-    choose_size(last - first + UINT64_C(1), distinct, 2, count, order);
+    *order = (struct rune_dl_order){.columns = {0, 1, 2, 3, 4, 5, 6, 7},
+                                    .key_min = bits->least[0] + first};
+    choose_size(last - first + UINT64_C(1), distinct, bits->arity, count, order);
     order->words = rune_alloc(order->bytes + 8);
     if (order->words == NULL) {
         return RUNE_E_NOMEM;
     }
-    fill_pairs(bits, first, order);
+    fill_order(bits, first, count, order);
     return RUNE_OK;
 }
 
-/* The tuples as rows, ascending. */
-static void write_rows(const struct rune_dl_bits *bits, rune_term *rows)
+/* The values of a relation with one column, ascending. */
+static enum rune_err store_values(struct rune_dl_ctx *ctx, uint32_t relation,
+                                  const struct rune_dl_bits *bits, uint64_t count)
 {
-    uint32_t arity = bits->arity;
-    for (uint64_t at = 0; at < bits->rows; at++) {
-        if (is_empty_row(bits, at)) {
-            continue;
-        }
-        rune_term begin[RUNE_DL_BIT_COLUMNS];
-        uint64_t left = at;
-        for (uint32_t c = arity - 1; c-- > 0;) {
-            begin[c] = bits->least[c] + (uint32_t)(left % bits->range[c]);
-            left /= bits->range[c];
-        }
-        for (uint64_t w = 0; w < bits->stride; w++) {
-            for (uint64_t word = bits->words[at * bits->stride + w]; word != 0; word &= word - 1) {
-                memcpy(rows, begin, (arity - 1) * sizeof(rune_term));
-                rows[arity - 1] =
-                    bits->least[arity - 1] + (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(word);
-                rows += arity;
-            }
-        }
+    rune_term *rows = rune_realloc(NULL, count, sizeof(rune_term));
+    if (rows == NULL) {
+        return RUNE_E_NOMEM;
     }
+    (void)write_lasts(bits, 0, rows);
+    return rune_dl_store_rows(ctx, relation, rows, count);
 }
 
 enum rune_err rune_dl_store_bits(struct rune_dl_ctx *ctx, uint32_t relation,
                                  const struct rune_dl_bits *bits, uint64_t count)
 {
     struct rune_dl_rel *rel = &ctx->rels.items[relation];
-    if (bits->arity != 2) {
-        rune_term *rows = rune_realloc(NULL, count, bits->arity * sizeof(rune_term));
-        if (rows == NULL) {
-            return RUNE_E_NOMEM;
-        }
-        write_rows(bits, rows);
-        return rune_dl_store_rows(ctx, relation, rows, count);
+    if (bits->arity < 2) {
+        return store_values(ctx, relation, bits, count);
     }
     struct rune_dl_order order = {0};
-    enum rune_err err = make_pairs(bits, count, &order);
+    enum rune_err err = make_order_of_bits(bits, count, &order);
     if (err != RUNE_OK) {
         return err;
     }
