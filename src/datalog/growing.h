@@ -48,6 +48,14 @@ struct rune_dl_row_of_group {
     uint32_t begin, end;            /* of the group; end 0: of none yet */
 };
 
+/* What is to be added to one row, which is looked at once for all of it. */
+struct rune_dl_gathering {
+    rune_term row[RUNE_DL_BIT_COLUMNS]; /* what its tuples begin with */
+    bool is_row;                        /* it is the one that was added to last */
+    bool has_words;                     /* some are not added yet */
+    struct rune_vec_u64 words;          /* as many as a row of the set has */
+};
+
 RUNE_VEC(rune_dl_vec_group, struct rune_growing_group);
 
 /* The new tuples, those that agree in all columns but the last being a group; growing_sort.c. */
@@ -93,6 +101,7 @@ struct rune_dl_growing {
     struct rune_dl_groups groups;    /* of the new tuples */
     struct rune_growing_group group; /* that a rule reads now */
     struct rune_dl_row_of_group row; /* its values; growing_rows.c */
+    struct rune_dl_gathering gathering;
     /* The caller's, fixpoint.c: */
     struct rune_vec_u32 views;             /* of it, in ctx->orders */
     uint64_t counted_bytes;                /* what it has accounted for */
@@ -145,20 +154,19 @@ bool rune_dl_growing_takes_words(const struct rune_dl_growing *growing, const ru
 RUNE_MUST_USE enum rune_err rune_dl_growing_add_words(struct rune_dl_growing *growing,
                                                       const rune_term *row,
                                                       const struct rune_dl_row_words *words);
-/* Has the processor fetch what adding a value to a row will look at. Changes nothing. */
-static inline void rune_dl_growing_fetch(const struct rune_dl_growing *growing,
-                                         const rune_term *row, rune_term last)
-{
-    const struct rune_dl_bits *bits = &growing->bits;
-    if (bits->words == NULL) {
-        return;
-    }
-    const uint64_t *words = rune_dl_bits_find(bits, bits->arity, row);
-    uint32_t distance = last - bits->least[bits->arity - 1];
-    if (words != NULL && distance / 64 < bits->stride) {
-        __builtin_prefetch(words + distance / 64, 1);
-    }
-}
+/* The same, but where rows repeat they may be added later: before anything else is added, and at
+ * the end, the caller lets them. */
+RUNE_MUST_USE enum rune_err rune_dl_growing_gather_words(struct rune_dl_growing *growing,
+                                                         const rune_term *row,
+                                                         const struct rune_dl_row_words *words);
+RUNE_MUST_USE enum rune_err rune_dl_growing_end_gathering(struct rune_dl_growing *growing);
+/* Adds the words to many rows, which differ in one column before the last: `row` is written to.
+ * *ret_done: how many, up to one that does not take them. RUNE_E_NOMEM, RUNE_E_LIMIT. */
+RUNE_MUST_USE enum rune_err rune_dl_growing_add_words_to(struct rune_dl_growing *growing,
+                                                         rune_term *row, uint32_t column,
+                                                         const rune_term *values, uint32_t count,
+                                                         const struct rune_dl_row_words *words,
+                                                         uint32_t *ret_done);
 
 /* The values of growing->group, gathered the first time that they are asked for. NULL: no memory.
  */

@@ -26,6 +26,9 @@ static bool add_pending(struct rune_dl_sink *sink)
     sink->pending_count = 0;
     (void)rune_rule_take_steps(&sink->ctx->vm, (uint64_t)count * RUNE_RULE_KEEP_STEPS);
     if (sink->err == RUNE_OK) {
+        sink->err = rune_dl_growing_end_gathering(growing);
+    }
+    if (sink->err == RUNE_OK) {
         sink->err = rune_dl_growing_add(growing, sink->pending, count);
     }
     return check_growth(sink, before);
@@ -83,16 +86,11 @@ static bool emit_lasts(struct rune_dl_sink *sink, const rune_term *tuple, const 
         return emit_run(sink, tuple, lasts, count, growing->tuples.arity - 1);
     }
     uint32_t before = growing->tuples.count;
-    sink->err = rune_dl_growing_add_row(growing, tuple, lasts, count);
+    sink->err = rune_dl_growing_end_gathering(growing);
+    if (sink->err == RUNE_OK) {
+        sink->err = rune_dl_growing_add_row(growing, tuple, lasts, count);
+    }
     return check_growth(sink, before) && rune_rule_take_steps(&sink->ctx->vm, count);
-}
-
-static bool emit_words(struct rune_dl_sink *sink, const rune_term *tuple,
-                       const struct rune_dl_row_words *words)
-{
-    uint32_t before = sink->growing->tuples.count;
-    sink->err = rune_dl_growing_add_words(sink->growing, tuple, words);
-    return check_growth(sink, before) && rune_rule_take_steps(&sink->ctx->vm, words->count);
 }
 
 /* A plan by rows: tuples that begin like `tuple` and end like the new ones that it reads now. */
@@ -104,26 +102,54 @@ static bool emit_group(void *context, const rune_term *tuple)
         sink->err = RUNE_E_NOMEM;
         return false;
     }
-    return rune_dl_growing_takes_words(sink->growing, tuple, &row->words)
-               ? emit_words(sink, tuple, &row->words)
-               : emit_lasts(sink, tuple, row->lasts, row->count);
+    if (!rune_dl_growing_takes_words(sink->growing, tuple, &row->words)) {
+        return emit_lasts(sink, tuple, row->lasts, row->count);
+    }
+    uint32_t before = sink->growing->tuples.count;
+    sink->err = rune_dl_growing_add_words(sink->growing, tuple, &row->words);
+    return check_growth(sink, before) && rune_rule_take_steps(&sink->ctx->vm, row->words.count);
 }
 
-#define FETCH_AHEAD 4u
+#define FEW_LASTS 4u /* they are better waited for together, each in another row */
+
+static bool emit_few_lasts(struct rune_dl_sink *sink, rune_term *tuple,
+                           const struct rune_dl_row_of_group *row, const rune_term *values,
+                           uint32_t count, uint32_t column)
+{
+    bool goes_on = true;
+    for (uint32_t i = 0; i < row->count && goes_on; i++) {
+        tuple[sink->growing->tuples.arity - 1] = row->lasts[i];
+        goes_on = emit_run(sink, tuple, values, count, column);
+    }
+    return goes_on;
+}
+
+#define GROUPS_AT_ONCE 64u /* between two looks at the limits */
 
 /* The same for each of `values`, in one column of what stands before the last. */
 static bool emit_group_run(struct rune_dl_sink *sink, rune_term *tuple, const rune_term *values,
                            uint32_t count, uint32_t column)
 {
     const struct rune_dl_row_of_group *row = rune_dl_growing_row(sink->read);
-    for (uint32_t i = 0; i < count; i++) {
-        if (row != NULL && i + FETCH_AHEAD < count) {
-            tuple[column] = values[i + FETCH_AHEAD];
-            rune_dl_growing_fetch(sink->growing, tuple, row->lasts[0]);
+    if (row != NULL && row->words.words == NULL && row->count <= FEW_LASTS) {
+        return emit_few_lasts(sink, tuple, row, values, count, column);
+    }
+    for (uint32_t done = 0; count > 0; values += done, count -= done) {
+        uint32_t before = sink->growing->tuples.count;
+        uint32_t many = count < GROUPS_AT_ONCE ? count : GROUPS_AT_ONCE;
+        if (row != NULL) {
+            sink->err = rune_dl_growing_add_words_to(sink->growing, tuple, column, values, many,
+                                                     &row->words, &done);
         }
-        tuple[column] = values[i];
-        if (!emit_group(sink, tuple)) {
+        if (!check_growth(sink, before) ||
+            !rune_rule_take_steps(&sink->ctx->vm, done * row->words.count)) {
             return false;
+        }
+        if (done == 0) {
+            tuple[column] = values[done++];
+            if (!emit_group(sink, tuple)) {
+                return false;
+            }
         }
     }
     return true;
@@ -201,7 +227,9 @@ static bool emit_growing_row(void *context, const rune_term *tuple,
     }
     if (is_last && find_words(sink->ctx, cursor, position, &words) &&
         rune_dl_growing_takes_words(growing, tuple, &words)) {
-        return emit_words(sink, tuple, &words);
+        uint32_t before = growing->tuples.count;
+        sink->err = rune_dl_growing_gather_words(growing, tuple, &words);
+        return check_growth(sink, before) && rune_rule_take_steps(&sink->ctx->vm, words.count);
     }
     return is_last ? emit_lasts(sink, tuple, run, rune_cursor_left(cursor))
                    : emit_run(sink, tuple, run, rune_cursor_left(cursor), column);
