@@ -58,15 +58,15 @@ static enum rune_err coder_init(struct rune_dl_coder *coder, struct rune_dl_ctx 
     return RUNE_OK;
 }
 
-/* Whether the new tuples' last column is the head's, and nobody else's, and the columns before it
- * are read: then it need not be read tuple by tuple. */
-static bool is_by_rows(const struct rune_dl_coder *coder)
+/* Whether an atom's last column is the head's, and nobody else's, and the columns before it are
+ * read: then it need not be read tuple by tuple. */
+static bool hands_row_on(const struct rune_dl_coder *coder, uint32_t number)
 {
     const struct rune_dl_plan_rule *rule = coder->rule;
-    if (coder->delta == UINT32_MAX || rule->arity < 2 || rule->goals[coder->delta].count < 2) {
+    const struct rune_dl_goal *goal = &rule->goals[number];
+    if (goal->kind != RUNE_DL_GOAL_ATOM || goal->is_negated || rule->arity < 2 || goal->count < 2) {
         return false;
     }
-    const struct rune_dl_goal *goal = &rule->goals[coder->delta];
     uint32_t last = rule->head_vars[rule->arity - 1];
     bool reads = false;
     for (uint32_t i = 0; i + 1 < goal->count; i++) {
@@ -74,6 +74,19 @@ static bool is_by_rows(const struct rune_dl_coder *coder)
     }
     return reads && goal->vars[goal->count - 1] == last && !rule->vars[last].is_constant &&
            coder->join.uses[last] == 2;
+}
+
+/* The recursive goal that hands a row on; UINT32_MAX: none. */
+static uint32_t find_row_goal(const struct rune_dl_coder *coder)
+{
+    const struct rune_dl_plan_rule *rule = coder->rule;
+    uint32_t g = 0;
+    while (g < rule->goal_count &&
+           (!hands_row_on(coder, g) ||
+            coder->ctx->rels.items[rule->goals[g].relation].access != RUNE_DL_GROWING)) {
+        g++;
+    }
+    return g < rule->goal_count ? g : UINT32_MAX;
 }
 
 static bool has_var(const struct rune_dl_goal *goal, uint32_t var)
@@ -199,7 +212,8 @@ static enum rune_err code_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t
     enum rune_err err = coder_init(&coder, ctx, rule, bound, delta, known);
     if (err == RUNE_OK) {
         put_head(&coder);
-        coder.by_rows = is_by_rows(&coder);
+        coder.by_rows = delta != UINT32_MAX && hands_row_on(&coder, delta);
+        coder.row_goal = find_row_goal(&coder);
         coder.is_grouped = is_grouped(&coder);
         coder.is_fed = is_fed(&coder);
         if (coder.by_rows) {

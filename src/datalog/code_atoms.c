@@ -149,6 +149,14 @@ static enum rune_err find_partners(struct rune_dl_coder *coder, uint32_t number,
     return err;
 }
 
+/* Of two recursive goals one reads all while the other's new tuples are read, and the old when its
+ * own are. Any sequence of them does; one that hands a row on comes first, since what is read of it
+ * as words is all of it anyway. */
+static bool comes_first(const struct rune_dl_coder *coder, uint32_t number)
+{
+    return coder->delta != coder->row_goal && (number == coder->row_goal || number < coder->delta);
+}
+
 static enum rune_err find_order(struct rune_dl_coder *coder, uint32_t number, uint32_t search,
                                 uint32_t *ret_order)
 {
@@ -159,12 +167,12 @@ static enum rune_err find_order(struct rune_dl_coder *coder, uint32_t number, ui
     }
     enum rune_dl_range range = RUNE_DL_RANGE_ALL;
     if (coder->delta != UINT32_MAX && !goal->is_negated) {
-        range = number > coder->delta   ? RUNE_DL_RANGE_OLD
-                : number < coder->delta ? RUNE_DL_RANGE_ALL
-                : coder->by_rows        ? RUNE_DL_RANGE_SORTED
-                : coder->is_grouped     ? RUNE_DL_RANGE_SORTED
-                : coder->is_fed         ? RUNE_DL_RANGE_FED
-                                        : RUNE_DL_RANGE_NEW;
+        range = number != coder->delta
+                    ? (comes_first(coder, number) ? RUNE_DL_RANGE_ALL : RUNE_DL_RANGE_OLD)
+                : coder->by_rows    ? RUNE_DL_RANGE_SORTED
+                : coder->is_grouped ? RUNE_DL_RANGE_SORTED
+                : coder->is_fed     ? RUNE_DL_RANGE_FED
+                                    : RUNE_DL_RANGE_NEW;
     }
     struct rune_dl_partners partners = {0};
     /* Those that are read by rows, or while they are added, are no index's. */

@@ -18,14 +18,15 @@ struct rune_dl_coder {
     const struct rune_dl_plan_rule *rule;
     struct rune_dl_join join;
     uint32_t delta;
-    bool by_rows;    /* see rune_dl_code_rule */
-    bool is_fed;     /* likewise */
-    bool is_grouped; /* new tuples are read by groups, their last column in a loop of its own */
-    bool has_lasts;  /* is_grouped: that loop has begun */
-    double rows;     /* expected */
-    size_t begin;    /* of the program in ctx->code */
-    uint32_t *reg;   /* by variable */
-    uint32_t *level; /* by variable */
+    uint32_t row_goal; /* one that hands a row on; UINT32_MAX: none */
+    bool by_rows;      /* see rune_dl_code_rule */
+    bool is_fed;       /* likewise */
+    bool is_grouped;   /* new tuples are read by groups, their last column in a loop of its own */
+    bool has_lasts;    /* is_grouped: that loop has begun */
+    double rows;       /* expected */
+    size_t begin;      /* of the program in ctx->code */
+    uint32_t *reg;     /* by variable */
+    uint32_t *level;   /* by variable */
     uint32_t registers;
     uint32_t loops;
     uint32_t *loop_at; /* word of each loop */

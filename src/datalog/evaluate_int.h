@@ -316,8 +316,9 @@ bool rune_dl_is_surely_below(const struct rune_dl_ctx *ctx, uint32_t relation, d
 #define RUNE_DL_PLAN_SORTED 0x40000u
 
 /* Program of one rule for a binding pattern, appended to ctx->code; the plan is filled in. With
- * `delta` (a goal) that goal comes first and reads the new tuples; recursive goals before it read
- * all, those behind it the old. Where it hands its last column on to the head's and nobody else
+ * `delta` (a goal) that goal comes first and reads the new tuples; of the other recursive goals,
+ * in a sequence that is the same for all of a rule's, those before it read all, those behind it the
+ * old. Where it hands its last column on to the head's and nobody else
  * reads that, the plan is BY_ROWS. UINT32_MAX: none. RUNE_E_BUNDLE: the rule cannot be run that way
  * (reported). */
 RUNE_MUST_USE enum rune_err rune_dl_code_rule(struct rune_dl_ctx *ctx, uint32_t rule,
