@@ -28,7 +28,7 @@ enum {
     MIXED_MAX_VARS = 40,
     MIXED_MAX_LITERALS = 16,
     MIXED_MAX_RULES = 64,
-    MIXED_MAX_FACTS = 24,
+    MIXED_MAX_FACTS = 64,
     MIXED_MAX_POLICIES = 8,
     MIXED_MAX_CONDS = 3,
     MIXED_MAX_BROUGHT = 2,
@@ -42,6 +42,8 @@ enum mixed_kind {
     MIXED_FLOAT,
     MIXED_STRING,
     MIXED_ENTITY,
+    MIXED_DECIMAL,
+    MIXED_DURATION,
     MIXED_SET,
     MIXED_RECORD,
 };
@@ -49,7 +51,7 @@ enum mixed_kind {
 struct mixed_value {
     enum mixed_kind kind;
     uint32_t count; /* of a set's items, each once; of a record's: 1 is `k`, 2 are `k` and `s` */
-    int64_t number; /* BOOL, LONG; ENTITY: which */
+    int64_t number; /* BOOL, LONG; ENTITY: which; DECIMAL: times 10,000; DURATION: milliseconds */
     double floating;
     const char *text;
     const struct mixed_value *items;
@@ -77,6 +79,8 @@ enum mixed_type {
     MIXED_T_STRING,
     MIXED_T_SET,
     MIXED_T_RECORD,
+    MIXED_T_DECIMAL,
+    MIXED_T_DURATION,
     MIXED_T_ENTITY,
     MIXED_T_ANY,
 };
@@ -88,6 +92,8 @@ enum mixed_attr {
     MIXED_OWNER,
     MIXED_INFO,
     MIXED_LABELS,
+    MIXED_PRICE,
+    MIXED_AGE,
     MIXED_RANK,
     MIXED_EDITORS,
     MIXED_ATTRS
@@ -108,6 +114,7 @@ enum mixed_relation_number {
     MIXED_TAG,
     MIXED_ELEMENT_LABELS,
     MIXED_ELEMENT_EDITORS,
+    MIXED_ELEMENT_ANY,
     MIXED_PERMIT,
     MIXED_FORBID,
     MIXED_BASE, /* facts alone */
@@ -148,6 +155,7 @@ enum mixed_op {
     MIXED_NEG,
     MIXED_CONCAT,
     MIXED_LENGTH,
+    MIXED_LIST,  /* ["a", "b"]: `value` is the set */
     MIXED_INDEX, /* left["k"] or left["s"]: `value` */
 };
 
@@ -163,7 +171,7 @@ enum mixed_literal_kind {
     MIXED_ATOM,
     MIXED_COMPARE,
     MIXED_IN, /* args[0] in args[1], or in the list of args[1] and args[2] */
-    MIXED_IS,
+    MIXED_IS, /* args[0] is type, and in args[1] if there is one */
     MIXED_TEST,
     MIXED_AGGREGATE, /* args[0] = op { args[1] : bodies[0] } */
     MIXED_EITHER,    /* ( bodies ; ... ) */
@@ -176,6 +184,8 @@ enum mixed_test {
     MIXED_ENDS,
     MIXED_CONTAINS, /* runs through a set where args[1] is free */
     MIXED_MATCHES,
+    MIXED_LESS,
+    MIXED_GREATER_OR_EQUAL,
     MIXED_CONTAINS_ALL,
     MIXED_CONTAINS_ANY,
     MIXED_IS_EMPTY,
@@ -264,6 +274,8 @@ struct mixed_brought {
     int parent;       /* -1: none */
     bool has[MIXED_ATTRS];
     struct mixed_value attrs[MIXED_ATTRS];
+    bool has_tag;
+    struct mixed_value tag;
 };
 
 struct mixed_request {
@@ -276,7 +288,8 @@ struct mixed_request {
 
 struct mixed_world {
     struct rune_arena arena;
-    uint64_t state; /* of the generator */
+    uint64_t state;     /* of the generator */
+    uint32_t int_range; /* integers are mostly below it */
     bool has_schema;
     bool derives_parents, derives_rank, derives_editors, derives_tier;
     bool is_safe; /* entity data is derived: no derivation below it may fail */

@@ -76,7 +76,7 @@ static void add_row(struct naive *naive, struct mixed_rows *rows, const struct m
 
 static bool is_bound(const struct env *env, const struct mixed_expr *expr)
 {
-    return expr == NULL || expr->op == MIXED_CONST ||
+    return expr == NULL || expr->op == MIXED_CONST || expr->op == MIXED_LIST ||
            (expr->op == MIXED_VAR ? env->bound[expr->var]
                                   : is_bound(env, expr->left) && is_bound(env, expr->right));
 }
@@ -154,7 +154,7 @@ static bool compute(struct naive *naive, const struct env *env, const struct mix
                     struct mixed_value *ret)
 {
     struct mixed_value a, b = {.kind = MIXED_LONG};
-    if (expr->op == MIXED_VAR || expr->op == MIXED_CONST) {
+    if (expr->op == MIXED_VAR || expr->op == MIXED_CONST || expr->op == MIXED_LIST) {
         *ret = expr->op == MIXED_VAR ? env->values[expr->var] : expr->value;
         return true;
     }
@@ -198,7 +198,7 @@ static bool order_of(const struct mixed_value *a, const struct mixed_value *b, i
         *ret = (order > 0) - (order < 0);
         return true;
     }
-    if (a->kind == MIXED_LONG && b->kind == MIXED_LONG) {
+    if (a->kind == b->kind && (a->kind == MIXED_LONG || a->kind == MIXED_DURATION)) {
         *ret = (a->number > b->number) - (a->number < b->number);
         return true;
     }
@@ -259,6 +259,11 @@ static int test(enum mixed_test test, const struct mixed_value *a, const struct 
 {
     uint32_t found = 0;
     bool is_of_set = test >= MIXED_CONTAINS_ALL || (test == MIXED_CONTAINS && a->kind == MIXED_SET);
+    if (test == MIXED_LESS || test == MIXED_GREATER_OR_EQUAL) {
+        return a->kind != MIXED_DECIMAL || b->kind != MIXED_DECIMAL
+                   ? -1
+                   : (a->number < b->number) == (test == MIXED_LESS);
+    }
     if (!is_of_set) {
         bool are_strings = a->kind == MIXED_STRING && b->kind == MIXED_STRING;
         return are_strings ? test_string(test, a->text, b->text) : -1;
@@ -316,7 +321,9 @@ static int holds(struct naive *naive, const struct env *env, const struct mixed_
     case MIXED_IS: {
         static const char *const types[] = {"User", "Group", "Doc", "Action"};
         return args[0].kind == MIXED_ENTITY &&
-               strcmp(mixed_type_of(args[0].number), types[literal->choice]) == 0;
+               strcmp(mixed_type_of(args[0].number), types[literal->choice]) == 0 &&
+               (literal->arg_count < 2 ||
+                mixed_is_in(&naive->answers->data, args[0].number, args[1].number));
     }
     default:
         return test(literal->choice, &args[0], &args[1]);
@@ -547,7 +554,7 @@ static void solve_aggregate(struct naive *naive, struct env *env,
 
 static bool group_is_bound(const struct env *env, const struct mixed_expr *expr)
 {
-    return expr == NULL || expr->op == MIXED_CONST ||
+    return expr == NULL || expr->op == MIXED_CONST || expr->op == MIXED_LIST ||
            (expr->op == MIXED_VAR
                 ? expr->is_wild || env->rule->is_local[expr->var] || env->bound[expr->var]
                 : group_is_bound(env, expr->left) && group_is_bound(env, expr->right));
@@ -728,6 +735,9 @@ static void fill_attr(struct naive *naive, int entity, enum mixed_attr attr)
                     &rows[attr == MIXED_LABELS ? MIXED_ELEMENT_LABELS : MIXED_ELEMENT_EDITORS], row,
                     2);
         }
+        row[2] = row[1];
+        row[1] = name;
+        add_row(naive, &rows[MIXED_ELEMENT_ANY], row, 3);
     }
     row[1] = name;
     row[2] = *value;
@@ -760,7 +770,7 @@ static void fill_entity(struct naive *naive, int entity)
 
 static void fill_data(struct naive *naive)
 {
-    for (uint32_t r = MIXED_EXISTS; r <= MIXED_ELEMENT_EDITORS; r++) {
+    for (uint32_t r = MIXED_EXISTS; r <= MIXED_ELEMENT_ANY; r++) {
         naive->answers->rows[r].count = 0;
     }
     fill_ids(naive);
@@ -842,7 +852,8 @@ static bool is_derived(const struct mixed_world *world, uint32_t head)
 
 static bool expr_can_fail(const struct mixed_expr *expr)
 {
-    return expr != NULL && expr->op != MIXED_VAR && expr->op != MIXED_CONST;
+    return expr != NULL && expr->op != MIXED_VAR && expr->op != MIXED_CONST &&
+           expr->op != MIXED_LIST;
 }
 
 static bool reads(const struct mixed_body *body, const bool *of, bool fails)
@@ -935,6 +946,10 @@ static void bring(const struct mixed_request *request, struct mixed_data *data)
         data->exists[brought->entity] = true;
         if (brought->parent >= 0) {
             data->parent[brought->entity][brought->parent] = true;
+        }
+        if (brought->has_tag) {
+            data->has_tag[brought->entity] = true;
+            data->tags[brought->entity] = brought->tag;
         }
         for (int attr = 0; attr < MIXED_ATTRS; attr++) {
             if (brought->has[attr]) {

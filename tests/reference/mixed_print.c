@@ -36,6 +36,7 @@ static void put_expr(struct rune_buf *out, const struct mixed_expr *expr)
         rune_buf_printf(out, expr->is_wild ? "_" : "V%u", expr->var);
         return;
     case MIXED_CONST:
+    case MIXED_LIST:
         mixed_put_value(out, &expr->value);
         return;
     case MIXED_INDEX:
@@ -114,7 +115,8 @@ static void put_aggregate(struct printing *printing, const struct mixed_literal 
 static void put_test(struct printing *printing, const struct mixed_literal *literal)
 {
     static const char *const tests[MIXED_TESTS] = {
-        "starts_with", "ends_with", "contains", "matches", "containsAll", "containsAny", "isEmpty"};
+        "starts_with",        "ends_with",   "contains",    "matches", "lessThan",
+        "greaterThanOrEqual", "containsAll", "containsAny", "isEmpty"};
     put_expr(printing->out, literal->args[0]);
     rune_buf_printf(printing->out, ".%s(", tests[literal->choice]);
     if (literal->choice == MIXED_MATCHES && literal->args[1]->op == MIXED_CONST) {
@@ -157,6 +159,10 @@ static void put_literal(struct printing *printing, const struct mixed_literal *l
     case MIXED_IS:
         put_expr(printing->out, literal->args[0]);
         rune_buf_printf(printing->out, " is %s", types[literal->choice]);
+        if (literal->arg_count > 1) {
+            rune_buf_append_cstr(printing->out, " in ");
+            put_expr(printing->out, literal->args[1]);
+        }
         return;
     case MIXED_TEST:
         put_test(printing, literal);
@@ -233,8 +239,8 @@ static bool is_defined(const struct mixed_world *world, uint32_t relation)
 static void put_manifest(struct printing *printing)
 {
     /* ORDER: enum mixed_type */
-    static const char *const types[] = {"User",   "Group", "Doc", "Action", "int",
-                                        "string", "any",   "any", "any",    "any"};
+    static const char *const types[] = {"User", "Group", "Doc", "Action", "int", "string",
+                                        "any",  "any",   "any", "any",    "any", "any"};
     for (uint32_t r = MIXED_BASE; r < MIXED_RELATIONS; r++) {
         const struct mixed_relation *relation = &printing->world->relations[r];
         if (!relation->is_typed && is_defined(printing->world, r)) {
@@ -380,9 +386,9 @@ static void put_entities(struct printing *printing)
 static const char schema[] =
     "entity Group in [Group];\n"
     "entity User in [Group] { level?: Long, name?: String, info?: { k: Long, s?: String },\n"
-    "    rank?: Long } tags String;\n"
+    "    age?: duration, rank?: Long } tags String;\n"
     "entity Doc in [Group] { level?: Long, owner?: User, labels?: Set<String>,\n"
-    "    editors?: Set<User> };\n"
+    "    price?: decimal, editors?: Set<User> };\n"
     "action a0, a1 appliesTo { principal: User, resource: Doc,\n"
     "    context: { n?: Long, tier?: Long } };\n";
 
@@ -513,7 +519,13 @@ static void put_brought(struct rune_buf *out, const struct mixed_request *reques
         if (brought->parent >= 0) {
             put_uid(out, brought->parent);
         }
-        rune_buf_append_cstr(out, "]}");
+        rune_buf_append_char(out, ']');
+        if (brought->has_tag) {
+            rune_buf_append_cstr(out, ",\"tags\":{\"k\":");
+            mixed_put_json(out, &brought->tag);
+            rune_buf_append_char(out, '}');
+        }
+        rune_buf_append_char(out, '}');
         between = ",";
     }
 }

@@ -41,7 +41,8 @@ static struct mixed_value random_long(struct mixed_world *world)
     static const int64_t odd[] = {INT64_MAX, INT64_MIN, 1 << 29, -(1 << 29) - 1, 2147483648};
     return make_long(mixed_pick(world, 60) == 0 && !world->is_safe
                          ? odd[mixed_pick(world, 5)]
-                         : (int64_t)mixed_pick(world, 5) - (mixed_pick(world, 6) == 0));
+                         : (int64_t)mixed_pick(world, world->int_range) -
+                               (mixed_pick(world, 6) == 0));
 }
 
 static struct mixed_value random_any(struct mixed_world *world)
@@ -88,6 +89,10 @@ struct mixed_value mixed_random_value(struct mixed_world *world, enum mixed_type
         return make_entity(MIXED_FIRST_ACTION + mixed_pick(world, MIXED_ACTIONS));
     case MIXED_T_ENTITY:
         return make_entity(mixed_pick(world, MIXED_FIRST_ACTION));
+    case MIXED_T_DECIMAL:
+        return (struct mixed_value){.kind = MIXED_DECIMAL, .number = 5000 * mixed_pick(world, 5)};
+    case MIXED_T_DURATION:
+        return (struct mixed_value){.kind = MIXED_DURATION, .number = 500 * mixed_pick(world, 5)};
     case MIXED_T_INT:
         return random_long(world);
     case MIXED_T_STRING:
@@ -109,8 +114,9 @@ struct mixed_value mixed_random_value(struct mixed_world *world, enum mixed_type
 
 static struct mixed_value random_attr(struct mixed_world *world, enum mixed_attr attr)
 {
-    static const enum mixed_type types[MIXED_ATTRS] = {MIXED_T_INT,    MIXED_T_STRING, MIXED_T_USER,
-                                                       MIXED_T_RECORD, MIXED_T_SET,    MIXED_T_INT};
+    static const enum mixed_type types[MIXED_ATTRS] = {
+        MIXED_T_INT, MIXED_T_STRING,  MIXED_T_USER,     MIXED_T_RECORD,
+        MIXED_T_SET, MIXED_T_DECIMAL, MIXED_T_DURATION, MIXED_T_INT};
     return attr == MIXED_EDITORS ? random_set(world, MIXED_T_USER)
                                  : mixed_random_value(world, types[attr]);
 }
@@ -120,9 +126,9 @@ static bool is_of(int entity, enum mixed_attr attr)
 {
     bool is_user = entity < MIXED_FIRST_GROUP;
     bool is_doc = entity >= MIXED_FIRST_DOC && entity < MIXED_FIRST_ACTION;
-    return attr == MIXED_NAME || attr == MIXED_INFO || attr == MIXED_RANK ? is_user
-           : attr == MIXED_LEVEL                                          ? is_user || is_doc
-                                                                          : is_doc;
+    bool is_users =
+        attr == MIXED_NAME || attr == MIXED_INFO || attr == MIXED_AGE || attr == MIXED_RANK;
+    return is_users ? is_user : attr == MIXED_LEVEL ? is_user || is_doc : is_doc;
 }
 
 static void random_entity(struct mixed_world *world, int entity)
@@ -193,7 +199,10 @@ static bool same_fact(const struct mixed_relation *relation, uint32_t fact)
 
 static void random_facts(struct mixed_world *world, struct mixed_relation *relation)
 {
-    uint32_t wanted = mixed_pick(world, 8) == 0 ? 0 : 1 + mixed_pick(world, 10);
+    bool are_many = mixed_pick(world, 8) == 0;
+    uint32_t wanted = are_many                    ? MIXED_MAX_FACTS - 1
+                      : mixed_pick(world, 8) == 0 ? 0
+                                                  : 1 + mixed_pick(world, 10);
     for (uint32_t i = 0; i < wanted; i++) {
         bool fits = true;
         struct mixed_fact *fact = &relation->facts[relation->fact_count];
@@ -210,7 +219,7 @@ static void random_facts(struct mixed_world *world, struct mixed_relation *relat
 static void set_relation(struct mixed_world *world, uint32_t number, const char *name,
                          const char *literal, const char *types)
 {
-    static const char letters[] = "ugdaisxreA"; /* ORDER: enum mixed_type */
+    static const char letters[] = "ugdaisxrcteA"; /* ORDER: enum mixed_type */
     struct mixed_relation *relation = &world->relations[number];
     relation->name = name;
     relation->literal = literal;
@@ -222,7 +231,8 @@ static void set_relation(struct mixed_world *world, uint32_t number, const char 
 
 static void set_builtins(struct mixed_world *world)
 {
-    static const char *const attr_types[MIXED_ATTRS] = {"ei", "us", "du", "ur", "dx", "ui", "dx"};
+    static const char *const attr_types[MIXED_ATTRS] = {"ei", "us", "du", "ur", "dx",
+                                                        "dc", "ut", "ui", "dx"};
     set_relation(world, MIXED_PRINCIPAL, "principal", NULL, "u");
     set_relation(world, MIXED_ACTION, "action", NULL, "a");
     set_relation(world, MIXED_RESOURCE, "resource", NULL, "d");
@@ -239,6 +249,7 @@ static void set_builtins(struct mixed_world *world)
     set_relation(world, MIXED_TAG, "entity.tag", "k", "us");
     set_relation(world, MIXED_ELEMENT_LABELS, "entity.element", "labels", "ds");
     set_relation(world, MIXED_ELEMENT_EDITORS, "entity.element", "editors", "du");
+    set_relation(world, MIXED_ELEMENT_ANY, "entity.element", NULL, "dsA");
     set_relation(world, MIXED_PERMIT, "permit", NULL, "uad");
     set_relation(world, MIXED_FORBID, "forbid", NULL, "uad");
 }
@@ -287,7 +298,8 @@ static void set_ranks(struct mixed_world *world)
     relations[MIXED_ATTR + MIXED_EDITORS].rank = MIXED_RANK_OF_ENTITY_DATA;
     relations[MIXED_EXISTS].rank = MIXED_RANK_OF_ENTITY_DATA;
     /* No variable name where context is derived from. */
-    relations[MIXED_ATTR_ANY].rank = world->derives_tier ? 10 : MIXED_RANK_OF_ENTITY_DATA;
+    relations[MIXED_ATTR_ANY].rank = relations[MIXED_ELEMENT_ANY].rank =
+        world->derives_tier ? 10 : MIXED_RANK_OF_ENTITY_DATA;
     /* What depends on the request comes last. */
     for (uint32_t r = 0; r <= MIXED_CONTEXT_TIER; r++) {
         relations[r].rank = 8;
@@ -345,6 +357,11 @@ static void random_brought(struct mixed_world *world, const struct mixed_request
             brought->attrs[attr] = random_attr(world, attr);
         }
     }
+    brought->has_tag =
+        !brought->is_property && brought->entity < MIXED_FIRST_GROUP && mixed_pick(world, 4) == 0;
+    if (brought->has_tag) {
+        brought->tag = random_string(world);
+    }
 }
 
 void mixed_random_request(struct mixed_world *world, struct mixed_request *ret_request)
@@ -381,6 +398,7 @@ void mixed_random_world(struct mixed_world *world, uint64_t seed)
     rune_arena_init(&world->arena, 0);
     world->state = seed * UINT64_C(0x9e3779b97f4a7c15) + 3;
     world->has_schema = mixed_pick(world, 2) == 0;
+    world->int_range = mixed_pick(world, 3) == 0 ? 40 : 5;
     world->derives_parents = mixed_pick(world, 3) == 0;
     world->derives_rank = mixed_pick(world, 3) == 0;
     world->derives_editors = mixed_pick(world, 2) == 0;

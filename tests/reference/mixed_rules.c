@@ -204,11 +204,13 @@ static const struct mixed_literal *make_negation(struct making *making)
 
 static const struct mixed_literal *make_compare(struct making *making)
 {
-    enum mixed_type type = pick(making, 3) == 0 ? MIXED_T_STRING : MIXED_T_INT;
+    static const enum mixed_type types[] = {MIXED_T_INT, MIXED_T_INT, MIXED_T_STRING,
+                                            MIXED_T_DURATION};
+    enum mixed_type type = types[pick(making, 4)];
     struct mixed_literal *literal = make_literal(making, MIXED_COMPARE);
     literal->choice = pick(making, 6);
     if (literal->choice <= MIXED_NE && pick(making, 2) == 0) {
-        type = (enum mixed_type)pick(making, MIXED_T_RECORD + 1);
+        type = (enum mixed_type)pick(making, MIXED_T_DURATION + 1);
     }
     literal->arg_count = 2;
     literal->args[0] = make_value(making, type);
@@ -269,6 +271,7 @@ static const struct mixed_literal *make_in(struct making *making)
     return literal;
 }
 
+/* `E is User`, or `E is User in G`. */
 static const struct mixed_literal *make_is(struct making *making)
 {
     struct mixed_literal *literal = make_literal(making, MIXED_IS);
@@ -276,6 +279,9 @@ static const struct mixed_literal *make_is(struct making *making)
     literal->is_negated = pick(making, 4) == 0;
     literal->arg_count = 1;
     literal->args[0] = find_var(making, MIXED_T_ENTITY);
+    if (making->may_in && !literal->is_negated && pick(making, 3) == 0) {
+        literal->args[literal->arg_count++] = make_const(making, MIXED_T_GROUP);
+    }
     return literal->args[0] != NULL ? literal : NULL;
 }
 
@@ -287,6 +293,20 @@ static const struct mixed_expr *make_glob(struct making *making)
     return expr;
 }
 
+/* ["a", 1] */
+static const struct mixed_expr *make_list(struct making *making)
+{
+    struct mixed_expr *expr = make_expr(making, MIXED_LIST);
+    struct mixed_value *items = RUNE_ARENA_ARRAY(&making->world->arena, struct mixed_value, 3);
+    expr->value = (struct mixed_value){.kind = MIXED_SET, .items = items};
+    for (uint32_t i = 1 + pick(making, 3); i > 0; i--) {
+        items[expr->value.count] =
+            mixed_random_value(making->world, pick(making, 4) == 0 ? MIXED_T_INT : MIXED_T_STRING);
+        expr->value.count += !mixed_has_item(&expr->value, &items[expr->value.count]);
+    }
+    return expr;
+}
+
 static const struct mixed_literal *make_test(struct making *making)
 {
     struct mixed_literal *literal = make_literal(making, MIXED_TEST);
@@ -294,20 +314,25 @@ static const struct mixed_literal *make_test(struct making *making)
     literal->is_negated = pick(making, 4) == 0;
     literal->arg_count = literal->choice == MIXED_IS_EMPTY ? 1 : 2;
     bool is_of_set = literal->choice >= MIXED_CONTAINS_ALL;
-    literal->args[0] = find_var(making, is_of_set ? MIXED_T_SET : MIXED_T_STRING);
+    bool is_decimal = literal->choice == MIXED_LESS || literal->choice == MIXED_GREATER_OR_EQUAL;
+    literal->args[0] = find_var(making, is_of_set    ? MIXED_T_SET
+                                        : is_decimal ? MIXED_T_DECIMAL
+                                                     : MIXED_T_STRING);
     if (literal->choice == MIXED_CONTAINS && pick(making, 2) == 0) {
-        literal->args[0] = find_var(making, MIXED_T_SET);
+        literal->args[0] = pick(making, 2) == 0 ? make_list(making) : find_var(making, MIXED_T_SET);
     }
     if (literal->args[0] == NULL) {
         return NULL;
     }
-    bool is_set = making->types[literal->args[0]->var] == MIXED_T_SET;
+    bool is_set =
+        literal->args[0]->op == MIXED_LIST || making->types[literal->args[0]->var] == MIXED_T_SET;
     if (literal->choice == MIXED_CONTAINS && is_set && pick(making, 2) == 0 && has_room(making)) {
         literal->is_negated = false;
         literal->args[1] = make_new(making, MIXED_T_ANY);
     } else if (literal->arg_count > 1) {
-        literal->args[1] =
-            is_of_set ? find_var(making, MIXED_T_SET) : make_value(making, MIXED_T_STRING);
+        literal->args[1] = is_of_set    ? find_var(making, MIXED_T_SET)
+                           : is_decimal ? make_value(making, MIXED_T_DECIMAL)
+                                        : make_value(making, MIXED_T_STRING);
     }
     if (literal->choice == MIXED_MATCHES && literal->args[1]->op == MIXED_CONST) {
         literal->args[1] = make_glob(making);
@@ -515,6 +540,12 @@ static void random_rule(struct mixed_world *world, uint32_t head)
     }
     if (!decides) {
         put_head(&making, &rule->body);
+    } else if (pick(&making, 4) == 0) { /* one place is no variable of the request's */
+        uint32_t place = pick(&making, 3);
+        enum mixed_type type = world->relations[head].types[place];
+        const struct mixed_expr *value = make_value(&making, type);
+        bool is_foreign = value->op == MIXED_CONST && value->value.kind != MIXED_ENTITY;
+        rule->args[place] = is_foreign ? rule->args[place] : value;
     }
     if (rule->body.count == 0 || rule->body.count >= MIXED_MAX_LITERALS) {
         world->rule_count--;

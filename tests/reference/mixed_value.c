@@ -5,9 +5,9 @@
 #include "reference/mixed.h"
 
 const char *const mixed_attr_names[MIXED_ATTRS] = {
-    [MIXED_LEVEL] = "level",    [MIXED_NAME] = "name",     [MIXED_OWNER] = "owner",
-    [MIXED_INFO] = "info",      [MIXED_LABELS] = "labels", [MIXED_RANK] = "rank",
-    [MIXED_EDITORS] = "editors"};
+    [MIXED_LEVEL] = "level", [MIXED_NAME] = "name",     [MIXED_OWNER] = "owner",
+    [MIXED_INFO] = "info",   [MIXED_LABELS] = "labels", [MIXED_PRICE] = "price",
+    [MIXED_AGE] = "age",     [MIXED_RANK] = "rank",     [MIXED_EDITORS] = "editors"};
 
 const char *mixed_type_of(int64_t entity)
 {
@@ -100,6 +100,13 @@ void mixed_put_value(struct rune_buf *out, const struct mixed_value *value)
         rune_buf_printf(out, "%s::\"%s\"", mixed_type_of(value->number),
                         mixed_id_of(value->number));
         return;
+    case MIXED_DECIMAL:
+        rune_buf_printf(out, "decimal(\"%lld.%04lld\")", (long long)value->number / 10000,
+                        (long long)value->number % 10000);
+        return;
+    case MIXED_DURATION:
+        rune_buf_printf(out, "duration(\"%lldms\")", (long long)value->number);
+        return;
     case MIXED_SET:
         for (uint32_t i = 0; i < value->count; i++) {
             rune_buf_append_cstr(out, i > 0 ? ", " : "[");
@@ -123,6 +130,14 @@ void mixed_put_json(struct rune_buf *out, const struct mixed_value *value)
     case MIXED_ENTITY:
         rune_buf_printf(out, "{\"__entity\":{\"type\":\"%s\",\"id\":\"%s\"}}",
                         mixed_type_of(value->number), mixed_id_of(value->number));
+        return;
+    case MIXED_DECIMAL:
+        rune_buf_printf(out, "{\"__extn\":{\"fn\":\"decimal\",\"arg\":\"%lld.%04lld\"}}",
+                        (long long)value->number / 10000, (long long)value->number % 10000);
+        return;
+    case MIXED_DURATION:
+        rune_buf_printf(out, "{\"__extn\":{\"fn\":\"duration\",\"arg\":\"%lldms\"}}",
+                        (long long)value->number);
         return;
     case MIXED_SET:
         for (uint32_t i = 0; i < value->count; i++) {

@@ -30,23 +30,25 @@ enum {
     QUERIED_REQUESTS = 3, /* of which relations that depend on them are asked, too */
     MAX_FILES = MIXED_BASES + 5,
     ARENA_BYTES = 256 << 20,
+    LITTLE_MEMORY = 132 << 10,
 };
 
 struct totals {
-    uint64_t worlds, decisions, permits, forbids, errors, unsure, queries, tuples, refused;
+    uint64_t worlds, decisions, permits, forbids, errors, unsure, queries, tuples, refused, limits;
 };
 
 /* How a world is built. */
 struct way {
     enum rune_dl_storing storing;
     uint64_t order;
+    size_t arena_bytes; /* of the decider; 0: as always; else limits may be met */
 };
 
 static const struct way ways[] = {
-    {RUNE_DL_STORE_WHAT_PAYS, 0},
-    {RUNE_DL_STORE_BASE, 0},
-    {RUNE_DL_STORE_ALL, 7},
-    {RUNE_DL_STORE_BASE, 11},
+    {RUNE_DL_STORE_WHAT_PAYS, 0, 0},
+    {RUNE_DL_STORE_BASE, 0, 0},
+    {RUNE_DL_STORE_ALL, 7, 0},
+    {RUNE_DL_STORE_BASE, 11, LITTLE_MEMORY},
 };
 
 /* One world in one way, and what was found wrong with it. */
@@ -181,6 +183,15 @@ static bool build(struct trial *trial)
 
 /* ---- queries ---- */
 
+static bool same_text(struct rune_str text, const struct mixed_value *value)
+{
+    struct rune_buf want = RUNE_BUF_INIT;
+    mixed_put_value(&want, value);
+    bool same = rune_str_equal(text, (struct rune_str){want.data, want.length});
+    rune_buf_fini(&want);
+    return same;
+}
+
 static bool same_field(const struct rune_field *field, const struct mixed_value *value)
 {
     switch (value->kind) {
@@ -197,6 +208,9 @@ static bool same_field(const struct rune_field *field, const struct mixed_value 
         return field->kind == RUNE_FIELD_ENTITY &&
                rune_str_equal(field->type, rune_str_from(mixed_type_of(value->number))) &&
                rune_str_equal(field->text, rune_str_from(mixed_id_of(value->number)));
+    case MIXED_DECIMAL:
+    case MIXED_DURATION:
+        return field->kind == RUNE_FIELD_OTHER && same_text(field->text, value);
     default: /* the order in a set is nobody's promise */
         return field->kind == RUNE_FIELD_OTHER;
     }
@@ -281,8 +295,11 @@ static void ask(struct question *question, const struct rune_request *request)
                                        rune_buf_cstr(&pattern), take_tuple, question, trial->diag);
     enum rune_err counting = rune_query_count(trial->decider, trial->image, request,
                                               rune_buf_cstr(&pattern), &count, trial->diag);
-    if (err != RUNE_OK || counting != RUNE_OK || question->is_wrong || question->seen != want ||
-        count != want) {
+    if (trial->way.arena_bytes != 0 && (err == RUNE_E_LIMIT || counting == RUNE_E_LIMIT) &&
+        !question->is_wrong) {
+        trial->totals.limits++;
+    } else if (err != RUNE_OK || counting != RUNE_OK || question->is_wrong ||
+               question->seen != want || count != want) {
         rune_buf_printf(&trial->why, "query %s: %s, %u tuples, %llu counted (%s), not %u%s\n%s",
                         rune_buf_cstr(&pattern), rune_err_text(err), question->seen,
                         (unsigned long long)count, rune_err_text(counting), want,
@@ -473,7 +490,12 @@ static void check_request(struct trial *trial, const struct mixed_request *reque
         trial->totals.permits += decision.outcome == RUNE_PERMIT;
         trial->totals.forbids += decision.outcome == RUNE_FORBID;
         trial->totals.errors += decision.error_count;
-        if (is_undecided(trial, answers, &decision)) {
+        bool is_limit = decision.error_count > 0 && decision.errors[0].id.length == 0 &&
+                        strcmp(decision.errors[0].code, "limit") == 0;
+        if (is_limit && trial->way.arena_bytes != 0) {
+            trial->totals.limits++;
+            expect(trial, "what met a limit", true, decision.outcome == RUNE_DENY, "denials");
+        } else if (is_undecided(trial, answers, &decision)) {
             expect(trial, "the decision", true, has_error(&decision, ""), "errors");
         } else {
             judge(trial, answers, request, &decision, &verdicts);
@@ -514,12 +536,14 @@ static bool try_world(const struct mixed_world *world, const struct way *way,
                       struct rune_buf *ret_why, struct totals *totals)
 {
     struct trial trial = {.world = world, .way = *way, .diag = rune_diag_create()};
+    struct rune_decider_options options = RUNE_DECIDER_OPTIONS_INIT;
+    options.arena_bytes = way->arena_bytes;
     rune_arena_init(&trial.arena, ARENA_BYTES);
     trial.stored = RUNE_ARENA_ARRAY(&trial.arena, struct mixed_answers, 1);
     mixed_derive(world, &trial.arena, trial.stored);
     *ret_failed = REQUESTS;
     if (!trial.stored->is_over && build(&trial)) {
-        assert_int_equal(rune_decider_create(NULL, &trial.decider), RUNE_OK);
+        assert_int_equal(rune_decider_create(&options, &trial.decider), RUNE_OK);
         trial.totals.worlds++;
         ask_relations(&trial, trial.stored, NULL);
         for (uint32_t i = 0; i < REQUESTS && trial.why.length == 0; i++) {
@@ -690,12 +714,12 @@ static void test_bundles__answer_as_loops_do(void **state)
         wrong += !check_world(seed, &totals);
     }
     print_message("%llu images, %llu refused; %llu decisions, %llu permits, %llu forbids, %llu "
-                  "errors, %llu unsure; %llu queries, %llu tuples\n",
+                  "errors, %llu unsure; %llu queries, %llu tuples; %llu limits\n",
                   (unsigned long long)totals.worlds, (unsigned long long)totals.refused,
                   (unsigned long long)totals.decisions, (unsigned long long)totals.permits,
                   (unsigned long long)totals.forbids, (unsigned long long)totals.errors,
                   (unsigned long long)totals.unsure, (unsigned long long)totals.queries,
-                  (unsigned long long)totals.tuples);
+                  (unsigned long long)totals.tuples, (unsigned long long)totals.limits);
     assert_int_equal(wrong, 0);
 }
 
