@@ -26,7 +26,7 @@ enum cli_option_kind {
     CLI_NUMBER, /* uint64_t */
     CLI_MOST,   /* struct cli_most */
     CLI_SIZE,   /* uint64_t bytes: 512M, 8G */
-    CLI_FORMAT, /* enum cli_format: text or json */
+    CLI_FORMAT, /* enum cli_format: one of the operand's words; `json`, or as text */
 };
 
 enum cli_format { CLI_AS_TEXT, CLI_AS_JSON };

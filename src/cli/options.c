@@ -94,6 +94,20 @@ static bool parse_size(const char *text, uint64_t *ret_value)
     return true;
 }
 
+/* Of words between bars: "text|json". */
+static bool is_one_of(const char *words, const char *value)
+{
+    size_t length = strlen(value);
+    for (const char *word = words, *bar; word != NULL; word = bar != NULL ? bar + 1 : NULL) {
+        bar = strchr(word, '|');
+        size_t end = bar != NULL ? (size_t)(bar - word) : strlen(word);
+        if (end == length && memcmp(word, value, length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool store(const struct cli_command *command, const struct cli_option *option,
                   const char *value, void *arguments)
 {
@@ -115,8 +129,10 @@ static bool store(const struct cli_command *command, const struct cli_option *op
         return parse_size(value, at) ||
                usage_error(command, "expected a size such as 512M or 8G, not", value);
     case CLI_FORMAT:
-        if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0) {
-            return usage_error(command, "--format is text or json, not", value);
+        if (!is_one_of(option->operand, value)) {
+            char expected[64];
+            snprintf(expected, sizeof(expected), "--format is one of %s, not", option->operand);
+            return usage_error(command, expected, value);
         }
         *(enum cli_format *)at = value[0] == 'j' ? CLI_AS_JSON : CLI_AS_TEXT;
         return true;

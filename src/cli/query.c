@@ -23,8 +23,8 @@ static const struct cli_option options[] = {
                "print how many tuples match, and nothing else"),
     CLI_OPTION(arguments, limit, "limit", 'n', CLI_MOST, "N",
                "stop after N tuples, --count after counting N"),
-    CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|json",
-               "text: a tuple a line, fields separated by tabs"),
+    CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|tsv|json",
+               "text, or tsv: a tuple a line, fields separated by tabs"),
     CLI_LIMIT_OPTIONS,
 };
 
