@@ -34,6 +34,7 @@ struct maker {
     uint32_t head;   /* the relation of the rule that is being made */
     bool is_growing; /* the rule computes, and could go on forever */
     uint32_t locals; /* branches so far: each has names of its own */
+    uint32_t range;  /* integers are below it, mostly */
 };
 
 uint32_t datalog_random_below(uint64_t *state, uint32_t below)
@@ -56,7 +57,7 @@ static size_t put_constant(struct maker *maker, char *out)
     if (pick(maker, 8) == 0) {
         return (size_t)sprintf(out, "%s", odd[pick(maker, pick(maker, 3) == 0 ? 6 : 3)]);
     }
-    return (size_t)sprintf(out, "%d", (int)pick(maker, 5) - (pick(maker, 8) == 0));
+    return (size_t)sprintf(out, "%d", (int)pick(maker, maker->range) - (pick(maker, 8) == 0));
 }
 
 /* A variable that has a value. */
@@ -352,13 +353,16 @@ void datalog_random_program(struct rune_buf *out, uint64_t seed, uint64_t order)
 {
     static char rules[MAX_RULES][RULE_TEXT];
     uint64_t state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
-    struct maker maker = {.state = &state, .order = &order};
+    /* Few values, which meet everywhere; or more of them, and more facts. */
+    bool are_many = seed % 4 == 3;
+    struct maker maker = {.state = &state, .order = &order, .range = are_many ? 12 : 5};
     uint32_t count = 0, places[MAX_RULES];
     for (uint32_t r = 0; r < RELATIONS; r++) {
         maker.arity[r] = r < 2 ? 2 : pick(&maker, 12) == 0 ? 0 : 1 + pick(&maker, 3);
     }
     for (uint32_t r = 0; r < RELATIONS; r++) {
-        put_facts(&maker, out, r, r < BASES ? 4 + pick(&maker, 9) : pick(&maker, 5) == 0);
+        uint32_t more = are_many && pick(&maker, 2) == 0 ? 50 : 9;
+        put_facts(&maker, out, r, r < BASES ? 4 + pick(&maker, more) : pick(&maker, 5) == 0);
         maker.head = r;
         for (uint32_t i = r < BASES ? 0 : 1 + pick(&maker, 4); i > 0; i--) {
             put_rule(&maker, i - 1, rules[count++]);

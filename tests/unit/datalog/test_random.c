@@ -19,8 +19,9 @@
 #include "reference/datalog_run.h"
 #include "unit/datalog/compare.h"
 
-#define ROUNDS 300u /* programs of the ordinary test */
-#define ORDERS 3u   /* each program is written in so many orders */
+#define ROUNDS     300u /* programs of the ordinary test */
+#define MAX_TUPLES 500u /* of a relation */
+#define ORDERS     3u   /* each program is written in so many orders */
 
 struct totals {
     uint64_t programs, skipped, derived;
@@ -42,7 +43,7 @@ static void check_text(const struct rune_buf *text, uint64_t seed, struct totals
         if (err != RUNE_OK) {
             fail_msg("%s: %s\n%.*s", how, rune_diag_text(run.diag), (int)text->length, text->data);
         }
-        bool is_known = naive_evaluate(&run.program, 300, &arena, &want);
+        bool is_known = naive_evaluate(&run.program, MAX_TUPLES, &arena, &want);
         if (is_known) {
             err = datalog_run_evaluate(&run, (enum rune_dl_storing)way);
             if (err != RUNE_OK) {
