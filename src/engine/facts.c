@@ -82,7 +82,8 @@ static enum rune_err read_file(const struct rune_bundle_file *file, struct rune_
     struct rune_fact_reader reader;
     int fd = open(file->file_path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-T0110", file->source.path, 0, 0, NULL,
+        rune_diag_report_at(diag, RUNE_ERROR, "RUNE-T0110", file->source.path, 0, 0,
+                            "the user that builds must be able to read all files",
                             "cannot open: %s", strerror(errno));
         return RUNE_E_IO;
     }

@@ -64,8 +64,9 @@ static bool make_room(struct rune_fact_reader *reader, struct block *block)
     }
     if (block->capacity >= RUNE_FACTS_MAX_LINE) {
         reader->row_start = block->bytes;
-        rune_facts_fail(reader, NULL, "RUNE-T0108", NULL, "a row longer than %u MiB",
-                        RUNE_FACTS_MAX_LINE >> 20);
+        rune_facts_fail(reader, NULL, "RUNE-T0108",
+                        "rows end with a line feed, and in CSV not within quotes",
+                        "a row longer than %u MiB", RUNE_FACTS_MAX_LINE >> 20);
         return false;
     }
     size_t capacity = block->capacity == 0 ? BLOCK_BYTES : block->capacity * 2;
@@ -96,7 +97,8 @@ static bool read_more(struct rune_fact_reader *reader, struct block *block)
             ssize_t n = read(block->fd, block->bytes + block->end + got, room - got);
             if (n < 0 && errno != EINTR) {
                 rune_diag_report_at(reader->diag, RUNE_ERROR, "RUNE-T0110", reader->path, 0, 0,
-                                    NULL, "cannot read: %s", strerror(errno));
+                                    "the user that builds must be able to read all files",
+                                    "cannot read: %s", strerror(errno));
                 reader->err = RUNE_E_IO;
                 return false;
             }
