@@ -443,52 +443,67 @@ static void solve_test(struct naive *naive, struct env *env, const struct mixed_
 
 /* ---- aggregates ---- */
 
+/* A distinct binding of all variables that are bound, and its value. */
+struct binding {
+    struct mixed_value values[MIXED_MAX_VARS], value;
+    bool bound[MIXED_MAX_VARS];
+    struct binding *next;
+};
+
 struct folding {
     const struct mixed_literal *literal;
-    struct mixed_value (*bindings)[MIXED_MAX_VARS + 1]; /* of all variables, then the value */
-    bool (*bound)[MIXED_MAX_VARS];
+    struct binding *first;
     uint32_t count;
 };
 
 enum { MAX_BINDINGS = 400 };
 
+static bool same_binding(const struct binding *binding, const struct env *env)
+{
+    bool same = memcmp(binding->bound, env->bound, sizeof(env->bound)) == 0;
+    for (uint32_t v = 0; same && v < env->rule->var_count; v++) {
+        same = !env->bound[v] || mixed_equal(&binding->values[v], &env->values[v]);
+    }
+    return same;
+}
+
 static void fold_found(struct naive *naive, struct env *env, void *context)
 {
     struct folding *folding = context;
-    uint32_t vars = env->rule->var_count;
     struct mixed_value value = {.kind = MIXED_LONG};
     if (folding->literal->arg_count > 1 &&
         !compute(naive, env, folding->literal->args[1], &value)) {
         return; /* one whose value cannot be computed is none */
     }
-    for (uint32_t b = 0; b < folding->count; b++) {
-        bool same = memcmp(folding->bound[b], env->bound, sizeof(env->bound)) == 0;
-        for (uint32_t v = 0; same && v < vars; v++) {
-            same = !env->bound[v] || mixed_equal(&folding->bindings[b][v], &env->values[v]);
-        }
-        if (same) {
+    for (const struct binding *b = folding->first; b != NULL; b = b->next) {
+        if (same_binding(b, env)) {
             return;
         }
     }
-    if (folding->count == MAX_BINDINGS) {
+    struct binding *binding = RUNE_ARENA_ARRAY(naive->arena, struct binding, 1);
+    if (binding == NULL || folding->count == MAX_BINDINGS) {
         naive->answers->is_over = true;
         return;
     }
-    memcpy(folding->bindings[folding->count], env->values, sizeof(env->values));
-    memcpy(folding->bound[folding->count], env->bound, sizeof(env->bound));
-    folding->bindings[folding->count++][MIXED_MAX_VARS] = value;
+    memcpy(binding->values, env->values, sizeof(env->values));
+    memcpy(binding->bound, env->bound, sizeof(env->bound));
+    binding->value = value;
+    binding->next = folding->first;
+    folding->first = binding;
+    folding->count++;
 }
 
 static bool fold_extreme(const struct folding *folding, bool is_min, struct mixed_value *ret)
 {
-    for (uint32_t i = 0; i < folding->count; i++) {
-        const struct mixed_value *value = &folding->bindings[i][MIXED_MAX_VARS];
+    for (const struct binding *b = folding->first; b != NULL; b = b->next) {
+        const struct mixed_value *value = &b->value;
+        bool is_first = b == folding->first;
         int order = 0;
-        if (!order_of(value, i == 0 ? value : ret, &order)) {
+        if (!order_of(value, is_first ? value : ret, &order)) {
             return false;
         }
         bool is_integer = order == 0 && value->kind == MIXED_LONG; /* of 1 and 1.0 */
-        if (i == 0 || is_integer || (is_min ? order < 0 : order > 0)) {
+        if (is_first || is_integer || (is_min ? order < 0 : order > 0)) {
             *ret = *value;
         }
     }
@@ -500,8 +515,8 @@ static bool fold_sum(const struct folding *folding, bool is_mean, struct mixed_v
     __int128 sum = 0;
     double floats = 0;
     bool has_float = false;
-    for (uint32_t i = 0; i < folding->count; i++) {
-        const struct mixed_value *value = &folding->bindings[i][MIXED_MAX_VARS];
+    for (const struct binding *b = folding->first; b != NULL; b = b->next) {
+        const struct mixed_value *value = &b->value;
         if (!is_number(value)) {
             return false;
         }
@@ -529,12 +544,6 @@ static void solve_aggregate(struct naive *naive, struct env *env,
     struct todo inside = {.count = literal->bodies[0].count};
     struct rune_arena_mark mark = rune_arena_mark(naive->arena);
     struct mixed_value result = {.kind = MIXED_LONG};
-    folding.bindings = rune_arena_alloc(naive->arena, sizeof(*folding.bindings) * MAX_BINDINGS);
-    folding.bound = rune_arena_alloc(naive->arena, sizeof(*folding.bound) * MAX_BINDINGS);
-    if (folding.bindings == NULL || folding.bound == NULL) {
-        naive->answers->is_over = true;
-        return;
-    }
     memcpy(inside.items, literal->bodies[0].literals, sizeof(inside.items[0]) * inside.count);
     solve(naive, env, &inside, fold_found, &folding);
     result.number = folding.count;

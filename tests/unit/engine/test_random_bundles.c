@@ -410,7 +410,7 @@ static void judge(struct trial *trial, const struct mixed_answers *answers,
     }
     for (uint32_t i = 0; i < world->rule_count; i++) {
         const struct mixed_rule *rule = &world->rules[i];
-        char id[8];
+        char id[24];
         snprintf(id, sizeof(id), "r%02u", i);
         if (rule->is_off || (rule->head != MIXED_PERMIT && rule->head != MIXED_FORBID)) {
             continue;
@@ -444,14 +444,14 @@ static void compare_decision(struct trial *trial, const struct verdicts *verdict
                         rune_outcome_text(want));
     }
     for (uint32_t i = 0; i < world->policy_count; i++) {
-        char id[16];
+        char id[24];
         snprintf(id, sizeof(id), "policy%u", i);
         expect(trial, id, verdicts->policies[i] > 0 && world->policies[i].is_forbid == forbidden,
                has_id(decision->reasons, decision->reason_count, id), "reasons");
         expect(trial, id, verdicts->policies[i] < 0, has_error(decision, id), "errors");
     }
     for (uint32_t i = 0; i < world->rule_count; i++) {
-        char id[16];
+        char id[24];
         snprintf(id, sizeof(id), "r%02u", i);
         expect(trial, id,
                verdicts->rules[i] > 0 && (world->rules[i].head == MIXED_FORBID) == forbidden,
