@@ -131,6 +131,10 @@ const char *rune_probe_verify(const struct rune_store *store, uint32_t relation,
         if (!is_stored) {
             return "a probe's relation is not stored";
         }
+        if (of->first_order > store->order_count ||
+            of->order_count > store->order_count - of->first_order) {
+            return "a probe's relation has orders that are out of bounds";
+        }
         return bound == RUNE_PROBE_BOUND || find_by_entity(store, of) < of->order_count
                    ? NULL
                    : "a probe's relation has no order that begins with the entity";

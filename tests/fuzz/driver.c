@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* driver: replays files, and all files of folders, through a fuzz target, so that every find of the
- * past is a test of the ordinary run, with any compiler. */
+ * past is a test of the ordinary run, with any compiler. A target with a mutator of its own also
+ * gets each file mutated a few times, the same way in each run (RUNE_TEST_SEED, RUNE_TEST_ROUNDS).
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
@@ -9,7 +11,36 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define MUTATIONS_A_FILE 400
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+__attribute__((weak)) size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size,
+                                                     unsigned seed);
+
+static unsigned long number_from(const char *variable, unsigned long otherwise)
+{
+    const char *text = getenv(variable);
+    return text != NULL ? strtoul(text, NULL, 10) : otherwise;
+}
+
+/* Each time from the file again, one to four mutations. */
+static void mutate(const uint8_t *data, size_t size)
+{
+    unsigned long rounds = number_from("RUNE_TEST_ROUNDS", MUTATIONS_A_FILE);
+    unsigned long seed = number_from("RUNE_TEST_SEED", 1) * 1000003;
+    for (unsigned long i = 0; i < rounds; i++) {
+        uint8_t *copy = malloc(size > 0 ? size : 1);
+        if (copy == NULL) {
+            return;
+        }
+        memcpy(copy, data, size);
+        for (unsigned long k = 0; k <= i % 4; k++) {
+            (void)LLVMFuzzerCustomMutator(copy, size, size, (unsigned)(seed + 4 * i + k));
+        }
+        LLVMFuzzerTestOneInput(copy, size);
+        free(copy);
+    }
+}
 
 static int replay_file(const char *path, long size)
 {
@@ -28,6 +59,9 @@ static int replay_file(const char *path, long size)
         return 1;
     }
     LLVMFuzzerTestOneInput(data, got);
+    if (LLVMFuzzerCustomMutator != NULL) {
+        mutate(data, got);
+    }
     free(data);
     return 0;
 }

@@ -341,12 +341,45 @@ static void test_sets__are_projected_together(void **state)
     rune_buf_fini(&text);
 }
 
+/* The half of verification that looks at policies does not rely on the other, which looks at
+ * relations: a probe's orders may be anywhere. */
+static void test_probes__of_orders_out_of_bounds_are_refused(void **state)
+{
+    static const struct fixture_file files[] = {
+        {"a.cedar", "permit(principal, action, resource) when { resource.s.isEmpty() };"},
+        {"b.dl", "d(Doc::\"d\"). entity.element(D, \"s\", User::\"u\") :- d(D)."}};
+    static const struct {
+        uint32_t first, count; /* beside the number of orders */
+    } cases[] = {{0, 1}, {1, 0}, {0x10000000, 1}, {UINT32_MAX / 2, UINT32_MAX / 2}};
+    struct fixture fixture;
+    (void)state;
+    fixture_open(&fixture, FIXTURE_FILES(files));
+    struct rune_store store = fixture.image->store;
+    assert_int_equal(rune_store_verify_data(&store, NULL), RUNE_OK);
+    size_t size = store.relation_count * sizeof(*store.relations);
+    struct rune_image_relation *relations = rune_alloc(size);
+    assert_non_null(relations);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        memcpy(relations, store.relations, size);
+        for (uint32_t r = 0; r < store.relation_count; r++) {
+            relations[r].first_order = store.order_count + cases[i].first;
+            relations[r].order_count = relations[r].order_count > 0 ? 1 + cases[i].count : 0;
+        }
+        struct rune_store damaged = store;
+        damaged.relations = relations;
+        assert_int_equal(rune_store_verify_data(&damaged, NULL), RUNE_E_CORRUPT);
+    }
+    rune_free(relations);
+    fixture_close(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_probed_sets__answer_as_built_ones),
         cmocka_unit_test(test_sets__are_built_for_those_who_use_them),
         cmocka_unit_test(test_sets__are_projected_together),
+        cmocka_unit_test(test_probes__of_orders_out_of_bounds_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
