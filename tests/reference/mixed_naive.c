@@ -117,7 +117,8 @@ static bool compute_longs(enum mixed_op op, __int128 x, __int128 y, struct mixed
                       : op == MIXED_MUL ? x * y
                       : op == MIXED_NEG ? -x
                       : op == MIXED_DIV ? x / y
-                                        : x % y;
+                      : op == MIXED_MOD ? x % y
+                                        : 0;
     *ret = (struct mixed_value){.kind = MIXED_LONG, .number = (int64_t)result};
     return result >= INT64_MIN && result <= INT64_MAX;
 }
