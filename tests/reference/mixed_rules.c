@@ -369,6 +369,18 @@ static struct mixed_body *make_bodies(struct making *making, struct mixed_litera
     return literal->bodies;
 }
 
+/* A value of the braces from the variable `first` on: what comes from outside might grow with each
+ * round of a recursion. */
+static const struct mixed_expr *make_inner_value(struct making *making, uint32_t first)
+{
+    for (uint32_t var = first; var < making->rule->var_count; var++) {
+        if (making->types[var] == MIXED_T_INT && making->is_known[var]) {
+            return make_var(making, var);
+        }
+    }
+    return make_const(making, MIXED_T_INT);
+}
+
 static const struct mixed_literal *make_aggregate(struct making *making)
 {
     struct mixed_literal *literal = make_literal(making, MIXED_AGGREGATE);
@@ -386,8 +398,9 @@ static const struct mixed_literal *make_aggregate(struct making *making)
         add(body, pick(making, 2) == 0 ? make_compare(making) : make_negation(making));
     }
     if (literal->arg_count > 1) {
-        literal->args[1] =
-            pick(making, 4) == 0 ? make_arithmetic(making, 1) : make_value(making, MIXED_T_INT);
+        literal->args[1] = making->is_safe        ? make_inner_value(making, first)
+                           : pick(making, 4) == 0 ? make_arithmetic(making, 1)
+                                                  : make_value(making, MIXED_T_INT);
     }
     for (uint32_t var = first; var < making->rule->var_count; var++) {
         making->is_known[var] = false; /* outside of the braces */
