@@ -212,7 +212,8 @@ static bool same_field(const struct rune_field *field, const struct mixed_value 
     case MIXED_DURATION:
         return field->kind == RUNE_FIELD_OTHER && same_text(field->text, value);
     default: /* the order in a set is nobody's promise */
-        return field->kind == RUNE_FIELD_OTHER;
+        return field->kind == RUNE_FIELD_OTHER && field->text.length > 0 &&
+               field->text.data[0] == (value->kind == MIXED_SET ? '[' : '{');
     }
 }
 
