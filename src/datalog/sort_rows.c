@@ -10,6 +10,7 @@
 
 #define DIGIT_BITS 11u
 #define DIGITS     (1u << DIGIT_BITS)
+#define FEW        32u /* rows that are sorted one by one: clearing digits would take longer */
 
 static const uint8_t natural[RUNE_DL_MAX_ARITY] = {
     0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
@@ -96,10 +97,34 @@ static uint64_t drop_repetitions(rune_term *rows, uint64_t count, uint32_t arity
     return kept;
 }
 
+/* By the first `sorted` of the columns, in place. */
+static void sort_few(rune_term *rows, uint64_t count, uint32_t arity, const uint8_t *columns,
+                     uint32_t sorted)
+{
+    size_t row_bytes = arity * sizeof(rune_term);
+    rune_term row[RUNE_DL_MAX_ARITY];
+    for (uint64_t i = 1; i < count; i++) {
+        uint64_t to = i;
+        while (to > 0 &&
+               compare_rows(rows + (to - 1) * arity, rows + i * arity, sorted, columns) > 0) {
+            to--;
+        }
+        if (to < i) {
+            memcpy(row, rows + i * arity, row_bytes);
+            memmove(rows + (to + 1) * arity, rows + to * arity, (i - to) * row_bytes);
+            memcpy(rows + to * arity, row, row_bytes);
+        }
+    }
+}
+
 /* By the first `sorted` of the columns. */
 static enum rune_err radix_sort(rune_term **rows, uint64_t count, uint32_t arity,
                                 const uint8_t *columns, uint32_t sorted)
 {
+    if (count <= FEW) {
+        sort_few(*rows, count, arity, columns, sorted);
+        return RUNE_OK;
+    }
     rune_term *from = *rows;
     rune_term *to = rune_realloc(NULL, count, arity * sizeof(rune_term));
     if (to == NULL) {
