@@ -85,6 +85,25 @@ static enum rune_err add_program_facts(struct rune_dl_ctx *ctx)
     return RUNE_OK;
 }
 
+/* Room for relations and rules, with those that aggregates bring, so that the lists need not move.
+ */
+static bool reserve(struct rune_dl_ctx *ctx)
+{
+    const struct rune_dl_program *program = ctx->program;
+    size_t inner = 0;
+    for (uint32_t r = 0; r < program->rule_count; r++) {
+        const struct rune_dl_body *body = &program->rules[r].body;
+        for (uint32_t i = 0; i < body->count; i++) {
+            inner += body->literals[i].kind == RUNE_DL_AGGREGATE;
+        }
+    }
+    size_t relations = program->relation_count + inner;
+    return RUNE_VEC_RESERVE(&ctx->rels, relations) &&
+           RUNE_VEC_RESERVE(&ctx->image_relations, relations) &&
+           RUNE_VEC_RESERVE(&ctx->orders, program->relation_count) &&
+           RUNE_VEC_RESERVE(&ctx->rules, program->rule_count + inner);
+}
+
 static enum rune_err set_up(struct rune_dl_ctx *ctx, struct rune_tuples *facts)
 {
     ctx->steps_left = ctx->options->max_steps == 0 ? UINT64_MAX : ctx->options->max_steps;
@@ -92,8 +111,7 @@ static enum rune_err set_up(struct rune_dl_ctx *ctx, struct rune_tuples *facts)
     rune_arena_init(&ctx->scratch, ctx->options->max_memory_bytes);
     ctx->dict_bytes = rune_dict_bytes(ctx->dict);
     uint32_t count = ctx->program->relation_count;
-    if (!RUNE_VEC_RESERVE(&ctx->rels, count) || !RUNE_VEC_RESERVE(&ctx->image_relations, count) ||
-        !RUNE_VEC_RESERVE(&ctx->orders, count)) {
+    if (!reserve(ctx)) {
         return RUNE_E_NOMEM;
     }
     for (uint32_t i = 0; i < count; i++) {

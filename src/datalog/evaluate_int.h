@@ -243,6 +243,9 @@ struct rune_dl_ctx {
 /* A relation of the builder's own. */
 RUNE_MUST_USE enum rune_err rune_dl_rel_add(struct rune_dl_ctx *ctx, struct rune_str name,
                                             uint32_t arity, uint32_t *ret_relation);
+/* The same, for a part of one of its rules: it is called `OF {NUMBER}`. */
+RUNE_MUST_USE enum rune_err rune_dl_rel_add_inner(struct rune_dl_ctx *ctx, struct rune_str of,
+                                                  uint32_t arity, uint32_t *ret_relation);
 /* All rules of the program as goals, then grouped by head. RUNE_E_NOMEM, RUNE_E_LIMIT,
  * RUNE_E_BUNDLE. */
 RUNE_MUST_USE enum rune_err rune_dl_goals_make(struct rune_dl_ctx *ctx);

@@ -32,6 +32,31 @@ static enum rune_err make_plain(struct rune_dl_maker *maker, const struct rune_d
     return RUNE_OK;
 }
 
+enum rune_err rune_dl_rel_add_inner(struct rune_dl_ctx *ctx, struct rune_str of, uint32_t arity,
+                                    uint32_t *ret_relation)
+{
+    char number[20];
+    size_t digits = 0;
+    for (size_t rest = ctx->rels.count; rest > 0 || digits == 0; rest /= 10) {
+        number[digits++] = (char)('0' + rest % 10);
+    }
+    struct rune_str name = {NULL, of.length + 3 + digits};
+    char *text = rune_arena_alloc(&ctx->arena, name.length);
+    if (text == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    name.data = text;
+    memcpy(text, of.data, of.length);
+    text += of.length;
+    *text++ = ' ';
+    *text++ = '{';
+    while (digits > 0) {
+        *text++ = number[--digits];
+    }
+    *text = '}';
+    return rune_dl_rel_add(ctx, name, arity, ret_relation);
+}
+
 /* A negated atom that no single instruction can test (a built-in; more columns than an order can
  * search) goes through a relation of its own in which it is positive. */
 static enum rune_err wrap_negated(struct rune_dl_maker *maker, uint32_t relation,
@@ -39,14 +64,8 @@ static enum rune_err wrap_negated(struct rune_dl_maker *maker, uint32_t relation
 {
     struct rune_dl_ctx *ctx = maker->ctx;
     uint32_t arity = ctx->rels.items[relation].arity;
-    const char *name =
-        rune_arena_printf(&ctx->arena, "%.*s {%zu}", (int)ctx->rels.items[relation].name.length,
-                          ctx->rels.items[relation].name.data, ctx->rels.count);
-    if (name == NULL) {
-        return RUNE_E_NOMEM;
-    }
     enum rune_err err =
-        rune_dl_rel_add(ctx, (struct rune_str){name, strlen(name)}, arity, ret_relation);
+        rune_dl_rel_add_inner(ctx, ctx->rels.items[relation].name, arity, ret_relation);
     if (err != RUNE_OK) {
         return err;
     }
@@ -381,9 +400,7 @@ enum rune_err rune_dl_goals_make(struct rune_dl_ctx *ctx)
             return err;
         }
     }
-    enum rune_err err = RUNE_VEC_RESERVE(&ctx->rules, ctx->rules.count + program->rule_count)
-                            ? RUNE_OK
-                            : RUNE_E_NOMEM;
+    enum rune_err err = RUNE_OK;
     struct rune_dl_maker maker = {.ctx = ctx};
     struct rune_arena *trees = find_trees(ctx);
     for (uint32_t i = 0; err == RUNE_OK && i < program->rule_count; i++) {

@@ -147,12 +147,8 @@ static enum rune_err plan_braces(struct rune_dl_maker *maker, const struct level
 static enum rune_err declare_braces(struct rune_dl_maker *maker, struct braces *braces)
 {
     struct rune_dl_ctx *ctx = maker->ctx;
-    const char *name = rune_arena_printf(&ctx->arena, "%.*s {%zu}",
-                                         RUNE_STR_ARG(maker->source->head_name), ctx->rels.count);
-    if (name == NULL) {
-        return RUNE_E_NOMEM;
-    }
-    enum rune_err err = rune_dl_rel_add(ctx, rune_str_from(name), braces->arity, &braces->relation);
+    enum rune_err err =
+        rune_dl_rel_add_inner(ctx, maker->source->head_name, braces->arity, &braces->relation);
     if (err == RUNE_OK) {
         struct rune_dl_rel *rel = &ctx->rels.items[braces->relation];
         rel->is_aggregate_body = true;

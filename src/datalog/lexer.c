@@ -401,12 +401,9 @@ static enum rune_dl_token_kind lex_symbol(struct rune_dl_lexer *lexer)
     }
 }
 
-/* A token that begins with this byte. */
+/* A token of more than one byte, perhaps, that begins with this one. */
 static enum rune_dl_token_kind lex_token(struct rune_dl_lexer *lexer, unsigned char first)
 {
-    if (alone[first] != RUNE_DL_TOKEN_END) {
-        return take(lexer, 1, alone[first]);
-    }
     if ((classes[first] & IS_WORD) == 0) {
         return first == '"' ? lex_string(lexer) : lex_symbol(lexer);
     }
@@ -473,28 +470,41 @@ void rune_dl_lexer_fini(struct rune_dl_lexer *lexer)
     RUNE_VEC_FINI(&lexer->open);
 }
 
+/* Behind blanks and comments from there. */
+static uint32_t skip_to_token(struct rune_dl_lexer *lexer, uint32_t at)
+{
+    const unsigned char *text = (const unsigned char *)lexer->source->text;
+    const uint32_t length = lexer->source->length;
+    if (at < length && text[at] == ' ') { /* mostly there is one or none */
+        at++;
+    }
+    if (at < length && (classes[text[at]] & (IS_BLANK | BEGINS_COMMENT)) != 0) {
+        lexer->at = at;
+        skip_blanks(lexer);
+        return lexer->at;
+    }
+    return at;
+}
+
 /* The next token, and whether it ends the clause. */
 static bool read_token(struct rune_dl_lexer *lexer, struct rune_dl_token *ret_token)
 {
-    skip_blanks(lexer);
     const struct rune_source *source = lexer->source;
-    uint32_t start = lexer->at, match = UINT32_MAX;
-    enum rune_dl_token_kind kind = RUNE_DL_TOKEN_END;
+    uint32_t start = skip_to_token(lexer, lexer->at), match = UINT32_MAX;
+    unsigned char first = start < source->length ? (unsigned char)source->text[start] : '\0';
+    enum rune_dl_token_kind kind = alone[first];
     enum rune_dl_word word = RUNE_DL_WORD_OTHER;
-    if (start < source->length) {
-        kind = lex_token(lexer, (unsigned char)source->text[start]);
+    lexer->at = start;
+    if (kind != RUNE_DL_TOKEN_END) {
+        lexer->at++;
+        match = kind == RUNE_DL_TOKEN_DOT ? is_joined(lexer) : UINT32_MAX;
+    } else if (start < source->length) {
+        kind = lex_token(lexer, first);
+        if (kind == RUNE_DL_TOKEN_NAME) {
+            word = word_of((struct rune_str){source->text + start, lexer->at - start});
+        }
     }
-    uint32_t length = lexer->at - start;
-    if (kind == RUNE_DL_TOKEN_NAME) {
-        word = word_of((struct rune_str){source->text + start, length});
-    } else if (kind == RUNE_DL_TOKEN_DOT) {
-        match = is_joined(lexer);
-    }
-    ret_token->kind = kind;
-    ret_token->word = word;
-    ret_token->offset = start;
-    ret_token->length = length;
-    ret_token->match = match;
+    *ret_token = (struct rune_dl_token){kind, word, start, lexer->at - start, match};
     return kind == RUNE_DL_TOKEN_END || match == 0;
 }
 
@@ -505,13 +515,12 @@ enum rune_err rune_dl_lex_clause(struct rune_dl_lexer *lexer, struct rune_vec_dl
         if (!RUNE_VEC_RESERVE(tokens, tokens->count + 1 + RUNE_DL_LOOKAHEAD)) {
             return RUNE_E_NOMEM;
         }
-        struct rune_dl_token *token = &tokens->items[tokens->count];
+        uint32_t number = (uint32_t)tokens->count++;
+        struct rune_dl_token *token = &tokens->items[number];
         ended = read_token(lexer, token);
-        if (is_bracket(token->kind) &&
-            !pair_bracket(lexer, tokens->items, (uint32_t)tokens->count)) {
+        if (is_bracket(token->kind) && !pair_bracket(lexer, tokens->items, number)) {
             return RUNE_E_NOMEM;
         }
-        tokens->count++;
     }
     for (size_t i = 0; i < RUNE_DL_LOOKAHEAD; i++) {
         tokens->items[tokens->count + i] = tokens->items[tokens->count - 1];

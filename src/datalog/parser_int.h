@@ -22,6 +22,8 @@ struct rune_dl_slot {
 
 RUNE_VEC(rune_vec_dl_slot, struct rune_dl_slot);
 
+#define RUNE_DL_FEW_VARIABLES 16u /* looked for one by one; more get a table */
+
 enum rune_dl_allow {
     RUNE_DL_ALLOW_LIST = 1,     /* a list literal may stand here */
     RUNE_DL_ALLOW_TEST = 2,     /* a method that is a test may stand here */
@@ -48,6 +50,8 @@ struct rune_dl_parser {
     struct rune_map names; /* variable name -> slot */
     struct rune_vec_dl_slot slots;
     struct rune_vec_dl_variable variables; /* of the current clause */
+    /* of the first of them: length and first bytes of the name, by which they are found */
+    uint64_t variable_keys[RUNE_DL_FEW_VARIABLES];
     /* Stacks of lists under construction: a list is what was pushed since it began. */
     struct rune_vec_dl_expr exprs;
     struct rune_vec_dl_literal literals;

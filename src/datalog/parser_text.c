@@ -211,8 +211,6 @@ static struct rune_dl_slot *slot_of(struct rune_dl_parser *parser, struct rune_s
     return &parser->slots.items[slot];
 }
 
-#define FEW_VARIABLES 16u /* looked for one by one; more get a table */
-
 /* The clause has more than a few variables: from here on they are found by the table. */
 static void tabulate(struct rune_dl_parser *parser)
 {
@@ -226,7 +224,18 @@ static void tabulate(struct rune_dl_parser *parser)
     }
 }
 
-static uint32_t add_variable(struct rune_dl_parser *parser, const struct rune_dl_token *token)
+/* Equal for equal names; of names of up to seven bytes, for those alone. */
+static uint64_t key_of(struct rune_str name)
+{
+    uint64_t key = name.length & 0xff;
+    for (size_t i = 0; i < name.length && i < 7; i++) {
+        key |= (uint64_t)(unsigned char)name.data[i] << (8 * i + 8);
+    }
+    return key;
+}
+
+static uint32_t add_variable(struct rune_dl_parser *parser, const struct rune_dl_token *token,
+                             uint64_t key)
 {
     struct rune_dl_variable variable = {.first = rune_dl_token_span(parser, token), .uses = 1};
     if (parser->variables.count >= UINT32_MAX - 1 || !RUNE_VEC_PUSH(&parser->variables, variable)) {
@@ -235,9 +244,11 @@ static uint32_t add_variable(struct rune_dl_parser *parser, const struct rune_dl
     }
     struct rune_str name = rune_dl_token_str(parser, token);
     uint32_t index = (uint32_t)parser->variables.count - 1;
-    if (index == FEW_VARIABLES) {
+    if (index < RUNE_DL_FEW_VARIABLES) {
+        parser->variable_keys[index] = key;
+    } else if (index == RUNE_DL_FEW_VARIABLES) {
         tabulate(parser);
-    } else if (index > FEW_VARIABLES && !rune_str_equal(name, RUNE_STR("_"))) {
+    } else if (!rune_str_equal(name, RUNE_STR("_"))) {
         struct rune_dl_slot *slot = slot_of(parser, name);
         if (slot != NULL) {
             *slot = (struct rune_dl_slot){parser->clause, index};
@@ -246,17 +257,16 @@ static uint32_t add_variable(struct rune_dl_parser *parser, const struct rune_dl
     return parser->nomem ? UINT32_MAX : index;
 }
 
-static uint32_t find_variable(struct rune_dl_parser *parser, struct rune_str name)
+static uint32_t find_variable(struct rune_dl_parser *parser, struct rune_str name, uint64_t key)
 {
-    if (parser->variables.count > FEW_VARIABLES) {
+    if (parser->variables.count > RUNE_DL_FEW_VARIABLES) {
         const struct rune_dl_slot *slot = slot_of(parser, name);
         return slot != NULL && slot->clause == parser->clause ? slot->index : UINT32_MAX;
     }
-    const char *text = parser->source->text;
     for (uint32_t i = 0; i < parser->variables.count; i++) {
-        struct rune_span other = parser->variables.items[i].first;
-        if (other.length == name.length && text[other.offset] == name.data[0] &&
-            rune_bytes_equal(text + other.offset, name.data, name.length)) {
+        if (parser->variable_keys[i] == key &&
+            (name.length <= 7 ||
+             rune_str_equal(rune_dl_variable_name(&parser->variables.items[i]), name))) {
             return i;
         }
     }
@@ -266,15 +276,16 @@ static uint32_t find_variable(struct rune_dl_parser *parser, struct rune_str nam
 uint32_t rune_dl_variable(struct rune_dl_parser *parser, const struct rune_dl_token *token)
 {
     struct rune_str name = rune_dl_token_str(parser, token);
+    uint64_t key = key_of(name);
     if (name.length == 1 && name.data[0] == '_') {
-        return add_variable(parser, token);
+        return add_variable(parser, token, key);
     }
-    uint32_t index = find_variable(parser, name);
+    uint32_t index = find_variable(parser, name, key);
     if (index != UINT32_MAX) {
         parser->variables.items[index].uses++;
         return index;
     }
-    return add_variable(parser, token);
+    return add_variable(parser, token, key);
 }
 
 struct rune_dl_expr **rune_dl_take_exprs(struct rune_dl_parser *parser, size_t begin,

@@ -35,7 +35,9 @@ static const struct builtin {
 static const struct builtin *find_builtin(const struct rune_dl_checker *checker,
                                           struct rune_str name)
 {
-    bool may_be = checker->dialect == RUNE_DL_BUNDLE && name.length >= 6; /* the shortest */
+    /* the shortest has six letters */
+    bool may_be = checker->dialect == RUNE_DL_BUNDLE && name.length >= 6 &&
+                  memchr("acefpr", name.data[0], 6) != NULL;
     for (size_t i = 0; may_be && i < BUILTIN_COUNT; i++) {
         if (rune_str_equal(name, builtins[i].name)) {
             return &builtins[i];
