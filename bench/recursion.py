@@ -286,8 +286,8 @@ def allowed(bundle, scale):
                                   for role in range(roles))}
 
 
-def grammar_size(rows, productions):
-    """Bits of each name, after `name -> left right` for all productions."""
+def grammar_size(rows, productions, without=lambda node: 0):
+    """Bits of each name, after `name -> left right` for all productions, but for what a node must not have."""
     before = None
     while before != rows:
         before = {name: list(of) for name, of in rows.items()}
@@ -296,7 +296,7 @@ def grammar_size(rows, productions):
                 found = rows[name][node]
                 for middle in members(row):
                     found |= rows[right][middle]
-                rows[name][node] = found
+                rows[name][node] = found & ~without(node)
     return {name: size_of(of) for name, of in rows.items()}
 
 
@@ -316,5 +316,16 @@ def mutual(bundle, scale):
     return grammar_size(rows, (("a(X, Y)",) + ("b(X, Y)",) * 2, ("b(X, Y)", "a(X, Y)", "b(X, Y)")))
 
 
+def separated(bundle, scale):
+    groups, size = 80 // scale, 150
+    edges, apart = ({(group * size + a, group * size + b) for group in range(groups)
+                     for a, b in bundle.graph(size, count)} for count in (size * 3 // 2, size * 2))
+    given = rows_of(bundle.facts("edge", edges), groups * size)
+    dropped = rows_of(bundle.facts("apart", apart), groups * size)
+    bundle.rules("t(X, Y) :- edge(X, Y).\nt(X, Z) :- t(X, Y), t(Y, Z), X != Z, not apart(X, Z).\n")
+    return grammar_size({"t(X, Y)": list(given)}, (("t(X, Y)",) * 3,),
+                        lambda node: (dropped[node] | 1 << node) & ~given[node])
+
+
 KINDS = (counting, lengths, labelled, four_columns, filtered, symmetric, even_and_odd, left_and_right, points_to,
-         points_to_fields, brackets, points_to_contexts, allowed, mutual)
+         points_to_fields, brackets, points_to_contexts, allowed, mutual, separated)

@@ -15,6 +15,7 @@
  *   unbounded.c recursions that nothing bounds
  *   growing*.c  a relation while its fixpoint runs
  *   filters.c   what searches in it ask in vain
+ *   fresh.c     what need not be tested, since it is there
  *   linear.c    relations joined with themselves, the same in rounds but fewer ways
  *   closure*.c  the same for recursions that fall into rows
  *   evaluate.c  the whole: what is stored, what is demanded

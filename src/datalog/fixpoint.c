@@ -77,6 +77,7 @@ struct variant {
     uint32_t rule;
     uint32_t reads;  /* the goal's relation, whose new tuples it begins with */
     uint32_t done;   /* FED: how many of them it has read */
+    uint32_t fresh;  /* see rune_dl_find_fresh */
     bool is_closing; /* what it derives is not the head's base */
     struct rune_image_plan plan;
 };
@@ -102,6 +103,9 @@ static enum rune_err add_variants(struct rune_dl_ctx *ctx, uint32_t rule, struct
                                   .reads = ctx->rules.items[rule].goals[g].relation,
                                   .is_closing = is_closing};
         enum rune_err err = rune_dl_code_rule(ctx, rule, 0, g, &variant.plan);
+        if (err == RUNE_OK) {
+            variant.fresh = rune_dl_find_fresh(ctx, &variant.plan);
+        }
         if (err != RUNE_OK || !RUNE_VEC_PUSH(rounds, variant)) {
             return err != RUNE_OK ? err : RUNE_E_NOMEM;
         }
@@ -171,8 +175,12 @@ static enum rune_err run_variant(struct rune_dl_ctx *ctx, struct rounds *rounds,
     uint32_t head = ctx->rules.items[variant->rule].head;
     struct rune_dl_rel *rel = &ctx->rels.items[head];
     rune_term pending[RUNE_DL_GROWING_BATCH * RUNE_DL_MAX_ARITY];
-    struct rune_dl_sink sink = {
-        .ctx = ctx, .rel = rel, .growing = rel->growing, .pending = pending, .budget = UINT64_MAX};
+    struct rune_dl_sink sink = {.ctx = ctx,
+                                .rel = rel,
+                                .growing = rel->growing,
+                                .pending = pending,
+                                .budget = UINT64_MAX,
+                                .fresh = variant->fresh};
     sink.read = ctx->rels.items[variant->reads].growing;
     uint32_t before = rel->growing->tuples.count;
     bool is_fed =

@@ -31,6 +31,7 @@ void rune_dl_growing_destroy(struct rune_dl_growing *growing)
     rune_free(growing->bits.words);
     RUNE_VEC_FINI(&growing->row.bits);
     RUNE_VEC_FINI(&growing->gathering.words);
+    RUNE_VEC_FINI(&growing->fresh);
     RUNE_VEC_FINI(&growing->views);
     for (uint32_t i = 0; i < growing->index_count; i++) {
         rune_dl_growing_free_index(&growing->indexes[i]);

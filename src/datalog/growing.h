@@ -102,6 +102,7 @@ struct rune_dl_growing {
     struct rune_growing_group group; /* that a rule reads now */
     struct rune_dl_row_of_group row; /* its values; growing_rows.c */
     struct rune_dl_gathering gathering;
+    struct rune_vec_u32 fresh; /* the caller's: values of a loop */
     /* The caller's, fixpoint.c: */
     struct rune_vec_u32 views;             /* of it, in ctx->orders */
     uint64_t counted_bytes;                /* what it has accounted for */

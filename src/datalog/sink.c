@@ -179,11 +179,8 @@ static bool emit_groups(void *context, const rune_term *tuple, const struct rune
     return true;
 }
 
-/* The words of what a cursor has left, if that is a row of a growing relation whose set is bits,
- * and they are not many more than its values. It may be more than what the cursor would give, newer
- * tuples: nothing is wrong with finding early what they lead to. */
-static bool find_words(const struct rune_dl_ctx *ctx, const struct rune_cursor *cursor,
-                       uint32_t position, struct rune_dl_row_words *ret_words)
+bool rune_dl_find_words(const struct rune_dl_ctx *ctx, const struct rune_cursor *cursor,
+                        uint32_t position, struct rune_dl_row_words *ret_words)
 {
     if (cursor->order->form != RUNE_ORDER_GROWING || cursor->columns == NULL) {
         return false;
@@ -225,7 +222,7 @@ static bool emit_growing_row(void *context, const rune_term *tuple,
     if (run == NULL) {
         return emit_each(sink, tuple, cursor, position, column);
     }
-    if (is_last && find_words(sink->ctx, cursor, position, &words) &&
+    if (is_last && rune_dl_find_words(sink->ctx, cursor, position, &words) &&
         rune_dl_growing_takes_words(growing, tuple, &words)) {
         uint32_t before = growing->tuples.count;
         sink->err = rune_dl_growing_gather_words(growing, tuple, &words);
@@ -376,6 +373,13 @@ enum rune_err rune_dl_run_rule(struct rune_dl_ctx *ctx, uint32_t number,
         ctx->vm.row_of = emit_growing;
         ctx->vm.row = emit_growing_row;
         ctx->vm.more = sink->is_fed ? find_more : NULL;
+        if (sink->fresh != 0) {
+            const uint32_t *code = ctx->code.items + plan->code;
+            ctx->vm.fresh = rune_dl_keep_fresh;
+            ctx->vm.fresh_at = code + sink->fresh;
+            /* The program ends with EMIT, the head's registers and RETURN. */
+            ctx->vm.fresh_head = code + plan->code_length - 2 - sink->rel->arity;
+        }
         (void)rune_rule_run(&ctx->vm, plan, NULL, emit_growing, sink);
         (void)add_pending(sink);
     } else {
@@ -383,6 +387,7 @@ enum rune_err rune_dl_run_rule(struct rune_dl_ctx *ctx, uint32_t number,
     }
     ctx->vm.row_of = NULL;
     ctx->vm.more = NULL;
+    ctx->vm.fresh_at = NULL;
     rune_rule_vm_forget(&ctx->vm);
     bool is_out_of_memory = rune_arena_failed(&ctx->scratch); /* by the tables of what was asked */
     rune_arena_rewind(&ctx->scratch, mark);

@@ -369,6 +369,17 @@ static inline bool end_call(struct rune_rule_vm *vm, const struct call *call, bo
     return call_passes(vm, call->word, call->failed, found);
 }
 
+/* A scan that gives the tuple's last value: of what there is, what is new. False: nothing. */
+static bool keep_fresh(struct rune_rule_vm *vm, const uint32_t *word, struct rune_cursor *cursor,
+                       rune_term *registers, void *context)
+{
+    rune_term terms[64]; /* RUNE_DL_MAX_ARITY */
+    const uint32_t *columns = skip_list(word + 6, 1);
+    registers[columns[2]] = RUNE_TERM_NONE;
+    (void)rune_rule_gather(vm->fresh_head, registers, terms);
+    return vm->fresh(context, terms, cursor, columns[1]);
+}
+
 /* ---- loops over what is not kept ---- */
 
 /* A CALL_SCAN whose tuples come from the programs that it asks while these run. */
@@ -552,6 +563,10 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *begin, co
                     return true;
                 }
                 FAIL_TO(word[5]);
+            }
+            if (word == vm->fresh_at &&
+                !keep_fresh(vm, word, &loop->cursor, run.registers, run.context)) {
+                FAIL_TO(word[5]); /* there are some, but of another prefix they might be new */
             }
             loop->columns = skip_list(word + 6, 1);
             loop->body = skip_list(loop->columns, 2);

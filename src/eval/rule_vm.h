@@ -58,6 +58,11 @@ typedef bool (*rune_rule_row_fn)(void *context, const rune_term *tuple,
                                  const struct rune_cursor *cursor, uint32_t position,
                                  uint32_t column);
 
+/* Before a loop that gives the one column that `tuple` still lacks, at sort position `position`:
+ * leaves what is new of what the cursor has. False: nothing. */
+typedef bool (*rune_rule_fresh_fn)(void *context, const rune_term *tuple,
+                                   struct rune_cursor *cursor, uint32_t position);
+
 /* The outermost loop, over a growing relation, is at its end: whether that reaches further now. */
 typedef bool (*rune_rule_more_fn)(void *context);
 
@@ -91,6 +96,9 @@ struct rune_rule_vm {
     rune_rule_emit_fn row_of;
     rune_rule_row_fn row;
     rune_rule_more_fn more;
+    rune_rule_fresh_fn fresh;   /* called at the loop `fresh_at`, unless that is NULL */
+    const uint32_t *fresh_at;   /* a SCAN of the program that runs */
+    const uint32_t *fresh_head; /* its list of the head's registers */
     const struct rune_prefix_filter
         *filters; /* the builder's, by order; the later ones have none */
     uint32_t filter_count;

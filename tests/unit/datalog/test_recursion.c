@@ -99,6 +99,10 @@ static const struct {
      "p(X, Y) :- e(X, Y). q(X, Y) :- f(X, Y). p(X, Z) :- q(X, Y), q(Y, Z). "
      "q(X, Z) :- p(X, Y), q(Y, Z).",
      90},
+    {"non-linear, of others, not equal",
+     "p(X, Y) :- e(X, Y). p(X, Z) :- q(X, Y), p(Y, Z), X != Z, not n(Z). q(X, Y) :- p(Y, X). "
+     "q(X, Z) :- q(X, Y), f(Y, Z), not g(X, Z).",
+     90},
     {"non-linear, not all", "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), p(Y, Z), not f(X, Z).", 90},
     {"points-to in contexts",
      "p(C, V, H) :- l(_, V, H), n(C). p(C, V, H) :- f(V, W), p(C, W, H). "
