@@ -86,7 +86,9 @@ static bool emit_lasts(struct rune_dl_sink *sink, const rune_term *tuple, const 
         return emit_run(sink, tuple, lasts, count, growing->tuples.arity - 1);
     }
     uint32_t before = growing->tuples.count;
-    sink->err = rune_dl_growing_end_gathering(growing);
+    if (growing->gathering.has_words) {
+        sink->err = rune_dl_growing_end_gathering(growing);
+    }
     if (sink->err == RUNE_OK) {
         sink->err = rune_dl_growing_add_row(growing, tuple, lasts, count);
     }
