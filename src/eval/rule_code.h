@@ -9,8 +9,8 @@
  * the nearest: tuples in between cannot change the answer. After EMIT it goes to the latest loop
  * that set a column of the head: one proof of a tuple is enough.
  *
- * Operations and operand letters: rule_code.def. Checked by rule_verify.c, run by rule_vm.c, made
- * by datalog/code.c. */
+ * Operations and operand letters: rule_code.def. Checked by rule_verify_code.c, run by rule_vm.c,
+ * made by datalog/code.c. */
 #pragma once
 
 #include <stdint.h>
@@ -53,3 +53,9 @@ enum rune_rule_function {
 #undef RUNE_RULE_FUNCTION
     RUNE_RULE_FUNCTION_COUNT
 };
+
+/* What follows a list of an instruction: its length, then so many entries of `unit` words. */
+static inline const uint32_t *rune_rule_skip_list(const uint32_t *list, uint32_t unit)
+{
+    return list + 1 + list[0] * unit;
+}

@@ -32,11 +32,6 @@ struct frame {
 
 static bool walk(struct maker *m, struct frame *frame, const uint32_t *word);
 
-static const uint32_t *skip_list(const uint32_t *list, uint32_t unit)
-{
-    return list + 1 + list[0] * unit;
-}
-
 static struct rune_pipe_step *add_step(struct maker *m, enum rune_pipe_op op)
 {
     if (m->step_count == RUNE_PIPE_STEPS) {
@@ -182,7 +177,7 @@ static bool leave(struct maker *m, const struct frame *frame, const uint32_t *he
     for (uint32_t i = 0; i < pairs[0]; i++) {
         caller.map[pairs[2 + 2 * i]] = frame->map[head[1 + pairs[1 + 2 * i]]];
     }
-    return walk(m, &caller, skip_list(pairs, 2));
+    return walk(m, &caller, rune_rule_skip_list(pairs, 2));
 }
 
 /* A tuple of the plan. Where the rest of a loop could give the same tuple only, the machine leaves
@@ -202,7 +197,7 @@ static bool emit(struct maker *m, const struct frame *frame, const uint32_t *wor
 static bool call_by_order(struct maker *m, struct frame *frame, const uint32_t *word)
 {
     const struct rune_image_plan *plan = m->pipes->vm->plans + word[2];
-    const uint32_t *pairs = skip_list(word + 6, 1);
+    const uint32_t *pairs = rune_rule_skip_list(word + 6, 1);
     uint32_t order;
     if (word[6] != 1 || pairs[0] != 1 || (plan->bound != 1 && plan->bound != 2) ||
         !rune_pipes_find_order(m->pipes, m->arena, plan->relation, plan->bound - 1, &order)) {
@@ -214,19 +209,19 @@ static bool call_by_order(struct maker *m, struct frame *frame, const uint32_t *
     }
     step->order = order;
     step->positions[0] = 1;
-    return walk(m, frame, skip_list(pairs, 2));
+    return walk(m, frame, rune_rule_skip_list(pairs, 2));
 }
 
 static bool call_by_table(struct maker *m, struct frame *frame, const uint32_t *word)
 {
     struct rune_pipe_step *step = add_step(m, RUNE_PIPE_TABLE);
-    const uint32_t *pairs = skip_list(word + 6, 1);
+    const uint32_t *pairs = rune_rule_skip_list(word + 6, 1);
     if (!read_args(frame, word + 6, step) || !read_writes(m, frame, pairs, step)) {
         return false;
     }
     step->plans = m->pipes->vm->plans + word[2];
     step->plan_count = word[3];
-    return walk(m, frame, skip_list(pairs, 2));
+    return walk(m, frame, rune_rule_skip_list(pairs, 2));
 }
 
 /* Goes on in each plan of a relation that is asked. */
@@ -239,7 +234,7 @@ static bool enter(struct maker *m, const struct frame *frame, const uint32_t *wo
     for (uint32_t i = 0; i < word[3] && is_made; i++) {
         struct frame inner = {
             .caller = frame,
-            .columns = skip_list(word + 6, 1),
+            .columns = rune_rule_skip_list(word + 6, 1),
             .code = m->pipes->vm->code + plans[i].code,
             .depth = frame->depth + 1,
         };
@@ -326,7 +321,7 @@ static const uint32_t *add_simple(struct maker *m, struct frame *frame, const ui
         }
         step->order = word[1];
         step->negated = word[2] != 0;
-        return skip_list(word + 4, 1);
+        return rune_rule_skip_list(word + 4, 1);
     case RUNE_RULE_CALL:
         step = add_step(m, RUNE_PIPE_CALL);
         if (!read_args(frame, word + 5, step)) {
@@ -336,18 +331,18 @@ static const uint32_t *add_simple(struct maker *m, struct frame *frame, const ui
         step->plan_count = word[2];
         step->negated = word[3] != 0;
         find_all(m->pipes, step);
-        return skip_list(word + 5, 1);
+        return rune_rule_skip_list(word + 5, 1);
     case RUNE_RULE_SCAN:
         step = add_step(m, RUNE_PIPE_SCAN);
         if (!read_args(frame, word + 6, step) ||
-            !read_writes(m, frame, skip_list(word + 6, 1), step)) {
+            !read_writes(m, frame, rune_rule_skip_list(word + 6, 1), step)) {
             return NULL;
         }
         step->order = word[2];
         step->distinct = word[3];
         frame->last_loop = (uint32_t)(word - frame->code);
         frame->loops++;
-        return skip_list(skip_list(word + 6, 1), 2);
+        return rune_rule_skip_list(rune_rule_skip_list(word + 6, 1), 2);
     default:
         return NULL;
     }

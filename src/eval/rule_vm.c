@@ -6,25 +6,11 @@
 
 #include "eval/entities.h"
 #include "eval/rule_filter.h"
+#include "eval/rule_loop.h"
 #include "eval/rule_vm_int.h"
 #include "eval/values.h"
 
 #define WORDS_A_STEP 512u /* of a program: one turn of a loop may run all of it */
-
-#define READS_BROUGHT (RUNE_RULE_NO_FILTER - 1) /* for a filter's order: see brought_step */
-
-/* One loop of a frame. */
-struct loop {
-    struct rune_cursor cursor;           /* SCAN */
-    const uint32_t *columns;             /* SCAN: its list of what is read */
-    const uint32_t *body;                /* SCAN: what follows it */
-    uint64_t turn_cost;                  /* SCAN: steps; READS_BROUGHT: columns of the prefix */
-    struct rune_rule_filter filter;      /* SCAN: of turns that the next search ends; READS_BROUGHT:
-                                            its position is the order */
-    const struct rune_rule_table *table; /* CALL_SCAN */
-    const uint32_t *run;                 /* MEMBER: the set's run in its heap */
-    uint32_t next;                       /* CALL_SCAN, MEMBER, SCAN that READS_BROUGHT */
-};
 
 const struct rune_rule_op_info rune_rule_ops[RUNE_RULE_OP_COUNT] = {
 #define RUNE_RULE_OP(name, operands, text) {#name, operands, text},
@@ -87,108 +73,7 @@ static rune_term request_part(const struct rune_rule_vm *vm, uint32_t which)
                         : vm->request->resource;
 }
 
-/* ---- the machine ---- */
-
-static const uint32_t *skip_list(const uint32_t *list, uint32_t unit)
-{
-    return list + 1 + list[0] * unit;
-}
-
-/* Passes over turns that the filter ends; they count as steps, too. */
-static bool filter_scan(struct rune_rule_vm *vm, struct loop *loop)
-{
-    uint32_t most = rune_cursor_left(&loop->cursor);
-    if (most * loop->turn_cost > vm->steps_left) {
-        most = (uint32_t)(vm->steps_left / loop->turn_cost);
-    }
-    uint32_t passed = rune_rule_filter_pass(&vm->in, &loop->filter, &loop->cursor, most);
-    return rune_rule_take_steps(vm, passed * loop->turn_cost);
-}
-
-/* The prefix of a loop, which must outlive the cursor where the tuples are not the image's alone:
- * the registers' copy kept behind the frame's loops. */
-static inline rune_term *prefix_of(rune_term *registers, uint32_t loop)
-{
-    return registers - RUNE_ORDER_MAX_PREFIX * (loop + 1);
-}
-
-static bool brought_step(struct rune_rule_vm *vm, struct loop *loop, const uint32_t *word,
-                         rune_term *registers)
-{
-    struct rune_brought_scan scan = {.cursor = &loop->cursor,
-                                     .prefix = prefix_of(registers, word[1]),
-                                     .order = loop->filter.position,
-                                     .prefix_count = (uint32_t)loop->turn_cost,
-                                     .distinct = word[3],
-                                     .next = loop->next};
-    bool found = rune_rule_brought_next(vm, &scan, loop->columns, registers);
-    loop->next = scan.next;
-    return found;
-}
-
-/* A SCAN of what the request brings, too, before its first step. */
-static void open_brought(struct rune_rule_vm *vm, struct loop *loop, const uint32_t *word,
-                         const rune_term *prefix, uint32_t count)
-{
-    struct rune_brought_scan scan;
-    rune_rule_brought_open(vm, word[2], prefix, count, &loop->cursor, &scan);
-    loop->columns = skip_list(word + 6, 1);
-    loop->body = skip_list(loop->columns, 2);
-    loop->filter.order = READS_BROUGHT;
-    loop->filter.position = word[2];
-    loop->turn_cost = count;
-    loop->next = 0;
-}
-
-/* Next tuple of a scan (`word`): the registers of its columns are set. False: there is none. */
-static inline bool scan_step(struct rune_rule_vm *vm, struct loop *loop, const uint32_t *word,
-                             rune_term *registers)
-{
-    struct rune_cursor *cursor = &loop->cursor;
-    uint32_t distinct = word[3];
-    if (loop->filter.order != RUNE_RULE_NO_FILTER) {
-        if (loop->filter.order == READS_BROUGHT) {
-            return brought_step(vm, loop, word, registers);
-        }
-        if (!filter_scan(vm, loop)) {
-            return false;
-        }
-    }
-    if (!rune_rule_take_steps(vm, loop->turn_cost) || !rune_cursor_next(cursor)) {
-        return false;
-    }
-    if (distinct != 0) {
-        rune_cursor_skip(cursor, distinct);
-    }
-    const uint32_t *columns = loop->columns;
-    for (uint32_t i = 0; i < columns[0]; i++) {
-        registers[columns[2 + 2 * i]] = rune_cursor_get(cursor, columns[1 + 2 * i]);
-    }
-    return true;
-}
-
-static bool table_step(struct rune_rule_vm *vm, struct loop *loop, const uint32_t *columns,
-                       rune_term *registers)
-{
-    if (!rune_rule_take_steps(vm, vm->step_cost) || loop->next >= loop->table->count) {
-        return false;
-    }
-    const rune_term *row = loop->table->rows + (size_t)loop->next++ * loop->table->arity;
-    for (uint32_t i = 0; i < columns[0]; i++) {
-        registers[columns[2 + 2 * i]] = row[columns[1 + 2 * i]];
-    }
-    return true;
-}
-
-static bool member_step(struct rune_rule_vm *vm, struct loop *loop, uint32_t into,
-                        rune_term *registers)
-{
-    if (!rune_rule_take_steps(vm, vm->step_cost) || loop->next >= loop->run[0]) {
-        return false;
-    }
-    registers[into] = loop->run[1 + loop->next++];
-    return true;
-}
+/* ---- whole rows ---- */
 
 /* Whether it is this run's tuples that the builder takes in ways of its own, not those of a
  * relation that is asked on the way. */
@@ -212,8 +97,8 @@ static bool find_more(struct rune_rule_vm *vm, rune_rule_emit_fn emit, void *con
 /* Whether a scan reads nothing but one column of the tuple that is emitted next. */
 static bool is_row(const uint32_t *word, uint32_t *ret_column)
 {
-    const uint32_t *columns = skip_list(word + 6, 1);
-    const uint32_t *next = skip_list(columns, 2), *list = next + 2;
+    const uint32_t *columns = rune_rule_skip_list(word + 6, 1);
+    const uint32_t *next = rune_rule_skip_list(columns, 2), *list = next + 2;
     uint32_t found = 0;
     if (columns[0] != 1 || next[0] != RUNE_RULE_EMIT) {
         return false;
@@ -232,9 +117,9 @@ static bool emit_row(struct rune_rule_vm *vm, const uint32_t *word, uint32_t col
                      const struct rune_cursor *cursor, rune_term *registers, void *context)
 {
     rune_term terms[64]; /* RUNE_DL_MAX_ARITY */
-    const uint32_t *columns = skip_list(word + 6, 1);
+    const uint32_t *columns = rune_rule_skip_list(word + 6, 1);
     registers[columns[2]] = RUNE_TERM_NONE;
-    (void)rune_rule_gather(skip_list(columns, 2) + 2, registers, terms);
+    (void)rune_rule_gather(rune_rule_skip_list(columns, 2) + 2, registers, terms);
     return !rune_rule_take_steps(vm, 1) || vm->row(context, terms, cursor, columns[1], column);
 }
 
@@ -244,7 +129,7 @@ static bool emit_row(struct rune_rule_vm *vm, const uint32_t *word, uint32_t col
 struct activation {
     const uint32_t *code;
     rune_term *registers;
-    struct loop *loops;
+    struct rune_rule_loop *loops;
     rune_rule_emit_fn emit; /* NULL: one proof is enough */
     void *context;
     bool sees_brought; /* the request brings entities, and the program's relation depends on it */
@@ -271,7 +156,8 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *run, cons
 size_t rune_rule_frame_bytes(uint32_t loops, uint32_t registers)
 {
     size_t prefix_bytes = RUNE_ORDER_MAX_PREFIX * sizeof(rune_term);
-    size_t bytes = loops * (sizeof(struct loop) + prefix_bytes) + registers * sizeof(rune_term);
+    size_t bytes =
+        loops * (sizeof(struct rune_rule_loop) + prefix_bytes) + registers * sizeof(rune_term);
     return (bytes + 15) & ~(size_t)15;
 }
 
@@ -290,7 +176,7 @@ static inline bool open_frame(struct rune_rule_vm *vm, const struct rune_image_p
     vm->step_cost = step_cost;
     vm->frames = frame + bytes;
     run->code = vm->code + plan->code;
-    run->loops = (struct loop *)(void *)frame;
+    run->loops = (struct rune_rule_loop *)(void *)frame;
     run->registers =
         (rune_term *)(void *)(run->loops + loops) + (size_t)loops * RUNE_ORDER_MAX_PREFIX;
     run->sees_brought = vm->brings_entities &&
@@ -374,7 +260,7 @@ static bool keep_fresh(struct rune_rule_vm *vm, const uint32_t *word, struct run
                        rune_term *registers, void *context)
 {
     rune_term terms[64]; /* RUNE_DL_MAX_ARITY */
-    const uint32_t *columns = skip_list(word + 6, 1);
+    const uint32_t *columns = rune_rule_skip_list(word + 6, 1);
     registers[columns[2]] = RUNE_TERM_NONE;
     (void)rune_rule_gather(vm->fresh_head, registers, terms);
     return vm->fresh(context, terms, cursor, columns[1]);
@@ -397,7 +283,7 @@ static bool stream_tuple(void *context, const rune_term *tuple)
 {
     struct stream *stream = context;
     struct rune_rule_vm *vm = stream->vm;
-    const uint32_t *columns = skip_list(stream->word + 6, 1);
+    const uint32_t *columns = rune_rule_skip_list(stream->word + 6, 1);
     uint32_t self = (uint32_t)(stream->word - stream->run->code);
     uint64_t inner_cost = vm->step_cost;
     if (!rune_rule_take_steps(vm, stream->step_cost)) {
@@ -408,7 +294,8 @@ static bool stream_tuple(void *context, const rune_term *tuple)
     }
     stream->any = true;
     vm->step_cost = stream->step_cost;
-    stream->is_stopped = run_code(vm, stream->run, skip_list(columns, 2), self, &stream->target);
+    stream->is_stopped =
+        run_code(vm, stream->run, rune_rule_skip_list(columns, 2), self, &stream->target);
     vm->step_cost = inner_cost;
     return !stream->is_stopped && vm->err == RUNE_OK && stream->target == self;
 }
@@ -538,20 +425,20 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *begin, co
             if (found == (word[2] != 0)) {
                 FAIL_TO(word[3]);
             }
-            word = skip_list(word + 4, 1);
+            word = rune_rule_skip_list(word + 4, 1);
             break;
         }
         case RUNE_RULE_SCAN: {
-            struct loop *loop = &run.loops[word[1]];
+            struct rune_rule_loop *loop = &run.loops[word[1]];
             const struct rune_image_order *order = &vm->in.orders[word[2]];
-            rune_term *prefix = prefix_of(run.registers, word[1]);
+            rune_term *prefix = rune_rule_loop_prefix(run.registers, word[1]);
             uint32_t count = rune_rule_gather(word + 6, run.registers, prefix);
             uint64_t search_cost = search_steps(order, count);
             if (!rune_rule_take_steps(vm, search_cost)) {
                 return false;
             }
             if (run.sees_brought && rune_rule_is_brought(vm, word[2])) {
-                open_brought(vm, loop, word, prefix, count);
+                rune_rule_loop_open_brought(vm, loop, word, prefix, count);
                 FAIL_TO((uint32_t)(word - run.code)); /* to its first step */
             }
             if (!rune_cursor_open(&vm->in, word[2], prefix, count, &loop->cursor)) {
@@ -568,8 +455,8 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *begin, co
                 !keep_fresh(vm, word, &loop->cursor, run.registers, run.context)) {
                 FAIL_TO(word[5]); /* there are some, but of another prefix they might be new */
             }
-            loop->columns = skip_list(word + 6, 1);
-            loop->body = skip_list(loop->columns, 2);
+            loop->columns = rune_rule_skip_list(word + 6, 1);
+            loop->body = rune_rule_skip_list(loop->columns, 2);
             loop->turn_cost = vm->step_cost;
             if (count > 0 && order->form == RUNE_ORDER_GROWING) {
                 loop->turn_cost *= search_cost; /* each tuple of a chain is elsewhere */
@@ -579,7 +466,7 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *begin, co
                 rune_rule_filter_find(vm, &loop->cursor, loop->columns, loop->body, run.registers,
                                       &loop->filter);
             }
-            if (!scan_step(vm, loop, word, run.registers)) {
+            if (!rune_rule_loop_scan(vm, loop, word, run.registers)) {
                 FAIL_TO(word[5]); /* there are some: the filter passed over all of them */
             }
             word = loop->body;
@@ -591,7 +478,7 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *begin, co
                 if (!call_table(vm, word, terms)) {
                     FAIL_TO(word[4]);
                 }
-                word = skip_list(word + 5, 1);
+                word = rune_rule_skip_list(word + 5, 1);
                 break;
             }
             call = begin_call(vm, &run, word, floor, call);
@@ -602,13 +489,13 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *begin, co
             floor = 0;
             goto next_program;
         case RUNE_RULE_CALL_SCAN: {
-            struct loop *loop = &run.loops[word[1]];
+            struct rune_rule_loop *loop = &run.loops[word[1]];
             (void)rune_rule_gather(word + 6, run.registers, terms);
             loop->table = is_asked_once(vm, word)
                               ? NULL
                               : rune_rule_try_solve(vm, vm->plans + word[2], word[3], terms);
             loop->next = 0;
-            const uint32_t *columns = skip_list(word + 6, 1);
+            const uint32_t *columns = rune_rule_skip_list(word + 6, 1);
             if (loop->table == NULL && vm->err == RUNE_OK) {
                 const struct activation asking = run;
                 if (run_stream(vm, &asking, word, terms, &target)) {
@@ -616,10 +503,10 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *begin, co
                 }
                 goto again;
             }
-            if (loop->table == NULL || !table_step(vm, loop, columns, run.registers)) {
+            if (loop->table == NULL || !rune_rule_loop_table(vm, loop, columns, run.registers)) {
                 FAIL_TO(word[4]);
             }
-            word = skip_list(columns, 2);
+            word = rune_rule_skip_list(columns, 2);
             break;
         }
         case RUNE_RULE_AGGREGATE:
@@ -628,7 +515,7 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *begin, co
                                 terms, &run.registers[word[2]])) {
                 FAIL_TO(word[5]);
             }
-            word = skip_list(word + 6, 1);
+            word = rune_rule_skip_list(word + 6, 1);
             break;
         case RUNE_RULE_ENTITY_EXISTS:
             if (!rune_rule_entity_exists(vm, run.registers[word[1]]) &&
@@ -651,7 +538,7 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *begin, co
             if (!rune_rule_test_in(vm, word, run.registers)) {
                 FAIL_TO(word[3]);
             }
-            word = skip_list(word + 4, 1);
+            word = rune_rule_skip_list(word + 4, 1);
             break;
         case RUNE_RULE_IN_SET:
             if (!rune_rule_test_in_set(vm, word, run.registers)) {
@@ -693,7 +580,7 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *begin, co
             word += 5;
             break;
         case RUNE_RULE_MEMBER: {
-            struct loop *loop = &run.loops[word[1]];
+            struct rune_rule_loop *loop = &run.loops[word[1]];
             rune_term set = run.registers[word[3]];
             if (rune_term_kind(set) != RUNE_KIND_SET) {
                 rune_rule_fail(vm, "type_error");
@@ -702,7 +589,7 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *begin, co
             const struct rune_terms *of = rune_rule_terms(&vm->values, set);
             loop->run = of->heap + of->sets[rune_term_index(set)];
             loop->next = 0;
-            if (!member_step(vm, loop, word[2], run.registers)) {
+            if (!rune_rule_loop_member(vm, loop, word[2], run.registers)) {
                 FAIL_TO(word[4]);
             }
             word += 6;
@@ -718,7 +605,7 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *begin, co
             if (!rune_rule_test_function(vm, word, run.registers)) {
                 FAIL_TO(word[3]);
             }
-            word = skip_list(word + 4, 1);
+            word = rune_rule_skip_list(word + 4, 1);
             break;
         case RUNE_RULE_FUNCTION:
             (void)rune_rule_gather(word + 4, run.registers, terms);
@@ -727,7 +614,7 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *begin, co
             if (!rune_rule_computed(vm, error)) {
                 FAIL_TO(word[3]);
             }
-            word = skip_list(word + 4, 1);
+            word = rune_rule_skip_list(word + 4, 1);
             break;
         case RUNE_RULE_MARK:
             vm->failed += (word[1] & RUNE_RULE_MARK_PARTIAL) != 0;
@@ -761,8 +648,8 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *begin, co
             word = run.code + target;
             const uint32_t *list;
             if (word[0] == RUNE_RULE_SCAN) {
-                struct loop *loop = &run.loops[word[1]];
-                if (scan_step(vm, loop, word, run.registers)) {
+                struct rune_rule_loop *loop = &run.loops[word[1]];
+                if (rune_rule_loop_scan(vm, loop, word, run.registers)) {
                     word = loop->body;
                     break;
                 }
@@ -771,14 +658,14 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *begin, co
                     target = (uint32_t)(word - run.code);
                 }
             } else if (word[0] == RUNE_RULE_CALL_SCAN) {
-                list = skip_list(word + 6, 1);
-                if (table_step(vm, &run.loops[word[1]], list, run.registers)) {
-                    word = skip_list(list, 2);
+                list = rune_rule_skip_list(word + 6, 1);
+                if (rune_rule_loop_table(vm, &run.loops[word[1]], list, run.registers)) {
+                    word = rune_rule_skip_list(list, 2);
                     break;
                 }
                 target = word[5];
             } else if (word[0] == RUNE_RULE_MEMBER) {
-                if (member_step(vm, &run.loops[word[1]], word[2], run.registers)) {
+                if (rune_rule_loop_member(vm, &run.loops[word[1]], word[2], run.registers)) {
                     word += 6;
                     break;
                 }
@@ -819,7 +706,7 @@ static bool run_code(struct rune_rule_vm *vm, const struct activation *begin, co
         if (!found) {
             FAIL_TO(word[4]);
         }
-        word = skip_list(word + 5, 1);
+        word = rune_rule_skip_list(word + 5, 1);
     }
 #undef FAIL_TO
 }

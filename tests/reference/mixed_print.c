@@ -339,7 +339,7 @@ static void put_uid(struct rune_buf *out, int64_t entity)
 static void put_attrs(struct rune_buf *out, const bool *has, const struct mixed_value *attrs)
 {
     const char *between = "";
-    for (int attr = 0; attr < MIXED_ATTRS; attr++) {
+    for (enum mixed_attr attr = 0; attr < MIXED_ATTRS; attr++) {
         if (has[attr]) {
             rune_buf_printf(out, "%s\"%s\":", between, mixed_attr_names[attr]);
             mixed_put_json(out, &attrs[attr]);

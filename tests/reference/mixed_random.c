@@ -145,7 +145,7 @@ static void random_entity(struct mixed_world *world, int entity)
         data->parent[entity][group] =
             (is_group ? group > entity : true) && mixed_pick(world, 3) == 0;
     }
-    for (int attr = 0; attr < MIXED_ATTRS; attr++) {
+    for (enum mixed_attr attr = 0; attr < MIXED_ATTRS; attr++) {
         /* A stored rank would be at odds with a derived one. */
         bool may = is_of(entity, attr) && !(attr == MIXED_RANK && world->derives_rank);
         data->has[entity][attr] = may && mixed_pick(world, 4) > 0;
@@ -351,7 +351,7 @@ static void random_brought(struct mixed_world *world, const struct mixed_request
             brought->parent = is_group && parent <= brought->entity ? -1 : parent;
         }
     }
-    for (int attr = 0; attr < MIXED_ATTRS; attr++) {
+    for (enum mixed_attr attr = 0; attr < MIXED_ATTRS; attr++) {
         brought->has[attr] = is_of(brought->entity, attr) && mixed_pick(world, 4) == 0;
         if (brought->has[attr]) {
             brought->attrs[attr] = random_attr(world, attr);
