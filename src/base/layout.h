@@ -9,3 +9,6 @@
 
 /* What many requests do without: a call, instead of a copy in the midst of what all need. */
 #define RUNE_APART __attribute__((noinline))
+
+/* In its callers, however many: what each turn of a loop goes through. */
+#define RUNE_IN_PLACE __attribute__((always_inline)) inline

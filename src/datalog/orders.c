@@ -164,7 +164,7 @@ enum rune_err rune_dl_store_rows(struct rune_dl_ctx *ctx, uint32_t relation, run
 /* How many rows of bits have one value in the first column, of two or more. */
 static uint64_t rows_a_key(const struct rune_dl_bits *bits)
 {
-    return bits->rows / bits->range[0];
+    return bits->range[0] > 0 ? bits->rows / bits->range[0] : 0;
 }
 
 static bool is_empty_key(const struct rune_dl_bits *bits, uint64_t key)

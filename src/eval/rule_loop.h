@@ -3,6 +3,7 @@
  * turn of each loop goes through here. Private to: rule_vm. */
 #pragma once
 
+#include "base/layout.h"
 #include "eval/rule_filter.h"
 #include "eval/rule_vm_int.h"
 
@@ -40,8 +41,8 @@ static inline rune_term *rune_rule_loop_prefix(rune_term *registers, uint32_t lo
     return registers - RUNE_ORDER_MAX_PREFIX * (loop + 1);
 }
 
-static inline bool next_brought(struct rune_rule_vm *vm, struct rune_rule_loop *loop,
-                                const uint32_t *word, rune_term *registers)
+static RUNE_APART bool next_brought(struct rune_rule_vm *vm, struct rune_rule_loop *loop,
+                                    const uint32_t *word, rune_term *registers)
 {
     struct rune_brought_scan scan = {.cursor = &loop->cursor,
                                      .prefix = rune_rule_loop_prefix(registers, word[1]),
@@ -55,9 +56,10 @@ static inline bool next_brought(struct rune_rule_vm *vm, struct rune_rule_loop *
 }
 
 /* A SCAN of what the request brings, too, before its first step. */
-static inline void rune_rule_loop_open_brought(struct rune_rule_vm *vm, struct rune_rule_loop *loop,
-                                               const uint32_t *word, const rune_term *prefix,
-                                               uint32_t count)
+static RUNE_APART void rune_rule_loop_open_brought(struct rune_rule_vm *vm,
+                                                   struct rune_rule_loop *loop,
+                                                   const uint32_t *word, const rune_term *prefix,
+                                                   uint32_t count)
 {
     struct rune_brought_scan scan;
     rune_rule_brought_open(vm, word[2], prefix, count, &loop->cursor, &scan);
@@ -70,8 +72,8 @@ static inline void rune_rule_loop_open_brought(struct rune_rule_vm *vm, struct r
 }
 
 /* Next tuple of a scan (`word`): the registers of its columns are set. False: there is none. */
-static inline bool rune_rule_loop_scan(struct rune_rule_vm *vm, struct rune_rule_loop *loop,
-                                       const uint32_t *word, rune_term *registers)
+static RUNE_IN_PLACE bool rune_rule_loop_scan(struct rune_rule_vm *vm, struct rune_rule_loop *loop,
+                                              const uint32_t *word, rune_term *registers)
 {
     struct rune_cursor *cursor = &loop->cursor;
     uint32_t distinct = word[3];

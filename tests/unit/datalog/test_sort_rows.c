@@ -21,7 +21,7 @@ static uint64_t random_state = 1;
 static uint32_t random_below(uint32_t limit)
 {
     random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)(random_state >> 33) % limit;
+    return limit > 0 ? (uint32_t)(random_state >> 33) % limit : 0;
 }
 
 /* A row, and where it was: the last key, so that the sort of the library is stable. */
