@@ -20,10 +20,10 @@ static const uint32_t *skip(const uint32_t *word)
             word += 2;
             break;
         case 'R':
-            word += 1 + word[0];
+            word = rune_rule_skip_list(word, 1);
             break;
         case 'W':
-            word += 1 + 2 * word[0];
+            word = rune_rule_skip_list(word, 2);
             break;
         default:
             word++;
@@ -36,8 +36,7 @@ static const uint32_t *skip(const uint32_t *word)
 /* The columns that a SCAN reads: a list of position and register. */
 static const uint32_t *columns_of(const uint32_t *scan)
 {
-    const uint32_t *prefix = scan + 6;
-    return prefix + 1 + prefix[0];
+    return rune_rule_skip_list(scan + 6, 1);
 }
 
 /* Whether a register is the last of the head's, and none of the others. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rule_verify: relations, orders, tuples, rules, plans and programs of an untrusted image.
+/* rule_verify: relations, orders, tuples and rules of an untrusted image; its plans and programs
+ * are rule_verify_code.c's.
  *
  * What is established: every term in a column exists; rows are sorted and within bounds; a
  * program's operands are in range, its jumps go back to loops, and no register is read before it is
