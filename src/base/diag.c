@@ -285,17 +285,14 @@ static void keep_entry(struct rune_diag *diag, struct entry *entry, const char *
     diag->is_sorted = false;
 }
 
-void rune_diag_report(struct rune_diag *diag, enum rune_severity severity, const char *code,
-                      struct rune_span span, const char *help, const char *fmt, ...)
+void rune_diag_vreport(struct rune_diag *diag, enum rune_severity severity, const char *code,
+                       struct rune_span span, const char *help, const char *fmt, va_list args)
 {
     struct entry *entry = diag == NULL ? NULL : add_entry(diag, severity);
     if (entry == NULL) {
         return;
     }
-    va_list args;
-    va_start(args, fmt);
     entry->first.message.text = format_text(&diag->arena, fmt, args);
-    va_end(args);
     if (span.source != NULL) {
         locate(diag, span, &entry->first.message.line, &entry->first.message.column);
         copy_line(&diag->arena, &entry->first, span);
@@ -303,21 +300,37 @@ void rune_diag_report(struct rune_diag *diag, enum rune_severity severity, const
     keep_entry(diag, entry, code, span.source == NULL ? NULL : span.source->path, help);
 }
 
-void rune_diag_report_at(struct rune_diag *diag, enum rune_severity severity, const char *code,
-                         const char *path, uint32_t line, uint32_t column, const char *help,
-                         const char *fmt, ...)
+void rune_diag_vreport_at(struct rune_diag *diag, enum rune_severity severity, const char *code,
+                          const char *path, uint32_t line, uint32_t column, const char *help,
+                          const char *fmt, va_list args)
 {
     struct entry *entry = diag == NULL ? NULL : add_entry(diag, severity);
     if (entry == NULL) {
         return;
     }
-    va_list args;
-    va_start(args, fmt);
     entry->first.message.text = format_text(&diag->arena, fmt, args);
-    va_end(args);
     entry->first.message.line = line;
     entry->first.message.column = column;
     keep_entry(diag, entry, code, path, help);
+}
+
+void rune_diag_report(struct rune_diag *diag, enum rune_severity severity, const char *code,
+                      struct rune_span span, const char *help, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    rune_diag_vreport(diag, severity, code, span, help, fmt, args);
+    va_end(args);
+}
+
+void rune_diag_report_at(struct rune_diag *diag, enum rune_severity severity, const char *code,
+                         const char *path, uint32_t line, uint32_t column, const char *help,
+                         const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    rune_diag_vreport_at(diag, severity, code, path, line, column, help, fmt, args);
+    va_end(args);
 }
 
 void rune_diag_note(struct rune_diag *diag, struct rune_span span, const char *fmt, ...)

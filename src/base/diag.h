@@ -7,6 +7,7 @@
  * counts grow. Used by: every parser and checker; printed by cli, http and the log. */
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,11 +41,20 @@ void rune_diag_report(struct rune_diag *diag, enum rune_severity severity, const
                       struct rune_span span, const char *help, const char *fmt, ...)
     RUNE_PRINTF(6, 7);
 
+/* As rune_diag_report, for those who add a place to a message of their callers. */
+void rune_diag_vreport(struct rune_diag *diag, enum rune_severity severity, const char *code,
+                       struct rune_span span, const char *help, const char *fmt, va_list args)
+    RUNE_PRINTF(6, 0);
+
 /* As rune_diag_report, for places known only by line and column (streamed facts files); 0: unknown.
  */
 void rune_diag_report_at(struct rune_diag *diag, enum rune_severity severity, const char *code,
                          const char *path, uint32_t line, uint32_t column, const char *help,
                          const char *fmt, ...) RUNE_PRINTF(8, 9);
+
+void rune_diag_vreport_at(struct rune_diag *diag, enum rune_severity severity, const char *code,
+                          const char *path, uint32_t line, uint32_t column, const char *help,
+                          const char *fmt, va_list args) RUNE_PRINTF(8, 0);
 
 /* Until the next call (NULL: no more), `source` stays as it is and where it is: a message about it
  * is then located from the one before, so that a thousand in a large text cost one pass over it, or

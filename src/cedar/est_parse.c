@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Policies and policy sets of the JSON form. */
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -18,16 +17,13 @@
 bool rune_est_fail(struct rune_est_reader *reader, const struct rune_json_node *node,
                    const char *help, const char *fmt, ...)
 {
-    char text[300];
+    bool is_scalar = node->type != RUNE_JSON_OBJECT && node->type != RUNE_JSON_ARRAY;
+    struct rune_span span = {reader->source, node->offset,
+                             is_scalar && node->length > 0 ? node->length : 1};
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
+    rune_diag_vreport(reader->diag, RUNE_ERROR, "RUNE-C0530", span, help, fmt, args);
     va_end(args);
-    bool is_scalar = node->type != RUNE_JSON_OBJECT && node->type != RUNE_JSON_ARRAY;
-    rune_diag_report(reader->diag, RUNE_ERROR, "RUNE-C0530",
-                     (struct rune_span){reader->source, node->offset,
-                                        is_scalar && node->length > 0 ? node->length : 1},
-                     help, "%s", text);
     reader->errors++;
     return false;
 }

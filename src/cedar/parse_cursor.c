@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a parser stands in its text, what it says about it, what it keeps. Nothing here knows what
  * policies or schemas look like. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -67,13 +66,11 @@ struct rune_str rune_cedar_text(const struct rune_cedar_parser *parser,
 void rune_cedar_error(struct rune_cedar_parser *parser, const char *code, struct rune_span span,
                       const char *help, const char *fmt, ...)
 {
-    char text[512];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
+    rune_diag_vreport(parser->diag, RUNE_ERROR, code, span, help, fmt, args);
     va_end(args);
     parser->errors++;
-    rune_diag_report(parser->diag, RUNE_ERROR, code, span, help, "%s", text);
 }
 
 void rune_cedar_expected(struct rune_cedar_parser *parser, const char *what, const char *help)

@@ -3,20 +3,17 @@
 #include "cedar/schema_json_int.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
 /* ---- messages and memory ---- */
 
 bool rune_schema_json_fail(struct rune_schema_json *reader, uint32_t offset, uint32_t length,
                            const char *help, const char *fmt, ...)
 {
-    char text[300];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
+    rune_diag_vreport(reader->diag, RUNE_ERROR, "RUNE-C0510",
+                      (struct rune_span){reader->source, offset, length}, help, fmt, args);
     va_end(args);
-    rune_diag_report(reader->diag, RUNE_ERROR, "RUNE-C0510",
-                     (struct rune_span){reader->source, offset, length}, help, "%s", text);
     reader->errors++;
     return false;
 }

@@ -4,7 +4,6 @@
 #include "cedar/schema_resolve_int.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- what all steps use ---- */
@@ -12,13 +11,11 @@
 void rune_resolver_report(struct rune_resolver *resolver, const char *code, struct rune_span span,
                           const char *help, const char *fmt, ...)
 {
-    char text[400];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
+    rune_diag_vreport(resolver->diag, RUNE_ERROR, code, span, help, fmt, args);
     va_end(args);
     resolver->errors++;
-    rune_diag_report(resolver->diag, RUNE_ERROR, code, span, help, "%s", text);
 }
 
 void *rune_resolver_make(struct rune_resolver *resolver, size_t count, size_t size)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* parser_text: tokens to texts, strings with escapes, variables by name, messages. */
 #include <stdarg.h>
-#include <stdio.h>
 
 #include "base/utf8.h"
 #include "datalog/parser_int.h"
@@ -11,16 +10,14 @@
 void rune_dl_fail(struct rune_dl_parser *parser, struct rune_span span, const char *code,
                   const char *help, const char *fmt, ...)
 {
-    char text[512];
     if (parser->reported) {
         return;
     }
     parser->reported = true;
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
+    rune_diag_vreport(parser->diag, RUNE_ERROR, code, span, help, fmt, args);
     va_end(args);
-    rune_diag_report(parser->diag, RUNE_ERROR, code, span, help, "%s", text);
 }
 
 void rune_dl_fail_limit(struct rune_dl_parser *parser, struct rune_span span)

@@ -16,7 +16,6 @@
 void rune_derive_report(struct rune_deriving *deriving, uint32_t relation, const char *code,
                         const char *help, const char *fmt, ...)
 {
-    char text[600];
     struct rune_span span = RUNE_SPAN_NONE;
     deriving->has_mistakes = true;
     if (deriving->mistakes++ >= RUNE_DERIVE_MAX_REPORTS) {
@@ -27,9 +26,8 @@ void rune_derive_report(struct rune_deriving *deriving, uint32_t relation, const
     }
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
+    rune_diag_vreport(deriving->build->diag, RUNE_ERROR, code, span, help, fmt, args);
     va_end(args);
-    rune_diag_report(deriving->build->diag, RUNE_ERROR, code, span, help, "%s", text);
 }
 
 /* `Type::"id"`, for messages; the caller frees it. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading the parts of an entity, each checked against the schema as it is read. */
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "engine/entity_document_int.h"
@@ -12,14 +11,12 @@
 void rune_entity_report(struct rune_entity_document *document, const char *code, size_t offset,
                         const char *help, const char *fmt, ...)
 {
-    char text[400];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
     uint32_t at = offset > document->source->length ? document->source->length : (uint32_t)offset;
     struct rune_span span = {document->source, at, at < document->source->length ? 1 : 0};
-    rune_diag_report(document->diag, RUNE_ERROR, code, span, help, "%s", text);
+    va_list args;
+    va_start(args, fmt);
+    rune_diag_vreport(document->diag, RUNE_ERROR, code, span, help, fmt, args);
+    va_end(args);
     document->table->error_count++;
 }
 

@@ -12,21 +12,19 @@
 void rune_facts_fail(struct rune_fact_reader *reader, const char *at, const char *code,
                      const char *help, const char *fmt, ...)
 {
-    char text[256];
     uint32_t column = 1;
     if (++reader->errors > RUNE_FACTS_MAX_ERRORS) {
         return;
     }
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
     for (const char *p = reader->row_start; at != NULL && p < at; p++) {
         column = *p == '\n' ? 1 : column + (((unsigned char)*p & 0xc0) != 0x80);
     }
-    rune_diag_report_at(reader->diag, RUNE_ERROR, code, reader->path,
-                        (uint32_t)(reader->line + reader->lines_in_row), at != NULL ? column : 0,
-                        help, "%s", text);
+    va_list args;
+    va_start(args, fmt);
+    rune_diag_vreport_at(reader->diag, RUNE_ERROR, code, reader->path,
+                         (uint32_t)(reader->line + reader->lines_in_row), at != NULL ? column : 0,
+                         help, fmt, args);
+    va_end(args);
     if (reader->errors == RUNE_FACTS_MAX_ERRORS) {
         rune_diag_report_at(reader->diag, RUNE_ERROR, "RUNE-T0109", reader->path, 0, 0, NULL,
                             "too many errors in this file: the rest of it was not read");
