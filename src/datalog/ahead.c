@@ -8,6 +8,7 @@
  * programs of permit and forbid and those they call: an instruction whose search begins with an
  * argument that is, unchanged, a part of the request. */
 #include "datalog/evaluate_int.h"
+#include "eval/rule_program.h"
 
 #define NO_PART     UINT8_MAX
 #define MAX_CALLS   8u     /* LIMIT: calls within calls that are followed */
@@ -86,28 +87,17 @@ static void walk_plan(struct walk *walk, uint32_t number, const uint8_t *args, u
         if (word[0] == RUNE_RULE_LOAD_REQUEST && word[1] < MAX_TRACKED) {
             parts[word[1]] = (uint8_t)word[2];
         }
-        const char *operand = rune_rule_ops[*word++].operands;
-        for (; *operand != '\0'; operand++) {
-            switch (*operand) {
-            case 'o':
-                order = *word++;
-                break;
-            case 'g':
-                group = word;
-                word += 2;
-                break;
-            case 'R':
-                take_list(walk, word, order, group, parts, depth);
-                word += 1 + word[0];
-                break;
-            case 'W':
-                word += 1 + 2 * word[0];
-                break;
-            default:
-                word++;
-                break;
+        struct rune_rule_operand at = rune_rule_operands(word);
+        for (; *at.letter != '\0'; at = rune_rule_operand_after(at)) {
+            if (*at.letter == 'o') {
+                order = at.word[0];
+            } else if (*at.letter == 'g') {
+                group = at.word;
+            } else if (*at.letter == 'R') {
+                take_list(walk, at.word, order, group, parts, depth);
             }
         }
+        word = at.word;
     }
 }
 

@@ -8,36 +8,9 @@
  * all that follows, what the head's relation has already is left out first, a word of bits at a
  * time. Only tests that cannot fail are put off like that: one that fails must be seen to. */
 #include "datalog/sink.h"
+#include "eval/rule_program.h"
 
 /* ---- which rules ---- */
-
-static const uint32_t *skip(const uint32_t *word)
-{
-    const char *operand = rune_rule_ops[word[0]].operands;
-    for (word++; *operand != '\0'; operand++) {
-        switch (*operand) {
-        case 'g':
-            word += 2;
-            break;
-        case 'R':
-            word = rune_rule_skip_list(word, 1);
-            break;
-        case 'W':
-            word = rune_rule_skip_list(word, 2);
-            break;
-        default:
-            word++;
-            break;
-        }
-    }
-    return word;
-}
-
-/* The columns that a SCAN reads: a list of position and register. */
-static const uint32_t *columns_of(const uint32_t *scan)
-{
-    return rune_rule_skip_list(scan + 6, 1);
-}
 
 /* Whether a register is the last of the head's, and none of the others. */
 static bool is_last_of(const uint32_t *head, uint32_t reg)
@@ -53,7 +26,7 @@ uint32_t rune_dl_find_fresh(const struct rune_dl_ctx *ctx, const struct rune_ima
 {
     const uint32_t *code = ctx->code.items + plan->code, *scan = NULL, *word = code + 1;
     bool tests = false, may_wait = true;
-    for (; word[0] != RUNE_RULE_EMIT; word = skip(word)) {
+    for (; word[0] != RUNE_RULE_EMIT; word = rune_rule_next(word)) {
         if (word[0] == RUNE_RULE_SCAN) {
             scan = word;
             tests = false;
@@ -64,8 +37,11 @@ uint32_t rune_dl_find_fresh(const struct rune_dl_ctx *ctx, const struct rune_ima
                                     word[0] == RUNE_RULE_EQ);
         }
     }
-    bool can = scan != NULL && tests && may_wait && columns_of(scan)[0] == 1 &&
-               is_last_of(word + 2, columns_of(scan)[2]);
+    if (scan == NULL || !tests || !may_wait) {
+        return 0;
+    }
+    const uint32_t *columns = rune_rule_scan_at(scan).columns;
+    bool can = columns[0] == 1 && is_last_of(word + 2, columns[2]);
     return can ? (uint32_t)(scan - code) : 0;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "datalog/evaluate_int.h"
+#include "eval/rule_program.h"
 
 struct output {
     struct rune_dl_ctx *ctx;
@@ -338,32 +339,20 @@ static enum rune_err write_plans(struct output *out)
     return err;
 }
 
-/* Gives the operands of one program their numbers in the image. */
-static void renumber(struct output *out, uint32_t *word, const uint32_t *end)
+/* Gives the operands of instructions their numbers in the image. */
+static void renumber(struct output *out, uint32_t *code, size_t count)
 {
-    while (word < end) {
-        const char *operand = rune_rule_ops[*word++].operands;
-        for (; *operand != '\0'; operand++) {
-            switch (*operand) {
-            case 'o':
-                *word = out->order_ids[*word];
-                word++;
-                break;
-            case 'g':
-                word[0] = word[1] == 0 ? 0 : out->plan_ids[word[0]];
-                word += 2;
-                break;
-            case 'R':
-                word += 1 + word[0];
-                break;
-            case 'W':
-                word += 1 + 2 * word[0];
-                break;
-            default:
-                word++;
-                break;
+    for (const uint32_t *word = code; word < code + count;) {
+        struct rune_rule_operand at = rune_rule_operands(word);
+        for (; *at.letter != '\0'; at = rune_rule_operand_after(at)) {
+            uint32_t *operand = code + (at.word - code);
+            if (*at.letter == 'o') {
+                operand[0] = out->order_ids[operand[0]];
+            } else if (*at.letter == 'g') {
+                operand[0] = operand[1] == 0 ? 0 : out->plan_ids[operand[0]];
             }
         }
+        word = at.word;
     }
 }
 
@@ -397,7 +386,7 @@ enum rune_err rune_dl_write_image(struct rune_dl_ctx *ctx, struct rune_dl_result
         return err;
     }
     if (ctx->code.count > 0) {
-        renumber(&out, ctx->code.items, ctx->code.items + ctx->code.count);
+        renumber(&out, ctx->code.items, ctx->code.count);
     }
     result->code = ctx->code;
     ctx->code = (struct rune_vec_u32){0};

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "engine/plan_int.h"
-#include "eval/rule_code.h"
+#include "eval/rule_program.h"
 
 /* One instruction, its operands found by their letters. */
 struct step {
@@ -15,33 +15,19 @@ struct step {
 
 static const uint32_t *read_step(const uint32_t *word, struct step *ret_step)
 {
-    *ret_step = (struct step){.op = *word};
-    for (const char *operand = rune_rule_ops[*word++].operands; *operand != '\0'; operand++) {
-        switch (*operand) {
-        case 'o':
-            ret_step->order = word++;
-            break;
-        case 'g':
-            ret_step->group = word;
-            word += 2;
-            break;
-        case 'R':
-            ret_step->list = word;
-            word += 1 + word[0];
-            break;
-        case 'W':
-            word += 1 + 2 * word[0];
-            break;
-        case 'n':
-            ret_step->small = ret_step->small == NULL ? word : ret_step->small;
-            word++;
-            break;
-        default:
-            word++;
-            break;
+    *ret_step = (struct step){.op = word[0]};
+    struct rune_rule_operand at = rune_rule_operands(word);
+    for (; *at.letter != '\0'; at = rune_rule_operand_after(at)) {
+        const uint32_t **first = *at.letter == 'o'   ? &ret_step->order
+                                 : *at.letter == 'g' ? &ret_step->group
+                                 : *at.letter == 'R' ? &ret_step->list
+                                 : *at.letter == 'n' ? &ret_step->small
+                                                     : NULL;
+        if (first != NULL && *first == NULL) {
+            *first = at.word;
         }
     }
-    return word;
+    return at.word;
 }
 
 /* "column 1", "columns 1, 2". */

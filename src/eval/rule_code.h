@@ -10,7 +10,7 @@
  * that set a column of the head: one proof of a tuple is enough.
  *
  * Operations and operand letters: rule_code.def. Checked by rule_verify_code.c, run by rule_vm.c,
- * made by datalog/code.c. */
+ * made by datalog/code.c; who reads them does so by rule_program.h. */
 #pragma once
 
 #include <stdint.h>
@@ -53,9 +53,3 @@ enum rune_rule_function {
 #undef RUNE_RULE_FUNCTION
     RUNE_RULE_FUNCTION_COUNT
 };
-
-/* What follows a list of an instruction: its length, then so many entries of `unit` words. */
-static inline const uint32_t *rune_rule_skip_list(const uint32_t *list, uint32_t unit)
-{
-    return list + 1 + list[0] * unit;
-}

@@ -5,6 +5,7 @@
 
 #include "base/layout.h"
 #include "eval/rule_filter.h"
+#include "eval/rule_program.h"
 #include "eval/rule_vm_int.h"
 
 #define RUNE_RULE_READS_BROUGHT \
@@ -63,8 +64,9 @@ static RUNE_APART void rune_rule_loop_open_brought(struct rune_rule_vm *vm,
 {
     struct rune_brought_scan scan;
     rune_rule_brought_open(vm, word[2], prefix, count, &loop->cursor, &scan);
-    loop->columns = rune_rule_skip_list(word + 6, 1);
-    loop->body = rune_rule_skip_list(loop->columns, 2);
+    struct rune_rule_scan at = rune_rule_scan_at(word);
+    loop->columns = at.columns;
+    loop->body = at.body;
     loop->filter.order = RUNE_RULE_READS_BROUGHT;
     loop->filter.position = word[2];
     loop->turn_cost = count;

@@ -86,16 +86,15 @@ static void mark_live(struct rune_narrow_program *p, const uint32_t *head)
 {
     for (const uint32_t *word = p->code + 1; word[0] != RUNE_RULE_EMIT;
          word = rune_rule_next(word)) {
-        const uint32_t *operand = word + 1;
-        for (const char *letter = rune_rule_ops[word[0]].operands; *letter != '\0'; letter++) {
-            uint32_t count = *letter == 'R' ? operand[0] : 0;
-            if (*letter == 'r') {
-                p->registers[operand[0]].is_live = true;
+        struct rune_rule_operand at = rune_rule_operands(word);
+        for (; *at.letter != '\0'; at = rune_rule_operand_after(at)) {
+            uint32_t count = *at.letter == 'R' ? at.word[0] : 0;
+            if (*at.letter == 'r') {
+                p->registers[at.word[0]].is_live = true;
             }
             for (uint32_t i = 0; i < count; i++) {
-                p->registers[operand[1 + i]].is_live = true;
+                p->registers[at.word[1 + i]].is_live = true;
             }
-            operand += rune_rule_operand_words(*letter, operand);
         }
     }
     for (uint32_t column = 0; column < head[0]; column++) {
@@ -427,38 +426,36 @@ static void put_call_scan(struct rune_narrower *n, struct rune_narrow_program *p
 static void put_plain(struct rune_narrower *n, struct rune_narrow_program *p, const uint32_t *word)
 {
     uint32_t written[2], count = 0;
-    const uint32_t *instruction = word;
     bool has_target = word[0] == RUNE_RULE_CONST; /* it never becomes another */
     uint32_t begin = here(n, p), target = has_target ? 0 : innermost(p);
-    const char *letters = rune_rule_ops[word[0]].operands;
-    put(n, p, *word++);
-    for (; *letters != '\0'; letters++) {
-        uint32_t words = rune_rule_operand_words(*letters, word);
-        switch (*letters) {
+    struct rune_rule_operand at = rune_rule_operands(word), after;
+    put(n, p, word[0]);
+    for (; *at.letter != '\0'; at = after) {
+        after = rune_rule_operand_after(at);
+        switch (*at.letter) {
         case 'r':
-            put(n, p, p->registers[word[0]].read);
+            put(n, p, p->registers[at.word[0]].read);
             break;
         case 'w':
-            written[count++] = word[0];
-            put(n, p, word[0] + p->shift);
+            written[count++] = at.word[0];
+            put(n, p, at.word[0] + p->shift);
             break;
         case 'f':
-            target = has_target ? target : target_of(p, word[0]);
+            target = has_target ? target : target_of(p, at.word[0]);
             has_target = true;
-            put(n, p, target_of(p, word[0]));
+            put(n, p, target_of(p, at.word[0]));
             break;
         case 'R':
-            put_reads(n, p, word);
+            put_reads(n, p, at.word);
             break;
         default:
-            for (uint32_t i = 0; i < words; i++) {
-                put(n, p, word[i]);
+            for (const uint32_t *operand = at.word; operand < after.word; operand++) {
+                put(n, p, *operand);
             }
         }
-        word += words;
     }
-    if (instruction[0] == RUNE_RULE_MEMBER) {
-        note_loop(p, instruction, begin);
+    if (word[0] == RUNE_RULE_MEMBER) {
+        note_loop(p, word, begin);
         target = begin;
     }
     for (uint32_t i = 0; i < count; i++) {

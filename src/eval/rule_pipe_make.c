@@ -4,8 +4,8 @@
  * at their EMIT behind the loop that asked. Registers are renamed, so that each is written once. */
 #include <string.h>
 
-#include "eval/rule_code.h"
 #include "eval/rule_pipe.h"
+#include "eval/rule_program.h"
 
 #define MAX_DEPTH     6u    /* LIMIT: plans within plans */
 #define MAX_REGISTERS 64u   /* LIMIT: of a plan that is put in place */
@@ -197,50 +197,51 @@ static bool emit(struct maker *m, const struct frame *frame, const uint32_t *wor
 static bool call_by_order(struct maker *m, struct frame *frame, const uint32_t *word)
 {
     const struct rune_image_plan *plan = m->pipes->vm->plans + word[2];
-    const uint32_t *pairs = rune_rule_skip_list(word + 6, 1);
+    struct rune_rule_scan scan = rune_rule_scan_at(word);
     uint32_t order;
-    if (word[6] != 1 || pairs[0] != 1 || (plan->bound != 1 && plan->bound != 2) ||
+    if (scan.prefix[0] != 1 || scan.columns[0] != 1 || (plan->bound != 1 && plan->bound != 2) ||
         !rune_pipes_find_order(m->pipes, m->arena, plan->relation, plan->bound - 1, &order)) {
         return false;
     }
     struct rune_pipe_step *step = add_step(m, RUNE_PIPE_SCAN);
-    if (!read_args(frame, word + 6, step) || !read_writes(m, frame, pairs, step)) {
+    if (!read_args(frame, scan.prefix, step) || !read_writes(m, frame, scan.columns, step)) {
         return false;
     }
     step->order = order;
     step->positions[0] = 1;
-    return walk(m, frame, rune_rule_skip_list(pairs, 2));
+    return walk(m, frame, scan.body);
 }
 
 static bool call_by_table(struct maker *m, struct frame *frame, const uint32_t *word)
 {
     struct rune_pipe_step *step = add_step(m, RUNE_PIPE_TABLE);
-    const uint32_t *pairs = rune_rule_skip_list(word + 6, 1);
-    if (!read_args(frame, word + 6, step) || !read_writes(m, frame, pairs, step)) {
+    struct rune_rule_scan scan = rune_rule_scan_at(word);
+    if (!read_args(frame, scan.prefix, step) || !read_writes(m, frame, scan.columns, step)) {
         return false;
     }
     step->plans = m->pipes->vm->plans + word[2];
     step->plan_count = word[3];
-    return walk(m, frame, rune_rule_skip_list(pairs, 2));
+    return walk(m, frame, scan.body);
 }
 
 /* Goes on in each plan of a relation that is asked. */
 static bool enter(struct maker *m, const struct frame *frame, const uint32_t *word)
 {
     const struct rune_image_plan *plans = m->pipes->vm->plans + word[2];
+    struct rune_rule_scan scan = rune_rule_scan_at(word);
     uint32_t steps = m->step_count, registers = m->register_count, loops = m->loop_count;
     bool is_made =
         frame->depth < MAX_DEPTH && m->pipes->vm->in.relations[plans[0].relation].component == 0;
     for (uint32_t i = 0; i < word[3] && is_made; i++) {
         struct frame inner = {
             .caller = frame,
-            .columns = rune_rule_skip_list(word + 6, 1),
+            .columns = scan.columns,
             .code = m->pipes->vm->code + plans[i].code,
             .depth = frame->depth + 1,
         };
         is_made = plans[i].registers <= MAX_REGISTERS;
-        for (uint32_t a = 0; a < word[6] && is_made; a++) {
-            inner.map[a] = frame->map[word[7 + a]];
+        for (uint32_t a = 0; a < scan.prefix[0] && is_made; a++) {
+            inner.map[a] = frame->map[scan.prefix[1 + a]];
         }
         is_made = is_made && walk(m, &inner, inner.code + 1);
         m->step_count = steps;
@@ -299,10 +300,10 @@ static const uint32_t *add_simple(struct maker *m, struct frame *frame, const ui
         }
         step->write_count = 1;
         step->constant = word[2];
-        return word + 3;
+        return rune_rule_next(word);
     case RUNE_RULE_MOVE:
         frame->map[word[1]] = frame->map[word[2]];
-        return word + 3;
+        return rune_rule_next(word);
     case RUNE_RULE_EQ:
     case RUNE_RULE_NE:
         step = add_step(m, RUNE_PIPE_EQUAL);
@@ -313,7 +314,7 @@ static const uint32_t *add_simple(struct maker *m, struct frame *frame, const ui
         step->arg_count = 2;
         step->args[0] = frame->map[word[1]];
         step->args[1] = frame->map[word[2]];
-        return word + 4;
+        return rune_rule_next(word);
     case RUNE_RULE_EXISTS:
         step = add_step(m, RUNE_PIPE_EXISTS);
         if (!read_args(frame, word + 4, step)) {
@@ -321,7 +322,7 @@ static const uint32_t *add_simple(struct maker *m, struct frame *frame, const ui
         }
         step->order = word[1];
         step->negated = word[2] != 0;
-        return rune_rule_skip_list(word + 4, 1);
+        return rune_rule_next(word);
     case RUNE_RULE_CALL:
         step = add_step(m, RUNE_PIPE_CALL);
         if (!read_args(frame, word + 5, step)) {
@@ -331,18 +332,18 @@ static const uint32_t *add_simple(struct maker *m, struct frame *frame, const ui
         step->plan_count = word[2];
         step->negated = word[3] != 0;
         find_all(m->pipes, step);
-        return rune_rule_skip_list(word + 5, 1);
+        return rune_rule_next(word);
     case RUNE_RULE_SCAN:
         step = add_step(m, RUNE_PIPE_SCAN);
-        if (!read_args(frame, word + 6, step) ||
-            !read_writes(m, frame, rune_rule_skip_list(word + 6, 1), step)) {
+        if (!read_args(frame, rune_rule_scan_at(word).prefix, step) ||
+            !read_writes(m, frame, rune_rule_scan_at(word).columns, step)) {
             return NULL;
         }
         step->order = word[2];
         step->distinct = word[3];
         frame->last_loop = (uint32_t)(word - frame->code);
         frame->loops++;
-        return rune_rule_skip_list(rune_rule_skip_list(word + 6, 1), 2);
+        return rune_rule_next(word);
     default:
         return NULL;
     }

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rule_program: walking over the instructions of a program, for who reads programs instead of
- * running them: rule_narrow, rule_once. A program is one that was verified, or made of such. */
+/* rule_program: walking over the instructions of a program, and over the operands of one. A program
+ * is one that was verified, or made by this process: nothing is checked.
+ *
+ *     for (word = code + 1; word[0] != RUNE_RULE_EMIT; word = rune_rule_next(word)) {
+ *         struct rune_rule_operand at = rune_rule_operands(word);
+ *         for (; *at.letter != '\0'; at = rune_rule_operand_after(at)) ...
+ *
+ * Used by: whoever reads programs instead of running them, and rule_vm for what lists say. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,20 +14,40 @@
 
 #include "eval/rule_code.h"
 
-/* Words of the operand that begins here. */
-static inline uint32_t rune_rule_operand_words(char letter, const uint32_t *word)
+/* What follows a list of an instruction: its length, then so many entries of `unit` words. */
+static inline const uint32_t *rune_rule_skip_list(const uint32_t *list, uint32_t unit)
 {
-    return letter == 'g' ? 2 : letter == 'R' ? 1 + word[0] : letter == 'W' ? 1 + 2 * word[0] : 1;
+    return list + 1 + list[0] * unit;
 }
 
+/* An operand: its letter (rule_code.def), and its words from here on. */
+struct rune_rule_operand {
+    const char *letter; /* '\0': there are no more, `word` is what follows the instruction */
+    const uint32_t *word;
+};
+
+static inline struct rune_rule_operand rune_rule_operands(const uint32_t *instruction)
+{
+    return (struct rune_rule_operand){rune_rule_ops[instruction[0]].operands, instruction + 1};
+}
+
+static inline struct rune_rule_operand rune_rule_operand_after(struct rune_rule_operand at)
+{
+    at.word = *at.letter == 'R'   ? rune_rule_skip_list(at.word, 1)
+              : *at.letter == 'W' ? rune_rule_skip_list(at.word, 2)
+                                  : at.word + (*at.letter == 'g' ? 2 : 1);
+    at.letter++;
+    return at;
+}
+
+/* The next instruction. */
 static inline const uint32_t *rune_rule_next(const uint32_t *word)
 {
-    const char *letters = rune_rule_ops[word[0]].operands;
-    word++;
-    for (; *letters != '\0'; letters++) {
-        word += rune_rule_operand_words(*letters, word);
+    struct rune_rule_operand at = rune_rule_operands(word);
+    while (*at.letter != '\0') {
+        at = rune_rule_operand_after(at);
     }
-    return word;
+    return at.word;
 }
 
 static inline bool rune_rule_is_loop(uint32_t op)
@@ -29,17 +55,23 @@ static inline bool rune_rule_is_loop(uint32_t op)
     return op == RUNE_RULE_SCAN || op == RUNE_RULE_CALL_SCAN || op == RUNE_RULE_MEMBER;
 }
 
-/* SCAN and CALL_SCAN have the same shape: [op, loop, two words, ..., empty, done, R, W]. */
+/* SCAN and CALL_SCAN have the same shape: [op, loop, two words, empty, done, R, W]. */
 struct rune_rule_scan {
     const uint32_t *prefix, *columns; /* the lists */
+    const uint32_t *body;             /* the next instruction */
     uint32_t empty, done;
 };
 
 static inline struct rune_rule_scan rune_rule_scan_at(const uint32_t *word)
 {
-    struct rune_rule_scan scan = {.prefix = word + 6, .empty = word[4], .done = word[5]};
-    scan.columns = scan.prefix + 1 + scan.prefix[0];
-    return scan;
+    const uint32_t *prefix = word + 6, *columns = rune_rule_skip_list(prefix, 1);
+    return (struct rune_rule_scan){
+        .prefix = prefix,
+        .columns = columns,
+        .body = rune_rule_skip_list(columns, 2),
+        .empty = word[4],
+        .done = word[5],
+    };
 }
 
 /* A program that the builder did not write may have no EMIT. */

@@ -97,14 +97,14 @@ static bool find_more(struct rune_rule_vm *vm, rune_rule_emit_fn emit, void *con
 /* Whether a scan reads nothing but one column of the tuple that is emitted next. */
 static bool is_row(const uint32_t *word, uint32_t *ret_column)
 {
-    const uint32_t *columns = rune_rule_skip_list(word + 6, 1);
-    const uint32_t *next = rune_rule_skip_list(columns, 2), *list = next + 2;
+    struct rune_rule_scan scan = rune_rule_scan_at(word);
+    const uint32_t *list = scan.body + 2;
     uint32_t found = 0;
-    if (columns[0] != 1 || next[0] != RUNE_RULE_EMIT) {
+    if (scan.columns[0] != 1 || scan.body[0] != RUNE_RULE_EMIT) {
         return false;
     }
     for (uint32_t i = 0; i < list[0]; i++) {
-        if (list[1 + i] == columns[2]) {
+        if (list[1 + i] == scan.columns[2]) {
             *ret_column = i;
             found++;
         }
@@ -117,10 +117,10 @@ static bool emit_row(struct rune_rule_vm *vm, const uint32_t *word, uint32_t col
                      const struct rune_cursor *cursor, rune_term *registers, void *context)
 {
     rune_term terms[64]; /* RUNE_DL_MAX_ARITY */
-    const uint32_t *columns = rune_rule_skip_list(word + 6, 1);
-    registers[columns[2]] = RUNE_TERM_NONE;
-    (void)rune_rule_gather(rune_rule_skip_list(columns, 2) + 2, registers, terms);
-    return !rune_rule_take_steps(vm, 1) || vm->row(context, terms, cursor, columns[1], column);
+    struct rune_rule_scan scan = rune_rule_scan_at(word);
+    registers[scan.columns[2]] = RUNE_TERM_NONE;
+    (void)rune_rule_gather(scan.body + 2, registers, terms);
+    return !rune_rule_take_steps(vm, 1) || vm->row(context, terms, cursor, scan.columns[1], column);
 }
 
 /* ---- frames ---- */
@@ -260,7 +260,7 @@ static bool keep_fresh(struct rune_rule_vm *vm, const uint32_t *word, struct run
                        rune_term *registers, void *context)
 {
     rune_term terms[64]; /* RUNE_DL_MAX_ARITY */
-    const uint32_t *columns = rune_rule_skip_list(word + 6, 1);
+    const uint32_t *columns = rune_rule_scan_at(word).columns;
     registers[columns[2]] = RUNE_TERM_NONE;
     (void)rune_rule_gather(vm->fresh_head, registers, terms);
     return vm->fresh(context, terms, cursor, columns[1]);
@@ -283,7 +283,8 @@ static bool stream_tuple(void *context, const rune_term *tuple)
 {
     struct stream *stream = context;
     struct rune_rule_vm *vm = stream->vm;
-    const uint32_t *columns = rune_rule_skip_list(stream->word + 6, 1);
+    struct rune_rule_scan scan = rune_rule_scan_at(stream->word);
+    const uint32_t *columns = scan.columns;
     uint32_t self = (uint32_t)(stream->word - stream->run->code);
     uint64_t inner_cost = vm->step_cost;
     if (!rune_rule_take_steps(vm, stream->step_cost)) {
@@ -294,8 +295,7 @@ static bool stream_tuple(void *context, const rune_term *tuple)
     }
     stream->any = true;
     vm->step_cost = stream->step_cost;
-    stream->is_stopped =
-        run_code(vm, stream->run, rune_rule_skip_list(columns, 2), self, &stream->target);
+    stream->is_stopped = run_code(vm, stream->run, scan.body, self, &stream->target);
     vm->step_cost = inner_cost;
     return !stream->is_stopped && vm->err == RUNE_OK && stream->target == self;
 }
