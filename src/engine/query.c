@@ -146,6 +146,12 @@ static struct rune_str relation_name(const struct rune_store *store, uint32_t re
                                                            store->relations[relation].name));
 }
 
+/* Their programs are for a request whose three parts are known. */
+static bool is_decision(struct rune_str name)
+{
+    return rune_str_equal(name, RUNE_STR("permit")) || rune_str_equal(name, RUNE_STR("forbid"));
+}
+
 #define MAX_CANDIDATES 512u
 
 static enum rune_err refuse_unknown(const struct resolver *resolver,
@@ -166,6 +172,19 @@ static enum rune_err refuse_unknown(const struct resolver *resolver,
     return RUNE_E_NOT_FOUND;
 }
 
+/* What a decision asks: with a request that a query lacks, or with more columns bound. */
+static enum rune_err refuse_request(const struct resolver *resolver,
+                                    const struct rune_dl_rule *query)
+{
+    bool decides = is_decision(query->head_name);
+    rune_diag_report(resolver->diag, RUNE_ERROR, "RUNE-G0205", query->head_span,
+                     "`rune eval` decides a request, and says which policies and rules matched",
+                     decides ? "`%.*s` is asked for one request at a time: it has no list"
+                             : "`%.*s` depends on the request, and a query has none",
+                     RUNE_STR_ARG(query->head_name));
+    return RUNE_E_INVALID;
+}
+
 static enum rune_err resolve(struct resolver *resolver, const struct rune_dl_rule *query,
                              struct pattern *pattern)
 {
@@ -176,17 +195,14 @@ static enum rune_err resolve(struct resolver *resolver, const struct rune_dl_rul
     if (pattern->builtin == RUNE_QUERY_NOT_BUILTIN) {
         pattern->relation = rune_rules_find_relation(store, query->head_name);
         if (pattern->relation == UINT32_MAX) {
-            return refuse_unknown(resolver, query);
+            return is_decision(query->head_name) ? refuse_request(resolver, query)
+                                                 : refuse_unknown(resolver, query);
         }
         pattern->arity = store->relations[pattern->relation].arity;
         needs_request = (store->relations[pattern->relation].flags & RUNE_RELATION_REQUEST) != 0;
     }
     if (needs_request && !resolver->has_request) {
-        rune_diag_report(resolver->diag, RUNE_ERROR, "RUNE-G0205", query->head_span,
-                         "`rune eval` decides a request, and says which rules matched",
-                         "`%.*s` depends on the request, and a query has none",
-                         RUNE_STR_ARG(query->head_name));
-        return RUNE_E_INVALID;
+        return refuse_request(resolver, query);
     }
     if (query->arg_count != pattern->arity || pattern->arity > MAX_COLUMNS) {
         rune_diag_report(resolver->diag, RUNE_ERROR, "RUNE-G0203", query->head_span, NULL,
@@ -198,6 +214,9 @@ static enum rune_err resolve(struct resolver *resolver, const struct rune_dl_rul
         enum rune_err err = resolve_column(resolver, query->args[i], i, pattern);
         if (err != RUNE_OK) {
             return err;
+        }
+        if (pattern->bound[i] == RUNE_TERM_NONE && is_decision(query->head_name)) {
+            return refuse_request(resolver, query);
         }
     }
     return RUNE_OK;

@@ -148,6 +148,7 @@ CASES = [
     ("query-limit-count", ["query", "docshare.image", "in_team(U, T)", "--count", "--limit", "2"]),
     ("query-limit-more", ["query", "docshare.image", "in_team(U, T)", "--count", "--limit", "2000"]),
     ("query-unknown", ["query", "docshare.image", "in_teem(U, T)"]),
+    ("query-decision", ["query", "docshare.image", "permit(P, A, R)"]),
     ("query-arity", ["query", "docshare.image", "in_team(U)"]),
     ("query-syntax", ["query", "docshare.image", "in_team(U,"]),
     ("plan", ["plan", "docshare"]),

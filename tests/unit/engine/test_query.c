@@ -269,6 +269,8 @@ static void test_mistakes__are_told(void **state)
         {"entity(E, F)", "RUNE-"},
         {"entity.parent(E, F)", "RUNE-"},
         {"at(N, V), entity(N)", "a query is one atom"},
+        {"permit(P, A, R)", "`rune eval` decides"},
+        {"forbid(P, A, R)", "`rune eval` decides"},
     };
     const struct fixture_file files[] = {{"b.dl", rules}, {"c.entities.json", entities}};
     struct fixture fixture;
@@ -287,6 +289,40 @@ static void test_mistakes__are_told(void **state)
     fixture_close(&fixture);
 }
 
+/* Decisions have no list, whether rules derive some or not, but one tuple can be asked for. */
+static void test_decisions__are_asked_one_by_one(void **state)
+{
+    static const char program[] =
+        "g(U::\"a\", A::\"x\", D::\"d\"). permit(P, A, R) :- g(P, A, R).\n"
+        "forbid(P, A, R) :- principal(P), g(P, A, R).\n";
+    static const struct question questions[] = {
+        {"permit(U::\"a\", A::\"x\", D::\"d\")", "a x d;"},
+        {"permit(U::\"a\", A::\"y\", D::\"d\")", ""},
+    };
+    static const char *const refused[] = {
+        "permit(P, A, R)",
+        "permit(U::\"a\", A::\"x\", R)",
+        "forbid(P, A, R)",
+        "forbid(U::\"a\", A::\"x\", D::\"d\")",
+    };
+    const struct fixture_file files[] = {{"b.dl", program}};
+    struct fixture fixture;
+    (void)state;
+    CHECK_ANSWERS(files, questions, append_tuple);
+    fixture_open(&fixture, FIXTURE_FILES(files));
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        struct rune_diag *diag = rune_diag_create();
+        uint64_t count;
+        enum rune_err err =
+            rune_query_count(fixture.decider, fixture.image, NULL, refused[i], &count, diag);
+        if (err != RUNE_E_INVALID || strstr(rune_diag_text(diag), "`rune eval` decides") == NULL) {
+            fail_msg("%s: %s", refused[i], rune_diag_text(diag));
+        }
+        rune_diag_destroy(diag);
+    }
+    fixture_close(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_entity_data__is_a_relation),
         cmocka_unit_test(test_a_request__is_seen_by_every_pattern),
         cmocka_unit_test(test_mistakes__are_told),
+        cmocka_unit_test(test_decisions__are_asked_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
