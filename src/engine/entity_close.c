@@ -85,7 +85,8 @@ static uint32_t degree_of(const struct closer *closer, uint32_t entity)
 
 static const struct rune_entity_edge *parents_of(const struct closer *closer, uint32_t entity)
 {
-    return closer->table->parents.items + closer->table->first_parent.items[entity];
+    const struct rune_entity_edge *items = closer->table->parents.items;
+    return items == NULL ? NULL : items + closer->table->first_parent.items[entity];
 }
 
 static const uint32_t *ancestors_of(const struct closer *closer, rune_term entity)

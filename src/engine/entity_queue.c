@@ -137,6 +137,10 @@ static bool is_stored(const struct rune_entity_table *table, const struct rune_e
 static void settle_parents(struct rune_entity_table *table, struct rune_entity_item *item,
                            size_t first)
 {
+    if (item->parent_count == 0) { /* of nobody there may be no array at all */
+        item->first_parent = first;
+        return;
+    }
     struct rune_entity_edge *from = table->parents.items + item->first_parent;
     struct rune_entity_edge *to = table->parents.items + first;
     size_t count = rune_entity_order_parents(from, item->parent_count);

@@ -87,6 +87,9 @@ static void seek_group(struct many *many, size_t number)
             search->at = rune_dict_next_of(search->at, index->size);
         }
         uint32_t found = peek(many, search);
+        if (found == 0) {
+            continue; /* of a kind without values there are no arrays either */
+        }
         if (many->kind == RUNE_KIND_STRING) {
             __builtin_prefetch(terms->string_offsets + found);
         } else {
