@@ -47,10 +47,11 @@ static enum rune_err coder_init(struct rune_dl_coder *coder, struct rune_dl_ctx 
     }
     coder->reg = rune_arena_alloc(arena, ((size_t)rule->var_count + 1) * sizeof(uint32_t));
     coder->level = rune_arena_alloc(arena, ((size_t)rule->var_count + 1) * sizeof(uint32_t));
-    coder->loop_at = rune_arena_alloc(arena, ((size_t)rule->goal_count + 1) * sizeof(uint32_t));
+    coder->loop_at = rune_arena_alloc(arena, 2 * ((size_t)rule->goal_count + 1) * sizeof(uint32_t));
     if (rune_arena_failed(arena)) {
         return RUNE_E_NOMEM;
     }
+    coder->goal_at = coder->loop_at + rule->goal_count + 1;
     for (uint32_t i = 0; i < rule->var_count; i++) {
         coder->reg[i] = RUNE_DL_NO_REGISTER;
         coder->level[i] = 0;
@@ -193,6 +194,7 @@ static void put_body(struct rune_dl_coder *coder)
              (is_innermost && gives_row(coder, coder->join.order[i])))) {
             rune_dl_code_lasts(coder);
         }
+        coder->goal_at[i] = rune_dl_code_here(coder);
         rune_dl_code_goal(coder, coder->join.order[i]);
         rune_dl_join_take(&coder->join, coder->join.order[i]);
     }
@@ -201,13 +203,13 @@ static void put_body(struct rune_dl_coder *coder)
     }
 }
 
-/* One rule; the programs that it demands are left on the list. */
-static enum rune_err code_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t bound,
-                              uint32_t delta, const struct rune_dl_join_order *known,
-                              struct rune_image_plan *ret_plan)
+/* A rule's program; `shared` keeps it, unless it is NULL. */
+static enum rune_err make_program(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
+                                  uint32_t bound, uint32_t delta,
+                                  const struct rune_dl_join_order *known,
+                                  struct rune_dl_shared *shared, struct rune_image_plan *ret_plan)
 {
     struct rune_dl_coder coder;
-    const struct rune_dl_plan_rule *rule = &ctx->rules.items[number];
     struct rune_arena_mark mark = rune_arena_mark(&ctx->scratch);
     enum rune_err err = coder_init(&coder, ctx, rule, bound, delta, known);
     if (err == RUNE_OK) {
@@ -246,8 +248,30 @@ static enum rune_err code_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t
                      (coder.by_rows || coder.is_grouped ? RUNE_DL_PLAN_SORTED : 0),
             .rows = coder.rows < UINT32_MAX ? (uint32_t)(coder.rows + 0.5) : UINT32_MAX};
     }
+    if (err == RUNE_OK && shared != NULL) {
+        err = rune_dl_shared_keep_program(shared, &coder, ret_plan);
+    }
     rune_arena_rewind(&ctx->scratch, mark);
     return err;
+}
+
+/* One rule; the programs that it demands are left on the list. */
+static enum rune_err code_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t bound,
+                              uint32_t delta, const struct rune_dl_join_order *known,
+                              struct rune_image_plan *ret_plan)
+{
+    const struct rune_dl_plan_rule *rule = &ctx->rules.items[number];
+    struct rune_dl_shared *shared = NULL;
+    bool again = false;
+    if (delta == UINT32_MAX && (known == NULL || known->is_shared)) {
+        enum rune_err err = rune_dl_shared_find(ctx, rule, bound, &shared, &again);
+        if (err != RUNE_OK) {
+            return err;
+        }
+    }
+    return rune_dl_shared_has_program(shared)
+               ? rune_dl_shared_program(ctx, shared, rule, ret_plan)
+               : make_program(ctx, rule, bound, delta, known, again ? shared : NULL, ret_plan);
 }
 
 /* ---- what a program reads, for the orders ---- */
@@ -276,11 +300,10 @@ static enum rune_err collect_goal(struct rune_dl_coder *coder, uint32_t number)
 }
 
 /* Notes the searches of one rule, and what it demands, and keeps the order. */
-static enum rune_err collect_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t bound,
-                                 struct rune_dl_join_order *ret_order)
+static enum rune_err collect_new(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
+                                 uint32_t bound, struct rune_dl_join_order *ret_order)
 {
-    struct rune_dl_coder coder = {
-        .ctx = ctx, .rule = &ctx->rules.items[number], .delta = UINT32_MAX};
+    struct rune_dl_coder coder = {.ctx = ctx, .rule = rule, .delta = UINT32_MAX};
     struct rune_arena_mark mark = rune_arena_mark(&ctx->scratch);
     enum rune_err err = rune_dl_join_init(&coder.join, ctx, coder.rule, bound);
     if (err == RUNE_OK) {
@@ -294,12 +317,53 @@ static enum rune_err collect_one(struct rune_dl_ctx *ctx, uint32_t number, uint3
         rune_dl_join_take(&coder.join, coder.join.order[i]);
     }
     if (err == RUNE_OK) {
+        ret_order->is_shared = false;
         ret_order->rows = rune_dl_join_rows(&coder.join);
         ret_order->goals =
             rune_arena_memdup(&ctx->arena, coder.join.order, coder.join.count * sizeof(uint32_t));
         err = ret_order->goals == NULL ? RUNE_E_NOMEM : RUNE_OK;
     }
     rune_arena_rewind(&ctx->scratch, mark);
+    return err;
+}
+
+/* A rule like one before searches as that did; only its aggregates are its own. */
+static enum rune_err collect_alike(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
+                                   const struct rune_dl_join_order *order)
+{
+    enum rune_err err = RUNE_OK;
+    for (uint32_t i = 0; err == RUNE_OK && i < rule->goal_count; i++) {
+        const struct rune_dl_goal *goal = &rule->goals[order->goals[i]];
+        uint32_t first, count;
+        ctx->asking = goal->span;
+        if (goal->kind == RUNE_DL_GOAL_AGGREGATE) {
+            err =
+                rune_dl_demand_plans(ctx, goal->relation, rune_dl_code_group(goal), &first, &count);
+        }
+    }
+    return err;
+}
+
+static enum rune_err collect_one(struct rune_dl_ctx *ctx, uint32_t number, uint32_t bound,
+                                 struct rune_dl_join_order *ret_order)
+{
+    const struct rune_dl_plan_rule *rule = &ctx->rules.items[number];
+    struct rune_dl_shared *shared;
+    bool again;
+    enum rune_err err = rune_dl_shared_find(ctx, rule, bound, &shared, &again);
+    const struct rune_dl_join_order *order = rune_dl_shared_order(shared);
+    if (err != RUNE_OK) {
+        return err;
+    }
+    if (order != NULL) {
+        *ret_order = *order;
+        ret_order->is_shared = true;
+        return collect_alike(ctx, rule, order);
+    }
+    err = collect_new(ctx, rule, bound, ret_order);
+    if (err == RUNE_OK && shared != NULL) {
+        rune_dl_shared_keep_order(shared, ret_order);
+    }
     return err;
 }
 

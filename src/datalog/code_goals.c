@@ -39,13 +39,10 @@ uint32_t rune_dl_code_level(const struct rune_dl_coder *coder, const uint32_t *v
     return level;
 }
 
-static void put_span(struct rune_dl_coder *coder, struct rune_span span)
+bool rune_dl_code_put_span(struct rune_dl_ctx *ctx, uint32_t word, struct rune_span span)
 {
-    struct rune_dl_ctx *ctx = coder->ctx;
-    struct rune_image_code_span at = {(uint32_t)ctx->code.count, span.offset, span.length};
-    if (ctx->pass == RUNE_DL_PASS_IMAGE && span.source != NULL && !RUNE_VEC_PUSH(&ctx->spans, at)) {
-        coder->err = RUNE_E_NOMEM;
-    }
+    struct rune_image_code_span at = {word, span.offset, span.length};
+    return ctx->pass != RUNE_DL_PASS_IMAGE || span.source == NULL || RUNE_VEC_PUSH(&ctx->spans, at);
 }
 
 void rune_dl_code_result(struct rune_dl_coder *coder, uint32_t var, uint32_t result, uint32_t level)
@@ -194,7 +191,9 @@ static void put_test(struct rune_dl_coder *coder, const struct rune_dl_goal *goa
 void rune_dl_code_goal(struct rune_dl_coder *coder, uint32_t number)
 {
     const struct rune_dl_goal *goal = &coder->rule->goals[number];
-    put_span(coder, goal->span);
+    if (!rune_dl_code_put_span(coder->ctx, (uint32_t)coder->ctx->code.count, goal->span)) {
+        coder->err = RUNE_E_NOMEM;
+    }
     if (rune_dl_join_is_member(&coder->join, goal)) {
         rune_dl_code_member(coder, goal->vars[1], coder->reg[goal->vars[0]],
                             rune_dl_code_level(coder, goal->vars, 1));

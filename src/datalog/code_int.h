@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* code_int: what the files that make programs share: code.c (programs, and what they demand),
- * code_atoms.c (reading relations), code_goals.c (all other goals, and words). Private to
- * datalog/code*. Programs: eval/rule_code.h.
+ * code_atoms.c (reading relations), code_goals.c (all other goals, and words), code_shared.c
+ * (programs of rules alike). Private to datalog/code*. Programs: eval/rule_code.h.
  *
  * Each variable has a level: the loop that set it, 0 for none. A check that fails goes on at the
  * highest level among its variables; a scan that finds nothing likewise; one that is exhausted at
@@ -30,6 +30,7 @@ struct rune_dl_coder {
     uint32_t registers;
     uint32_t loops;
     uint32_t *loop_at; /* word of each loop */
+    uint32_t *goal_at; /* word at which each goal's code begins, as they are taken */
     enum rune_err err;
 };
 
@@ -68,6 +69,14 @@ static inline uint32_t rune_dl_code_group(const struct rune_dl_goal *goal)
 
 /* ---- code_goals.c ---- */
 
+/* Where a constant's term stands in a program: they are loaded first, behind a RETURN. */
+#define RUNE_DL_CODE_CONSTANT(number) (3 + 3 * (size_t)(number))
+/* Where AGGREGATE says the plans that it asks, the first one and their number. */
+#define RUNE_DL_CODE_ASKED 3u
+
+/* The place in the text of what begins at that word of ctx->code, if the image wants it. False: out
+ * of memory. */
+bool rune_dl_code_put_span(struct rune_dl_ctx *ctx, uint32_t word, struct rune_span span);
 /* Reports, the first time, that the rule needs more than `limit` of them; it is given up. */
 void rune_dl_code_limit(struct rune_dl_coder *coder, uint32_t limit, const char *what);
 uint32_t rune_dl_code_register(struct rune_dl_coder *coder);
@@ -95,3 +104,28 @@ void rune_dl_code_member(struct rune_dl_coder *coder, uint32_t element, uint32_t
 void rune_dl_code_lasts(struct rune_dl_coder *coder);
 /* The rule's atom of that number. */
 void rune_dl_code_atom(struct rune_dl_coder *coder, uint32_t number);
+
+/* ---- code_shared.c ---- */
+
+/* What is shared by the rules that are like this one for a binding pattern (delta: none);
+ * `*ret_again`: one such rule has been looked for before. NULL: nothing may be. Valid until the
+ * next call. RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_dl_shared_find(struct rune_dl_ctx *ctx,
+                                                const struct rune_dl_plan_rule *rule,
+                                                uint32_t bound, struct rune_dl_shared **ret_shared,
+                                                bool *ret_again);
+/* The order of goals, which lives as long as ctx; NULL: not known. */
+const struct rune_dl_join_order *rune_dl_shared_order(const struct rune_dl_shared *shared);
+void rune_dl_shared_keep_order(struct rune_dl_shared *shared,
+                               const struct rune_dl_join_order *order);
+bool rune_dl_shared_has_program(const struct rune_dl_shared *shared);
+/* Keeps the program that has just been made, for rules to come. RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_dl_shared_keep_program(struct rune_dl_shared *shared,
+                                                        const struct rune_dl_coder *coder,
+                                                        const struct rune_image_plan *plan);
+/* Appends that program, with the rule's own constants, to ctx->code; what the rule demands is left
+ * on the list, as by the first of its kind. RUNE_E_NOMEM, RUNE_E_LIMIT. */
+RUNE_MUST_USE enum rune_err rune_dl_shared_program(struct rune_dl_ctx *ctx,
+                                                   const struct rune_dl_shared *shared,
+                                                   const struct rune_dl_plan_rule *rule,
+                                                   struct rune_image_plan *ret_plan);

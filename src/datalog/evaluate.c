@@ -477,6 +477,7 @@ static void tear_down(struct rune_dl_ctx *ctx)
     RUNE_VEC_FINI(&ctx->code);
     RUNE_VEC_FINI(&ctx->spans);
     RUNE_VEC_FINI(&ctx->todo);
+    rune_dl_shared_fini(ctx);
     rune_arena_fini(&ctx->arena);
     rune_arena_fini(&ctx->scratch);
 }

@@ -36,8 +36,14 @@ enum rune_dl_storing {
     RUNE_DL_STORE_BASE,      /* facts only, all else on demand: conformance, tests */
 };
 
+enum rune_dl_sharing {
+    RUNE_DL_SHARE_PROGRAMS, /* rules that differ in constants only are compiled once */
+    RUNE_DL_SHARE_NOTHING,  /* the same, slower: tests */
+};
+
 struct rune_dl_options {
     enum rune_dl_storing storing;
+    enum rune_dl_sharing sharing;
     uint64_t max_tuples;       /* LIMIT: derived tuples in all; 0: none */
     uint64_t max_memory_bytes; /* 0: none */
     struct rune_arena

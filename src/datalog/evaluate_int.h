@@ -4,7 +4,7 @@
  *
  *   goals*.c    rules as trees -> rules as goals over numbered variables (struct rune_dl_plan_rule)
  *   join*.c     one such rule and a binding pattern -> an order of its goals
- *   code*.c     that order -> a program
+ *   code*.c     that order -> a program; code_shared.c: the same for many rules alike
  *   project.c   demanded relations without the columns that nobody wants
  *   free.c      recursions that no request could afford
  *   sort_rows.c, orders.c, orders_choose.c
@@ -109,6 +109,7 @@ RUNE_VEC(rune_dl_vec_order, struct rune_dl_order);
 struct rune_dl_join_order {
     const uint32_t *goals;
     double rows;
+    bool is_shared; /* with a rule alike (code_shared.c) that came before */
 };
 
 /* The plans of one binding pattern. */
@@ -198,6 +199,8 @@ enum rune_dl_limit {
     RUNE_DL_LIMIT_VALUES,    /* the length of a value, or the number of values */
 };
 
+struct rune_dl_shared;
+
 struct rune_dl_ctx {
     const struct rune_dl_program *program;
     const struct rune_dl_entities *entities;
@@ -217,6 +220,8 @@ struct rune_dl_ctx {
     struct rune_vec_plan plans;
     struct rune_vec_u32 code;
     struct rune_vec_rule_span spans;
+    struct rune_dl_shared *shared; /* orders and programs of code_shared.c; NULL: none yet */
+    struct rune_vec_u32 key;       /* of what is looked for there */
     enum rune_dl_pass pass;
     uint32_t plan_round; /* plans of earlier rounds are forgotten */
     /* built-ins stored while plans were made: by then, and when searches began to be collected.
@@ -333,6 +338,10 @@ RUNE_MUST_USE enum rune_err rune_dl_code_rule(struct rune_dl_ctx *ctx, uint32_t 
 RUNE_MUST_USE enum rune_err rune_dl_demand_plans(struct rune_dl_ctx *ctx, uint32_t relation,
                                                  uint32_t bound, uint32_t *ret_first,
                                                  uint32_t *ret_count);
+
+/* ---- code_shared.c ---- */
+
+void rune_dl_shared_fini(struct rune_dl_ctx *ctx);
 
 /* ---- project.c ---- */
 

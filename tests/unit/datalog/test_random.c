@@ -4,6 +4,7 @@
  * columns.
  *
  * RUNE_TEST_SEED=N begins with another seed, RUNE_TEST_ROUNDS=N makes so many programs. */
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +19,13 @@
 #include "reference/datalog_random.h"
 #include "reference/datalog_run.h"
 #include "unit/datalog/compare.h"
+
+static uint32_t source_zero(void *context, const struct rune_source *source)
+{
+    (void)context;
+    (void)source;
+    return 0;
+}
 
 #define ROUNDS     300u /* programs of the ordinary test */
 #define MAX_TUPLES 500u /* of a relation */
@@ -93,6 +101,110 @@ static void test_random_programs__every_way_and_order_is_the_naive_one(void **st
                   (unsigned long long)totals.programs, (unsigned long long)totals.skipped,
                   (unsigned long long)totals.derived);
     assert_true(totals.programs > rounds * ORDERS && totals.derived > totals.programs * 5);
+}
+
+/* ---- rules alike ---- */
+
+/* The rule of a line once more: with other numbers, and of a relation of its own, perhaps. */
+static void append_alike(struct rune_buf *out, const char *line, size_t length, uint64_t *random,
+                         uint32_t own)
+{
+    for (size_t i = 0; i < length; i++) {
+        bool in_word = i > 0 && (line[i - 1] == '_' || isalnum((unsigned char)line[i - 1]) != 0);
+        if (isdigit((unsigned char)line[i]) != 0 && !in_word) {
+            rune_buf_printf(out, "%u", datalog_random_below(random, 7));
+        } else {
+            rune_buf_append(out, line + i, 1);
+        }
+        if (own != 0 && i + 1 < length && line[i + 1] == '(') {
+            rune_buf_printf(out, "x%u", own);
+            own = 0; /* the head comes first */
+        }
+    }
+}
+
+/* A random program, some of whose rules come many times. */
+static void print_alike(struct rune_buf *out, uint64_t seed)
+{
+    struct rune_buf text = RUNE_BUF_INIT;
+    uint64_t random = seed;
+    uint32_t own = 0;
+    datalog_random_program(&text, seed, 0);
+    (void)rune_buf_cstr(&text);
+    rune_buf_append(out, text.data, text.length);
+    for (const char *line = text.data, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        size_t length = (size_t)(end + 1 - line);
+        bool is_rule = memmem(line, length, ":-", 2) != NULL;
+        uint32_t times = is_rule ? datalog_random_below(&random, 5) : 0;
+        for (uint32_t i = 0; i < times; i++) {
+            own += datalog_random_below(&random, 4) != 0;
+            append_alike(out, line, length, &random, i % 3 == 2 ? 0 : own + 1);
+        }
+    }
+    (void)rune_buf_cstr(out);
+    rune_buf_fini(&text);
+}
+
+static void evaluate_alike(struct datalog_run *run, const struct rune_buf *text,
+                           enum rune_dl_storing storing, enum rune_dl_sharing sharing)
+{
+    struct rune_dl_options options = {.storing = storing,
+                                      .sharing = sharing,
+                                      .max_tuples = 100000,
+                                      .max_steps = 100000000,
+                                      .max_memory_bytes = (uint64_t)1 << 30};
+    struct rune_str rules = {text->data, text->length};
+    enum rune_err err = datalog_run_open(run, rules, RUNE_DL_BARE, NULL, 0);
+    if (err != RUNE_OK) {
+        fail_msg("%s\n%s", rune_diag_text(run->diag), text->data);
+    }
+    err = rune_dl_evaluate(&run->program, run->facts, NULL, run->dict, &options, source_zero, NULL,
+                           &run->result, run->diag);
+    if (err != RUNE_OK && err != RUNE_E_LIMIT) {
+        fail_msg("%s %s\n%s", rune_err_text(err), rune_diag_text(run->diag), text->data);
+    }
+}
+
+#define assert_vec_equal(a, b)                                                      \
+    do {                                                                            \
+        assert_int_equal((a).count, (b).count);                                     \
+        assert_bytes_equal((a).items, (b).items, (a).count * sizeof((a).items[0])); \
+    } while (0)
+
+static void assert_bytes_equal(const void *a, const void *b, size_t bytes)
+{
+    if (bytes > 0) {
+        assert_memory_equal(a, b, bytes);
+    }
+}
+
+static void test_rules_alike__sharing_their_programs_changes_no_byte(void **state)
+{
+    (void)state;
+    uint64_t first = number_of("RUNE_TEST_SEED", 1), rounds = number_of("RUNE_TEST_ROUNDS", ROUNDS);
+    uint64_t words = 0;
+    for (uint64_t i = 0; i < 3 * rounds; i++) {
+        struct rune_buf text = RUNE_BUF_INIT;
+        struct datalog_run shared, each;
+        enum rune_dl_storing storing = (enum rune_dl_storing)(i % 3);
+        print_alike(&text, first + i / 3);
+        evaluate_alike(&shared, &text, storing, RUNE_DL_SHARE_PROGRAMS);
+        evaluate_alike(&each, &text, storing, RUNE_DL_SHARE_NOTHING);
+        assert_string_equal(rune_diag_text(shared.diag), rune_diag_text(each.diag));
+        const struct rune_dl_result *a = &shared.result, *b = &each.result;
+        assert_vec_equal(a->plans, b->plans);
+        assert_vec_equal(a->code, b->code);
+        assert_vec_equal(a->spans, b->spans);
+        assert_vec_equal(a->orders, b->orders);
+        assert_vec_equal(a->rules, b->rules);
+        assert_int_equal(a->tuple_bytes, b->tuple_bytes);
+        assert_bytes_equal(a->tuples, b->tuples, a->tuple_bytes);
+        words += a->code.count;
+        datalog_run_close(&shared);
+        datalog_run_close(&each);
+        rune_buf_fini(&text);
+    }
+    assert_true(words > 100 * rounds);
 }
 
 /* ---- answers in parts ---- */
@@ -230,6 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_programs__every_way_and_order_is_the_naive_one),
+        cmocka_unit_test(test_rules_alike__sharing_their_programs_changes_no_byte),
         cmocka_unit_test(test_wide_views__are_answered_with_little_memory),
         cmocka_unit_test(test_recursions__no_order_of_their_literals_ends_in_a_limit),
     };
