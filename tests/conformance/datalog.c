@@ -306,7 +306,7 @@ static bool check_query(struct test *test, struct datalog_run *run,
     }
     rune_term bound[RUNE_DL_MAX_ARITY] = {0};
     uint32_t same[RUNE_DL_MAX_ARITY];
-    rune_dict_reset(run->values, &run->store.terms);
+    datalog_run_reset(run);
     for (uint32_t i = 0; i < query.arg_count; i++) {
         const struct rune_dl_expr *arg = query.args[i];
         same[i] = i;

@@ -94,6 +94,11 @@ enum rune_err datalog_run_evaluate(struct datalog_run *run, enum rune_dl_storing
 /* Some seconds: many times what a server allows a request. */
 #define QUERY_STEPS (UINT64_C(1) << 28)
 
+void datalog_run_reset(struct datalog_run *run)
+{
+    rune_dict_reset(run->values, &run->store.terms);
+}
+
 enum rune_err datalog_run_query(struct datalog_run *run, struct rune_str name,
                                 const rune_term *bound, const uint32_t *same, rune_tuple_fn emit,
                                 void *context)
@@ -107,7 +112,9 @@ enum rune_err datalog_run_query(struct datalog_run *run, struct rune_str name,
     if (relation == UINT32_MAX) {
         return RUNE_E_NOT_FOUND;
     }
-    rune_dict_reset(run->values, &run->store.terms);
+    if (bound == NULL) {
+        datalog_run_reset(run);
+    }
     rune_arena_reset(&run->request);
     struct rune_eval eval = {.store = &run->store,
                              .values = run->values,

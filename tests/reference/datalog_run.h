@@ -40,7 +40,11 @@ enum rune_err datalog_run_fact(struct datalog_run *run, uint32_t relation, const
 /* Evaluates and verifies. */
 enum rune_err datalog_run_evaluate(struct datalog_run *run, enum rune_dl_storing storing);
 
-/* All tuples that match; `bound` and `same` as rune_rules_query, NULL: all. */
+/* Forgets what queries have computed, and the values made for them in run->values. */
+void datalog_run_reset(struct datalog_run *run);
+
+/* All tuples that match; `bound` and `same` as rune_rules_query, NULL: all. Values of `bound` that
+ * the image does not have are made in run->values, after a reset; without `bound` it resets. */
 enum rune_err datalog_run_query(struct datalog_run *run, struct rune_str name,
                                 const rune_term *bound, const uint32_t *same, rune_tuple_fn emit,
                                 void *context);

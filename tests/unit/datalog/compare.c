@@ -105,18 +105,17 @@ static void check_pattern(struct compare *compare, const struct rune_buf *text, 
     }
 }
 
-/* RUNE_TERM_NONE, so free, where the image knows no such value: it is computed when asked. */
+/* A value that the image does not know, since it is computed when asked, becomes the request's. */
 static rune_term term_of(const struct datalog_run *run, const struct naive_value *value)
 {
-    const struct rune_terms *terms = &run->store.terms;
-    switch (value->kind) {
-    case NAIVE_STRING:
-        return rune_terms_find_string(terms, value->string);
-    case NAIVE_FLOAT:
-        return rune_terms_find_float(terms, value->floating);
-    default:
-        return rune_terms_find_long(terms, value->integer);
-    }
+    rune_term term = RUNE_TERM_NONE;
+    enum rune_err err = value->kind == NAIVE_STRING
+                            ? rune_dict_string(run->values, value->string, &term)
+                        : value->kind == NAIVE_FLOAT
+                            ? rune_dict_float(run->values, value->floating, &term)
+                            : rune_dict_long(run->values, value->integer, &term);
+    assert_int_equal(err, RUNE_OK);
+    return term;
 }
 
 static void mark_body(const struct rune_dl_body *body, const bool *of, bool *any)
@@ -164,6 +163,7 @@ void compare_run(struct datalog_run *run, const struct rune_buf *text,
             uint32_t same[RUNE_DL_MAX_ARITY];
             uint32_t row = want[r].count == 0 ? 0 : datalog_random_below(state, want[r].count);
             bool has_equal = pattern >> arity != 0;
+            datalog_run_reset(run);
             for (uint32_t i = 0; i < arity; i++) {
                 bool is_equal = has_equal && i > 0 && datalog_random_below(state, 2) == 0;
                 same[i] = is_equal ? datalog_random_below(state, i) : i;

@@ -209,6 +209,7 @@ static void ask(struct datalog_run *run, const struct question *question)
             same[i] = question->pattern[k] == value ? k : same[i];
         }
     }
+    datalog_run_reset(run);
     enum rune_err err = datalog_run_query(run, name, bound, same,
                                           question->first_only ? count_first : count_one, &seen);
     if (err != RUNE_OK || seen != question->tuples || run->steps > question->most_steps) {
