@@ -66,6 +66,16 @@ uint32_t rune_dl_intern_relation(struct rune_dl_checker *checker, struct rune_st
 /* Adds the rule, or one rule a branch of its disjunctions, to checker->rules. */
 void rune_dl_expand(struct rune_dl_checker *checker, const struct rune_dl_rule *clause);
 
+/* ---- braces.c ---- */
+
+/* In a rule that expand has copied: aggregates whose braces have alternatives get a relation for
+ * them, and its rules are added. */
+void rune_dl_name_braces(struct rune_dl_checker *checker, const struct rune_dl_rule *rule);
+/* At any depth. */
+bool rune_dl_has_alternatives(const struct rune_dl_body *body);
+/* Is it the name of such a relation? */
+bool rune_dl_is_any(struct rune_str name);
+
 /* ---- safety.c ---- */
 
 /* Scratch memory of the pass; zero at first. */

@@ -4,10 +4,9 @@
  * are that already.
  *
  * The rules of one clause are its literals' combinations: size() counts their literals before
- * anything is copied, and LIMIT MAX_EXPANDED refuses products that grow beyond reason. A
- * disjunction inside an aggregate's braces becomes a relation of its own, `rune.any.N`, over all
- * variables of the braces: the aggregate counts its distinct tuples. Rules that need neither are
- * taken as they are. */
+ * anything is copied, and LIMIT MAX_EXPANDED refuses products that grow beyond reason. Alternatives
+ * inside an aggregate's braces are copied with it; each rule's are then given a relation of their
+ * own (braces.c). Rules that need none of it are taken as they are. */
 #include <stdio.h>
 
 #include "datalog/check_int.h"
@@ -91,11 +90,6 @@ static bool has_kind(const struct rune_dl_body *body, enum rune_dl_literal_kind 
     return false;
 }
 
-static bool is_any(const struct rune_dl_rule *clause)
-{
-    return clause->head_name.length > 9 && memcmp(clause->head_name.data, "rune.any.", 9) == 0;
-}
-
 /* ---- copying with new variables ---- */
 
 static bool map_variable(struct expander *expander, uint32_t variable)
@@ -130,15 +124,19 @@ static bool map_expr(struct expander *expander, const struct rune_dl_expr *expr)
 static bool map_literals(struct expander *expander, const struct rune_dl_literal *literals,
                          size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    bool ok = true;
+    for (size_t i = 0; i < count && ok; i++) {
         uint32_t args = literals[i].kind == RUNE_DL_AGGREGATE ? 1 : literals[i].arg_count;
-        for (uint32_t k = 0; k < args; k++) {
-            if (!map_expr(expander, literals[i].args[k])) {
-                return false;
-            }
+        for (uint32_t k = 0; k < args && ok; k++) {
+            ok = map_expr(expander, literals[i].args[k]);
+        }
+        uint32_t bodies = literals[i].kind == RUNE_DL_DISJUNCTION ? literals[i].body_count : 0;
+        for (uint32_t k = 0; k < bodies && ok; k++) {
+            const struct rune_dl_body *body = &literals[i].bodies[k];
+            ok = map_literals(expander, body->literals, body->count); /* depth: by the parser */
         }
     }
-    return true;
+    return ok;
 }
 
 static struct rune_dl_expr *copy_expr(struct expander *expander, const struct rune_dl_expr *expr)
@@ -208,6 +206,21 @@ static bool copy_braces(struct expander *expander, const struct rune_dl_literal 
     return ok && !expander->checker->nomem;
 }
 
+/* Alternatives inside braces. */
+static bool copy_branches(struct expander *expander, const struct rune_dl_literal *literal,
+                          struct rune_dl_literal *copy)
+{
+    copy->bodies =
+        RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_body, copy->body_count);
+    bool ok = copy->bodies != NULL;
+    for (uint32_t i = 0; ok && i < copy->body_count; i++) {
+        const struct rune_dl_body *body = &literal->bodies[i];
+        ok = copy_literals(expander, body->literals, body->count, &copy->bodies[i]);
+    }
+    expander->checker->nomem = expander->checker->nomem || !ok;
+    return ok;
+}
+
 static bool copy_literals(struct expander *expander, const struct rune_dl_literal *literals,
                           size_t count, struct rune_dl_body *ret_body)
 {
@@ -235,138 +248,15 @@ static bool copy_literals(struct expander *expander, const struct rune_dl_litera
             if (!copy_braces(expander, &literals[i], copy)) { /* depth: counted by the parser */
                 return false;
             }
+        } else if (copy->kind == RUNE_DL_DISJUNCTION) {
+            if (!copy_branches(expander, &literals[i], copy)) { /* depth: counted by the parser */
+                return false;
+            }
         } else {
             copy->args = copy_args(expander, literals[i].args, copy->arg_count);
         }
     }
     return !expander->checker->nomem;
-}
-
-/* ---- braces with alternatives ---- */
-
-/* Marks in the map, so that each variable is seen once. */
-static void collect_variables(struct expander *expander, const struct rune_dl_expr *expr)
-{
-    if (expr->kind == RUNE_DL_VARIABLE || expr->kind == RUNE_DL_WILDCARD) {
-        if (expander->map[expr->as.variable] == NOT_MAPPED) {
-            expander->map[expr->as.variable] = 0;
-            expander->checker->nomem |= !RUNE_VEC_PUSH(&expander->undo, expr->as.variable);
-        }
-        return;
-    }
-    for (uint32_t i = 0; i < expr->arg_count; i++) {
-        collect_variables(expander, expr->args[i]);
-    }
-}
-
-static void collect_body_variables(struct expander *expander, const struct rune_dl_body *body)
-{
-    for (uint32_t i = 0; i < body->count; i++) {
-        const struct rune_dl_literal *literal = &body->literals[i];
-        uint32_t args = literal->kind == RUNE_DL_AGGREGATE ? 1 : literal->arg_count;
-        for (uint32_t k = 0; k < args; k++) {
-            collect_variables(expander, literal->args[k]);
-        }
-        for (uint32_t k = 0; literal->kind == RUNE_DL_DISJUNCTION && k < literal->body_count; k++) {
-            collect_body_variables(expander, &literal->bodies[k]);
-        }
-    }
-}
-
-/* One argument a collected variable; wildcards become variables, which the atom needs to bind them.
- */
-static struct rune_dl_expr **collected_args(struct expander *expander, struct rune_span span,
-                                            uint32_t *ret_count)
-{
-    uint32_t count = (uint32_t)expander->undo.count;
-    struct rune_dl_expr **args =
-        RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_expr *, count + 1);
-    for (uint32_t i = 0; args != NULL && i < count; i++) {
-        args[i] = RUNE_ARENA_NEW(expander->checker->arena, struct rune_dl_expr);
-        if (args[i] == NULL) {
-            break;
-        }
-        *args[i] = (struct rune_dl_expr){.kind = RUNE_DL_VARIABLE, .span = span, .depth = 1};
-        args[i]->as.variable = expander->undo.items[i];
-    }
-    expander->checker->nomem |= rune_arena_failed(expander->checker->arena);
-    *ret_count = count;
-    return args;
-}
-
-static void wildcards_to_variables(struct rune_dl_body *body)
-{
-    for (uint32_t i = 0; i < body->count; i++) {
-        struct rune_dl_literal *literal = &body->literals[i];
-        for (uint32_t k = 0;
-             literal->kind == RUNE_DL_ATOM && !literal->is_negated && k < literal->arg_count; k++) {
-            if (literal->args[k]->kind == RUNE_DL_WILDCARD) {
-                literal->args[k]->kind = RUNE_DL_VARIABLE;
-            }
-        }
-        for (uint32_t k = 0; literal->kind == RUNE_DL_DISJUNCTION && k < literal->body_count; k++) {
-            wildcards_to_variables(&literal->bodies[k]);
-        }
-    }
-}
-
-static void name_braces(struct rune_dl_checker *checker, const struct rune_dl_rule *clause,
-                        struct rune_dl_literal *aggregate, struct expander *expander)
-{
-    struct rune_dl_body *braces = &aggregate->bodies[0];
-    uint32_t count;
-    wildcards_to_variables(braces);
-    collect_body_variables(expander, braces);
-    struct rune_dl_expr **args = collected_args(expander, aggregate->span, &count);
-    while (expander->undo.count > 0) {
-        expander->map[expander->undo.items[--expander->undo.count]] = NOT_MAPPED;
-    }
-    char *name = rune_arena_printf(checker->arena, "rune.any.%zu", checker->relations.count);
-    struct rune_dl_literal *atom = RUNE_ARENA_NEW(checker->arena, struct rune_dl_literal);
-    if (checker->nomem || name == NULL || atom == NULL) {
-        checker->nomem = true;
-        return;
-    }
-    if (count > RUNE_DL_MAX_ARITY) {
-        checker->limit = true;
-        rune_dl_check_fail(checker, aggregate->span, "RUNE-D0904",
-                           "give the alternatives a relation of their own",
-                           "more than %u variables in braces with alternatives", RUNE_DL_MAX_ARITY);
-        return;
-    }
-    struct rune_dl_rule any = *clause;
-    any.head_name = rune_str_from(name);
-    any.head = rune_dl_intern_relation(checker, any.head_name, (struct rune_str){0}, count,
-                                       aggregate->span);
-    any.head_span = aggregate->span;
-    any.args = args;
-    any.arg_count = count;
-    any.body = *braces;
-    *atom = (struct rune_dl_literal){.kind = RUNE_DL_ATOM,
-                                     .span = aggregate->span,
-                                     .name = any.head_name,
-                                     .relation = any.head,
-                                     .args = args,
-                                     .arg_count = count};
-    *braces = (struct rune_dl_body){atom, 1};
-    if (!checker->nomem) {
-        checker->relations.items[any.head].is_head = true;
-        rune_dl_expand(checker, &any);
-    }
-}
-
-static void name_all_braces(struct expander *expander, const struct rune_dl_body *body)
-{
-    for (uint32_t i = 0; i < body->count && !expander->checker->nomem; i++) {
-        struct rune_dl_literal *literal = &body->literals[i];
-        for (uint32_t k = 0; k < literal->body_count; k++) {
-            name_all_braces(expander, &literal->bodies[k]); /* depth: counted by the parser */
-        }
-        if (literal->kind == RUNE_DL_AGGREGATE &&
-            has_kind(&literal->bodies[0], RUNE_DL_DISJUNCTION)) {
-            name_braces(expander->checker, expander->clause, literal, expander);
-        }
-    }
 }
 
 /* ---- rules that stand as they are ---- */
@@ -422,7 +312,7 @@ static bool claim_variables(struct expander *expander, const struct rune_dl_body
 static bool is_apart(struct expander *expander)
 {
     const struct rune_dl_rule *clause = expander->clause;
-    if (has_kind(&clause->body, RUNE_DL_DISJUNCTION) || is_any(clause)) {
+    if (rune_dl_has_alternatives(&clause->body) || rune_dl_is_any(clause->head_name)) {
         return false;
     }
     bool ok = true;
@@ -464,7 +354,7 @@ static void forget_mapping(struct expander *expander)
 static bool copy_head(struct expander *expander, const struct rune_dl_rule *clause,
                       struct rune_dl_rule *rule)
 {
-    bool any = is_any(clause);
+    bool any = rune_dl_is_any(clause->head_name);
     rule->args =
         RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_expr *, clause->arg_count + 1);
     for (uint32_t i = 0; rule->args != NULL && i < clause->arg_count; i++) {
@@ -489,7 +379,7 @@ static void emit(struct expander *expander)
     struct rune_dl_rule rule = *clause;
     bool ok = true;
     forget_mapping(expander);
-    for (uint32_t i = 0; ok && !is_any(clause) && i < clause->arg_count; i++) {
+    for (uint32_t i = 0; ok && !rune_dl_is_any(clause->head_name) && i < clause->arg_count; i++) {
         ok = map_expr(expander, clause->args[i]);
     }
     ok = ok && map_literals(expander, expander->literals.items, expander->literals.count) &&
@@ -501,6 +391,7 @@ static void emit(struct expander *expander)
         rune_arena_memdup(checker->arena, expander->variables.items,
                           expander->variables.count * sizeof(expander->variables.items[0]));
     if (ok && rule.variables != NULL) {
+        rune_dl_name_braces(checker, &rule);
         rune_dl_check_add(checker, &checker->rules, &rule);
     } else {
         checker->nomem = true;
@@ -546,7 +437,7 @@ static void expander_fini(struct expander *expander)
 void rune_dl_expand(struct rune_dl_checker *checker, const struct rune_dl_rule *clause)
 {
     if (!has_kind(&clause->body, RUNE_DL_DISJUNCTION) &&
-        !has_kind(&clause->body, RUNE_DL_AGGREGATE) && !is_any(clause)) {
+        !has_kind(&clause->body, RUNE_DL_AGGREGATE) && !rune_dl_is_any(clause->head_name)) {
         rune_dl_check_add(checker, &checker->rules, clause);
         return;
     }
@@ -567,7 +458,6 @@ void rune_dl_expand(struct rune_dl_checker *checker, const struct rune_dl_rule *
         return;
     }
     memset(expander.map, 0xff, ((size_t)clause->variable_count + 1) * sizeof(expander.map[0]));
-    name_all_braces(&expander, &clause->body);
     if (is_apart(&expander)) {
         rune_dl_check_add(checker, &checker->rules, clause);
     } else {

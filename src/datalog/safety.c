@@ -429,10 +429,14 @@ void rune_dl_safety_check(struct rune_dl_safety *safety, const struct rune_dl_ru
         bind_literal(safety, &rule->body.literals[i], 0);
         run_ready(safety);
     }
-    for (uint32_t i = 0; i < rule->arg_count; i++) {
+    bool is_any = rune_dl_is_any(rule->head_name); /* its head is not written anywhere */
+    for (uint32_t i = 0; !is_any && i < rule->arg_count; i++) {
         need_expr(safety, rule->args[i], "the head needs");
     }
     for (uint32_t i = 0; i < rule->body.count && !safety->checker->nomem; i++) {
         need_literal(safety, &rule->body.literals[i], 0);
+    }
+    for (uint32_t i = 0; is_any && i < rule->arg_count; i++) {
+        need_expr(safety, rule->args[i], "these alternatives need");
     }
 }

@@ -322,6 +322,10 @@ static void check_variable_names(struct graph *graph)
 
 static void append_name(struct rune_buf *buf, const struct rune_dl_relation *relation)
 {
+    if (rune_dl_is_any(relation->name)) {
+        rune_buf_append_cstr(buf, "alternatives in braces");
+        return;
+    }
     rune_buf_printf(buf, "`%.*s", RUNE_STR_ARG(relation->name));
     if (has_name(relation)) {
         rune_buf_printf(buf, "(\"%.*s\")", RUNE_STR_ARG(relation->literal));
@@ -357,6 +361,19 @@ static bool search(struct graph *graph, uint32_t from, uint32_t goal)
     return from == goal;
 }
 
+static void note_edge(struct rune_dl_checker *checker, const struct rune_dl_edge *edge)
+{
+    struct rune_str head = checker->relations.items[edge->head].name;
+    struct rune_str body = checker->relations.items[edge->body].name;
+    if (rune_dl_is_any(head)) {
+        rune_diag_note(checker->diag, edge->literal->span,
+                       "here is what binds the aggregate's group: `%.*s`", RUNE_STR_ARG(body));
+    } else if (!rune_dl_is_any(body)) {
+        rune_diag_note(checker->diag, edge->literal->span, "here `%.*s` reads `%.*s`",
+                       RUNE_STR_ARG(head), RUNE_STR_ARG(body));
+    }
+}
+
 static void report_cycle(struct graph *graph, const struct rune_dl_edge *negative)
 {
     struct rune_dl_checker *checker = graph->checker;
@@ -388,9 +405,7 @@ static void report_cycle(struct graph *graph, const struct rune_dl_edge *negativ
     for (uint32_t i = length; i > 0 && length - i < 50; i--) {
         const struct rune_dl_edge *edge = &checker->edges.items[graph->queue[i - 1]];
         if (edge->literal != NULL) {
-            rune_diag_note(checker->diag, edge->literal->span, "here `%.*s` reads `%.*s`",
-                           RUNE_STR_ARG(relations[edge->head].name),
-                           RUNE_STR_ARG(relations[edge->body].name));
+            note_edge(checker, edge);
         }
     }
     rune_buf_fini(&text);

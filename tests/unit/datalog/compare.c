@@ -109,11 +109,10 @@ static void check_pattern(struct compare *compare, const struct rune_buf *text, 
 static rune_term term_of(const struct datalog_run *run, const struct naive_value *value)
 {
     rune_term term = RUNE_TERM_NONE;
-    enum rune_err err = value->kind == NAIVE_STRING
-                            ? rune_dict_string(run->values, value->string, &term)
-                        : value->kind == NAIVE_FLOAT
-                            ? rune_dict_float(run->values, value->floating, &term)
-                            : rune_dict_long(run->values, value->integer, &term);
+    enum rune_err err =
+        value->kind == NAIVE_STRING  ? rune_dict_string(run->values, value->string, &term)
+        : value->kind == NAIVE_FLOAT ? rune_dict_float(run->values, value->floating, &term)
+                                     : rune_dict_long(run->values, value->integer, &term);
     assert_int_equal(err, RUNE_OK);
     return term;
 }

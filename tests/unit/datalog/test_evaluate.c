@@ -442,12 +442,70 @@ static void test_long_rules__are_refused_by_name(void **state)
     }
 }
 
+static bool count_tuple(void *context, const rune_term *tuple, uint32_t arity)
+{
+    (void)tuple;
+    (void)arity;
+    ++*(uint32_t *)context;
+    return true;
+}
+
+/* Alternatives in an aggregate's braces, and what the group has to do with them. */
+static void test_alternatives_in_braces__see_the_group(void **state)
+{
+    (void)state;
+    static const char facts[] = "q(1). q(8). e(1). e(7). e(s). g(1). f(3, 1). f(7, 8). f(9, 8).\n";
+    static const struct {
+        const char *rule; /* p of a value of q and a number */
+        uint32_t at_1, at_8;
+    } cases[] = {
+        {"p(X, N) :- q(X), N = count { e(Y), (Y < 3 ; Y > 5) }.", 2, 2},
+        {"p(X, N) :- q(X), N = count { (e(Y) ; f(Y, _)) }.", 6, 6},
+        {"p(X, N) :- q(X), N = count { e(Y), (Y < X ; g(Y)) }.", 1, 2},
+        {"p(X, N) :- q(X), N = count { e(Y), (Y < X ; Y = s) }.", 1, 3},
+        {"p(X, N) :- q(X), N = count { e(Y), (g(Y), Y = X ; f(Y, X)) }.", 1, 1},
+        {"p(X, N) :- q(X), N = count { e(Y), (X < 3, (g(Y) ; Y = 7) ; f(Y, X)) }.", 2, 1},
+        {"p(X, N) :- q(X), N = count { (e(Y) ; f(Y, X)) }.", 4, 4},
+        {"p(X, N) :- q(X), N = count { e(Y), (e(Y) ; not f(Y, X)) }.", 3, 3},
+        {"p(X, N) :- q(X), N = count { e(Y), (g(Y) ; Y = s), not f(_, X) }.", 0, 0},
+        {"p(X, N) :- q(X), N = count { e(Y), (Y < 3 ; Y > 5), 1 = count { f(Z, X) } }.", 2, 0},
+        {"p(X, N) :- q(X), N = count { e(Y), 1 = count { f(Z, X), (Z > Y ; g(Y)) } }.", 1, 1},
+        {"p(X, N) :- q(X), M = count { f(_, X) }, N = count { (g(_) ; e(Y), Y < M) }.", 1, 2},
+        {"p(X, N) :- q(X), Z = X - 1, N = count { (e(Y) ; f(Y, _), Y > Z) }.", 6, 4},
+        {"p(X, N) :- (q(X) ; q(X), g(X)), N = count { (e(Y) ; f(Y, X)) }.", 4, 4},
+        {"p(X, N) :- q(X), N = sum { Y : f(Y, V), (V = X ; X = V + 7, g(V)) }.", 3, 19},
+        {"p(1, 1). p(8, 2) :- p(X, _), 1 = count { g(Y), (Y < X ; Y = 1) }.", 1, 2},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rune_buf text = RUNE_BUF_INIT;
+        rune_buf_printf(&text, "%s%s\nas_wanted :- p(1, %u), p(8, %u), 2 = count { p(_, _) }.\n",
+                        facts, cases[i].rule, cases[i].at_1, cases[i].at_8);
+        struct datalog_run run;
+        uint32_t count = 0;
+        (void)rune_buf_cstr(&text);
+        if (datalog_run_open(&run, (struct rune_str){text.data, text.length}, RUNE_DL_BARE, NULL,
+                             0) != RUNE_OK) {
+            fail_msg("%s: %s", cases[i].rule, rune_diag_text(run.diag));
+        }
+        assert_int_equal(datalog_run_evaluate(&run, RUNE_DL_STORE_ALL), RUNE_OK);
+        assert_int_equal(
+            datalog_run_query(&run, RUNE_STR("as_wanted"), NULL, NULL, count_tuple, &count),
+            RUNE_OK);
+        if (count != 1) {
+            fail_msg("%s", cases[i].rule);
+        }
+        datalog_run_close(&run);
+        rune_buf_fini(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_long_rules__are_refused_by_name),
         cmocka_unit_test(test_entity_id__makes_entities_in_any_order),
         cmocka_unit_test(test_free_recursion__is_refused_where_nothing_narrows_it),
+        cmocka_unit_test(test_alternatives_in_braces__see_the_group),
         cmocka_unit_test(test_chain__of_twenty_thousand_relations),
         cmocka_unit_test(test_many_goals__are_ordered_like_few),
         cmocka_unit_test(test_product__is_refused_by_the_limit_with_the_rule),
