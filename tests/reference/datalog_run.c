@@ -99,31 +99,50 @@ void datalog_run_reset(struct datalog_run *run)
     rune_dict_reset(run->values, &run->store.terms);
 }
 
+/* What an evaluation of its own needs; false: there is no such relation. */
+static bool begin(struct datalog_run *run, struct rune_str name, struct rune_eval *eval,
+                  uint32_t *ret_relation)
+{
+    *ret_relation = rune_rules_find_relation(&run->store, name);
+    rune_arena_reset(&run->request);
+    *eval = (struct rune_eval){.store = &run->store,
+                               .values = run->values,
+                               .arena = &run->request,
+                               .steps_left = run->max_steps > 0 ? run->max_steps : QUERY_STEPS};
+    return *ret_relation != UINT32_MAX;
+}
+
 enum rune_err datalog_run_query(struct datalog_run *run, struct rune_str name,
                                 const rune_term *bound, const uint32_t *same, rune_tuple_fn emit,
                                 void *context)
 {
     rune_term any[RUNE_DL_MAX_ARITY] = {0};
-    uint32_t own[RUNE_DL_MAX_ARITY];
+    uint32_t own[RUNE_DL_MAX_ARITY], relation;
+    struct rune_eval eval;
     for (uint32_t i = 0; i < RUNE_DL_MAX_ARITY; i++) {
         own[i] = i;
     }
-    uint32_t relation = rune_rules_find_relation(&run->store, name);
-    if (relation == UINT32_MAX) {
+    if (!begin(run, name, &eval, &relation)) {
         return RUNE_E_NOT_FOUND;
     }
     if (bound == NULL) {
         datalog_run_reset(run);
     }
-    rune_arena_reset(&run->request);
-    struct rune_eval eval = {.store = &run->store,
-                             .values = run->values,
-                             .arena = &run->request,
-                             .steps_left = QUERY_STEPS};
+    uint64_t steps = eval.steps_left;
     enum rune_err err = rune_rules_query(&eval, relation, bound == NULL ? any : bound,
                                          same == NULL ? own : same, emit, context);
-    run->steps = QUERY_STEPS - eval.steps_left;
+    run->steps = steps - eval.steps_left;
     return err;
+}
+
+enum rune_err datalog_run_count(struct datalog_run *run, struct rune_str name,
+                                const rune_term *bound, const uint32_t *same, uint64_t *ret_count)
+{
+    struct rune_eval eval;
+    uint32_t relation;
+    return begin(run, name, &eval, &relation)
+               ? rune_rules_count(&eval, relation, bound, same, ret_count)
+               : RUNE_E_NOT_FOUND;
 }
 
 void datalog_run_close(struct datalog_run *run)

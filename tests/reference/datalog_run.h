@@ -22,7 +22,8 @@ struct datalog_run {
     struct rune_diag *diag;
     struct rune_tuples *facts; /* by relation of the program, while it is being made */
     struct rune_vec_dl_rule clauses;
-    uint64_t steps; /* that the last query took */
+    uint64_t steps;     /* that the last query took */
+    uint64_t max_steps; /* that queries may take; 0: some seconds' */
 };
 
 /* Parses and checks. The run is to be finished whatever is returned. */
@@ -48,5 +49,9 @@ void datalog_run_reset(struct datalog_run *run);
 enum rune_err datalog_run_query(struct datalog_run *run, struct rune_str name,
                                 const rune_term *bound, const uint32_t *same, rune_tuple_fn emit,
                                 void *context);
+
+/* How many there are. */
+enum rune_err datalog_run_count(struct datalog_run *run, struct rune_str name,
+                                const rune_term *bound, const uint32_t *same, uint64_t *ret_count);
 
 void datalog_run_close(struct datalog_run *run);
