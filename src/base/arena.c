@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Chunks double from FIRST_CHUNK to LAST_CHUNK; an allocation larger than that gets a chunk of its
- * own size.
+/* Chunks double from FIRST_CHUNK to LAST_CHUNK; an allocation larger than the next one gets a chunk
+ * of its own size, and the next one is what it was: a file's text does not make room for two.
  *
  * Under AddressSanitizer all bytes that are not handed out are poisoned, and a gap follows each
  * allocation. With RUNE_ARENA_DEBUG (a growing arena only) each allocation is a heap block of its
@@ -26,7 +26,7 @@
 #endif
 
 #define FIRST_CHUNK ((size_t)4 << 10)
-#define LAST_CHUNK  ((size_t)1 << 20)
+#define LAST_CHUNK  ((size_t)256 << 10) /* what is left of it is lost, in each arena */
 
 struct rune_arena_chunk {
     struct rune_arena_chunk *earlier;
@@ -96,15 +96,15 @@ void rune_arena_fini(struct rune_arena *arena)
     *arena = (struct rune_arena){0};
 }
 
-static size_t next_chunk_size(const struct rune_arena *arena, size_t need)
+static size_t next_chunk_size(struct rune_arena *arena, size_t need)
 {
 #ifdef RUNE_ARENA_DEBUG
     (void)arena;
     return need;
 #else
-    size_t size = arena->chunk == NULL ? FIRST_CHUNK : 2 * arena->chunk->size;
-    if (size > LAST_CHUNK) {
-        size = LAST_CHUNK;
+    size_t size = FIRST_CHUNK << arena->doubled;
+    if (need <= size && size < LAST_CHUNK) {
+        arena->doubled++;
     }
     if (arena->cap_bytes != 0 && size > arena->cap_bytes - arena->used_bytes) {
         size = arena->cap_bytes - arena->used_bytes;

@@ -26,6 +26,7 @@ struct rune_arena {
     char *fixed;                    /* the caller's slab, or NULL */
     size_t used_bytes;              /* bytes in all chunks but the spare one */
     size_t cap_bytes;               /* LIMIT: never more than this in chunks */
+    uint32_t doubled;               /* how often the size of chunks has been */
     bool failed;                    /* sticky */
 };
 
