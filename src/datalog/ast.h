@@ -198,7 +198,9 @@ struct rune_dl_program {
     struct rune_dl_rule *rules; /* with bodies, disjunctions expanded; and facts of built-ins
                                    (permit, forbid, context, entity.*), whose bodies are empty */
     uint32_t rule_count;
-    struct rune_dl_rule *facts; /* ground, arguments folded to constants, in order of the text */
+    /* ground, arguments folded to constants, in order of the text: clauses that were checked, which
+     * stay where they are as long as facts are read */
+    const struct rune_dl_rule **facts;
     uint32_t fact_count;
     uint32_t component_count;
     uint32_t stratum_count;

@@ -31,9 +31,9 @@ void rune_dl_check_watch(struct rune_dl_checker *checker, const struct rune_sour
 }
 
 /* In the arena, where the program lives; what growing leaves behind stays there. */
-static bool reserve_rules(struct rune_dl_checker *checker, struct rune_vec_dl_rule *list,
-                          size_t want)
+static bool reserve_rules(struct rune_dl_checker *checker, size_t want)
 {
+    struct rune_vec_dl_rule *list = &checker->rules;
     if (want <= list->capacity) {
         return true;
     }
@@ -52,12 +52,23 @@ static bool reserve_rules(struct rune_dl_checker *checker, struct rune_vec_dl_ru
     return true;
 }
 
-void rune_dl_check_add(struct rune_dl_checker *checker, struct rune_vec_dl_rule *list,
-                       const struct rune_dl_rule *rule)
+void rune_dl_check_add(struct rune_dl_checker *checker, const struct rune_dl_rule *rule)
 {
-    if (reserve_rules(checker, list, list->count + 1)) {
-        list->items[list->count++] = *rule;
+    if (reserve_rules(checker, checker->rules.count + 1)) {
+        checker->rules.items[checker->rules.count++] = *rule;
     }
+}
+
+/* Room for the program's facts, and for its rules if each is one. */
+static void reserve_lists(struct rune_dl_checker *checker, const struct rune_vec_dl_rule *clauses)
+{
+    size_t facts = 0;
+    for (size_t i = 0; i < clauses->count; i++) {
+        facts += clauses->items[i].body.count == 0;
+    }
+    checker->facts = rune_arena_alloc(checker->arena, facts * sizeof(checker->facts[0]));
+    checker->nomem =
+        checker->nomem || checker->facts == NULL || !reserve_rules(checker, clauses->count - facts);
 }
 
 /* Facts of built-in relations are rules without a body: they decide or derive, and are not stored
@@ -77,9 +88,9 @@ static void check_clause(struct rune_dl_checker *checker, struct rune_dl_rule *c
     if (clause->body.count == 0) {
         bool ok = rune_dl_fold_fact(checker, clause);
         if (ok && is_fact(checker, clause)) {
-            rune_dl_check_add(checker, &checker->facts, clause);
+            checker->facts[checker->fact_count++] = clause;
         } else if (ok) {
-            rune_dl_check_add(checker, &checker->rules, clause);
+            rune_dl_check_add(checker, clause);
         }
         return;
     }
@@ -110,13 +121,7 @@ static void run_passes(struct rune_dl_checker *checker, const struct rune_vec_dl
     if (!checker->nomem) {
         rune_dl_resolve_finish(checker);
     }
-    size_t facts = 0;
-    for (size_t i = 0; i < clauses->count; i++) {
-        facts += clauses->items[i].body.count == 0;
-    }
-    if (!checker->nomem && reserve_rules(checker, &checker->facts, facts)) {
-        (void)reserve_rules(checker, &checker->rules, clauses->count - facts);
-    }
+    reserve_lists(checker, clauses);
     for (size_t i = 0; i < clauses->count && !checker->nomem; i++) {
         rune_dl_check_watch(checker, clauses->items[i].span.source);
         check_clause(checker, &clauses->items[i]);
@@ -151,8 +156,8 @@ static void finish_program(struct rune_dl_checker *checker, struct rune_dl_progr
                           checker->relations.count * sizeof(checker->relations.items[0]));
     program->rule_count = (uint32_t)checker->rules.count;
     program->rules = checker->rules.items;
-    program->fact_count = (uint32_t)checker->facts.count;
-    program->facts = checker->facts.items;
+    program->fact_count = checker->fact_count;
+    program->facts = checker->facts;
     checker->nomem = checker->nomem || program->relations == NULL;
 }
 

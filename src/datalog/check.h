@@ -21,8 +21,9 @@ struct rune_dl_declaration {
 
 /* Clauses are annotated in place. After it: aggregates have one body without disjunctions
  * (alternatives in braces are relations `rune.any.N`), variables of an aggregate's own are distinct
- * numbers marked is_local, ground arithmetic of facts is folded. Warnings alone do not fail.
- * RUNE_E_BUNDLE, RUNE_E_LIMIT, RUNE_E_NOMEM. */
+ * numbers marked is_local, ground arithmetic of facts is folded. The program's facts are clauses,
+ * so these must outlive them; its rules are copies. Warnings alone do not fail. RUNE_E_BUNDLE,
+ * RUNE_E_LIMIT, RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_dl_check(const struct rune_vec_dl_rule *clauses,
                                           const struct rune_dl_declaration *declarations,
                                           uint32_t declaration_count, enum rune_dl_dialect dialect,

@@ -28,8 +28,9 @@ struct rune_dl_checker {
     struct rune_diag *diag;
     struct rune_map names; /* relation name, or name NUL literal -> index */
     struct rune_vec_dl_relation relations;
-    struct rune_vec_dl_rule rules; /* the program's; both grow in the arena */
-    struct rune_vec_dl_rule facts;
+    struct rune_vec_dl_rule rules;     /* the program's; they grow in the arena */
+    const struct rune_dl_rule **facts; /* likewise; room for all clauses without a body */
+    uint32_t fact_count;
     struct rune_vec_dl_edge edges;
     const struct rune_source *watched; /* by the diag */
     uint32_t undefined; /* reported so far: advice costs, so only the first get some */
@@ -46,9 +47,8 @@ void rune_dl_check_fail(struct rune_dl_checker *checker, struct rune_span span, 
 /* Before a rule is looked at: its text stays, so that what is wrong there is soon found in it. */
 void rune_dl_check_watch(struct rune_dl_checker *checker, const struct rune_source *source);
 
-/* Adds a rule to one of the checker's lists. */
-void rune_dl_check_add(struct rune_dl_checker *checker, struct rune_vec_dl_rule *list,
-                       const struct rune_dl_rule *rule);
+/* Adds a rule to the program's. */
+void rune_dl_check_add(struct rune_dl_checker *checker, const struct rune_dl_rule *rule);
 
 /* ---- resolve.c ---- */
 

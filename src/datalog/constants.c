@@ -370,7 +370,7 @@ enum rune_err rune_dl_intern_facts(const struct rune_dl_program *program, struct
 {
     rune_term row[RUNE_DL_MAX_ARITY];
     for (uint32_t i = 0; i < program->fact_count; i++) {
-        const struct rune_dl_rule *fact = &program->facts[i];
+        const struct rune_dl_rule *fact = program->facts[i];
         enum rune_err err = RUNE_OK;
         for (uint32_t k = 0; k < fact->arg_count && err == RUNE_OK; k++) {
             err = rune_dl_constant_term(fact->args[k], dict, &row[k]);

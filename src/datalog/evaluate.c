@@ -59,7 +59,7 @@ static enum rune_err add_program_facts(struct rune_dl_ctx *ctx)
 {
     const struct rune_dl_program *program = ctx->program;
     for (uint32_t i = 0; i < program->fact_count; i++) {
-        const struct rune_dl_rule *fact = &program->facts[i];
+        const struct rune_dl_rule *fact = program->facts[i];
         struct rune_dl_rel *rel = &ctx->rels.items[fact->head];
         if (rel->builtin == RUNE_DL_PERMIT || rel->builtin == RUNE_DL_FORBID) {
             continue;
@@ -101,7 +101,8 @@ static bool reserve(struct rune_dl_ctx *ctx)
     return RUNE_VEC_RESERVE(&ctx->rels, relations) &&
            RUNE_VEC_RESERVE(&ctx->image_relations, relations) &&
            RUNE_VEC_RESERVE(&ctx->orders, program->relation_count) &&
-           RUNE_VEC_RESERVE(&ctx->rules, program->rule_count + inner);
+           RUNE_VEC_RESERVE(&ctx->rules, program->rule_count + inner) &&
+           RUNE_VEC_RESERVE(&ctx->inner, inner);
 }
 
 static enum rune_err set_up(struct rune_dl_ctx *ctx, struct rune_tuples *facts)
@@ -471,6 +472,7 @@ static void tear_down(struct rune_dl_ctx *ctx)
     }
     RUNE_VEC_FINI(&ctx->rels);
     RUNE_VEC_FINI(&ctx->rules);
+    RUNE_VEC_FINI(&ctx->inner);
     RUNE_VEC_FINI(&ctx->image_relations);
     RUNE_VEC_FINI(&ctx->orders);
     RUNE_VEC_FINI(&ctx->plans);

@@ -213,6 +213,7 @@ struct rune_dl_ctx {
     struct rune_arena scratch; /* of the machine, rewound after each rule */
     struct rune_dl_vec_rel rels;
     struct rune_dl_vec_plan_rule rules; /* grouped by head once goals.c is done */
+    struct rune_dl_vec_plan_rule inner; /* until then: of the builder's own relations */
     /* as the machine sees them, by builder's number */
     struct rune_dl_vec_image_relation image_relations;
     struct rune_vec_order orders;      /* likewise; offsets are addresses */

@@ -392,7 +392,7 @@ static void emit(struct expander *expander)
                           expander->variables.count * sizeof(expander->variables.items[0]));
     if (ok && rule.variables != NULL) {
         rune_dl_name_braces(checker, &rule);
-        rune_dl_check_add(checker, &checker->rules, &rule);
+        rune_dl_check_add(checker, &rule);
     } else {
         checker->nomem = true;
     }
@@ -438,7 +438,7 @@ void rune_dl_expand(struct rune_dl_checker *checker, const struct rune_dl_rule *
 {
     if (!has_kind(&clause->body, RUNE_DL_DISJUNCTION) &&
         !has_kind(&clause->body, RUNE_DL_AGGREGATE) && !rune_dl_is_any(clause->head_name)) {
-        rune_dl_check_add(checker, &checker->rules, clause);
+        rune_dl_check_add(checker, clause);
         return;
     }
     uint64_t written = written_size(&clause->body);
@@ -459,7 +459,7 @@ void rune_dl_expand(struct rune_dl_checker *checker, const struct rune_dl_rule *
     }
     memset(expander.map, 0xff, ((size_t)clause->variable_count + 1) * sizeof(expander.map[0]));
     if (is_apart(&expander)) {
-        rune_dl_check_add(checker, &checker->rules, clause);
+        rune_dl_check_add(checker, clause);
     } else {
         walk(&expander, &(struct frame){&clause->body, 0, NULL});
     }

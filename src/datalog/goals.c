@@ -386,7 +386,7 @@ static struct rune_arena *find_trees(const struct rune_dl_ctx *ctx)
 {
     struct rune_arena *trees = ctx->options->trees;
     for (uint32_t i = 0; i < ctx->program->fact_count && trees != NULL; i++) {
-        trees = decides(ctx->program, &ctx->program->facts[i]) ? NULL : trees;
+        trees = decides(ctx->program, ctx->program->facts[i]) ? NULL : trees;
     }
     return trees;
 }
@@ -410,11 +410,15 @@ enum rune_err rune_dl_goals_make(struct rune_dl_ctx *ctx)
         err = make_rule(&maker, &program->rules[i]);
     }
     for (uint32_t i = 0; err == RUNE_OK && i < program->fact_count; i++) {
-        if (decides(program, &program->facts[i])) {
+        if (decides(program, program->facts[i])) {
             /* `permit(P, A, R).` names a reason like any rule. */
-            err = make_rule(&maker, &program->facts[i]);
+            err = make_rule(&maker, program->facts[i]);
         }
     }
     rune_dl_maker_fini(&maker);
+    for (size_t i = 0; err == RUNE_OK && i < ctx->inner.count; i++) {
+        err = RUNE_VEC_PUSH(&ctx->rules, ctx->inner.items[i]) ? RUNE_OK : RUNE_E_NOMEM;
+    }
+    RUNE_VEC_FINI(&ctx->inner);
     return err == RUNE_OK ? group_by_head(ctx) : err;
 }

@@ -220,6 +220,15 @@ static void find_ambiguous(struct look *look)
 
 /* ---- one rule a kind ---- */
 
+/* Rules of the builder's own relations wait, so that all others stand in order of their heads where
+ * the text has them so. */
+static enum rune_err push_rule(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule)
+{
+    struct rune_dl_vec_plan_rule *rules =
+        rule->head < ctx->program->relation_count ? &ctx->rules : &ctx->inner;
+    return RUNE_VEC_PUSH(rules, *rule) ? RUNE_OK : RUNE_E_NOMEM;
+}
+
 /* The rule for those of the variables that `texts` has a bit for being texts, the others none. */
 static enum rune_err add_variant(const struct look *look, uint32_t texts)
 {
@@ -255,7 +264,7 @@ static enum rune_err add_variant(const struct look *look, uint32_t texts)
     struct look of_variant = *look;
     of_variant.rule = &variant;
     only_test(&of_variant, taken, taken_count);
-    return RUNE_VEC_PUSH(&ctx->rules, variant) ? RUNE_OK : RUNE_E_NOMEM;
+    return push_rule(ctx, &variant);
 }
 
 static uint32_t count_contains(const struct rune_dl_plan_rule *rule)
@@ -278,7 +287,7 @@ enum rune_err rune_dl_add_rule(struct rune_dl_ctx *ctx, struct rune_dl_plan_rule
 {
     uint32_t contains = count_contains(rule);
     if (contains == 0) {
-        return RUNE_VEC_PUSH(&ctx->rules, *rule) ? RUNE_OK : RUNE_E_NOMEM;
+        return push_rule(ctx, rule);
     }
     struct rune_arena_mark mark = rune_arena_mark(&ctx->scratch);
     struct look look = {.ctx = ctx, .rule = rule};

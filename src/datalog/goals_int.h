@@ -62,7 +62,8 @@ RUNE_MUST_USE enum rune_err rune_dl_finish_rule(struct rune_dl_maker *maker, uin
 
 /* ---- goals_contains.c ---- */
 
-/* Adds the rule to ctx->rules, or several in its place that together say the same. RUNE_E_NOMEM. */
+/* Adds the rule to ctx->rules (or ctx->inner), or several in its place that together say the same.
+ * RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_dl_add_rule(struct rune_dl_ctx *ctx,
                                              struct rune_dl_plan_rule *rule);
 

@@ -164,7 +164,9 @@ enum rune_err rune_build_check_rules(struct rune_build *build)
     }
     err = rune_dl_check(&build->clauses, declarations, count, RUNE_DL_BUNDLE, &build->arena,
                         &build->rules, build->diag);
-    RUNE_VEC_FINI(&build->clauses); /* of which the program has copies */
+    if (build->rules.fact_count == 0) { /* of all others the program has copies */
+        RUNE_VEC_FINI(&build->clauses);
+    }
     if (err == RUNE_OK) {
         err = check_heads(build);
     }
@@ -273,6 +275,8 @@ enum rune_err rune_build_evaluate_rules(struct rune_build *build)
         return RUNE_E_NOMEM;
     }
     enum rune_err err = rune_facts_take(&build->facts, &build->rules, build->dict, facts);
+    build->rules.fact_count = 0; /* they are in `facts` */
+    RUNE_VEC_FINI(&build->clauses);
     if (err == RUNE_OK) {
         err = rune_entity_table_extend(&build->entities);
         if (err == RUNE_OK) {

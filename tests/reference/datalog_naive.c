@@ -520,7 +520,7 @@ bool naive_evaluate(const struct rune_dl_program *program, uint32_t max_tuples,
         naive.relations[i].arity = program->relations[i].arity;
     }
     for (uint32_t i = 0; i < program->fact_count; i++) {
-        run_rule(&naive, &program->facts[i]);
+        run_rule(&naive, program->facts[i]);
     }
     for (uint32_t c = 0; c < program->component_count && !naive.over; c++) {
         do {

@@ -232,7 +232,7 @@ static void test_facts__fold_to_constants(void **state)
     assert_int_equal(front.program.fact_count, 1);
     assert_int_equal(rune_diag_count(front.diag, RUNE_WARNING), 2);
     struct rune_buf got = RUNE_BUF_INIT;
-    front_print(&front.program.facts[0], &got);
+    front_print(front.program.facts[0], &got);
     assert_string_equal(rune_buf_cstr(&got), "p(1,-12,1).");
     rune_buf_fini(&got);
     front_fini(&front);
