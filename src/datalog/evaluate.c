@@ -350,11 +350,18 @@ static enum rune_err demand_roots(struct rune_dl_ctx *ctx, bool decisions)
     return RUNE_OK;
 }
 
-/* Whether the only order is the one that every relation has, and nothing asks for another. */
+/* Whether the only order is the one that every relation has, and all searches are by its first
+ * columns. */
 static bool has_what_it_needs(const struct rune_dl_rel *rel)
 {
-    if (rel->searches.count > 0 || rel->orders.count != 1) {
+    if (rel->orders.count != 1) {
         return false;
+    }
+    for (size_t i = 0; i < rel->searches.count; i++) {
+        uint32_t search = rel->searches.items[i];
+        if ((search & (search + 1)) != 0) {
+            return false;
+        }
     }
     uint32_t c = 0;
     while (c < rel->arity && c < 8 && rel->orders.items[0].columns[c] == c) {

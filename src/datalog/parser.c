@@ -371,7 +371,7 @@ static enum rune_err parse_clauses(struct rune_dl_parser *parser, struct rune_ve
     }
 }
 
-#define CLAUSE_BYTES 48u /* of text; most clauses have more, and a line of their own */
+#define CLAUSE_BYTES 20u /* of text; most clauses have more, and a line of their own */
 
 /* Room for about as many clauses as the text has, so that the list need not move. */
 static bool reserve_clauses(const struct rune_source *source, struct rune_vec_dl_rule *clauses)

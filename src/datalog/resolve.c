@@ -209,6 +209,19 @@ static uint32_t resolve_name(struct rune_dl_checker *checker, struct rune_str na
     return checker->nomem ? UINT32_MAX : index;
 }
 
+/* A relation that is known already and is no built-in, as most are: there is nothing to look at but
+ * its columns. INVARIANT: reserved names are never interned here. */
+static bool find_plain(struct rune_dl_checker *checker, struct rune_str name, uint32_t arity,
+                       struct rune_span span, uint32_t *ret_index)
+{
+    if (arity > RUNE_DL_MAX_ARITY || !rune_map_find(&checker->names, name, ret_index) ||
+        checker->relations.items[*ret_index].builtin != RUNE_DL_NOT_BUILTIN) {
+        return false;
+    }
+    check_arity(checker, *ret_index, arity, span);
+    return true;
+}
+
 /* ---- entities ---- */
 
 static bool may_be_entity(const struct rune_dl_expr *expr)
@@ -282,7 +295,8 @@ static void resolve_literal(struct rune_dl_checker *checker, struct rune_dl_lite
     if (literal->kind == RUNE_DL_IN || literal->kind == RUNE_DL_IS) {
         check_entity_test(checker, literal);
     }
-    if (literal->kind != RUNE_DL_ATOM) {
+    if (literal->kind != RUNE_DL_ATOM ||
+        find_plain(checker, literal->name, literal->arg_count, literal->span, &literal->relation)) {
         return;
     }
     const struct builtin *builtin = find_builtin(checker, literal->name);
@@ -331,19 +345,28 @@ static bool check_head(struct rune_dl_checker *checker, const struct rune_dl_rul
     return true;
 }
 
+/* The relation that the clause is about, or UINT32_MAX when it was reported. */
+static uint32_t resolve_head(struct rune_dl_checker *checker, const struct rune_dl_rule *clause)
+{
+    uint32_t index;
+    if (find_plain(checker, clause->head_name, clause->arg_count, clause->head_span, &index)) {
+        return index;
+    }
+    return check_head(checker, clause) ? resolve_name(checker, clause->head_name, clause->args,
+                                                      clause->arg_count, IN_HEAD, clause->head_span)
+                                       : (checker->is_broken = true, UINT32_MAX);
+}
+
 void rune_dl_resolve(struct rune_dl_checker *checker, struct rune_dl_rule *clause)
 {
-    checker->is_broken = !check_head(checker, clause);
-    if (!checker->is_broken) {
-        uint32_t index = resolve_name(checker, clause->head_name, clause->args, clause->arg_count,
-                                      IN_HEAD, clause->head_span);
-        clause->head = index != UINT32_MAX ? index : 0;
-        if (index != UINT32_MAX) {
-            struct rune_dl_relation *relation = &checker->relations.items[index];
-            bool is_rule = clause->body.count > 0 || relation->builtin != RUNE_DL_NOT_BUILTIN;
-            relation->is_head = relation->is_head || is_rule;
-            relation->has_facts = relation->has_facts || !is_rule;
-        }
+    checker->is_broken = false;
+    uint32_t index = resolve_head(checker, clause);
+    clause->head = index != UINT32_MAX ? index : 0;
+    if (index != UINT32_MAX) {
+        struct rune_dl_relation *relation = &checker->relations.items[index];
+        bool is_rule = clause->body.count > 0 || relation->builtin != RUNE_DL_NOT_BUILTIN;
+        relation->is_head = relation->is_head || is_rule;
+        relation->has_facts = relation->has_facts || !is_rule;
     }
     resolve_body(checker, &clause->body);
     if (checker->is_broken) {
