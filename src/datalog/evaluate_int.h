@@ -16,6 +16,7 @@
  *   growing*.c  a relation while its fixpoint runs
  *   filters.c   what searches in it ask in vain
  *   fresh.c     what need not be tested, since it is there
+ *   compose*.c  rules that compose two dense relations, by rows of bits
  *   linear.c    relations joined with themselves, the same in rounds but fewer ways
  *   closure*.c  the same for recursions that fall into rows
  *   evaluate.c  the whole: what is stored, what is demanded
@@ -394,6 +395,9 @@ RUNE_MUST_USE enum rune_err rune_dl_try_compute(struct rune_dl_ctx *ctx, uint32_
 /* Whether so many more tuples and bytes are allowed. RUNE_E_LIMIT: no; ctx->limit says which. */
 RUNE_MUST_USE enum rune_err rune_dl_check_limits(struct rune_dl_ctx *ctx, uint64_t more_tuples,
                                                  uint64_t more_bytes);
+/* The same after tuples were added to a relation that had `before`: now and then. */
+RUNE_MUST_USE enum rune_err rune_dl_check_growth(struct rune_dl_ctx *ctx,
+                                                 struct rune_dl_growing *growing, uint32_t before);
 /* Reports a limit, or the want of memory, at the rule whose relation was growing, with the tuples
  * that it had; passes `err` through. */
 RUNE_MUST_USE enum rune_err rune_dl_report_limit(struct rune_dl_ctx *ctx,

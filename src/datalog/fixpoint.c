@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/diag.h"
-#include "datalog/evaluate_int.h"
+#include "datalog/compose.h"
 #include "datalog/sink.h"
 
 /* ---- relations that do not recurse ---- */
@@ -75,47 +75,20 @@ enum rune_err rune_dl_try_compute(struct rune_dl_ctx *ctx, uint32_t relation, ui
 /* One rule for one of its recursive goals. */
 struct variant {
     uint32_t rule;
-    uint32_t reads;  /* the goal's relation, whose new tuples it begins with */
-    uint32_t done;   /* FED: how many of them it has read */
-    uint32_t fresh;  /* see rune_dl_find_fresh */
-    bool is_closing; /* what it derives is not the head's base */
+    uint32_t reads;                  /* the goal's relation, whose new tuples it begins with */
+    uint32_t done;                   /* FED: how many of them it has read */
+    uint32_t fresh;                  /* see rune_dl_find_fresh */
+    bool is_closing;                 /* what it derives is not the head's base */
+    struct rune_dl_compose *compose; /* the rule's, shared by its variants; NULL: none */
     struct rune_image_plan plan;
 };
 RUNE_VEC(vec_variant, struct variant);
+RUNE_VEC(vec_compose, struct rune_dl_compose *);
 
 static bool is_recursive_goal(const struct rune_dl_ctx *ctx, const struct rune_dl_goal *goal)
 {
     return goal->kind == RUNE_DL_GOAL_ATOM && !goal->is_negated &&
            ctx->rels.items[goal->relation].access == RUNE_DL_GROWING;
-}
-
-static enum rune_err add_variants(struct rune_dl_ctx *ctx, uint32_t rule, struct vec_variant *first,
-                                  struct vec_variant *rounds)
-{
-    uint32_t goals = ctx->rules.items[rule].goal_count;
-    bool is_closing = rune_dl_linear_is_closing(ctx, &ctx->rules.items[rule]), recurses = false;
-    for (uint32_t g = 0; g < goals; g++) {
-        if (!is_recursive_goal(ctx, &ctx->rules.items[rule].goals[g])) {
-            continue;
-        }
-        recurses = true;
-        struct variant variant = {.rule = rule,
-                                  .reads = ctx->rules.items[rule].goals[g].relation,
-                                  .is_closing = is_closing};
-        enum rune_err err = rune_dl_code_rule(ctx, rule, 0, g, &variant.plan);
-        if (err == RUNE_OK) {
-            variant.fresh = rune_dl_find_fresh(ctx, &variant.plan);
-        }
-        if (err != RUNE_OK || !RUNE_VEC_PUSH(rounds, variant)) {
-            return err != RUNE_OK ? err : RUNE_E_NOMEM;
-        }
-    }
-    if (recurses) {
-        return RUNE_OK;
-    }
-    struct variant variant = {.rule = rule};
-    enum rune_err err = rune_dl_code_rule(ctx, rule, 0, UINT32_MAX, &variant.plan);
-    return err == RUNE_OK && !RUNE_VEC_PUSH(first, variant) ? RUNE_E_NOMEM : err;
 }
 
 /* How far a component may go in which a rule makes values that nothing bounds. */
@@ -125,10 +98,44 @@ static enum rune_err add_variants(struct rune_dl_ctx *ctx, uint32_t rule, struct
 /* A component on its way to the fixpoint. */
 struct rounds {
     struct vec_variant first, again; /* of the first round, and of those behind it */
+    struct vec_compose composes;     /* of all rules that have one */
     struct rune_vec_u32 changed;     /* relations that have new tuples, or some in the making */
     uint32_t unbounded;              /* a rule that nothing bounds, or UINT32_MAX */
     uint64_t count, steps_left;
 };
+
+static enum rune_err add_variants(struct rune_dl_ctx *ctx, uint32_t rule, struct rounds *rounds)
+{
+    uint32_t goals = ctx->rules.items[rule].goal_count;
+    bool is_closing = rune_dl_linear_is_closing(ctx, &ctx->rules.items[rule]), recurses = false;
+    struct rune_dl_compose *compose = NULL;
+    enum rune_err err = rune_dl_compose_make(ctx, rule, &compose);
+    if (err == RUNE_OK && compose != NULL && !RUNE_VEC_PUSH(&rounds->composes, compose)) {
+        rune_dl_compose_destroy(compose);
+        err = RUNE_E_NOMEM;
+    }
+    for (uint32_t g = 0; g < goals && err == RUNE_OK; g++) {
+        if (!is_recursive_goal(ctx, &ctx->rules.items[rule].goals[g])) {
+            continue;
+        }
+        recurses = true;
+        struct variant variant = {.rule = rule,
+                                  .reads = ctx->rules.items[rule].goals[g].relation,
+                                  .is_closing = is_closing,
+                                  .compose = compose};
+        err = rune_dl_code_rule(ctx, rule, 0, g, &variant.plan);
+        if (err == RUNE_OK) {
+            variant.fresh = rune_dl_find_fresh(ctx, &variant.plan);
+            err = RUNE_VEC_PUSH(&rounds->again, variant) ? RUNE_OK : RUNE_E_NOMEM;
+        }
+    }
+    if (recurses || err != RUNE_OK) {
+        return err;
+    }
+    struct variant variant = {.rule = rule};
+    err = rune_dl_code_rule(ctx, rule, 0, UINT32_MAX, &variant.plan);
+    return err == RUNE_OK && !RUNE_VEC_PUSH(&rounds->first, variant) ? RUNE_E_NOMEM : err;
+}
 
 /* Whether it makes rows of its head from such rows and stored tuples: it runs until it gives no
  * more before all others, which then have fewer rounds and longer rows to look at. */
@@ -169,11 +176,40 @@ static enum rune_err note_change(struct rune_dl_ctx *ctx, struct rounds *rounds,
     return RUNE_VEC_PUSH(&rounds->changed, relation) ? RUNE_OK : RUNE_E_NOMEM;
 }
 
+/* After a rule has run: what has changed, its head's base, too. */
+static enum rune_err note_changes(struct rune_dl_ctx *ctx, struct rounds *rounds,
+                                  const struct variant *variant, uint32_t before)
+{
+    uint32_t head = ctx->rules.items[variant->rule].head;
+    const struct rune_dl_growing *growing = ctx->rels.items[head].growing;
+    enum rune_err err = note_change(ctx, rounds, head);
+    if (err == RUNE_OK && growing->base != RUNE_DL_NO_BASE && !variant->is_closing) {
+        err = rune_dl_growing_append(ctx->rels.items[growing->base].growing, &growing->tuples,
+                                     before);
+        if (err == RUNE_OK) {
+            err = note_change(ctx, rounds, growing->base);
+        }
+    }
+    return err;
+}
+
+/* Indexes of what a rule reads, up to date. */
+static enum rune_err tell_indexes(struct rune_dl_ctx *ctx, const struct variant *variant)
+{
+    const struct rune_dl_plan_rule *rule = &ctx->rules.items[variant->rule];
+    enum rune_err err = RUNE_OK;
+    for (uint32_t g = 0; g < rule->goal_count && err == RUNE_OK; g++) {
+        if (is_recursive_goal(ctx, &rule->goals[g])) {
+            err = rune_dl_growing_tell(ctx->rels.items[rule->goals[g].relation].growing);
+        }
+    }
+    return err;
+}
+
 static enum rune_err run_variant(struct rune_dl_ctx *ctx, struct rounds *rounds,
                                  struct variant *variant)
 {
-    uint32_t head = ctx->rules.items[variant->rule].head;
-    struct rune_dl_rel *rel = &ctx->rels.items[head];
+    struct rune_dl_rel *rel = &ctx->rels.items[ctx->rules.items[variant->rule].head];
     rune_term pending[RUNE_DL_GROWING_BATCH * RUNE_DL_MAX_ARITY];
     struct rune_dl_sink sink = {.ctx = ctx,
                                 .rel = rel,
@@ -202,17 +238,39 @@ static enum rune_err run_variant(struct rune_dl_ctx *ctx, struct rounds *rounds,
     if (err == RUNE_OK && sink.is_over) {
         err = give_up(ctx, rounds);
     }
-    if (err == RUNE_OK) {
-        err = note_change(ctx, rounds, head);
+    return err == RUNE_OK ? note_changes(ctx, rounds, variant, before) : err;
+}
+
+/* The rule of a variant by rows of bits, for all its variants of this round; *ret_done false: not
+ * now. Where rounds are counted it waits for them. */
+static enum rune_err run_composed(struct rune_dl_ctx *ctx, struct rounds *rounds,
+                                  const struct variant *variant, bool *ret_done)
+{
+    struct rune_dl_compose *compose = variant->compose;
+    uint32_t head = ctx->rules.items[variant->rule].head;
+    uint32_t before = ctx->rels.items[head].growing->tuples.count;
+    *ret_done = compose != NULL && compose->round == rounds->count;
+    if (compose == NULL || *ret_done || rounds->unbounded != UINT32_MAX) {
+        return RUNE_OK;
     }
-    uint32_t base = sink.growing->base;
-    if (err == RUNE_OK && base != RUNE_DL_NO_BASE && !variant->is_closing) {
-        err = rune_dl_growing_append(ctx->rels.items[base].growing, &sink.growing->tuples, before);
-        if (err == RUNE_OK) {
-            err = note_change(ctx, rounds, base);
-        }
+    enum rune_err err = rune_dl_compose_run(ctx, compose, ret_done);
+    if (err != RUNE_OK || !*ret_done) {
+        return err;
     }
-    return err;
+    compose->round = (uint32_t)rounds->count;
+    return note_changes(ctx, rounds, variant, before);
+}
+
+/* What does not step, with all that it reads up to date. */
+static enum rune_err run_waiting(struct rune_dl_ctx *ctx, struct rounds *rounds,
+                                 struct variant *variant)
+{
+    bool is_done;
+    enum rune_err err = run_composed(ctx, rounds, variant, &is_done);
+    if (err == RUNE_OK && !is_done) {
+        err = tell_indexes(ctx, variant);
+    }
+    return err != RUNE_OK || is_done ? err : run_variant(ctx, rounds, variant);
 }
 
 static enum rune_err run_first(struct rune_dl_ctx *ctx, struct rounds *rounds)
@@ -239,7 +297,7 @@ static enum rune_err run_again(struct rune_dl_ctx *ctx, struct rounds *rounds)
         for (uint32_t v = 0; v < read->variant_count && err == RUNE_OK; v++) {
             struct variant *variant = &rounds->again.items[read->first_variant + v];
             if (!is_stepping(ctx, rounds, variant)) {
-                err = run_variant(ctx, rounds, variant);
+                err = run_waiting(ctx, rounds, variant);
             }
         }
     }
@@ -336,7 +394,7 @@ static enum rune_err make_variants(struct rune_dl_ctx *ctx, const uint32_t *rela
                 rounds->unbounded = rule;
                 rounds->steps_left = UNBOUNDED_STEPS;
             }
-            err = add_variants(ctx, rule, &rounds->first, &rounds->again);
+            err = add_variants(ctx, rule, rounds);
             rel = &ctx->rels.items[relations[i]];
         }
     }
@@ -364,6 +422,10 @@ static enum rune_err compute_rounds(struct rune_dl_ctx *ctx, const uint32_t *rel
             err = run_again(ctx, &rounds);
         }
     }
+    for (size_t i = 0; i < rounds.composes.count; i++) {
+        rune_dl_compose_destroy(rounds.composes.items[i]);
+    }
+    RUNE_VEC_FINI(&rounds.composes);
     RUNE_VEC_FINI(&rounds.first);
     RUNE_VEC_FINI(&rounds.again);
     RUNE_VEC_FINI(&rounds.changed);

@@ -27,6 +27,7 @@ void rune_dl_growing_destroy(struct rune_dl_growing *growing)
     }
     rune_free(growing->tuples.rows);
     rune_dl_growing_drop_groups(&growing->groups);
+    rune_dl_growing_drop_dense(growing);
     rune_free(growing->slots);
     rune_free(growing->bits.words);
     RUNE_VEC_FINI(&growing->row.bits);
@@ -47,7 +48,7 @@ uint64_t rune_dl_growing_bytes(const struct rune_dl_growing *growing)
     for (uint32_t i = 0; i < growing->index_count; i++) {
         words += rune_dl_growing_index_words(&growing->indexes[i]);
     }
-    return words * sizeof(uint32_t);
+    return words * sizeof(uint32_t) + rune_dl_growing_dense_bytes(growing);
 }
 
 /* ---- the set as a hash table ---- */
@@ -438,8 +439,22 @@ enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, uint32_t fro
             err = rune_dl_growing_sort(growing);
         }
     }
-    for (uint32_t i = 0; i < growing->index_count && err == RUNE_OK; i++) {
-        err = rune_dl_growing_extend(&growing->indexes[i], &growing->tuples, growing->high);
+    growing->is_behind = true;
+    return err;
+}
+
+enum rune_err rune_dl_growing_tell(struct rune_dl_growing *growing)
+{
+    enum rune_err err = RUNE_OK;
+    for (uint32_t i = 0; growing->is_behind && i < growing->index_count && err == RUNE_OK; i++) {
+        struct rune_dl_growing_index *index = &growing->indexes[i];
+        if (index->rows < growing->low) { /* rounds in which nobody asked */
+            err = rune_dl_growing_extend(index, &growing->tuples, growing->low);
+        }
+        if (err == RUNE_OK) {
+            err = rune_dl_growing_extend(index, &growing->tuples, growing->high);
+        }
     }
+    growing->is_behind = err != RUNE_OK;
     return err;
 }

@@ -28,6 +28,21 @@ struct rune_dl_bits {
     uint64_t rows, stride;
 };
 
+#define RUNE_DL_BLOCK_WORDS  8u /* of a row: a line of the cache */
+#define RUNE_DL_BLOCK_VALUES (RUNE_DL_BLOCK_WORDS * 64)
+
+/* Which column a row's values are: the last, or the one before it. */
+enum rune_dl_side { RUNE_DL_PLAIN, RUNE_DL_TURNED, RUNE_DL_SIDES };
+
+/* Rows of bits, and for each row a bit for each block that has some; growing_dense.c. */
+struct rune_dl_dense {
+    struct rune_dl_bits bits; /* TURNED: the last two columns exchanged */
+    uint64_t *own;            /* TURNED: its words */
+    uint64_t *blocks;         /* NULL: none */
+    uint64_t block_words;     /* a row */
+    uint32_t done;            /* tuples that it has */
+};
+
 #define RUNE_DL_NO_BASE UINT32_MAX
 
 #define RUNE_DL_WORDS_A_VALUE 2u /* where a row's values are fewer, they are added one by one */
@@ -93,6 +108,7 @@ struct rune_dl_growing {
     struct rune_dl_bits bits;
     struct rune_dl_growing_index indexes[RUNE_DL_GROWING_INDEXES];
     uint32_t index_count;
+    bool is_behind;                  /* indexes do not know the last round's tuples yet */
     uint32_t zero, low, high;        /* [0, low) old, [low, high) new */
     uint32_t fed_low, fed_high;      /* the caller's: what a rule reads that does not wait */
     uint64_t few_words;              /* the caller's: a bitmap of so many may be sparse */
@@ -102,6 +118,7 @@ struct rune_dl_growing {
     struct rune_growing_group group; /* that a rule reads now */
     struct rune_dl_row_of_group row; /* its values; growing_rows.c */
     struct rune_dl_gathering gathering;
+    struct rune_dl_dense dense[RUNE_DL_SIDES];
     struct rune_vec_u32 fresh; /* the caller's: values of a loop */
     /* The caller's, fixpoint.c: */
     struct rune_vec_u32 views;             /* of it, in ctx->orders */
@@ -183,9 +200,33 @@ uint64_t rune_dl_growing_bytes(const struct rune_dl_growing *growing);
 /* What was added since the last step becomes new, what was new old, for those that read it by rows;
  * indexes do not know yet. RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_dl_growing_step(struct rune_dl_growing *growing);
-/* Ends a round's steps: what came from `from` on, where the first of them began, is new for all.
- * RUNE_E_NOMEM. */
+/* Ends a round's steps: what came from `from` on, where the first of them began, is new for all;
+ * for indexes, once they are told. RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err rune_dl_growing_turn(struct rune_dl_growing *growing, uint32_t from);
+/* Tells the indexes, if they do not know yet: before they are searched. RUNE_E_NOMEM. */
+RUNE_MUST_USE enum rune_err rune_dl_growing_tell(struct rune_dl_growing *growing);
+
+/* ---- growing_dense.c: rows by their blocks ---- */
+
+/* The row of a tuple that has one. `arity` and `side` are constants where it matters. */
+static inline uint64_t rune_dl_dense_row(const struct rune_dl_bits *bits, uint32_t arity,
+                                         const rune_term *tuple, enum rune_dl_side side)
+{
+    uint64_t at = 0;
+    for (uint32_t c = 0; c + 2 < arity; c++) {
+        at = at * bits->range[c] + (tuple[c] - bits->least[c]);
+    }
+    return at * bits->range[arity - 2] +
+           (tuple[arity - 2 + (uint32_t)side] - bits->least[arity - 2]);
+}
+
+/* All tuples there are, valid until some are added; *ret_dense NULL: they have no bits, or the rows
+ * would be too many. RUNE_E_NOMEM. Cost: the tuples that came since it was last asked. */
+RUNE_MUST_USE enum rune_err rune_dl_growing_dense(struct rune_dl_growing *growing,
+                                                  enum rune_dl_side side,
+                                                  const struct rune_dl_dense **ret_dense);
+uint64_t rune_dl_growing_dense_bytes(const struct rune_dl_growing *growing);
+void rune_dl_growing_drop_dense(struct rune_dl_growing *growing);
 
 /* ---- growing_sort.c: the new tuples by rows ---- */
 

@@ -25,6 +25,19 @@ enum rune_err rune_dl_check_limits(struct rune_dl_ctx *ctx, uint64_t more_tuples
     return RUNE_OK;
 }
 
+enum rune_err rune_dl_check_growth(struct rune_dl_ctx *ctx, struct rune_dl_growing *growing,
+                                   uint32_t before)
+{
+    ctx->derived += growing->tuples.count - before;
+    if ((before ^ growing->tuples.count) >> 12 == 0) {
+        return RUNE_OK;
+    }
+    uint64_t bytes = rune_dl_growing_bytes(growing);
+    ctx->growing_bytes += bytes - growing->counted_bytes;
+    growing->counted_bytes = bytes;
+    return rune_dl_check_limits(ctx, 0, 0);
+}
+
 static struct rune_span span_of(const struct rune_dl_plan_rule *rule)
 {
     return rule->source == NULL ? RUNE_SPAN_NONE : rule->source->head_span;

@@ -8,13 +8,8 @@
 /* After some were added: in bounds, now and then. */
 static bool check_growth(struct rune_dl_sink *sink, uint32_t before)
 {
-    const struct rune_growing *tuples = &sink->growing->tuples;
-    sink->ctx->derived += tuples->count - before;
-    if (sink->err == RUNE_OK && (before ^ tuples->count) >> 12 != 0) {
-        uint64_t bytes = rune_dl_growing_bytes(sink->growing);
-        sink->ctx->growing_bytes += bytes - sink->growing->counted_bytes;
-        sink->growing->counted_bytes = bytes;
-        sink->err = rune_dl_check_limits(sink->ctx, 0, 0);
+    if (sink->err == RUNE_OK) {
+        sink->err = rune_dl_check_growth(sink->ctx, sink->growing, before);
     }
     return sink->err == RUNE_OK;
 }

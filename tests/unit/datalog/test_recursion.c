@@ -350,6 +350,42 @@ static void test_small__is_the_naive_one(void **state)
     }
 }
 
+static void check_stored(const struct rune_buf *text, const char *what)
+{
+    struct datalog_run stored, demanded;
+    evaluate(&stored, text, RUNE_DL_STORE_ALL, what);
+    evaluate(&demanded, text, RUNE_DL_STORE_BASE, what);
+    for (uint32_t i = 0; i < stored.program.relation_count; i++) {
+        struct tuples got = read_relation(&stored, i, what);
+        struct tuples want = read_relation(&demanded, i, what);
+        check_same(&got, &want, what, &stored, i);
+    }
+    datalog_run_close(&stored);
+    datalog_run_close(&demanded);
+}
+
+/* Rows of more than 64 blocks, most of them empty; what is on the one side is not on the other. */
+static void test_wide_rows__stored_is_demanded(void **state)
+{
+    uint64_t random = 5;
+    struct rune_buf text = RUNE_BUF_INIT;
+    (void)state;
+    for (uint32_t i = 0; i < 400; i++) {
+        uint32_t value =
+            datalog_random_below(&random, 2) * 40000 + datalog_random_below(&random, 300) * 37;
+        rune_buf_printf(&text, "d(%u, %u).\nf(%u, %u).\n", 7 + datalog_random_below(&random, 60),
+                        60 + value, 3 + datalog_random_below(&random, 60),
+                        3 + datalog_random_below(&random, 60));
+    }
+    rune_buf_append_cstr(&text,
+                         "p(X, Y) :- f(X, Y), X != Y. p(X, Z) :- p(X, Y), p(Y, Z), not f(Z, X). "
+                         "p(X, Y) :- r(X, Z), r(Y, Z), f(X, _).\n"
+                         "r(X, Z) :- d(X, Z). r(X, Z) :- p(X, Y), r(Y, Z), not d(_, X).\n");
+    (void)rune_buf_cstr(&text);
+    check_stored(&text, "wide rows");
+    rune_buf_fini(&text);
+}
+
 static void test_large__stored_is_demanded(void **state)
 {
     (void)state;
@@ -360,16 +396,7 @@ static void test_large__stored_is_demanded(void **state)
             uint32_t nodes = recursions[r].nodes;
             make_text(&text, recursions[r].rules, &random, nodes, round % 2 == 0 ? 1 : FAR,
                       nodes + round * nodes / 4);
-            struct datalog_run stored, demanded;
-            evaluate(&stored, &text, RUNE_DL_STORE_ALL, recursions[r].name);
-            evaluate(&demanded, &text, RUNE_DL_STORE_BASE, recursions[r].name);
-            for (uint32_t i = 0; i < stored.program.relation_count; i++) {
-                struct tuples got = read_relation(&stored, i, recursions[r].name);
-                struct tuples want = read_relation(&demanded, i, recursions[r].name);
-                check_same(&got, &want, recursions[r].name, &stored, i);
-            }
-            datalog_run_close(&stored);
-            datalog_run_close(&demanded);
+            check_stored(&text, recursions[r].name);
             rune_buf_fini(&text);
         }
     }
@@ -414,6 +441,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small__is_the_naive_one),
         cmocka_unit_test(test_large__stored_is_demanded),
+        cmocka_unit_test(test_wide_rows__stored_is_demanded),
         cmocka_unit_test(test_a_scan_that_is_filtered_to_nothing__is_not_over_for_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

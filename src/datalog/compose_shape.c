@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "datalog/compose.h"
+
+#include "base/alloc.h"
+#include "datalog/closure_int.h"
+
+/* A rule, by what its variables are to it. */
+struct shape {
+    struct rune_dl_ctx *ctx;
+    const struct rune_dl_plan_rule *rule;
+    uint32_t from, middle, to; /* X, Y, Z */
+    struct rune_dl_compose *compose;
+};
+
+static bool is_growing(const struct shape *shape, const struct rune_dl_goal *goal)
+{
+    return goal->kind == RUNE_DL_GOAL_ATOM &&
+           shape->ctx->rels.items[goal->relation].access == RUNE_DL_GROWING;
+}
+
+/* ---- the two atoms ---- */
+
+/* Whether an atom begins with the head's key. */
+static bool has_key(const struct shape *shape, const struct rune_dl_goal *goal)
+{
+    uint32_t key = shape->rule->arity - 2, c = 0;
+    while (goal->count == shape->rule->arity && c < key &&
+           goal->vars[c] == shape->rule->head_vars[c]) {
+        c++;
+    }
+    return goal->count == shape->rule->arity && c == key;
+}
+
+/* Its last two columns as row and values, where `var` is the one or the other; the other's
+ * variable. */
+static uint32_t find_side(const struct rune_dl_goal *goal, uint32_t var, bool var_is_row,
+                          enum rune_dl_side *ret_side)
+{
+    uint32_t first = goal->vars[goal->count - 2], last = goal->vars[goal->count - 1];
+    if (first != var && last != var) {
+        return RUNE_DL_NO_VAR;
+    }
+    *ret_side = (first == var) == var_is_row ? RUNE_DL_PLAIN : RUNE_DL_TURNED;
+    return first == var ? last : first;
+}
+
+static bool is_in_head(const struct shape *shape, uint32_t var)
+{
+    uint32_t c = 0;
+    while (c < shape->rule->arity && shape->rule->head_vars[c] != var) {
+        c++;
+    }
+    return c < shape->rule->arity;
+}
+
+static bool takes_sides(struct shape *shape, const struct rune_dl_goal *left,
+                        const struct rune_dl_goal *right)
+{
+    struct rune_dl_compose *compose = shape->compose;
+    uint32_t middle = find_side(left, shape->from, true, &compose->left.side);
+    compose->left.relation = left->relation;
+    compose->right.relation = right->relation;
+    shape->middle = middle;
+    return middle != RUNE_DL_NO_VAR && !is_in_head(shape, middle) &&
+           !shape->rule->vars[middle].is_constant &&
+           find_side(right, shape->to, false, &compose->right.side) == middle;
+}
+
+/* The two goals over relations that grow. False: there are more, or they are not joined so. */
+static bool find_sides(struct shape *shape)
+{
+    const struct rune_dl_goal *sides[2];
+    uint32_t count = 0;
+    for (uint32_t g = 0; g < shape->rule->goal_count; g++) {
+        const struct rune_dl_goal *goal = &shape->rule->goals[g];
+        if (!is_growing(shape, goal)) {
+            continue;
+        }
+        if (count == 2 || goal->is_negated || !has_key(shape, goal)) {
+            return false;
+        }
+        sides[count++] = goal;
+    }
+    return count == 2 &&
+           (takes_sides(shape, sides[0], sides[1]) || takes_sides(shape, sides[1], sides[0]));
+}
+
+/* ---- the others ---- */
+
+/* Whether a variable is known before Y and Z are. */
+static bool find_term(const struct shape *shape, uint32_t var, struct rune_dl_compose_term *ret)
+{
+    const struct rune_dl_plan_rule *rule = shape->rule;
+    if (var == RUNE_DL_NO_VAR || var == shape->to) {
+        return false;
+    }
+    *ret = (struct rune_dl_compose_term){.column = UINT32_MAX, .term = rule->vars[var].term};
+    for (uint32_t c = 0; c + 1 < rule->arity && !rule->vars[var].is_constant; c++) {
+        if (rule->head_vars[c] == var) {
+            ret->column = c;
+        }
+    }
+    return rule->vars[var].is_constant || ret->column != UINT32_MAX;
+}
+
+/* An order that is searched by what is known, and what it has then. */
+static enum rune_err order_test(const struct shape *shape, const struct rune_dl_goal *goal,
+                                uint32_t search, uint32_t values, struct rune_dl_compose_test *test)
+{
+    enum rune_err err = rune_dl_order_for(shape->ctx, goal->relation, search, &test->order);
+    if (err != RUNE_OK) {
+        return err;
+    }
+    const struct rune_image_order *order = &shape->ctx->orders.items[test->order];
+    test->is_by_key = true;
+    for (uint32_t p = 0; p < goal->count; p++) {
+        uint32_t column = rune_order_column(order, goal->count, p);
+        if (column == values) {
+            test->position = p;
+        }
+        if ((search >> column & 1) != 0) {
+            (void)find_term(shape, goal->vars[column], &test->terms[test->count]);
+            test->is_by_key =
+                test->is_by_key && test->terms[test->count].column != shape->rule->arity - 2;
+            test->count++;
+        }
+    }
+    return RUNE_OK;
+}
+
+static enum rune_err add_atom(const struct shape *shape, const struct rune_dl_goal *goal,
+                              bool *is_one)
+{
+    const struct rune_dl_rel *rel = &shape->ctx->rels.items[goal->relation];
+    struct rune_dl_compose_test test = {.is_negated = goal->is_negated};
+    uint32_t search = 0, values = UINT32_MAX, found = 0;
+    *is_one = rel->access == RUNE_DL_STORED && rel->builtin == RUNE_DL_NOT_BUILTIN &&
+              goal->count <= RUNE_ORDER_MAX_PREFIX;
+    for (uint32_t c = 0; c < goal->count && *is_one; c++) {
+        struct rune_dl_compose_term term;
+        if (goal->vars[c] == RUNE_DL_NO_VAR) {
+            continue;
+        }
+        if (find_term(shape, goal->vars[c], &term)) {
+            search |= 1u << c;
+            continue;
+        }
+        test.of = goal->vars[c] == shape->to ? RUNE_DL_COMPOSE_LAST : RUNE_DL_COMPOSE_MIDDLE;
+        values = c;
+        *is_one = (goal->vars[c] == shape->to || goal->vars[c] == shape->middle) && found++ == 0;
+    }
+    if (!*is_one) {
+        return RUNE_OK;
+    }
+    enum rune_err err = order_test(shape, goal, search, values, &test);
+    *is_one = !(test.of == RUNE_DL_COMPOSE_MIDDLE && !test.is_by_key);
+    return err == RUNE_OK && *is_one && !RUNE_VEC_PUSH(&shape->compose->tests, test) ? RUNE_E_NOMEM
+                                                                                     : err;
+}
+
+/* One more goal as a test. */
+static enum rune_err add_goal(const struct shape *shape, const struct rune_dl_goal *goal,
+                              bool *is_one)
+{
+    *is_one = false;
+    if (goal->kind == RUNE_DL_GOAL_ATOM) {
+        return add_atom(shape, goal, is_one);
+    }
+    if (goal->kind == RUNE_DL_GOAL_NE) {
+        *is_one = (goal->vars[0] == shape->from && goal->vars[1] == shape->to) ||
+                  (goal->vars[0] == shape->to && goal->vars[1] == shape->from);
+        shape->compose->is_unequal = true;
+    }
+    return RUNE_OK;
+}
+
+static bool is_sure(const struct shape *shape)
+{
+    bool sure = true;
+    for (uint32_t g = 0; g < shape->rule->goal_count; g++) {
+        const struct rune_dl_goal *goal = &shape->rule->goals[g];
+        if (goal->kind == RUNE_DL_GOAL_ATOM) {
+            const struct rune_dl_rel *rel = &shape->ctx->rels.items[goal->relation];
+            sure = sure && !rel->is_partial && !rel->is_unsure;
+        }
+    }
+    return sure;
+}
+
+static enum rune_err find_shape(struct shape *shape, bool *is_one)
+{
+    const struct rune_dl_plan_rule *rule = shape->rule;
+    enum rune_err err = RUNE_OK;
+    *is_one = false;
+    if (rule->arity < 2 || rule->arity > RUNE_DL_BIT_COLUMNS || !rune_dl_has_distinct_head(rule)) {
+        return RUNE_OK;
+    }
+    shape->from = rule->head_vars[rule->arity - 2];
+    shape->to = rule->head_vars[rule->arity - 1];
+    *is_one = is_sure(shape) && find_sides(shape);
+    for (uint32_t g = 0; g < rule->goal_count && *is_one && err == RUNE_OK; g++) {
+        if (!is_growing(shape, &rule->goals[g])) {
+            err = add_goal(shape, &rule->goals[g], is_one);
+        }
+    }
+    return err;
+}
+
+enum rune_err rune_dl_compose_make(struct rune_dl_ctx *ctx, uint32_t rule,
+                                   struct rune_dl_compose **ret_compose)
+{
+    struct shape shape = {.ctx = ctx, .rule = &ctx->rules.items[rule]};
+    bool is_one;
+    *ret_compose = NULL;
+    shape.compose = rune_calloc(1, sizeof(*shape.compose));
+    if (shape.compose == NULL) {
+        return RUNE_E_NOMEM;
+    }
+    shape.compose->rule = rule;
+    shape.compose->arity = shape.rule->arity;
+    enum rune_err err = find_shape(&shape, &is_one);
+    if (err != RUNE_OK || !is_one) {
+        rune_dl_compose_destroy(shape.compose);
+        return err;
+    }
+    *ret_compose = shape.compose;
+    return RUNE_OK;
+}
+
+static void free_side(struct rune_dl_compose_side *side)
+{
+    RUNE_VEC_FINI(&side->begins);
+    RUNE_VEC_FINI(&side->values);
+}
+
+void rune_dl_compose_destroy(struct rune_dl_compose *compose)
+{
+    if (compose == NULL) {
+        return;
+    }
+    free_side(&compose->left);
+    free_side(&compose->right);
+    RUNE_VEC_FINI(&compose->tests);
+    RUNE_VEC_FINI(&compose->fresh);
+    RUNE_VEC_FINI(&compose->changed);
+    RUNE_VEC_FINI(&compose->keep_middle);
+    RUNE_VEC_FINI(&compose->row);
+    RUNE_VEC_FINI(&compose->keep_last);
+    RUNE_VEC_FINI(&compose->mask);
+    RUNE_VEC_FINI(&compose->touched);
+    RUNE_VEC_FINI(&compose->beyond);
+    rune_free(compose);
+}
