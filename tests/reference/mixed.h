@@ -2,8 +2,8 @@
 /* mixed: small worlds in which policies, rules, entity data, facts files and requests feed each
  * other, and what follows from them, found slowly and obviously.
  *
- * Owns: random worlds (mixed_random.c, mixed_rules.c), the same as the texts of a bundle
- * (mixed_print.c), and an evaluator of both languages over the worlds' own trees (mixed_naive.c,
+ * Owns: random worlds (mixed_random.c, mixed_rules.c, mixed_literals.c), the same as the texts of
+ * a bundle (mixed_print*.c), and an evaluator of both languages over the worlds' own trees (mixed_naive.c,
  * mixed_decide.c). Shares nothing with the product: no parser, no checker, no value. Everything
  * lives in the world's arena. Used by: unit/engine/test_random_bundles.c. */
 #pragma once
