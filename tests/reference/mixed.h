@@ -3,9 +3,9 @@
  * other, and what follows from them, found slowly and obviously.
  *
  * Owns: random worlds (mixed_random.c, mixed_rules.c, mixed_literals.c), the same as the texts of
- * a bundle (mixed_print*.c), and an evaluator of both languages over the worlds' own trees (mixed_naive.c,
- * mixed_decide.c). Shares nothing with the product: no parser, no checker, no value. Everything
- * lives in the world's arena. Used by: unit/engine/test_random_bundles.c. */
+ * a bundle (mixed_print*.c), and an evaluator of both languages over the worlds' own trees
+ * (mixed_naive.c, mixed_decide.c). Shares nothing with the product: no parser, no checker, no
+ * value. Everything lives in the world's arena. Used by: unit/engine/test_random_bundles.c. */
 #pragma once
 
 #include <stdbool.h>
@@ -44,6 +44,8 @@ enum mixed_kind {
     MIXED_ENTITY,
     MIXED_DECIMAL,
     MIXED_DURATION,
+    MIXED_IP,
+    MIXED_DATETIME,
     MIXED_SET,
     MIXED_RECORD,
 };
@@ -51,7 +53,8 @@ enum mixed_kind {
 struct mixed_value {
     enum mixed_kind kind;
     uint32_t count; /* of a set's items, each once; of a record's: 1 is `k`, 2 are `k` and `s` */
-    int64_t number; /* BOOL, LONG; ENTITY: which; DECIMAL: times 10,000; DURATION: milliseconds */
+    int64_t number; /* BOOL, LONG; ENTITY: which; DECIMAL: times 10,000; DURATION: milliseconds;
+                       IP: of mixed_ips; DATETIME: milliseconds since 1970 */
     double floating;
     const char *text;
     const struct mixed_value *items;
@@ -59,6 +62,16 @@ struct mixed_value {
 
 const char *mixed_type_of(int64_t entity);
 const char *mixed_id_of(int64_t entity);
+
+enum { MIXED_IPS = 8 };
+/* An address or a range: both halves of an IPv6 address, or one of IPv4 in `low`. */
+struct mixed_ip {
+    const char *text;
+    bool is_v6;
+    uint64_t high, low;
+    uint32_t prefix;
+};
+extern const struct mixed_ip mixed_ips[MIXED_IPS];
 
 bool mixed_equal(const struct mixed_value *a, const struct mixed_value *b);
 bool mixed_has_item(const struct mixed_value *set, const struct mixed_value *item);
@@ -81,6 +94,8 @@ enum mixed_type {
     MIXED_T_RECORD,
     MIXED_T_DECIMAL,
     MIXED_T_DURATION,
+    MIXED_T_IP,
+    MIXED_T_DATETIME,
     MIXED_T_ENTITY,
     MIXED_T_ANY,
 };
@@ -94,6 +109,8 @@ enum mixed_attr {
     MIXED_LABELS,
     MIXED_PRICE,
     MIXED_AGE,
+    MIXED_ADDR,
+    MIXED_AT,
     MIXED_RANK,
     MIXED_EDITORS,
     MIXED_ATTRS
@@ -157,10 +174,26 @@ enum mixed_op {
     MIXED_LENGTH,
     MIXED_LIST,  /* ["a", "b"]: `value` is the set */
     MIXED_INDEX, /* left["k"] or left["s"]: `value` */
+    MIXED_METHOD,
+};
+
+/* Methods that give values: of datetimes, then of durations. */
+enum mixed_method {
+    MIXED_OFFSET,
+    MIXED_SINCE,
+    MIXED_TO_DATE,
+    MIXED_TO_TIME,
+    MIXED_TO_MS,
+    MIXED_TO_SECONDS,
+    MIXED_TO_MINUTES,
+    MIXED_TO_HOURS,
+    MIXED_TO_DAYS,
+    MIXED_METHODS
 };
 
 struct mixed_expr {
     enum mixed_op op;
+    enum mixed_method method;
     uint32_t var;
     bool is_wild; /* VAR: written `_` */
     struct mixed_value value;
@@ -185,7 +218,14 @@ enum mixed_test {
     MIXED_CONTAINS, /* runs through a set where args[1] is free */
     MIXED_MATCHES,
     MIXED_LESS,
+    MIXED_LESS_OR_EQUAL,
+    MIXED_GREATER,
     MIXED_GREATER_OR_EQUAL,
+    MIXED_IN_RANGE,
+    MIXED_IS_V4,
+    MIXED_IS_V6,
+    MIXED_IS_LOOPBACK,
+    MIXED_IS_MULTICAST,
     MIXED_CONTAINS_ALL,
     MIXED_CONTAINS_ANY,
     MIXED_IS_EMPTY,
@@ -246,6 +286,7 @@ enum mixed_question {
 
 struct mixed_policy {
     bool is_forbid, is_off;
+    bool is_linked;                  /* a template whose link says who and what */
     int action, principal, resource; /* == that one; -1: any */
     int group;                       /* principal in; -1: no condition */
     uint32_t cond_count;
@@ -291,6 +332,7 @@ struct mixed_world {
     uint64_t state;     /* of the generator */
     uint32_t int_range; /* integers are mostly below it */
     bool has_schema;
+    bool is_strict; /* a forbid that errs matches */
     bool derives_parents, derives_rank, derives_editors, derives_tier;
     bool is_safe; /* entity data is derived: no derivation below it may fail */
     struct mixed_data data;
@@ -313,11 +355,20 @@ void mixed_world_fini(struct mixed_world *world);
 
 /* ---- as texts ---- */
 
-enum mixed_text { MIXED_MANIFEST, MIXED_SCHEMA, MIXED_ENTITY_DATA, MIXED_POLICIES, MIXED_RULES };
+enum mixed_text {
+    MIXED_MANIFEST,
+    MIXED_SCHEMA,
+    MIXED_ENTITY_DATA,
+    MIXED_POLICIES,
+    MIXED_RULES,
+    MIXED_LINKS
+};
 
 /* One text of the bundle; `order` 0: rules and literals as they were made, else shuffled by it. */
 void mixed_put_text(const struct mixed_world *world, enum mixed_text text, uint64_t order,
                     struct rune_buf *out);
+/* As reasons name it. */
+void mixed_put_policy_id(const struct mixed_world *world, uint32_t policy, char ret_id[24]);
 /* The facts file of that relation; false: it has none. */
 bool mixed_put_facts(const struct mixed_world *world, uint32_t relation, struct rune_buf *out);
 void mixed_put_request(const struct mixed_request *request, struct rune_buf *out);

@@ -84,6 +84,37 @@ static bool join(struct mixed_naive *naive, const struct mixed_value *a,
     return true;
 }
 
+enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
+
+static bool call(enum mixed_method method, const struct mixed_value *a, const struct mixed_value *b,
+                 struct mixed_value *ret)
+{
+    static const int64_t units[] = {[MIXED_TO_MS] = 1,
+                                    [MIXED_TO_SECONDS] = SECOND,
+                                    [MIXED_TO_MINUTES] = MINUTE,
+                                    [MIXED_TO_HOURS] = HOUR,
+                                    [MIXED_TO_DAYS] = DAY};
+    int64_t time = ((a->number % DAY) + DAY) % DAY;
+    if (method >= MIXED_TO_MS) {
+        *ret = (struct mixed_value){.kind = MIXED_LONG, .number = a->number / units[method]};
+        return a->kind == MIXED_DURATION;
+    }
+    switch (method) {
+    case MIXED_OFFSET:
+        *ret = (struct mixed_value){.kind = MIXED_DATETIME, .number = a->number + b->number};
+        return a->kind == MIXED_DATETIME && b->kind == MIXED_DURATION;
+    case MIXED_SINCE:
+        *ret = (struct mixed_value){.kind = MIXED_DURATION, .number = a->number - b->number};
+        return a->kind == MIXED_DATETIME && b->kind == MIXED_DATETIME;
+    case MIXED_TO_DATE:
+        *ret = (struct mixed_value){.kind = MIXED_DATETIME, .number = a->number - time};
+        return a->kind == MIXED_DATETIME;
+    default:
+        *ret = (struct mixed_value){.kind = MIXED_DURATION, .number = time};
+        return a->kind == MIXED_DATETIME;
+    }
+}
+
 /* False: an error of the derivation. */
 bool mixed_compute(struct mixed_naive *naive, const struct mixed_env *env,
                    const struct mixed_expr *expr, struct mixed_value *ret)
@@ -106,6 +137,8 @@ bool mixed_compute(struct mixed_naive *naive, const struct mixed_env *env,
         }
         *ret = (struct mixed_value){.kind = MIXED_LONG, .number = code_points(a.text)};
         return true;
+    case MIXED_METHOD:
+        return call(expr->method, &a, &b, ret);
     case MIXED_INDEX:
         if (a.kind != MIXED_RECORD || (expr->value.text[0] == 's' && a.count < 2)) {
             return false;
@@ -133,7 +166,8 @@ bool mixed_order_of(const struct mixed_value *a, const struct mixed_value *b, in
         *ret = (order > 0) - (order < 0);
         return true;
     }
-    if (a->kind == b->kind && (a->kind == MIXED_LONG || a->kind == MIXED_DURATION)) {
+    if (a->kind == b->kind &&
+        (a->kind == MIXED_LONG || a->kind == MIXED_DURATION || a->kind == MIXED_DATETIME)) {
         *ret = (a->number > b->number) - (a->number < b->number);
         return true;
     }
@@ -190,14 +224,54 @@ static int test_string(enum mixed_test test, const char *a, const char *b)
     }
 }
 
+static int test_decimals(enum mixed_test test, int64_t a, int64_t b)
+{
+    return test == MIXED_LESS            ? a < b
+           : test == MIXED_LESS_OR_EQUAL ? a <= b
+           : test == MIXED_GREATER       ? a > b
+                                         : a >= b;
+}
+
+/* Whether all of the range is in the other: bit by bit. */
+static bool is_in_range(const struct mixed_ip *ip, const struct mixed_ip *range)
+{
+    bool is_in = ip->is_v6 == range->is_v6 && ip->prefix >= range->prefix;
+    uint32_t bits = range->is_v6 ? 128 : 32;
+    for (uint32_t i = 0; is_in && i < range->prefix; i++) {
+        uint32_t bit = bits - 1 - i;
+        uint64_t a = bit >= 64 ? ip->high >> (bit - 64) : ip->low >> bit;
+        uint64_t b = bit >= 64 ? range->high >> (bit - 64) : range->low >> bit;
+        is_in = (a & 1) == (b & 1);
+    }
+    return is_in;
+}
+
+static int test_ips(enum mixed_test test, const struct mixed_ip *a, const struct mixed_ip *b)
+{
+    static const struct mixed_ip ranges[2][2] = {
+        {{"127.0.0.0/8", false, 0, 0x7f000000, 8}, {"::1", true, 0, 1, 128}},
+        {{"224.0.0.0/4", false, 0, 0xe0000000, 4}, {"ff00::/8", true, UINT64_C(0xff) << 56, 0, 8}},
+    };
+    return test == MIXED_IS_V4      ? !a->is_v6
+           : test == MIXED_IS_V6    ? a->is_v6
+           : test == MIXED_IN_RANGE ? is_in_range(a, b)
+                                    : is_in_range(a, &ranges[test == MIXED_IS_MULTICAST][a->is_v6]);
+}
+
 static int test(enum mixed_test test, const struct mixed_value *a, const struct mixed_value *b)
 {
     uint32_t found = 0;
     bool is_of_set = test >= MIXED_CONTAINS_ALL || (test == MIXED_CONTAINS && a->kind == MIXED_SET);
-    if (test == MIXED_LESS || test == MIXED_GREATER_OR_EQUAL) {
+    if (test >= MIXED_LESS && test <= MIXED_GREATER_OR_EQUAL) {
         return a->kind != MIXED_DECIMAL || b->kind != MIXED_DECIMAL
                    ? -1
-                   : (a->number < b->number) == (test == MIXED_LESS);
+                   : test_decimals(test, a->number, b->number);
+    }
+    if (test >= MIXED_IN_RANGE && test <= MIXED_IS_MULTICAST) {
+        return a->kind != MIXED_IP || (test == MIXED_IN_RANGE && b->kind != MIXED_IP)
+                   ? -1
+                   : test_ips(test, &mixed_ips[a->number],
+                              &mixed_ips[test == MIXED_IN_RANGE ? b->number : 0]);
     }
     if (!is_of_set) {
         bool are_strings = a->kind == MIXED_STRING && b->kind == MIXED_STRING;

@@ -165,7 +165,11 @@ const struct mixed_literal *mixed_make_atom(struct mixed_making *making, uint32_
         bool has_no_constant = type == MIXED_T_SET || type == MIXED_T_RECORD;
         uint32_t kind = mixed_choose(making, 12);
         const struct mixed_expr *var = kind < 7 || names == 0 ? mixed_find_var(making, type) : NULL;
-        if (var != NULL) {
+        bool computes = i == 0 && type == MIXED_T_INT && !making->is_safe &&
+                        mixed_choose(making, 6) == 0; /* of what other atoms bind */
+        if (computes) {
+            literal->args[i] = mixed_make_arithmetic(making, 2);
+        } else if (var != NULL) {
             literal->args[i] = var;
         } else if ((kind == 11 && relation != MIXED_ID) || !mixed_has_room(making) ||
                    (names == 0 && has_no_constant)) {
@@ -196,18 +200,34 @@ const struct mixed_literal *mixed_make_negation(struct mixed_making *making)
 const struct mixed_literal *mixed_make_compare(struct mixed_making *making)
 {
     static const enum mixed_type types[] = {MIXED_T_INT, MIXED_T_INT, MIXED_T_STRING,
-                                            MIXED_T_DURATION};
-    enum mixed_type type = types[mixed_choose(making, 4)];
+                                            MIXED_T_DURATION, MIXED_T_DATETIME};
+    enum mixed_type type = types[mixed_choose(making, 5)];
     struct mixed_literal *literal = mixed_make_literal(making, MIXED_COMPARE);
     literal->choice = mixed_choose(making, 6);
     if (literal->choice <= MIXED_NE && mixed_choose(making, 2) == 0) {
-        type = (enum mixed_type)mixed_choose(making, MIXED_T_DURATION + 1);
+        type = (enum mixed_type)mixed_choose(making, MIXED_T_DATETIME + 1);
     }
     literal->arg_count = 2;
     literal->args[0] = mixed_make_value(making, type);
     literal->args[1] =
         type == MIXED_T_INT ? mixed_make_arithmetic(making, 1) : mixed_make_value(making, type);
     return literal->args[0] != NULL && literal->args[1] != NULL ? literal : NULL;
+}
+
+void mixed_add_bounds(struct mixed_making *making, struct mixed_body *body,
+                      const struct mixed_expr *value, struct mixed_value bound)
+{
+    for (int side = 0; side < 2; side++) {
+        struct mixed_literal *literal = mixed_make_literal(making, MIXED_COMPARE);
+        struct mixed_expr *expr = mixed_make_expr(making, MIXED_CONST);
+        expr->value = bound;
+        literal->choice = side == 0 ? MIXED_LT : MIXED_GT;
+        literal->arg_count = 2;
+        literal->args[0] = value;
+        literal->args[1] = expr;
+        mixed_add_literal(body, literal);
+        bound.number = -bound.number;
+    }
 }
 
 /* A new variable by `=`, kept within bounds since it may go round. */
@@ -234,14 +254,7 @@ void mixed_put_computed(struct mixed_making *making, struct mixed_body *body)
         length->args[1] = of;
         mixed_add_literal(body, length);
     }
-    for (int side = 0; side < 2; side++) {
-        struct mixed_literal *bound = mixed_make_literal(making, MIXED_COMPARE);
-        bound->choice = side == 0 ? MIXED_LT : MIXED_GT;
-        bound->arg_count = 2;
-        bound->args[0] = bounded;
-        bound->args[1] = make_number(making, side == 0 ? 6 : -4);
-        mixed_add_literal(body, bound);
-    }
+    mixed_add_bounds(making, body, bounded, (struct mixed_value){.kind = MIXED_LONG, .number = 6});
 }
 
 const struct mixed_literal *mixed_make_in(struct mixed_making *making)
@@ -252,6 +265,14 @@ const struct mixed_literal *mixed_make_in(struct mixed_making *making)
         return NULL;
     }
     literal->is_negated = mixed_choose(making, 4) == 0;
+    const struct mixed_expr *set = mixed_choose(making, 4) == 0 && !making->is_safe
+                                       ? mixed_find_var(making, MIXED_T_SET)
+                                       : NULL;
+    if (set != NULL) {
+        literal->arg_count = 2;
+        literal->args[1] = set;
+        return literal;
+    }
     literal->arg_count = 2 + (mixed_choose(making, 3) == 0);
     for (uint32_t i = 1; i < literal->arg_count; i++) {
         const struct mixed_expr *value = mixed_make_value(making, MIXED_T_GROUP);
@@ -305,11 +326,15 @@ const struct mixed_literal *mixed_make_test(struct mixed_making *making)
     struct mixed_literal *literal = mixed_make_literal(making, MIXED_TEST);
     literal->choice = mixed_choose(making, MIXED_TESTS);
     literal->is_negated = mixed_choose(making, 4) == 0;
-    literal->arg_count = literal->choice == MIXED_IS_EMPTY ? 1 : 2;
+    bool is_of_ip = literal->choice >= MIXED_IN_RANGE && literal->choice <= MIXED_IS_MULTICAST;
+    bool is_alone =
+        literal->choice == MIXED_IS_EMPTY || (is_of_ip && literal->choice != MIXED_IN_RANGE);
+    literal->arg_count = is_alone ? 1 : 2;
     bool is_of_set = literal->choice >= MIXED_CONTAINS_ALL;
-    bool is_decimal = literal->choice == MIXED_LESS || literal->choice == MIXED_GREATER_OR_EQUAL;
+    bool is_decimal = literal->choice >= MIXED_LESS && literal->choice <= MIXED_GREATER_OR_EQUAL;
     literal->args[0] = mixed_find_var(making, is_of_set    ? MIXED_T_SET
                                               : is_decimal ? MIXED_T_DECIMAL
+                                              : is_of_ip   ? MIXED_T_IP
                                                            : MIXED_T_STRING);
     if (literal->choice == MIXED_CONTAINS && mixed_choose(making, 2) == 0) {
         literal->args[0] =
@@ -327,12 +352,44 @@ const struct mixed_literal *mixed_make_test(struct mixed_making *making)
     } else if (literal->arg_count > 1) {
         literal->args[1] = is_of_set    ? mixed_find_var(making, MIXED_T_SET)
                            : is_decimal ? mixed_make_value(making, MIXED_T_DECIMAL)
+                           : is_of_ip   ? mixed_make_value(making, MIXED_T_IP)
                                         : mixed_make_value(making, MIXED_T_STRING);
     }
     if (literal->choice == MIXED_MATCHES && literal->args[1]->op == MIXED_CONST) {
         literal->args[1] = make_glob(making);
     }
     return literal->arg_count < 2 || literal->args[1] != NULL ? literal : NULL;
+}
+
+/* V = D.offset(T), and its like: within bounds, too. */
+void mixed_put_called(struct mixed_making *making, struct mixed_body *body)
+{
+    enum mixed_method method = (enum mixed_method)mixed_choose(making, MIXED_METHODS);
+    enum mixed_type type = method >= MIXED_TO_MS                               ? MIXED_T_INT
+                           : method == MIXED_OFFSET || method == MIXED_TO_DATE ? MIXED_T_DATETIME
+                                                                               : MIXED_T_DURATION;
+    struct mixed_expr *call = mixed_make_expr(making, MIXED_METHOD);
+    struct mixed_literal *equal = mixed_make_literal(making, MIXED_COMPARE);
+    call->method = method;
+    call->left =
+        mixed_find_var(making, method >= MIXED_TO_MS ? MIXED_T_DURATION : MIXED_T_DATETIME);
+    if (call->left == NULL) {
+        return;
+    }
+    if (method <= MIXED_SINCE) {
+        call->right =
+            mixed_make_value(making, method == MIXED_SINCE ? MIXED_T_DATETIME : MIXED_T_DURATION);
+    }
+    equal->arg_count = 2;
+    equal->args[0] = mixed_make_new(making, type);
+    equal->args[1] = call;
+    mixed_add_literal(body, equal);
+    if (type != MIXED_T_INT) {
+        struct mixed_value bound = {.kind =
+                                        type == MIXED_T_DATETIME ? MIXED_DATETIME : MIXED_DURATION,
+                                    .number = 86400000 * 3};
+        mixed_add_bounds(making, body, equal->args[0], bound);
+    }
 }
 
 /* K = R["k"] */

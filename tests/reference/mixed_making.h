@@ -50,4 +50,8 @@ const struct mixed_literal *mixed_make_is(struct mixed_making *making);
 const struct mixed_literal *mixed_make_test(struct mixed_making *making);
 const struct mixed_literal *mixed_make_access(struct mixed_making *making);
 /* A new variable by `=`, kept within bounds since it may go round. */
+void mixed_put_called(struct mixed_making *making, struct mixed_body *body);
 void mixed_put_computed(struct mixed_making *making, struct mixed_body *body);
+/* `value < bound, value > -bound`: what may go round needs an end. */
+void mixed_add_bounds(struct mixed_making *making, struct mixed_body *body,
+                      const struct mixed_expr *value, struct mixed_value bound);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mixed_print: a world as the texts of a bundle. */
+#include <stdio.h>
 #include <string.h>
 
 #include "reference/mixed_printing.h"
@@ -24,8 +25,10 @@ static bool is_defined(const struct mixed_world *world, uint32_t relation)
 static void put_manifest(struct mixed_printing *printing)
 {
     /* ORDER: enum mixed_type */
-    static const char *const types[] = {"User", "Group", "Doc", "Action", "int", "string",
-                                        "any",  "any",   "any", "any",    "any", "any"};
+    static const char *const types[] = {"User", "Group", "Doc", "Action", "int", "string", "any",
+                                        "any",  "any",   "any", "any",    "any", "any",    "any"};
+    rune_buf_append_cstr(printing->out,
+                         printing->world->is_strict ? "[bundle]\nerrors = \"strict\"\n" : "");
     for (uint32_t r = MIXED_BASE; r < MIXED_RELATIONS; r++) {
         const struct mixed_relation *relation = &printing->world->relations[r];
         if (!relation->is_typed && is_defined(printing->world, r)) {
@@ -171,9 +174,9 @@ static void put_entities(struct mixed_printing *printing)
 static const char schema[] =
     "entity Group in [Group];\n"
     "entity User in [Group] { level?: Long, name?: String, info?: { k: Long, s?: String },\n"
-    "    age?: duration, rank?: Long } tags String;\n"
+    "    age?: duration, addr?: ipaddr, rank?: Long } tags String;\n"
     "entity Doc in [Group] { level?: Long, owner?: User, labels?: Set<String>,\n"
-    "    price?: decimal, editors?: Set<User> };\n"
+    "    price?: decimal, at?: datetime, editors?: Set<User> };\n"
     "action a0, a1 appliesTo { principal: User, resource: Doc,\n"
     "    context: { n?: Long, tier?: Long } };\n";
 
@@ -211,10 +214,13 @@ static void put_question(struct rune_buf *out, enum mixed_question question, int
     rune_buf_printf(out, "%.*s%d%s", (int)(mark - text), text, k, mark + 2);
 }
 
-static void put_scope(struct rune_buf *out, const char *place, int entity)
+/* Of a template: a slot. */
+static void put_scope(struct rune_buf *out, const char *place, int entity, const char *slot)
 {
     rune_buf_append_cstr(out, place);
-    if (entity >= 0) {
+    if (entity >= 0 && slot != NULL) {
+        rune_buf_printf(out, " == %s", slot);
+    } else if (entity >= 0) {
         rune_buf_printf(out, " == %s::\"%s\"", mixed_type_of(entity), mixed_id_of(entity));
     }
 }
@@ -222,12 +228,15 @@ static void put_scope(struct rune_buf *out, const char *place, int entity)
 static void put_policy(struct rune_buf *out, const struct mixed_policy *policy)
 {
     rune_buf_printf(out, "%s(", policy->is_forbid ? "forbid" : "permit");
-    put_scope(out, "principal", policy->principal);
-    if (policy->group >= 0) {
+    bool is_linked = policy->is_linked;
+    put_scope(out, "principal", policy->principal, is_linked ? "?principal" : NULL);
+    if (policy->group >= 0 && is_linked) {
+        rune_buf_append_cstr(out, " in ?principal");
+    } else if (policy->group >= 0) {
         rune_buf_printf(out, " in Group::\"%s\"", mixed_id_of(policy->group));
     }
-    put_scope(out, ", action", policy->action);
-    put_scope(out, ", resource", policy->resource);
+    put_scope(out, ", action", policy->action, NULL);
+    put_scope(out, ", resource", policy->resource, is_linked ? "?resource" : NULL);
     rune_buf_append_cstr(out, policy->cond_count == 0 ? ")" : ") when { ");
     for (uint32_t i = 1; i < policy->cond_count; i++) {
         rune_buf_append_char(out, '(');
@@ -239,6 +248,41 @@ static void put_policy(struct rune_buf *out, const struct mixed_policy *policy)
         rune_buf_append_cstr(out, i == 0 ? ")" : "))");
     }
     rune_buf_append_cstr(out, policy->cond_count == 0 ? ";\n" : " };\n");
+}
+
+void mixed_put_policy_id(const struct mixed_world *world, uint32_t policy, char ret_id[24])
+{
+    snprintf(ret_id, 24, world->policies[policy].is_linked ? "link%u" : "policy%u", policy);
+}
+
+static void put_slot(struct rune_buf *out, const char **between, const char *slot, int entity)
+{
+    if (entity >= 0) {
+        rune_buf_printf(out, "%s\"%s\": \"%s::\\\"%s\\\"\"", *between, slot, mixed_type_of(entity),
+                        mixed_id_of(entity));
+        *between = ", ";
+    }
+}
+
+static void put_links(struct rune_buf *out, const struct mixed_world *world)
+{
+    const char *between = "[";
+    for (uint32_t i = 0; i < world->policy_count; i++) {
+        const struct mixed_policy *policy = &world->policies[i];
+        const char *between_slots = "";
+        if (policy->is_off || !policy->is_linked) {
+            continue;
+        }
+        rune_buf_printf(out,
+                        "%s{\"template_id\": \"policy%u\", \"link_id\": \"link%u\", \"args\": {",
+                        between, i, i);
+        put_slot(out, &between_slots, "?principal",
+                 policy->principal >= 0 ? policy->principal : policy->group);
+        put_slot(out, &between_slots, "?resource", policy->resource);
+        rune_buf_append_cstr(out, "}}");
+        between = ",\n";
+    }
+    rune_buf_append_cstr(out, between[0] == '[' ? "" : "]\n");
 }
 
 /* ---- all ---- */
@@ -269,5 +313,8 @@ void mixed_put_text(const struct mixed_world *world, enum mixed_text text, uint6
         return;
     case MIXED_RULES:
         mixed_put_rules(&printing);
+        return;
+    case MIXED_LINKS:
+        put_links(out, world);
     }
 }

@@ -24,6 +24,9 @@ static void put_expr(struct rune_buf *out, const struct mixed_expr *expr)
         [MIXED_ADD] = " + ", [MIXED_SUB] = " - ",   [MIXED_MUL] = " * ",
         [MIXED_DIV] = " / ", [MIXED_MOD] = " mod ",
     };
+    static const char *const methods[MIXED_METHODS] = {"offset",    "durationSince",  "toDate",
+                                                       "toTime",    "toMilliseconds", "toSeconds",
+                                                       "toMinutes", "toHours",        "toDays"};
     switch (expr->op) {
     case MIXED_VAR:
         rune_buf_printf(out, expr->is_wild ? "_" : "V%u", expr->var);
@@ -35,6 +38,14 @@ static void put_expr(struct rune_buf *out, const struct mixed_expr *expr)
     case MIXED_INDEX:
         put_expr(out, expr->left);
         rune_buf_printf(out, "[\"%s\"]", expr->value.text);
+        return;
+    case MIXED_METHOD:
+        put_expr(out, expr->left);
+        rune_buf_printf(out, ".%s(", methods[expr->method]);
+        if (expr->right != NULL) {
+            put_expr(out, expr->right);
+        }
+        rune_buf_append_char(out, ')');
         return;
     case MIXED_NEG:
     case MIXED_LENGTH:
@@ -108,8 +119,10 @@ static void put_aggregate(struct mixed_printing *printing, const struct mixed_li
 static void put_test(struct mixed_printing *printing, const struct mixed_literal *literal)
 {
     static const char *const tests[MIXED_TESTS] = {
-        "starts_with",        "ends_with",   "contains",    "matches", "lessThan",
-        "greaterThanOrEqual", "containsAll", "containsAny", "isEmpty"};
+        "starts_with", "ends_with",       "contains",    "matches",
+        "lessThan",    "lessThanOrEqual", "greaterThan", "greaterThanOrEqual",
+        "isInRange",   "isIpv4",          "isIpv6",      "isLoopback",
+        "isMulticast", "containsAll",     "containsAny", "isEmpty"};
     put_expr(printing->out, literal->args[0]);
     rune_buf_printf(printing->out, ".%s(", tests[literal->choice]);
     if (literal->choice == MIXED_MATCHES && literal->args[1]->op == MIXED_CONST) {

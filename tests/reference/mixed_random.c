@@ -92,7 +92,13 @@ struct mixed_value mixed_random_value(struct mixed_world *world, enum mixed_type
     case MIXED_T_DECIMAL:
         return (struct mixed_value){.kind = MIXED_DECIMAL, .number = 5000 * mixed_pick(world, 5)};
     case MIXED_T_DURATION:
-        return (struct mixed_value){.kind = MIXED_DURATION, .number = 500 * mixed_pick(world, 5)};
+        return (struct mixed_value){.kind = MIXED_DURATION,
+                                    .number = 21600000 * mixed_pick(world, 5)};
+    case MIXED_T_IP:
+        return (struct mixed_value){.kind = MIXED_IP, .number = mixed_pick(world, MIXED_IPS)};
+    case MIXED_T_DATETIME: /* some before 1970 */
+        return (struct mixed_value){.kind = MIXED_DATETIME,
+                                    .number = 43200000 * ((int64_t)mixed_pick(world, 6) - 2)};
     case MIXED_T_INT:
         return random_long(world);
     case MIXED_T_STRING:
@@ -115,8 +121,8 @@ struct mixed_value mixed_random_value(struct mixed_world *world, enum mixed_type
 static struct mixed_value random_attr(struct mixed_world *world, enum mixed_attr attr)
 {
     static const enum mixed_type types[MIXED_ATTRS] = {
-        MIXED_T_INT, MIXED_T_STRING,  MIXED_T_USER,     MIXED_T_RECORD,
-        MIXED_T_SET, MIXED_T_DECIMAL, MIXED_T_DURATION, MIXED_T_INT};
+        MIXED_T_INT,     MIXED_T_STRING,   MIXED_T_USER, MIXED_T_RECORD,   MIXED_T_SET,
+        MIXED_T_DECIMAL, MIXED_T_DURATION, MIXED_T_IP,   MIXED_T_DATETIME, MIXED_T_INT};
     return attr == MIXED_EDITORS ? random_set(world, MIXED_T_USER)
                                  : mixed_random_value(world, types[attr]);
 }
@@ -126,8 +132,8 @@ static bool is_of(int entity, enum mixed_attr attr)
 {
     bool is_user = entity < MIXED_FIRST_GROUP;
     bool is_doc = entity >= MIXED_FIRST_DOC && entity < MIXED_FIRST_ACTION;
-    bool is_users =
-        attr == MIXED_NAME || attr == MIXED_INFO || attr == MIXED_AGE || attr == MIXED_RANK;
+    bool is_users = attr == MIXED_NAME || attr == MIXED_INFO || attr == MIXED_AGE ||
+                    attr == MIXED_ADDR || attr == MIXED_RANK;
     return is_users ? is_user : attr == MIXED_LEVEL ? is_user || is_doc : is_doc;
 }
 
@@ -172,7 +178,9 @@ static bool fits_format(const struct mixed_relation *relation, uint32_t column,
 {
     bool is_declared = relation->is_typed && relation->types[column] == MIXED_T_STRING;
     bool is_text = relation->format == MIXED_TSV || relation->format == MIXED_CSV;
-    if (value->kind == MIXED_FLOAT) {
+    bool is_only_of_rules = value->kind == MIXED_FLOAT ||
+                            (value->kind >= MIXED_DECIMAL && value->kind <= MIXED_DATETIME);
+    if (is_only_of_rules) {
         return relation->format == MIXED_IN_RULES;
     }
     if (value->kind != MIXED_STRING) {
@@ -219,7 +227,7 @@ static void random_facts(struct mixed_world *world, struct mixed_relation *relat
 static void set_relation(struct mixed_world *world, uint32_t number, const char *name,
                          const char *literal, const char *types)
 {
-    static const char letters[] = "ugdaisxrcteA"; /* ORDER: enum mixed_type */
+    static const char letters[] = "ugdaisxrctpmeA"; /* ORDER: enum mixed_type */
     struct mixed_relation *relation = &world->relations[number];
     relation->name = name;
     relation->literal = literal;
@@ -231,8 +239,8 @@ static void set_relation(struct mixed_world *world, uint32_t number, const char 
 
 static void set_builtins(struct mixed_world *world)
 {
-    static const char *const attr_types[MIXED_ATTRS] = {"ei", "us", "du", "ur", "dx",
-                                                        "dc", "ut", "ui", "dx"};
+    static const char *const attr_types[MIXED_ATTRS] = {"ei", "us", "du", "ur", "dx", "dc",
+                                                        "ut", "up", "dm", "ui", "dx"};
     set_relation(world, MIXED_PRINCIPAL, "principal", NULL, "u");
     set_relation(world, MIXED_ACTION, "action", NULL, "a");
     set_relation(world, MIXED_RESOURCE, "resource", NULL, "d");
@@ -256,8 +264,9 @@ static void set_builtins(struct mixed_world *world)
 
 static void random_relation(struct mixed_world *world, uint32_t number)
 {
-    static const char *const shapes[] = {"ug", "gd", "ui", "ds", "uu", "gg", "ugi",
-                                         "ud", "i",  "s",  "ii", "is", "u",  "d"};
+    static const char *const shapes[] = {"ug",  "gd",  "ui",  "ds",  "uu", "gg", "ugi", "ud",
+                                         "i",   "s",   "ii",  "is",  "u",  "d",  "uu",  "gg",
+                                         "uug", "udi", "ggi", "iii", "dp", "um", "tt"};
     char *name = rune_arena_alloc(&world->arena, 16);
     bool is_base = number < MIXED_DERIVED;
     uint32_t shape = mixed_pick(world, sizeof(shapes) / sizeof(shapes[0]));
@@ -288,9 +297,10 @@ static void random_relation(struct mixed_world *world, uint32_t number)
 static void set_ranks(struct mixed_world *world)
 {
     struct mixed_relation *relations = world->relations;
-    /* Two relations of ours, then one that data or decisions get, and so on. */
+    /* Some relations of ours, then one that data or decisions get, and so on. */
     for (uint32_t d = 0; d < MIXED_DERIVEDS; d++) {
-        relations[MIXED_DERIVED + d].rank = 1 + d / 2 * 2;
+        relations[MIXED_DERIVED + d].rank =
+            1 + 2 * (mixed_pick(world, 3) > 0 ? d / 2 : mixed_pick(world, MIXED_DERIVEDS / 2));
     }
     relations[MIXED_PARENT].rank = world->derives_parents ? 2 : 0;
     relations[MIXED_ATTR + MIXED_RANK].rank = world->derives_rank ? 4 : 0;
@@ -324,6 +334,8 @@ static void random_policy(struct mixed_world *world, struct mixed_policy *policy
     if (policy->principal < 0 && mixed_pick(world, 6) == 0) {
         policy->group = MIXED_FIRST_GROUP + (int)mixed_pick(world, MIXED_GROUPS);
     }
+    policy->is_linked = (policy->principal >= 0 || policy->group >= 0 || policy->resource >= 0) &&
+                        mixed_pick(world, 2) == 0;
     for (uint32_t i = 0; i < policy->cond_count; i++) {
         policy->conds[i].question = (enum mixed_question)mixed_pick(world, MIXED_QUESTIONS);
         policy->conds[i].k = (int)mixed_pick(world, MIXED_GROUPS);
@@ -375,6 +387,11 @@ void mixed_random_request(struct mixed_world *world, struct mixed_request *ret_r
         .n = make_long(mixed_pick(world, 4)),
         .tier = make_long(mixed_pick(world, 4)),
     };
+    if (!world->has_schema && mixed_pick(world, 6) == 0) {
+        do {
+            ret_request->n = random_any(world);
+        } while (ret_request->n.kind == MIXED_FLOAT);
+    }
     if (!world->has_schema && mixed_pick(world, 12) == 0) {
         ret_request->resource = (int)mixed_pick(world, MIXED_FIRST_DOC);
     }
@@ -398,6 +415,7 @@ void mixed_random_world(struct mixed_world *world, uint64_t seed)
     rune_arena_init(&world->arena, 0);
     world->state = seed * UINT64_C(0x9e3779b97f4a7c15) + 3;
     world->has_schema = mixed_pick(world, 2) == 0;
+    world->is_strict = mixed_pick(world, 4) == 0;
     world->int_range = mixed_pick(world, 3) == 0 ? 40 : 5;
     world->derives_parents = mixed_pick(world, 3) == 0;
     world->derives_rank = mixed_pick(world, 3) == 0;

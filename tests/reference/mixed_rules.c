@@ -28,6 +28,84 @@ static const struct mixed_expr *make_inner_value(struct mixed_making *making, ui
     return mixed_make_const(making, MIXED_T_INT);
 }
 
+static const struct mixed_literal *make_either(struct mixed_making *making, uint32_t depth,
+                                               bool may_bind, bool is_inner);
+
+/* What it may run through has a value there alone. */
+static const struct mixed_literal *make_test_within(struct mixed_making *making, bool is_inner)
+{
+    uint32_t first = making->rule->var_count;
+    const struct mixed_literal *literal = mixed_make_test(making);
+    for (uint32_t var = first; var < making->rule->var_count; var++) {
+        making->is_known[var] = false;
+        making->rule->is_local[var] = is_inner;
+    }
+    return literal;
+}
+
+static const struct mixed_literal *make_test(struct mixed_making *making, uint32_t depth,
+                                             bool is_inner)
+{
+    switch (mixed_choose(making, 8)) {
+    case 0:
+    case 1:
+        return mixed_make_negation(making);
+    case 2:
+        return mixed_make_in(making);
+    case 3:
+        return make_test_within(making, is_inner);
+    case 4:
+        return mixed_make_is(making);
+    case 5:
+        return depth > 0 ? make_either(making, depth - 1, false, is_inner) : NULL;
+    default:
+        return mixed_make_compare(making);
+    }
+}
+
+/* Branches that test, or all bind one variable by atoms of one column type. `is_inner`: within
+ * braces. */
+static const struct mixed_literal *make_either(struct mixed_making *making, uint32_t depth,
+                                               bool may_bind, bool is_inner)
+{
+    struct mixed_literal *literal = mixed_make_literal(making, MIXED_EITHER);
+    uint32_t count = 2 + (mixed_choose(making, 4) == 0);
+    struct mixed_body *bodies = make_bodies(making, literal, count);
+    bool binds = may_bind && mixed_choose(making, 2) == 0 && mixed_has_room(making);
+    enum mixed_type type = mixed_choose(making, 2) == 0 ? MIXED_T_INT : MIXED_T_USER;
+    const struct mixed_expr *value = NULL;
+    uint32_t var = UINT32_MAX;
+    if (binds) {
+        value = mixed_make_new(making, type);
+        var = value->var;
+        making->is_known[var] = false;
+        making->rule->is_local[var] = is_inner;
+    }
+    for (uint32_t b = 0; b < count; b++) {
+        if (binds) {
+            struct mixed_literal *equal = mixed_make_literal(making, MIXED_COMPARE);
+            equal->arg_count = 2;
+            equal->args[0] = value;
+            equal->args[1] = mixed_make_value(making, type);
+            mixed_add_literal(&bodies[b], equal);
+        }
+        if (!binds || mixed_choose(making, 2) == 0) {
+            const struct mixed_literal *test = make_test(making, depth, is_inner);
+            mixed_add_literal(
+                &bodies[b],
+                test != NULL ? test
+                             : mixed_make_atom(making, mixed_pick_relation(making, is_inner), 0));
+        }
+        if (bodies[b].count == 0) {
+            return NULL;
+        }
+    }
+    if (binds) {
+        making->is_known[var] = true;
+    }
+    return literal;
+}
+
 static const struct mixed_literal *make_aggregate(struct mixed_making *making)
 {
     struct mixed_literal *literal = mixed_make_literal(making, MIXED_AGGREGATE);
@@ -41,13 +119,14 @@ static const struct mixed_literal *make_aggregate(struct mixed_making *making)
     if (body->count == 0) {
         return NULL;
     }
-    if (mixed_choose(making, 4) == 0) {
-        mixed_add_literal(body, mixed_choose(making, 2) == 0 ? mixed_make_compare(making)
-                                                             : mixed_make_negation(making));
+    if (mixed_choose(making, 3) == 0) {
+        mixed_add_literal(body, mixed_choose(making, 3) == 0 ? make_either(making, 1, true, true)
+                                                             : make_test(making, 1, true));
     }
     if (literal->arg_count > 1) {
         literal->args[1] = making->is_safe                ? make_inner_value(making, first)
                            : mixed_choose(making, 4) == 0 ? mixed_make_arithmetic(making, 1)
+                           : mixed_choose(making, 6) == 0 ? mixed_make_value(making, MIXED_T_STRING)
                                                           : mixed_make_value(making, MIXED_T_INT);
     }
     for (uint32_t var = first; var < making->rule->var_count; var++) {
@@ -59,52 +138,20 @@ static const struct mixed_literal *make_aggregate(struct mixed_making *making)
     return literal;
 }
 
-/* Branches that test, or all bind one variable by atoms of one column type. */
-static const struct mixed_literal *make_either(struct mixed_making *making)
+static void put_aggregate(struct mixed_making *making, struct mixed_body *body)
 {
-    struct mixed_literal *literal = mixed_make_literal(making, MIXED_EITHER);
-    uint32_t count = 2 + (mixed_choose(making, 4) == 0);
-    struct mixed_body *bodies = make_bodies(making, literal, count);
-    bool binds = mixed_choose(making, 2) == 0 && mixed_has_room(making);
-    enum mixed_type type = mixed_choose(making, 2) == 0 ? MIXED_T_INT : MIXED_T_USER;
-    const struct mixed_expr *value = NULL;
-    uint32_t var = UINT32_MAX;
-    if (binds) {
-        value = mixed_make_new(making, type);
-        var = value->var;
-        making->is_known[var] = false;
+    const struct mixed_literal *literal = make_aggregate(making);
+    mixed_add_literal(body, literal);
+    if (literal != NULL && literal->choice != MIXED_COUNT && !making->is_safe &&
+        literal->args[0]->op == MIXED_VAR) {
+        mixed_add_bounds(making, body, literal->args[0],
+                         (struct mixed_value){.kind = MIXED_LONG, .number = 30});
     }
-    for (uint32_t b = 0; b < count; b++) {
-        if (binds) {
-            struct mixed_literal *equal = mixed_make_literal(making, MIXED_COMPARE);
-            equal->arg_count = 2;
-            equal->args[0] = value;
-            equal->args[1] = mixed_make_value(making, type);
-            mixed_add_literal(&bodies[b], equal);
-        }
-        if (!binds || mixed_choose(making, 2) == 0) {
-            const struct mixed_literal *test =
-                mixed_choose(making, 3) == 0   ? mixed_make_negation(making)
-                : mixed_choose(making, 2) == 0 ? mixed_make_compare(making)
-                                               : mixed_make_in(making);
-            mixed_add_literal(&bodies[b],
-                              test != NULL
-                                  ? test
-                                  : mixed_make_atom(making, mixed_pick_relation(making, false), 0));
-        }
-        if (bodies[b].count == 0) {
-            return NULL;
-        }
-    }
-    if (binds) {
-        making->is_known[var] = true;
-    }
-    return literal;
 }
 
 static void put_extra(struct mixed_making *making, struct mixed_body *body)
 {
-    switch (mixed_choose(making, 12)) {
+    switch (mixed_choose(making, 14)) {
     case 0:
     case 1:
         mixed_add_literal(body, mixed_make_negation(making));
@@ -130,11 +177,17 @@ static void put_extra(struct mixed_making *making, struct mixed_body *body)
     case 8:
     case 9:
         if (mixed_has_room(making)) {
-            mixed_add_literal(body, make_aggregate(making));
+            put_aggregate(making, body);
         }
         return;
     case 10:
-        mixed_add_literal(body, make_either(making));
+    case 11:
+        if (mixed_has_room(making)) {
+            mixed_put_called(making, body);
+        }
+        return;
+    case 12:
+        mixed_add_literal(body, make_either(making, 2, true, false));
         return;
     default:
         mixed_add_literal(body, mixed_make_compare(making));

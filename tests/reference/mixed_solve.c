@@ -359,6 +359,10 @@ static void solve_either(struct mixed_naive *naive, struct mixed_env *env,
     for (uint32_t b = 0; b < literal->body_count; b++) {
         struct mixed_todo with = *rest;
         const struct mixed_body *body = &literal->bodies[b];
+        if (with.count + body->count > sizeof(with.items) / sizeof(with.items[0])) {
+            naive->answers->is_over = true;
+            return;
+        }
         memcpy(with.items + with.count, body->literals, sizeof(with.items[0]) * body->count);
         with.count += body->count;
         mixed_solve(naive, env, &with, found, context);

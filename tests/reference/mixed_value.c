@@ -1,13 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "reference/mixed.h"
 
 const char *const mixed_attr_names[MIXED_ATTRS] = {
-    [MIXED_LEVEL] = "level", [MIXED_NAME] = "name",     [MIXED_OWNER] = "owner",
-    [MIXED_INFO] = "info",   [MIXED_LABELS] = "labels", [MIXED_PRICE] = "price",
-    [MIXED_AGE] = "age",     [MIXED_RANK] = "rank",     [MIXED_EDITORS] = "editors"};
+    [MIXED_LEVEL] = "level", [MIXED_NAME] = "name",      [MIXED_OWNER] = "owner",
+    [MIXED_INFO] = "info",   [MIXED_LABELS] = "labels",  [MIXED_PRICE] = "price",
+    [MIXED_AGE] = "age",     [MIXED_ADDR] = "addr",      [MIXED_AT] = "at",
+    [MIXED_RANK] = "rank",   [MIXED_EDITORS] = "editors"};
+
+const struct mixed_ip mixed_ips[MIXED_IPS] = {
+    {"10.0.0.1/32", false, 0, 0x0a000001, 32},
+    {"10.0.0.0/8", false, 0, 0x0a000000, 8},
+    {"127.0.0.1/32", false, 0, 0x7f000001, 32},
+    {"::1/128", true, 0, 1, 128},
+    {"10.1.2.0/24", false, 0, 0x0a010200, 24},
+    {"224.0.0.1/32", false, 0, 0xe0000001, 32},
+    {"ff02::1/128", true, UINT64_C(0xff02) << 48, 1, 128},
+    {"0.0.0.0/0", false, 0, 0, 0},
+};
 
 const char *mixed_type_of(int64_t entity)
 {
@@ -73,6 +86,18 @@ void mixed_put_quoted(struct rune_buf *out, const char *text)
     rune_buf_append_char(out, '"');
 }
 
+/* 1970-01-01T12:00:00.000Z */
+static void put_datetime(struct rune_buf *out, int64_t milliseconds)
+{
+    int64_t rest = ((milliseconds % 1000) + 1000) % 1000;
+    time_t seconds = (time_t)((milliseconds - rest) / 1000);
+    struct tm at;
+    char text[40];
+    gmtime_r(&seconds, &at);
+    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &at);
+    rune_buf_printf(out, "%s.%03dZ", text, (int)rest);
+}
+
 /* With a dot, or it would be an integer. */
 static void put_float(struct rune_buf *out, double value)
 {
@@ -107,6 +132,14 @@ void mixed_put_value(struct rune_buf *out, const struct mixed_value *value)
     case MIXED_DURATION:
         rune_buf_printf(out, "duration(\"%lldms\")", (long long)value->number);
         return;
+    case MIXED_IP:
+        rune_buf_printf(out, "ip(\"%s\")", mixed_ips[value->number].text);
+        return;
+    case MIXED_DATETIME:
+        rune_buf_append_cstr(out, "datetime(\"");
+        put_datetime(out, value->number);
+        rune_buf_append_cstr(out, "\")");
+        return;
     case MIXED_SET:
         for (uint32_t i = 0; i < value->count; i++) {
             rune_buf_append_cstr(out, i > 0 ? ", " : "[");
@@ -138,6 +171,15 @@ void mixed_put_json(struct rune_buf *out, const struct mixed_value *value)
     case MIXED_DURATION:
         rune_buf_printf(out, "{\"__extn\":{\"fn\":\"duration\",\"arg\":\"%lldms\"}}",
                         (long long)value->number);
+        return;
+    case MIXED_IP:
+        rune_buf_printf(out, "{\"__extn\":{\"fn\":\"ip\",\"arg\":\"%s\"}}",
+                        mixed_ips[value->number].text);
+        return;
+    case MIXED_DATETIME:
+        rune_buf_append_cstr(out, "{\"__extn\":{\"fn\":\"datetime\",\"arg\":\"");
+        put_datetime(out, value->number);
+        rune_buf_append_cstr(out, "\"}}");
         return;
     case MIXED_SET:
         for (uint32_t i = 0; i < value->count; i++) {

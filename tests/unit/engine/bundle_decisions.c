@@ -32,6 +32,12 @@ struct verdicts {
     bool matched[2]; /* a permit, a forbid */
 };
 
+/* `errors = "strict"`: a forbid that errs matches, too. */
+static bool matches_after_all(const struct mixed_world *world, bool is_forbid, int verdict)
+{
+    return verdict > 0 || (verdict < 0 && is_forbid && world->is_strict);
+}
+
 static void judge(struct bundle_trial *trial, const struct mixed_answers *answers,
                   const struct mixed_request *request, const struct rune_decision *decision,
                   struct verdicts *verdicts)
@@ -41,7 +47,8 @@ static void judge(struct bundle_trial *trial, const struct mixed_answers *answer
     for (uint32_t i = 0; i < world->policy_count; i++) {
         if (!world->policies[i].is_off) {
             verdicts->policies[i] = mixed_policy_matches(&world->policies[i], answers, request);
-            verdicts->matched[world->policies[i].is_forbid] |= verdicts->policies[i] > 0;
+            verdicts->matched[world->policies[i].is_forbid] |=
+                matches_after_all(world, world->policies[i].is_forbid, verdicts->policies[i]);
         }
     }
     for (uint32_t i = 0; i < world->rule_count; i++) {
@@ -58,7 +65,12 @@ static void judge(struct bundle_trial *trial, const struct mixed_answers *answer
             trial->totals.unsure += verdicts->rules[i] > 0;
             verdicts->rules[i] = 0;
         }
-        verdicts->matched[rule->head == MIXED_FORBID] |= verdicts->rules[i] > 0;
+        if (rule->head == MIXED_FORBID && verdicts->rules[i] == 0 &&
+            answers->can_fail[MIXED_FORBID] && has_error(decision, id)) {
+            verdicts->rules[i] = -1;
+        }
+        verdicts->matched[rule->head == MIXED_FORBID] |=
+            matches_after_all(world, rule->head == MIXED_FORBID, verdicts->rules[i]);
     }
 }
 
@@ -81,16 +93,19 @@ static void compare_decision(struct bundle_trial *trial, const struct verdicts *
     }
     for (uint32_t i = 0; i < world->policy_count; i++) {
         char id[24];
-        snprintf(id, sizeof(id), "policy%u", i);
-        expect(trial, id, verdicts->policies[i] > 0 && world->policies[i].is_forbid == forbidden,
+        bool is_forbid = world->policies[i].is_forbid;
+        mixed_put_policy_id(world, i, id);
+        expect(trial, id,
+               matches_after_all(world, is_forbid, verdicts->policies[i]) && is_forbid == forbidden,
                has_id(decision->reasons, decision->reason_count, id), "reasons");
         expect(trial, id, verdicts->policies[i] < 0, has_error(decision, id), "errors");
     }
     for (uint32_t i = 0; i < world->rule_count; i++) {
         char id[24];
+        bool is_forbid = world->rules[i].head == MIXED_FORBID;
         snprintf(id, sizeof(id), "r%02u", i);
         expect(trial, id,
-               verdicts->rules[i] > 0 && (world->rules[i].head == MIXED_FORBID) == forbidden,
+               matches_after_all(world, is_forbid, verdicts->rules[i]) && is_forbid == forbidden,
                has_id(decision->reasons, decision->reason_count, id), "reasons");
     }
 }
@@ -122,7 +137,11 @@ void bundle_check_request(struct bundle_trial *trial, const struct mixed_request
     if (err != RUNE_OK) {
         rune_buf_printf(&trial->why, "request: %s at %s", error.message, error.at);
     } else if (!answers->is_over) {
+        rune_decider_decide(trial->decider, trial->image, decoded, RUNE_ANSWER_DEBUG, &decision);
+        enum rune_outcome explained = decision.outcome;
         rune_decider_decide(trial->decider, trial->image, decoded, RUNE_ANSWER_PLAIN, &decision);
+        expect(trial, "the outcome", true,
+               explained == decision.outcome || trial->way.arena_bytes != 0, "explained ones");
         trial->totals.decisions++;
         trial->totals.permits += decision.outcome == RUNE_PERMIT;
         trial->totals.forbids += decision.outcome == RUNE_FORBID;

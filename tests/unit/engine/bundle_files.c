@@ -31,10 +31,11 @@ static void add_text(struct bundle_files *files, const struct bundle_trial *tria
                  {RUNE_BUNDLE_SCHEMA, "a.cedarschema"},
                  {RUNE_BUNDLE_ENTITIES, "a.entities.json"},
                  {RUNE_BUNDLE_POLICIES, "a.cedar"},
-                 {RUNE_BUNDLE_RULES, "a.dl"}};
+                 {RUNE_BUNDLE_RULES, "a.dl"},
+                 {RUNE_BUNDLE_LINKS, "a.links.json"}};
     struct rune_buf *out = &files->texts[files->count];
     mixed_put_text(trial->world, text, trial->way.order, out);
-    if (text == MIXED_SCHEMA && out->length == 0) {
+    if ((text == MIXED_SCHEMA || text == MIXED_LINKS) && out->length == 0) {
         return;
     }
     files->items[files->count++] = (struct rune_bundle_file){
@@ -73,7 +74,7 @@ void bundle_make_files(struct bundle_files *files, const struct bundle_trial *tr
     for (uint32_t i = 0; i < BUNDLE_MAX_FILES; i++) {
         files->fds[i] = -1;
     }
-    for (int text = MIXED_MANIFEST; text <= MIXED_RULES; text++) {
+    for (int text = MIXED_MANIFEST; text <= MIXED_LINKS; text++) {
         add_text(files, trial, (enum mixed_text)text);
     }
     for (uint32_t r = MIXED_BASE; r < MIXED_DERIVED; r++) {
@@ -106,8 +107,10 @@ bool bundle_build(struct bundle_trial *trial)
                                      .keeps_parents = true};
     enum rune_err err = rune_build_texts(&texts, &fd, &result, trial->diag);
     const char *text = rune_diag_text(trial->diag);
+    /* What binds a group of alternatives in braces must not need the rule that has the braces. */
+    bool has_cycle = err == RUNE_E_BUNDLE && strstr(text, "needs all of alternatives in braces");
     bool is_refused = err == RUNE_E_BUNDLE && strstr(text, "RUNE-B0408") != NULL;
-    if (is_refused && trial->stored->has_conflict) {
+    if (has_cycle || (is_refused && trial->stored->has_conflict)) {
         trial->totals.refused++;
     } else if (err != RUNE_OK || trial->stored->has_conflict) {
         rune_buf_printf(&trial->why, "build: %s\n%s", rune_err_text(err), text);

@@ -33,6 +33,8 @@ static bool same_field(const struct rune_field *field, const struct mixed_value 
                rune_str_equal(field->text, rune_str_from(mixed_id_of(value->number)));
     case MIXED_DECIMAL:
     case MIXED_DURATION:
+    case MIXED_IP:
+    case MIXED_DATETIME:
         return field->kind == RUNE_FIELD_OTHER && same_text(field->text, value);
     default: /* the order in a set is nobody's promise */
         return field->kind == RUNE_FIELD_OTHER && field->text.length > 0 &&

@@ -13,7 +13,7 @@
 #include "reference/mixed.h"
 #include "rune/rune.h"
 
-enum { BUNDLE_MAX_FILES = MIXED_BASES + 5 };
+enum { BUNDLE_MAX_FILES = MIXED_BASES + 6 };
 
 struct bundle_totals {
     uint64_t worlds, decisions, permits, forbids, errors, unsure, queries, tuples, refused, limits;
