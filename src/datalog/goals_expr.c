@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/diag.h"
+#include "datalog/constants.h"
 #include "datalog/goals_int.h"
 
 const uint16_t rune_dl_functions[RUNE_DL_FN_COUNT] = {
@@ -137,29 +138,11 @@ static enum rune_err list_constant(struct rune_dl_ctx *ctx, const struct rune_dl
 enum rune_err rune_dl_constant(struct rune_dl_ctx *ctx, const struct rune_dl_expr *expr,
                                rune_term *ret_term)
 {
-    rune_term type = RUNE_TERM_NONE, id = RUNE_TERM_NONE;
-    enum rune_err err;
-    switch (expr->kind) {
-    case RUNE_DL_LONG:
-        return rune_dict_long(ctx->dict, expr->as.integer, ret_term);
-    case RUNE_DL_FLOAT:
-        return rune_dict_float(ctx->dict, expr->as.floating, ret_term);
-    case RUNE_DL_STRING:
-        return rune_dict_string(ctx->dict, expr->as.string, ret_term);
-    case RUNE_DL_BOOL:
-        *ret_term = rune_term_bool(expr->as.boolean);
-        return RUNE_OK;
-    case RUNE_DL_ENTITY:
-        err = rune_dict_string(ctx->dict, expr->as.uid->type, &type);
-        if (err == RUNE_OK) {
-            err = rune_dict_string(ctx->dict, expr->as.uid->id, &id);
-        }
-        return err != RUNE_OK ? err : rune_dict_entity(ctx->dict, type, id, ret_term);
-    case RUNE_DL_LIST:
+    if (expr->kind == RUNE_DL_LIST) {
         return list_constant(ctx, expr, ret_term);
-    default:
-        return RUNE_E_BUNDLE;
     }
+    enum rune_err err = rune_dl_constant_term(expr, ctx->dict, ret_term);
+    return err == RUNE_E_INVALID ? RUNE_E_BUNDLE : err;
 }
 
 /* A goal whose first variable is the result, the others the expression's arguments. */

@@ -71,6 +71,12 @@ static const struct sentence sentences[] = {
      ",\"context\":{\"k\":4}", PERMIT, NULL},
     {"a key that is not there is no tuple", NULL, RULE "not context(\"k\", _).", NULL, NULL, "",
      PERMIT, NULL},
+    {"facts may hold extension values", NULL,
+     RULE "from(I), I.isInRange(ip(\"10.0.0.0/8\")), price(C), C.lessThan(decimal(\"2.0\")). "
+          "from(ip(\"10.1.2.3\")). price(decimal(\"1.5\")).",
+     NULL, NULL, "", PERMIT, NULL},
+    {"and lists", NULL, RULE "from(I), [ip(\"10.1.2.3\"), 1].contains(I). from(ip(\"10.1.2.3\")).",
+     NULL, NULL, "", PERMIT, NULL},
     {"entity(E) are the entities there are", NULL, RULE "entity(P), not entity(User::\"x\").", NULL,
      NULL, "", PERMIT, NULL},
     {"entity.parent has direct parents only", NULL,
