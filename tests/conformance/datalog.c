@@ -212,11 +212,12 @@ static uint32_t declare(struct test *test, struct rune_dl_declaration **ret)
         const struct rune_json_node *object = rune_json_find(test->root, keys[k]);
         for (uint32_t m = 0; object != NULL && m < object->as.object.count && count < 4096; m++) {
             const struct rune_json_member *member = &object->as.object.members[m];
+            /* of a relation without facts the first use says the arity */
             uint32_t arity = member->value.as.array.count;
-            if (k > 0 && arity == 0) {
-                continue;
+            if (k > 0) {
+                arity = arity == 0 ? RUNE_DL_ARITY_UNKNOWN
+                                   : member->value.as.array.items[0].as.array.count;
             }
-            arity = k > 0 ? member->value.as.array.items[0].as.array.count : arity;
             bool is_known = false;
             for (uint32_t i = 0; i < count; i++) {
                 if (rune_str_equal(all[i].name, member->key)) {
