@@ -304,14 +304,16 @@ void rune_relation_fetch_key(const struct rune_relations *in, uint32_t order_id,
 {
     const struct rune_image_order *order = &in->orders[order_id];
     uint32_t distance = term - order->key_min;
-    if (order->form == RUNE_ORDER_DENSE) {
-        __builtin_prefetch(starts_of(order, in->base) +
-                           (distance < order->key_count ? distance : 0));
-    } else {
-        uint32_t block = distance >> order->shift >> 5;
-        __builtin_prefetch(rune_order_directory(order, in->base) +
-                           2 * (block < order->block_count ? block : 0));
+    uint32_t key = distance < order->key_count ? distance : 0;
+    if (order->form == RUNE_ORDER_SPARSE) {
+        /* Without a branch on what is loaded, too: where the key would be if there is none. A
+         * directory is small enough to be in a cache. */
+        uint32_t bucket = distance >> order->shift;
+        bucket = bucket / 32 < order->block_count ? bucket : 0;
+        const uint32_t *entry = rune_order_directory(order, in->base) + 2 * (size_t)(bucket / 32);
+        key = entry[1] + count_bits(entry[0] & ~(~0u << bucket % 32));
     }
+    __builtin_prefetch(starts_of(order, in->base) + key);
 }
 
 void rune_relation_fetch_row(const struct rune_relations *in, uint32_t order_id, rune_term term)
