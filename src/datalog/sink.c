@@ -361,30 +361,29 @@ enum rune_err rune_dl_run_rule(struct rune_dl_ctx *ctx, uint32_t number,
     ctx->vm.failed = 0;
     ctx->vm.is_unsure = false;
     ctx->vm.err = RUNE_OK;
+    struct rune_rule_taker taker;
     if ((plan->flags & RUNE_DL_PLAN_BY_ROWS) != 0) {
-        ctx->vm.row_of = emit_group;
-        ctx->vm.row = emit_groups;
+        rune_rule_taker_init(&taker, emit_group, emit_groups);
+        ctx->vm.taker = &taker;
         (void)rune_rule_run(&ctx->vm, plan, NULL, emit_group, sink);
         (void)add_pending(sink);
     } else if (sink->growing != NULL) {
-        ctx->vm.row_of = emit_growing;
-        ctx->vm.row = emit_growing_row;
-        ctx->vm.more = sink->is_fed ? find_more : NULL;
+        rune_rule_taker_init(&taker, emit_growing, emit_growing_row);
+        taker.more = sink->is_fed ? find_more : NULL;
+        ctx->vm.taker = &taker;
         if (sink->fresh != 0) {
             const uint32_t *code = ctx->code.items + plan->code;
-            ctx->vm.fresh = rune_dl_keep_fresh;
-            ctx->vm.fresh_at = code + sink->fresh;
+            taker.fresh = rune_dl_keep_fresh;
+            taker.fresh_at = code + sink->fresh;
             /* The program ends with EMIT, the head's registers and RETURN. */
-            ctx->vm.fresh_head = code + plan->code_length - 2 - sink->rel->arity;
+            taker.fresh_head = code + plan->code_length - 2 - sink->rel->arity;
         }
         (void)rune_rule_run(&ctx->vm, plan, NULL, emit_growing, sink);
         (void)add_pending(sink);
     } else {
         (void)rune_rule_run(&ctx->vm, plan, NULL, emit_rows, sink);
     }
-    ctx->vm.row_of = NULL;
-    ctx->vm.more = NULL;
-    ctx->vm.fresh_at = NULL;
+    ctx->vm.taker = NULL;
     rune_rule_vm_forget(&ctx->vm);
     bool is_out_of_memory = rune_arena_failed(&ctx->scratch); /* by the tables of what was asked */
     rune_arena_rewind(&ctx->scratch, mark);

@@ -6,21 +6,7 @@
 #include <stddef.h>
 
 #include "base/layout.h"
-
-/* First position in [low, high) of an ascending column whose value is not less than `term`. Without
- * branches on what is found: rows are short, and which half it is cannot be foretold. */
-static inline uint32_t lower_bound(const uint32_t *column, uint32_t low, uint32_t high,
-                                   rune_term term)
-{
-    const uint32_t *at = column + low;
-    uint32_t left = high - low;
-    while (left > 1) {
-        uint32_t half = left / 2;
-        at = at[half - 1] < term ? at + half : at;
-        left -= half;
-    }
-    return (uint32_t)(at - column) + (left == 1 && *at < term);
-}
+#include "eval/relation_row.h"
 
 /* As lower_bound, from a position known to be near: doubling steps first. */
 static uint32_t gallop(const uint32_t *column, uint32_t low, uint32_t high, rune_term term)
@@ -32,64 +18,12 @@ static uint32_t gallop(const uint32_t *column, uint32_t low, uint32_t high, rune
         from = high - from > step ? from + step : high;
         step *= 2;
     }
-    return lower_bound(column, low, from, term);
+    return rune_row_lower_bound(column, low, from, term);
 }
 
-/* Bits set; without the instruction, which not every x86-64 has. */
-static inline uint32_t count_bits(uint32_t bits)
-{
-    bits -= bits >> 1 & 0x55555555u;
-    bits = (bits & 0x33333333u) + (bits >> 2 & 0x33333333u);
-    bits = (bits + (bits >> 4)) & 0x0f0f0f0fu;
-    return bits * 0x01010101u >> 24;
-}
-
-#define NO_KEY UINT32_MAX /* more than there can be */
-
-static inline const uint32_t *starts_of(const struct rune_image_order *order, uintptr_t base)
-{
-    return (const uint32_t *)(base + (uintptr_t)order->starts);
-}
-
-/* Number of the key of a SPARSE order at a distance from its first one, or NO_KEY. Cost: O(1) where
- * keys lie evenly. */
-static inline uint32_t find_sparse(const struct rune_image_order *order, uintptr_t base,
-                                   uint32_t distance)
-{
-    uint32_t bucket = distance >> order->shift, block = bucket / 32;
-    if (block >= order->block_count) {
-        return NO_KEY;
-    }
-    const uint32_t *entry = rune_order_directory(order, base) + 2 * (size_t)block;
-    uint32_t bits = entry[0] >> bucket % 32;
-    if ((bits & 1) == 0) {
-        return NO_KEY;
-    }
-    uint32_t key = entry[1] + count_bits(entry[0] ^ bits << bucket % 32);
-    if (order->shift != 0) {
-        const uint32_t *keys = starts_of(order, base) - order->key_count;
-        rune_term term = order->key_min + distance;
-        while (key < order->key_count && keys[key] < term) {
-            key++;
-        }
-        return key < order->key_count && keys[key] == term ? key : NO_KEY;
-    }
-    return key;
-}
-
-/* Number of the term's key, or NO_KEY. */
-static inline uint32_t find_key(const struct rune_image_order *order, uintptr_t base,
-                                rune_term term)
-{
-    uint32_t distance = term - order->key_min;
-    if (order->form == RUNE_ORDER_DENSE) {
-        return distance < order->key_count ? distance : NO_KEY;
-    }
-    return find_sparse(order, base, distance);
-}
-
-static RUNE_APART bool open_growing(const struct rune_image_order *order, const rune_term *prefix,
-                                    uint32_t count, struct rune_cursor *c)
+RUNE_APART bool rune_cursor_open_growing(const struct rune_image_order *order,
+                                         const rune_term *prefix, uint32_t count,
+                                         struct rune_cursor *c)
 {
     const struct rune_growing_view *view =
         (const struct rune_growing_view *)(uintptr_t)order->offset;
@@ -152,37 +86,16 @@ static RUNE_APART bool open_whole(const struct rune_relations *in,
     return c->end != 0;
 }
 
-/* Tuples of an order, by position. */
-struct span {
-    uint32_t next, end;
-};
-
-/* The tuples of a key; none where there is no such key. */
-static inline struct span find_row(const struct rune_image_order *order, uintptr_t base,
-                                   rune_term term)
-{
-    uint32_t key = find_key(order, base, term);
-    if (key == NO_KEY) {
-        return (struct span){0, 0};
-    }
-    const uint32_t *starts = starts_of(order, base) + key;
-    return (struct span){starts[0], starts[1]};
-}
-
-static inline const uint32_t *columns_of(const struct rune_image_order *order, uintptr_t base)
-{
-    return starts_of(order, base) + order->key_count + 1;
-}
-
 /* Of a row, the tuples that agree with a whole prefix of more than one column. */
-static RUNE_APART struct span narrow(const struct rune_image_order *order, uintptr_t base,
-                                     const rune_term *prefix, uint32_t count, struct span row)
+static RUNE_APART struct rune_row narrow(const struct rune_image_order *order, uintptr_t base,
+                                         const rune_term *prefix, uint32_t count,
+                                         struct rune_row row)
 {
-    const uint32_t *column = columns_of(order, base);
+    const uint32_t *column = rune_row_columns(order, base);
     for (uint32_t i = 1; i < count; i++, column += order->tuples) {
-        row.next = lower_bound(column, row.next, row.end, prefix[i]);
+        row.next = rune_row_lower_bound(column, row.next, row.end, prefix[i]);
         if (row.next == row.end || column[row.next] != prefix[i]) {
-            return (struct span){0, 0};
+            return (struct rune_row){0, 0};
         }
         if (i + 1 < count || row.next + 1 < row.end) {
             row.end = gallop(column, row.next, row.end, prefix[i] + 1);
@@ -196,20 +109,14 @@ bool rune_cursor_open(const struct rune_relations *in, uint32_t order_id, const 
 {
     const struct rune_image_order *order = &in->orders[order_id];
     if (count == 0 || order->form >= RUNE_ORDER_UNIT) {
-        return order->form == RUNE_ORDER_GROWING ? open_growing(order, prefix, count, c)
+        return order->form == RUNE_ORDER_GROWING ? rune_cursor_open_growing(order, prefix, count, c)
                                                  : open_whole(in, order, c);
     }
-    struct span row = find_row(order, in->base, prefix[0]);
+    struct rune_row row = rune_row_find(order, in->base, prefix[0]);
     if (count > 1 && row.next != row.end) {
         row = narrow(order, in->base, prefix, count, row);
     }
-    c->next = row.next;
-    c->end = row.end;
-    c->stride = order->tuples;
-    c->is_row = true;
-    c->is_whole = false;
-    c->columns = columns_of(order, in->base);
-    c->order = order;
+    rune_row_open(order, in->base, row, c);
     return row.next != row.end;
 }
 
@@ -287,14 +194,12 @@ bool rune_relation_exists(const struct rune_relations *in, uint32_t order_id,
     if (count == 0 || order->form >= RUNE_ORDER_UNIT) {
         return exists_slowly(in, order_id, prefix, count);
     }
-    struct span row = find_row(order, in->base, prefix[0]);
+    struct rune_row row = rune_row_find(order, in->base, prefix[0]);
     if (count == 1 || row.next == row.end) {
         return row.next != row.end;
     }
     if (count == 2) {
-        const uint32_t *column = columns_of(order, in->base);
-        uint32_t at = lower_bound(column, row.next, row.end, prefix[1]);
-        return at < row.end && column[at] == prefix[1];
+        return rune_row_has(order, in->base, row, prefix[1]);
     }
     row = narrow(order, in->base, prefix, count, row);
     return row.next != row.end;
@@ -311,21 +216,21 @@ void rune_relation_fetch_key(const struct rune_relations *in, uint32_t order_id,
         uint32_t bucket = distance >> order->shift;
         bucket = bucket / 32 < order->block_count ? bucket : 0;
         const uint32_t *entry = rune_order_directory(order, in->base) + 2 * (size_t)(bucket / 32);
-        key = entry[1] + count_bits(entry[0] & ~(~0u << bucket % 32));
+        key = entry[1] + rune_bits_count(entry[0] & ~(~0u << bucket % 32));
     }
-    __builtin_prefetch(starts_of(order, in->base) + key);
+    __builtin_prefetch(rune_row_starts(order, in->base) + key);
 }
 
 void rune_relation_fetch_row(const struct rune_relations *in, uint32_t order_id, rune_term term)
 {
     const struct rune_image_order *order = &in->orders[order_id];
-    uint32_t key = find_key(order, in->base, term);
-    if (key == NO_KEY) {
+    uint32_t key = rune_row_find_key(order, in->base, term);
+    if (key == RUNE_ROW_NONE) {
         return;
     }
     /* Without a branch on what is loaded: that would wait for it. */
-    const uint32_t *starts = starts_of(order, in->base) + key;
-    const uint32_t *columns = columns_of(order, in->base);
+    const uint32_t *starts = rune_row_starts(order, in->base) + key;
+    const uint32_t *columns = rune_row_columns(order, in->base);
     __builtin_prefetch(columns + starts[0]);
     __builtin_prefetch(columns + starts[1] - 1);
 }
@@ -339,7 +244,7 @@ bool rune_relation_find_rows(const struct rune_relations *in, uint32_t order_id,
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        struct span row = find_row(order, in->base, terms[i]);
+        struct rune_row row = rune_row_find(order, in->base, terms[i]);
         ret_starts[i] = row.next;
         ret_ends[i] = row.end;
     }
@@ -354,7 +259,7 @@ uint32_t rune_cursor_filter(const struct rune_relations *in, struct rune_cursor 
     uint32_t begin = c->next, at = begin;
     uint32_t end = c->end - begin > most ? begin + most : c->end;
     for (; at < end; at++) {
-        struct span row = find_row(order, in->base, values[at]);
+        struct rune_row row = rune_row_find(order, in->base, values[at]);
         if (row.next != row.end) {
             break;
         }

@@ -187,6 +187,10 @@ struct rune_cursor {
 bool rune_cursor_open(const struct rune_relations *in, uint32_t order, const rune_term *prefix,
                       uint32_t count, struct rune_cursor *ret_cursor);
 
+/* The same for an order of form GROWING, which most of a fixpoint's are. */
+bool rune_cursor_open_growing(const struct rune_image_order *order, const rune_term *prefix,
+                              uint32_t count, struct rune_cursor *ret_cursor);
+
 /* What rune_cursor_next does where a cursor is not within one row. */
 bool rune_cursor_next_slowly(struct rune_cursor *cursor);
 

@@ -296,11 +296,12 @@ bool rune_rule_count_key(struct rune_rule_counter *counter, struct rune_rule_vm 
 {
     counter->batch = 1;
     begin(counter);
-    vm->row_of = add_tuple;
-    vm->row = add_row;
+    struct rune_rule_taker taker;
+    rune_rule_taker_init(&taker, add_tuple, add_row);
+    vm->taker = &taker;
     for (uint32_t i = 0; i < plan_count && vm->err == RUNE_OK && !counter->is_beyond; i++) {
         (void)rune_rule_run(vm, &plans[i], &key, add_tuple, counter);
     }
-    vm->row_of = NULL;
+    vm->taker = NULL;
     return vm->err == RUNE_OK && !counter->is_beyond;
 }

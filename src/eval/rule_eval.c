@@ -123,7 +123,7 @@ static enum rune_err decide_effect(struct decision *decision, uint32_t *at,
     if (begin == end) {
         return RUNE_OK;
     }
-    decision->matches = RUNE_ARENA_ARRAY(decision->eval->arena, uint32_t, end - begin);
+    decision->matches = rune_arena_alloc(decision->eval->arena, (end - begin) * sizeof(uint32_t));
     if (decision->matches == NULL) {
         return RUNE_E_LIMIT;
     }

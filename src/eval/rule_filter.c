@@ -3,8 +3,6 @@
 
 #include "eval/rule_code.h"
 
-#define MIN_TURNS 4u /* fewer are not worth the look */
-
 /* Which of a scan's columns goes into a register; UINT32_MAX: none. */
 static uint32_t find_read(const uint32_t *columns, uint32_t reg)
 {
@@ -51,7 +49,7 @@ void rune_rule_filter_find(const struct rune_rule_vm *vm, const struct rune_curs
     bool is_test = next[0] == RUNE_RULE_EXISTS && next[2] == 0;
     ret_filter->order = RUNE_RULE_NO_FILTER;
     ret_filter->prefix = NULL;
-    if (rune_cursor_left(cursor) < MIN_TURNS || columns[0] == 0 || (!is_scan && !is_test)) {
+    if (columns[0] == 0 || (!is_scan && !is_test)) {
         return;
     }
     const uint32_t *prefix = is_scan ? next + 6 : next + 4;

@@ -10,7 +10,8 @@
 
 #include "eval/rule_vm.h"
 
-#define RUNE_RULE_NO_FILTER UINT32_MAX
+#define RUNE_RULE_NO_FILTER    UINT32_MAX
+#define RUNE_RULE_FILTER_TURNS 4u /* fewer are not worth the look for one */
 
 struct rune_rule_filter {
     uint32_t order;    /* in which the value must be a key; RUNE_RULE_NO_FILTER */

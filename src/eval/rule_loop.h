@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rule_loop: one loop of a running program, and how it comes to its next tuple. Inline, since each
- * turn of each loop goes through here. Private to: rule_vm. */
+ * turn of each loop goes through here. Private to: rule_vm,
+ * rule_scan, rule_stream. */
 #pragma once
 
 #include "base/layout.h"
@@ -25,7 +26,7 @@ struct rune_rule_loop {
 };
 
 /* Passes over turns that the filter ends; they count as steps, too. */
-static inline bool filter_scan(struct rune_rule_vm *vm, struct rune_rule_loop *loop)
+static RUNE_APART bool filter_scan(struct rune_rule_vm *vm, struct rune_rule_loop *loop)
 {
     uint32_t most = rune_cursor_left(&loop->cursor);
     if (most * loop->turn_cost > vm->steps_left) {
@@ -54,23 +55,6 @@ static RUNE_APART bool next_brought(struct rune_rule_vm *vm, struct rune_rule_lo
     bool found = rune_rule_brought_next(vm, &scan, loop->columns, registers);
     loop->next = scan.next;
     return found;
-}
-
-/* A SCAN of what the request brings, too, before its first step. */
-static RUNE_APART void rune_rule_loop_open_brought(struct rune_rule_vm *vm,
-                                                   struct rune_rule_loop *loop,
-                                                   const uint32_t *word, const rune_term *prefix,
-                                                   uint32_t count)
-{
-    struct rune_brought_scan scan;
-    rune_rule_brought_open(vm, word[2], prefix, count, &loop->cursor, &scan);
-    struct rune_rule_scan at = rune_rule_scan_at(word);
-    loop->columns = at.columns;
-    loop->body = at.body;
-    loop->filter.order = RUNE_RULE_READS_BROUGHT;
-    loop->filter.position = word[2];
-    loop->turn_cost = count;
-    loop->next = 0;
 }
 
 /* Next tuple of a scan (`word`): the registers of its columns are set. False: there is none. */

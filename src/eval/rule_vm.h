@@ -10,8 +10,7 @@
  * closes in one pass; a table is filled again as long as one that it read has grown since. Other
  * relations with free columns get a table, too, filled once: each tuple is then seen once, and the
  * same question is not computed twice in a decision. Where the tuples are too many to be kept, a
- * loop over them takes them one by one, as the relation's own programs find them: the rest of the
- * asking program runs inside them (rule_vm.c, stream).
+ * loop over them
  *
  * Steps bound the time of an evaluation, so they are counted by what takes time: one for a tuple
  * that lies behind the one read before, more for what waits for memory. On a slow machine one is 10
@@ -31,8 +30,9 @@
 #include "eval/rule_values.h"
 #include "eval/store.h"
 
-#define RUNE_RULE_MAX_DEPTH    200u         /* LIMIT: calls within calls */
-#define RUNE_RULE_TABLE_SLOTS  256u         /* hash chains of tables at first; a power of two */
+#define RUNE_RULE_MAX_ARITY    64u  /* LIMIT: columns of a relation, which arguments are, too */
+#define RUNE_RULE_MAX_DEPTH    200u /* LIMIT: calls within calls */
+#define RUNE_RULE_TABLE_SLOTS  256u /* hash chains of tables at first; a power of two */
 #define RUNE_RULE_FRAME_BYTES  (96u * 1024) /* LIMIT: registers and loops of all active calls */
 #define RUNE_RULE_RESERVE_PART 8u           /* of the memory: what tables of loops leave */
 
@@ -66,6 +66,29 @@ typedef bool (*rune_rule_fresh_fn)(void *context, const rune_term *tuple,
 /* The outermost loop, over a growing relation, is at its end: whether that reaches further now. */
 typedef bool (*rune_rule_more_fn)(void *context);
 
+/* Who takes the tuples of a program in ways of its own: of the one that is run with this `emit`,
+ * and of none that it asks. The context is that of `emit`. Used by: the builder, and who counts. */
+struct rune_rule_taker {
+    rune_rule_emit_fn emit;
+    rune_rule_row_fn row;
+    rune_rule_more_fn more;               /* NULL: there is never more */
+    rune_rule_fresh_fn fresh;             /* called at the loop `fresh_at`, unless that is NULL */
+    const uint32_t *fresh_at;             /* a SCAN of the program */
+    const uint32_t *fresh_head;           /* its list of the head's registers */
+    rune_term tuple[RUNE_RULE_MAX_ARITY]; /* the machine's: what `row` and `fresh` are given */
+};
+
+/* One that takes rows and no more. Its tuple stays as it is: clearing it would cost more than a
+ * short program. */
+static inline void rune_rule_taker_init(struct rune_rule_taker *taker, rune_rule_emit_fn emit,
+                                        rune_rule_row_fn row)
+{
+    taker->emit = emit;
+    taker->row = row;
+    taker->more = NULL;
+    taker->fresh_at = NULL;
+}
+
 struct rune_rule_vm {
     struct rune_relations in;
     const struct rune_image_plan *plans;
@@ -91,14 +114,7 @@ struct rune_rule_vm {
     uint32_t table_slots, table_count;
     struct rune_rule_table *filling;        /* the table whose plans run; NULL: none */
     struct rune_rule_component *components; /* being solved, innermost first */
-    /* the builder's: who takes whole rows by `row`, and is asked for more (unless NULL), with the
-     * same context; NULL: nobody */
-    rune_rule_emit_fn row_of;
-    rune_rule_row_fn row;
-    rune_rule_more_fn more;
-    rune_rule_fresh_fn fresh;   /* called at the loop `fresh_at`, unless that is NULL */
-    const uint32_t *fresh_at;   /* a SCAN of the program that runs */
-    const uint32_t *fresh_head; /* its list of the head's registers */
+    struct rune_rule_taker *taker;          /* NULL: nobody */
     const struct rune_prefix_filter
         *filters; /* the builder's, by order; the later ones have none */
     uint32_t filter_count;
