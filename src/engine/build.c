@@ -245,8 +245,8 @@ static void count_result(struct rune_build *build)
     result->derived_facts = build->derived.derived_facts;
 }
 
-/* RUNE_E_BUSY if the bundle is no longer what was read; then that is the only message: whatever
- * else was wrong may be the fault of the change. */
+/* RUNE_E_BUSY if the bundle changed before all of it was read; then that is the only message:
+ * whatever else was wrong may be the fault of the change. */
 static enum rune_err check_unchanged(struct rune_build *build)
 {
     if (build->bundle.path == NULL ||
@@ -267,9 +267,6 @@ static enum rune_err finish(struct rune_build *build, int fd)
     if (err == RUNE_OK) {
         err = make_rules(build);
     }
-    if (err == RUNE_OK) {
-        err = check_unchanged(build);
-    }
     if (err == RUNE_OK && build->has_mistakes) {
         err = RUNE_E_BUNDLE;
     }
@@ -287,6 +284,10 @@ static enum rune_err finish(struct rune_build *build, int fd)
 static enum rune_err run(struct rune_build *build, const char *path, int fd)
 {
     enum rune_err err = read_sources(build, path);
+    /* All of it is in memory: what changes from here on is another bundle. */
+    if (err == RUNE_OK) {
+        err = check_unchanged(build);
+    }
     if (err == RUNE_OK) {
         err = finish(build, fd);
     }

@@ -145,6 +145,35 @@ class Builds(harness.TestCase):
         self.assertNotIn("was killed by signal", server.log())
         print("%d reloads done, %d failed" % (done, failed))
 
+    def test_facts_that_change_while_rules_are_evaluated(self):
+        """What was read is a bundle of one moment, however long its rules take after that."""
+        chain = "".join("%d\t%d\n" % (i, i + 1) for i in range(2500))
+        bundle = dict(harness.PERMIT)
+        bundle.update({"facts/edge.tsv": chain, "facts/member.tsv": "ann\tweb\n",
+                       "rules.dl": "path(X, Y) :- edge(X, Y).\npath(X, Z) :- path(X, Y), edge(Y, Z).\n"
+                                   "far(X, Z) :- path(X, Y), path(Y, Z), Z - X = 2499.\n"})
+        server = self.server(bundle).start()
+        path, stop = os.path.join(server.bundle, "facts", "member.tsv"), threading.Event()
+
+        def meddler():
+            turn = 0
+            while not stop.is_set():
+                with open(path + ".new", "w", encoding="utf-8") as file:
+                    file.write("ann\tweb\nuser%d\tteam\n" % turn)
+                os.rename(path + ".new", path)
+                turn += 1
+                time.sleep(0.03)
+
+        thread = threading.Thread(target=meddler)
+        thread.start()
+        try:
+            for _ in range(3):
+                status, answer = server.reload()
+                self.assertEqual(status, 200, answer)
+        finally:
+            stop.set()
+            thread.join()
+
     def test_builder_out_of_memory(self):
         server = self.server(config="[limits]\nmax_build_bytes = \"48MiB\"").start()
         before = server.status()
