@@ -13,7 +13,7 @@
 #define HUGE_PAGE       ((uintptr_t)2 << 20)
 #define HEAP_AT_FIRST   (160 << 10)
 #define LARGEST_IN_HEAP (4 << 20)
-#define HEAP_ROOM       (16 << 20)
+#define HEAP_ROOM       (24 << 20)
 #define SLOW_PAGE_NS    1500000u /* clearing a large page takes a fifth of that */
 
 /* The one piece of global state of base: a test's hook. Product code never sets it. */
