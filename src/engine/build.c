@@ -183,10 +183,11 @@ static enum rune_err parse_sources(struct rune_build *build)
     return err;
 }
 
-static enum rune_err read_sources(struct rune_build *build, const char *path)
+static enum rune_err read_sources(struct rune_build *build, const char *path,
+                                  enum rune_bundle_facts facts)
 {
     tell(build, "reading the bundle");
-    enum rune_err err = rune_bundle_open(path, &build->arena, &build->bundle, build->diag);
+    enum rune_err err = rune_bundle_open(path, facts, &build->arena, &build->bundle, build->diag);
     if (err == RUNE_OK) {
         err = number_sources(build);
     }
@@ -281,11 +282,12 @@ static enum rune_err finish(struct rune_build *build, int fd)
 }
 
 /* One attempt. RUNE_E_BUSY: the bundle changed meanwhile. */
-static enum rune_err run(struct rune_build *build, const char *path, int fd)
+static enum rune_err run(struct rune_build *build, const char *path, enum rune_bundle_facts facts,
+                         int fd)
 {
-    enum rune_err err = read_sources(build, path);
+    enum rune_err err = read_sources(build, path, facts);
     /* All of it is in memory: what changes from here on is another bundle. */
-    if (err == RUNE_OK) {
+    if (err == RUNE_OK && build->bundle.is_streamed) {
         err = check_unchanged(build);
     }
     if (err == RUNE_OK) {
@@ -296,13 +298,14 @@ static enum rune_err run(struct rune_build *build, const char *path, int fd)
     return may_have_changed && check_unchanged(build) != RUNE_OK ? RUNE_E_BUSY : err;
 }
 
-static enum rune_err attempt(const char *path, const struct rune_build_options *options, int fd,
+static enum rune_err attempt(const char *path, const struct rune_build_options *options,
+                             enum rune_bundle_facts facts, int fd,
                              struct rune_build_result *ret_result, struct rune_diag *diag)
 {
     struct rune_build build;
     enum rune_err err = build_init(&build, options, diag);
     if (err == RUNE_OK) {
-        err = run(&build, path, fd);
+        err = run(&build, path, facts, fd);
     }
     if (err == RUNE_OK) {
         *ret_result = build.result;
@@ -328,7 +331,8 @@ static enum rune_err build_into(const char *path, const struct rune_build_option
         if (i > 0 && diag != NULL) {
             rune_diag_reset(diag); /* of a bundle that is no longer there */
         }
-        err = attempt(path, options, fd, ret_result, diag);
+        err = attempt(path, options, i == 0 ? RUNE_BUNDLE_FACTS_STREAMED : RUNE_BUNDLE_FACTS_READ,
+                      fd, ret_result, diag);
     }
     return err;
 }

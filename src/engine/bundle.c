@@ -94,8 +94,13 @@ static bool is_facts(enum rune_bundle_kind kind)
            kind == RUNE_BUNDLE_FACTS_JSONL;
 }
 
-static enum rune_err read_file(const struct rune_bundle *bundle, struct rune_bundle_file *file,
-                               uint64_t *all_bytes, struct rune_arena *arena,
+/* Bytes that are still to be read: of facts, and of all. */
+struct allowance {
+    uint64_t facts, all;
+};
+
+static enum rune_err read_file(struct rune_bundle *bundle, struct rune_bundle_file *file,
+                               struct allowance *left, struct rune_arena *arena,
                                struct rune_diag *diag)
 {
     char *path = rune_arena_printf(arena, "%s/%s", bundle->path, file->source.path);
@@ -104,17 +109,19 @@ static enum rune_err read_file(const struct rune_bundle *bundle, struct rune_bun
     if (path == NULL) {
         return RUNE_E_NOMEM;
     }
-    if (is_facts(file->kind)) {
+    if (is_facts(file->kind) && file->size_bytes >= left->facts) {
         file->file_path = path;
+        bundle->is_streamed = true;
         return RUNE_OK;
     }
-    *all_bytes += file->size_bytes;
-    if (*all_bytes > MAX_ALL_BYTES) {
+    left->facts -= is_facts(file->kind) ? file->size_bytes : 0;
+    if (file->size_bytes > left->all) {
         rune_diag_report_at(diag, RUNE_ERROR, "RUNE-B0103", file->source.path, 0, 0, NULL,
                             "the texts of this bundle are larger than %u GiB together",
                             (unsigned)(MAX_ALL_BYTES >> 30));
         return RUNE_E_LIMIT;
     }
+    left->all -= file->size_bytes;
     enum rune_err err = rune_fs_read(path, limit, arena, &text, diag);
     if (err == RUNE_OK) {
         file->source.text = text.data;
@@ -123,10 +130,12 @@ static enum rune_err read_file(const struct rune_bundle *bundle, struct rune_bun
     return err;
 }
 
-static enum rune_err read_entries(struct rune_bundle *bundle, struct rune_arena *arena,
-                                  struct rune_diag *diag)
+static enum rune_err read_entries(struct rune_bundle *bundle, enum rune_bundle_facts facts,
+                                  struct rune_arena *arena, struct rune_diag *diag)
 {
-    uint64_t all_bytes = 0;
+    struct allowance left = {.facts = facts == RUNE_BUNDLE_FACTS_READ ? MAX_TEXT_BYTES : 0,
+                             .all = MAX_ALL_BYTES};
+    bundle->is_streamed = false;
     bundle->files = RUNE_ARENA_ARRAY(arena, struct rune_bundle_file, bundle->entry_count + 1);
     if (bundle->files == NULL) {
         return RUNE_E_NOMEM;
@@ -138,7 +147,7 @@ static enum rune_err read_entries(struct rune_bundle *bundle, struct rune_arena 
         if (!rune_bundle_classify(rune_str_from(entry->path), &file)) {
             continue;
         }
-        enum rune_err err = read_file(bundle, &file, &all_bytes, arena, diag);
+        enum rune_err err = read_file(bundle, &file, &left, arena, diag);
         if (err != RUNE_OK) {
             return err;
         }
@@ -227,14 +236,14 @@ static enum rune_err read_rune_file(struct rune_bundle *bundle, struct rune_aren
 }
 
 /* One reading; RUNE_E_BUSY when the bundle changed meanwhile. */
-static enum rune_err read_once(struct rune_bundle *bundle, struct rune_arena *arena,
-                               struct rune_diag *diag)
+static enum rune_err read_once(struct rune_bundle *bundle, enum rune_bundle_facts facts,
+                               struct rune_arena *arena, struct rune_diag *diag)
 {
     bundle->count = 0;
     enum rune_err err = list(bundle, arena, &bundle->entries, &bundle->entry_count, diag);
     if (err == RUNE_OK) {
         err = bundle->is_file ? read_rune_file(bundle, arena, diag)
-                              : read_entries(bundle, arena, diag);
+                              : read_entries(bundle, facts, arena, diag);
     }
     return err;
 }
@@ -317,15 +326,16 @@ static enum rune_err open_path(const char *path, struct rune_bundle *bundle, str
     return RUNE_OK;
 }
 
-enum rune_err rune_bundle_open(const char *path, struct rune_arena *arena,
-                               struct rune_bundle *ret_bundle, struct rune_diag *diag)
+enum rune_err rune_bundle_open(const char *path, enum rune_bundle_facts facts,
+                               struct rune_arena *arena, struct rune_bundle *ret_bundle,
+                               struct rune_diag *diag)
 {
     struct rune_bundle bundle = {0};
     const char *own_path = rune_arena_strndup(arena, path, strlen(path));
     enum rune_err err = own_path != NULL ? open_path(own_path, &bundle, diag) : RUNE_E_NOMEM;
     struct rune_arena_mark mark = rune_arena_mark(arena);
     for (int attempt = 0; err == RUNE_OK; attempt++) {
-        err = read_once(&bundle, arena, NULL);
+        err = read_once(&bundle, facts, arena, NULL);
         bool changed = has_changed(&bundle, arena);
         if (!changed) {
             break;
@@ -340,7 +350,7 @@ enum rune_err rune_bundle_open(const char *path, struct rune_arena *arena,
     }
     if (err != RUNE_OK && bundle.path != NULL) {
         rune_arena_rewind(arena, mark);
-        err = read_once(&bundle, arena, diag); /* again, for its messages */
+        err = read_once(&bundle, facts, arena, diag); /* again, for its messages */
         err = err == RUNE_OK ? RUNE_E_BUSY : err;
     } else if (err == RUNE_OK) {
         warn_of_misnamed(&bundle, diag);

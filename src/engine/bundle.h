@@ -5,6 +5,7 @@
  * not know: what the texts mean. A bundle that changes while it is read is read again, so that a
  * half-copied directory is never built: names, inodes, sizes and times are compared before and
  * after; rune_bundle_check_unchanged repeats the comparison once the facts files were streamed too.
+ * Reading all of a bundle that changes all the time must not take long: then facts are texts, too.
  * Specification: docs/language.md, "Bundles". Used by: engine/build, cli. */
 #pragma once
 
@@ -23,7 +24,7 @@ enum rune_bundle_kind {
     RUNE_BUNDLE_ENTITIES,    /* *.entities.json, entities/ *.json */
     RUNE_BUNDLE_LINKS,       /* *.links.json */
     RUNE_BUNDLE_RULES,       /* *.dl */
-    RUNE_BUNDLE_FACTS_TSV,   /* facts/NAME.tsv; no text: see `file_path` */
+    RUNE_BUNDLE_FACTS_TSV,   /* facts/NAME.tsv; without a text: see `file_path` */
     RUNE_BUNDLE_FACTS_CSV,
     RUNE_BUNDLE_FACTS_JSONL,
     RUNE_BUNDLE_DATA, /* [data] of a .rune file: TOML with the table `data` */
@@ -34,17 +35,21 @@ enum rune_bundle_kind {
     RUNE_BUNDLE_KIND_COUNT
 };
 
+/* What becomes of facts files: they stay where they are, or are read with all others. */
+enum rune_bundle_facts { RUNE_BUNDLE_FACTS_STREAMED, RUNE_BUNDLE_FACTS_READ };
+
 struct rune_bundle_file {
     enum rune_bundle_kind kind;
     struct rune_source source; /* path relative to the bundle; text empty for facts files */
     struct rune_str relation;  /* facts files: NAME */
-    const char *file_path;     /* facts files: where to open it */
+    const char *file_path;     /* facts files: where to open it; NULL: its text was read */
     uint64_t size_bytes;
 };
 
 struct rune_bundle {
     const char *path;               /* as given */
     bool is_file;                   /* a .rune file */
+    bool is_streamed;               /* a facts file stayed on disk */
     struct rune_bundle_file *files; /* bytewise order of their paths */
     uint32_t count;
     struct rune_fs_entry *entries; /* what the comparison sees */
@@ -52,12 +57,13 @@ struct rune_bundle {
 };
 
 /* LIMITS of what is read as text: one file 256 MiB (entities 2 GiB), all together 3 GiB; 100,000
- * files. */
+ * files. Facts files above 256 MiB together stay on disk, whatever is asked for. */
 
 /* Reads the bundle. Texts live in the arena and are given to all later stages. RUNE_E_NOT_FOUND,
  * RUNE_E_IO, RUNE_E_BUNDLE (a .rune file's sections; no bundle at all), RUNE_E_BUSY (it kept
  * changing), RUNE_E_LIMIT, RUNE_E_NOMEM. */
-RUNE_MUST_USE enum rune_err rune_bundle_open(const char *path, struct rune_arena *arena,
+RUNE_MUST_USE enum rune_err rune_bundle_open(const char *path, enum rune_bundle_facts facts,
+                                             struct rune_arena *arena,
                                              struct rune_bundle *ret_bundle,
                                              struct rune_diag *diag);
 

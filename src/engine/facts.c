@@ -80,18 +80,24 @@ static enum rune_err read_file(const struct rune_bundle_file *file, struct rune_
                                struct rune_diag *diag)
 {
     struct rune_fact_reader reader;
-    int fd = open(file->file_path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
+    bool is_text = file->file_path == NULL;
+    struct rune_str text = {file->source.text, is_text ? file->source.length : 0};
+    int fd = is_text ? -1 : open(file->file_path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && !is_text) {
         rune_diag_report_at(diag, RUNE_ERROR, "RUNE-T0110", file->source.path, 0, 0,
                             "the user that builds must be able to read all files",
                             "cannot open: %s", strerror(errno));
         return RUNE_E_IO;
     }
-    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    if (!is_text) {
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    }
     rune_facts_reader_init(&reader, file->source.path, format_of(file->kind), dict, relation, diag);
     reader.left_bytes = file->size_bytes;
-    rune_facts_read_rows(&reader, fd, (struct rune_str){0}, add_progress, progress);
-    close(fd);
+    rune_facts_read_rows(&reader, fd, text, add_progress, progress);
+    if (!is_text) {
+        close(fd);
+    }
     return finish(&reader);
 }
 

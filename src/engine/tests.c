@@ -252,7 +252,8 @@ static enum rune_err read_bundle(struct reader *reader, const char *path)
 {
     /* Sources are quoted by messages only until this returns; the diag copies. */
     struct rune_bundle bundle;
-    enum rune_err err = rune_bundle_open(path, &reader->tests->arena, &bundle, reader->diag);
+    enum rune_err err = rune_bundle_open(path, RUNE_BUNDLE_FACTS_STREAMED, &reader->tests->arena,
+                                         &bundle, reader->diag);
     for (uint32_t i = 0; err == RUNE_OK && i < bundle.count; i++) {
         if (bundle.files[i].kind == RUNE_BUNDLE_TESTS_TOML ||
             bundle.files[i].kind == RUNE_BUNDLE_TESTS_JSON) {

@@ -145,13 +145,8 @@ class Builds(harness.TestCase):
         self.assertNotIn("was killed by signal", server.log())
         print("%d reloads done, %d failed" % (done, failed))
 
-    def test_facts_that_change_while_rules_are_evaluated(self):
-        """What was read is a bundle of one moment, however long its rules take after that."""
-        chain = "".join("%d\t%d\n" % (i, i + 1) for i in range(2500))
-        bundle = dict(harness.PERMIT)
-        bundle.update({"facts/edge.tsv": chain, "facts/member.tsv": "ann\tweb\n",
-                       "rules.dl": "path(X, Y) :- edge(X, Y).\npath(X, Z) :- path(X, Y), edge(Y, Z).\n"
-                                   "far(X, Z) :- path(X, Y), path(Y, Z), Z - X = 2499.\n"})
+    def reload_while_renamed(self, bundle):
+        """Reloads while one of the facts files is replaced every 30 ms."""
         server = self.server(bundle).start()
         path, stop = os.path.join(server.bundle, "facts", "member.tsv"), threading.Event()
 
@@ -173,6 +168,23 @@ class Builds(harness.TestCase):
         finally:
             stop.set()
             thread.join()
+
+    def test_facts_that_change_while_rules_are_evaluated(self):
+        """What was read is a bundle of one moment, however long its rules take after that."""
+        chain = "".join("%d\t%d\n" % (i, i + 1) for i in range(2500))
+        bundle = dict(harness.PERMIT)
+        bundle.update({"facts/edge.tsv": chain, "facts/member.tsv": "ann\tweb\n",
+                       "rules.dl": "path(X, Y) :- edge(X, Y).\npath(X, Z) :- path(X, Y), edge(Y, Z).\n"
+                                   "far(X, Z) :- path(X, Y), path(Y, Z), Z - X = 2499.\n"})
+        self.reload_while_renamed(bundle)
+
+    def test_facts_that_change_while_many_are_parsed(self):
+        """Parsing takes longer than the pauses between changes; reading alone does not."""
+        rows = "".join("user%d\tteam%d\n" % (i, i % 977) for i in range(400000))
+        bundle = dict(harness.PERMIT)
+        bundle.update({"facts/large.tsv": rows, "facts/member.tsv": "ann\tweb\n",
+                       "rules.dl": "both(X) :- large(X, T), member(X, T).\n"})
+        self.reload_while_renamed(bundle)
 
     def test_builder_out_of_memory(self):
         server = self.server(config="[limits]\nmax_build_bytes = \"48MiB\"").start()

@@ -74,7 +74,8 @@ static void test_bundle__knows_its_files_by_name(void **state)
         write_file(root, files[i].path, "% text\n");
     }
     rune_arena_init(&arena, 0);
-    assert_int_equal(rune_bundle_open(root, &arena, &bundle, NULL), RUNE_OK);
+    assert_int_equal(rune_bundle_open(root, RUNE_BUNDLE_FACTS_STREAMED, &arena, &bundle, NULL),
+                     RUNE_OK);
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         if (files[i].kind >= 0) {
             assert_true(at < bundle.count);
@@ -87,6 +88,11 @@ static void test_bundle__knows_its_files_by_name(void **state)
     uint32_t facts = rune_bundle_next(&bundle, RUNE_BUNDLE_FACTS_TSV, 0);
     assert_true(rune_str_equal(bundle.files[facts].relation, RUNE_STR("team.member")));
     assert_int_equal(rune_bundle_next(&bundle, RUNE_BUNDLE_FACTS_TSV, facts + 1), bundle.count);
+    assert_true(bundle.is_streamed && bundle.files[facts].source.length == 0);
+    assert_int_equal(rune_bundle_open(root, RUNE_BUNDLE_FACTS_READ, &arena, &bundle, NULL),
+                     RUNE_OK);
+    assert_true(!bundle.is_streamed && bundle.files[facts].file_path == NULL);
+    assert_string_equal(bundle.files[facts].source.text, "% text\n");
     assert_int_equal(rune_bundle_check_unchanged(&bundle, &arena, NULL), RUNE_OK);
     write_file(root, "late.cedar", "");
     assert_int_equal(rune_bundle_check_unchanged(&bundle, &arena, NULL), RUNE_E_BUSY);
@@ -107,12 +113,16 @@ static void test_bundle__says_why_it_is_none(void **state)
     char path[64];
     (void)state;
     rune_arena_init(&arena, 0);
-    assert_int_equal(rune_bundle_open("no-such-bundle", &arena, &bundle, NULL), RUNE_E_NOT_FOUND);
+    assert_int_equal(
+        rune_bundle_open("no-such-bundle", RUNE_BUNDLE_FACTS_STREAMED, &arena, &bundle, NULL),
+        RUNE_E_NOT_FOUND);
     assert_non_null(mkdtemp(root));
-    assert_int_equal(rune_bundle_open(root, &arena, &bundle, NULL), RUNE_E_BUNDLE);
+    assert_int_equal(rune_bundle_open(root, RUNE_BUNDLE_FACTS_STREAMED, &arena, &bundle, NULL),
+                     RUNE_E_BUNDLE);
     write_file(root, "x.txt", "");
     snprintf(path, sizeof(path), "%s/x.txt", root);
-    assert_int_equal(rune_bundle_open(path, &arena, &bundle, NULL), RUNE_E_BUNDLE);
+    assert_int_equal(rune_bundle_open(path, RUNE_BUNDLE_FACTS_STREAMED, &arena, &bundle, NULL),
+                     RUNE_E_BUNDLE);
     remove_all(root, (const char *const[]){"x.txt"}, 1);
     rune_arena_fini(&arena);
 }
@@ -153,7 +163,8 @@ static void test_bundle__tells_of_files_with_a_wrong_name(void **state)
         write_file(root, files[i].path, "");
     }
     rune_arena_init(&arena, 0);
-    assert_int_equal(rune_bundle_open(root, &arena, &bundle, diag), RUNE_OK);
+    assert_int_equal(rune_bundle_open(root, RUNE_BUNDLE_FACTS_STREAMED, &arena, &bundle, diag),
+                     RUNE_OK);
     for (size_t i = 0; i < COUNT; i++) {
         if (files[i].help != NULL) {
             struct rune_diag_message message;
@@ -197,7 +208,8 @@ static void test_bundle__may_be_one_file(void **state)
     snprintf(path, sizeof(path), "%s/x.rune", root);
     rune_arena_init(&arena, 0);
     struct rune_diag *diag = rune_diag_create();
-    assert_int_equal(rune_bundle_open(path, &arena, &bundle, diag), RUNE_OK);
+    assert_int_equal(rune_bundle_open(path, RUNE_BUNDLE_FACTS_STREAMED, &arena, &bundle, diag),
+                     RUNE_OK);
     assert_int_equal(rune_manifest_read(&bundle, &arena, &manifest, diag), RUNE_OK);
     assert_int_equal(rune_facts_read(&bundle, &manifest, &arena, dict, NULL, NULL, &set, diag),
                      RUNE_OK);
