@@ -16,7 +16,7 @@
 
 char *fixture_make(const struct fixture_file *files, size_t count)
 {
-    char *root = rune_strdup("fixture.XXXXXX");
+    char *root = rune_strdup("/tmp/rune-fixture-XXXXXX");
     assert_non_null(root);
     assert_non_null(mkdtemp(root));
     for (size_t i = 0; i < count; i++) {

@@ -64,7 +64,7 @@ static void test_bundle__knows_its_files_by_name(void **state)
                  {"sub/f.dl", RUNE_BUNDLE_RULES},
                  {"sub/rune.toml", -1}};
     static const char *const clean[] = {"facts", "entities", "sub"};
-    char root[] = "bundle-XXXXXX";
+    char root[] = "/tmp/rune-bundle-XXXXXX";
     struct rune_arena arena;
     struct rune_bundle bundle;
     uint32_t at = 0;
@@ -107,7 +107,7 @@ static void test_bundle__knows_its_files_by_name(void **state)
 
 static void test_bundle__says_why_it_is_none(void **state)
 {
-    char root[] = "bundle-XXXXXX";
+    char root[] = "/tmp/rune-bundle-XXXXXX";
     struct rune_arena arena;
     struct rune_bundle bundle;
     char path[64];
@@ -152,7 +152,7 @@ static void test_bundle__tells_of_files_with_a_wrong_name(void **state)
                  {"sub/tests.toml", "*.tests.toml"},
                  {"team.TSV", NULL}};
     enum { COUNT = sizeof(files) / sizeof(files[0]) };
-    char root[] = "bundle-XXXXXX";
+    char root[] = "/tmp/rune-bundle-XXXXXX";
     struct rune_arena arena;
     struct rune_bundle bundle;
     struct rune_diag *diag = rune_diag_create();
@@ -189,7 +189,7 @@ static void test_bundle__tells_of_files_with_a_wrong_name(void **state)
 /* One file: its [data] and its declarations become the same tuples that facts files give. */
 static void test_bundle__may_be_one_file(void **state)
 {
-    char root[] = "bundle-XXXXXX";
+    char root[] = "/tmp/rune-bundle-XXXXXX";
     char path[64];
     struct rune_arena arena;
     struct rune_bundle bundle;
