@@ -22,6 +22,7 @@ struct scope {
 struct naming {
     struct rune_dl_checker *checker;
     const struct rune_dl_rule *rule;   /* its variables are those of one place each, after expand */
+    struct rune_vec_u32 uses;          /* by variable: in the rule, as it has become so far */
     struct rune_vec_u32 inside;        /* by variable: how often it stands in the braces counted */
     struct rune_vec_u32 is_seen;       /* by variable: a column, or sought */
     struct rune_vec_u32 columns;       /* of the relation: variables */
@@ -90,7 +91,17 @@ static void count_out(struct naming *naming, uint32_t variable)
 /* It stands outside the braces counted, too. */
 static bool is_group(const struct naming *naming, uint32_t variable)
 {
-    return naming->rule->variables[variable].uses > naming->inside.items[variable];
+    return naming->uses.items[variable] > naming->inside.items[variable];
+}
+
+static void add_use(struct naming *naming, uint32_t variable)
+{
+    naming->uses.items[variable]++;
+}
+
+static void drop_use(struct naming *naming, uint32_t variable)
+{
+    naming->uses.items[variable]--;
 }
 
 static void push_new(struct naming *naming, struct rune_vec_u32 *list, uint32_t variable)
@@ -583,6 +594,8 @@ static void name_all(struct naming *naming, const struct rune_dl_body *body,
                 name_braces(naming, literal, &scope);
             }
             each_in_braces(naming, &as_written, count_out);
+            each_in_braces(naming, &as_written, drop_use);
+            each_in_braces(naming, literal, add_use);
         }
         name_all(naming, &literal->bodies[0], &scope); /* depth: counted by the parser */
     }
@@ -606,9 +619,12 @@ void rune_dl_name_braces(struct rune_dl_checker *checker, const struct rune_dl_r
     if (!rune_dl_has_alternatives(&rule->body)) {
         return;
     }
-    if (RUNE_VEC_RESERVE(&naming.inside, count + 1) &&
+    if (RUNE_VEC_RESERVE(&naming.uses, count + 1) && RUNE_VEC_RESERVE(&naming.inside, count + 1) &&
         RUNE_VEC_RESERVE(&naming.is_seen, count + 1) &&
         RUNE_VEC_RESERVE(&naming.binders, count + 1)) {
+        for (size_t i = 0; i < count; i++) {
+            naming.uses.items[i] = rule->variables[i].uses;
+        }
         memset(naming.inside.items, 0, count * sizeof(uint32_t));
         memset(naming.is_seen.items, 0, count * sizeof(uint32_t));
         memset(naming.binders.items, 0, count * sizeof(naming.binders.items[0]));
@@ -616,6 +632,7 @@ void rune_dl_name_braces(struct rune_dl_checker *checker, const struct rune_dl_r
     } else {
         checker->nomem = true;
     }
+    RUNE_VEC_FINI(&naming.uses);
     RUNE_VEC_FINI(&naming.inside);
     RUNE_VEC_FINI(&naming.is_seen);
     RUNE_VEC_FINI(&naming.columns);

@@ -475,6 +475,9 @@ static void test_alternatives_in_braces__see_the_group(void **state)
         {"p(X, N) :- (q(X) ; q(X), g(X)), N = count { (e(Y) ; f(Y, X)) }.", 4, 4},
         {"p(X, N) :- q(X), N = sum { Y : f(Y, V), (V = X ; X = V + 7, g(V)) }.", 3, 19},
         {"p(1, 1). p(8, 2) :- p(X, _), 1 = count { g(Y), (Y < X ; Y = 1) }.", 1, 2},
+        {"p(X, N) :- q(X), M = sum { V : g(_), (V = X ; V = 2) }, N = count { g(_), (W = M ; W = "
+         "0) }.",
+         2, 2},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct rune_buf text = RUNE_BUF_INIT;
