@@ -140,6 +140,11 @@ static void run_passes(struct rune_dl_checker *checker, const struct rune_vec_dl
     if (!checker->nomem && checker->errors == 0) {
         rune_dl_check_firing(checker);
     }
+    /* After all that quotes rules; components are others then. */
+    if (!checker->nomem && checker->errors == 0 && rune_dl_unfold_aliases(checker)) {
+        checker->edges.count = 0;
+        rune_dl_stratify(checker, program);
+    }
 }
 
 /* What grew on the heap moves to the arena, where the program lives. */

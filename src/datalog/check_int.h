@@ -94,6 +94,12 @@ void rune_dl_check_constants(struct rune_dl_checker *checker, const struct rune_
 /* A comparison of constants: 1 true, 0 false (or an error), -1 not constant. */
 int rune_dl_compare_constants(const struct rune_dl_literal *literal);
 
+/* ---- alias.c ---- */
+
+/* Lets the rules of a recursion read what its aliases stand for. True: some do now, and what
+ * stratify found is to be found again. Cost: the rules. */
+bool rune_dl_unfold_aliases(struct rune_dl_checker *checker);
+
 /* ---- suspicious.c ---- */
 
 /* Warnings about one clause as it was written. */

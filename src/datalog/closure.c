@@ -13,7 +13,8 @@
  *     p(X, Y) :- p(Y, X)                       beside rules like the last with W = Y: exits both
  *                                              ways are exits
  *
- * closure_shape.c tells such rules. Here exits and steps become relations (those that are there
+ * closure_shape.c tells such rules; closure_both.c makes two such recursions of some that change
+ * two columns. Here exits and steps become relations (those that are there
  * already are taken as they are); closure_rows.c searches the rows. Where exits are steps, p is
  * their closure in whichever direction it was written, and is computed in the first. */
 #include "datalog/closure_int.h"
@@ -190,7 +191,7 @@ static enum rune_err make_part(struct rune_dl_ctx *ctx, uint32_t relation,
     return err != RUNE_OK || is_copy(&parts, ret_part) ? err : compute_part(&parts, ret_part);
 }
 
-static void drop_scaffold(struct rune_dl_ctx *ctx, uint32_t relation)
+void rune_dl_closure_drop(struct rune_dl_ctx *ctx, uint32_t relation)
 {
     struct rune_dl_rel *rel = &ctx->rels.items[relation];
     if (rel->is_scaffold) {
@@ -309,7 +310,7 @@ static enum rune_err compute(struct rune_dl_ctx *ctx, uint32_t relation, bool *r
     struct part exits, steps;
     *ret_done = false;
     if (!rune_dl_find_shape(ctx, &ctx->rels.items[relation], &shape)) {
-        return RUNE_OK;
+        return rune_dl_closure_both(ctx, relation, ret_done);
     }
     bool has_keys = shape.param_count + 1 < shape.arity; /* else each has one row, and its steps */
     if (!shape.is_whole && !has_keys) {
@@ -325,8 +326,8 @@ static enum rune_err compute(struct rune_dl_ctx *ctx, uint32_t relation, bool *r
     if (ctx->rels.items[steps.relation].access == RUNE_DL_STORED) {
         err = search_parts(ctx, relation, &shape, &exits, &steps, ret_done);
     }
-    drop_scaffold(ctx, steps.relation);
-    drop_scaffold(ctx, exits.relation);
+    rune_dl_closure_drop(ctx, steps.relation);
+    rune_dl_closure_drop(ctx, exits.relation);
     return err;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* closure_int: between closure_shape.c, which tells the recursions that fall into rows, closure.c,
  * which makes relations of what a search needs, and closure_rows.c, which searches. Nobody else
- * includes it. */
+ * includes it but closure_both.c and linear.c, which tell such rules, too. */
 #pragma once
 
 #include "datalog/evaluate_int.h"
@@ -52,6 +52,18 @@ bool rune_dl_step_rule(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *
 /* How a relation falls into rows. False: it does not. */
 bool rune_dl_find_shape(struct rune_dl_ctx *ctx, const struct rune_dl_rel *rel,
                         struct rune_dl_shape *ret_shape);
+
+/* ---- closure.c ---- */
+
+/* Gives back a relation that was made for a closure, if it was. */
+void rune_dl_closure_drop(struct rune_dl_ctx *ctx, uint32_t relation);
+
+/* ---- closure_both.c ---- */
+
+/* A relation whose rules change one of two columns each; *ret_done false: it is none, or does not
+ * fall into rows for another reason. Errors: as rune_dl_closure. */
+RUNE_MUST_USE enum rune_err rune_dl_closure_both(struct rune_dl_ctx *ctx, uint32_t relation,
+                                                 bool *ret_done);
 
 /* ---- closure_rows.c ---- */
 

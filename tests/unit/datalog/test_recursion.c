@@ -30,6 +30,32 @@ static const struct {
     {"right, other exits", "p(X, Y) :- f(X, Y). p(X, Z) :- e(X, Y), p(Y, Z).", 150},
     {"left and right",
      "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), f(Y, Z). p(X, Z) :- g(X, Y), p(Y, Z).", 90},
+    {"left and right, the same",
+     "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), e(Y, Z). p(X, Z) :- e(X, Y), p(Y, Z).", 90},
+    {"left and right, several",
+     "p(X, Y) :- e(X, Y). p(X, X) :- n(X). p(X, Z) :- p(X, Y), f(Y, Z). p(X, Z) :- p(X, Y), g(Z, "
+     "Y), n(Z). "
+     "p(X, Z) :- g(X, W), f(W, Y), p(Y, Z). p(X, Z) :- p(Y, Z), f(Y, X), not n(X).",
+     60},
+    {"left with the other end, and right",
+     "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), f(Y, Z), not g(X, Z). p(X, Z) :- g(X, Y), p(Y, Z).",
+     60},
+    {"left and right, labelled",
+     "p(L, X, Y) :- l(L, X, Y). p(L, X, Z) :- p(L, X, Y), l(L, Y, Z). p(L, X, Z) :- m(L, _, X, Y), "
+     "p(L, Y, Z).",
+     60},
+    {"left, and right labelled",
+     "p(L, X, Y) :- l(L, X, Y). p(L, X, Z) :- p(L, X, Y), e(Y, Z). p(L, X, Z) :- l(L, X, Y), p(L, "
+     "Y, Z).",
+     60},
+    {"left and label",
+     "p(L, X, Y) :- l(L, X, Y). p(L, X, Z) :- p(L, X, Y), e(Y, Z). p(L, X, Z) :- p(K, X, Z), f(K, "
+     "L).",
+     60},
+    {"all three",
+     "p(L, X, Y) :- l(L, X, Y). p(L, X, Z) :- p(L, X, Y), e(Y, Z). p(L, X, Z) :- p(K, X, Z), f(K, "
+     "L). p(L, X, Z) :- g(X, Y), p(L, Y, Z).",
+     40},
     {"two steps",
      "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), f(Y, Z). p(X, Z) :- p(X, Y), g(Y, Z), n(Z).", 90},
     {"backward step", "p(X, Y) :- e(X, Y). p(X, Z) :- p(X, Y), f(Z, Y).", 90},
