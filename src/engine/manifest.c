@@ -239,8 +239,9 @@ static void read_defaults(struct reader *reader, const struct rune_json_member *
 
 /* ---- [relations.NAME] ---- */
 
-/* What other languages call int, string and bool is the name of an entity type here. */
-static void warn_of_misnomer(struct reader *reader, const struct rune_json_node *node)
+/* What a name that is an entity type here was meant as, perhaps: what other languages call int,
+ * string and bool, and slips of the pen. Empty: itself. */
+static struct rune_str meant_as(struct rune_str name)
 {
     static const struct {
         const char *name, *meant;
@@ -249,13 +250,30 @@ static void warn_of_misnomer(struct reader *reader, const struct rune_json_node 
                  {"str", "string"},    {"String", "string"}, {"text", "string"},
                  {"symbol", "string"}, {"Bool", "bool"},     {"boolean", "bool"},
                  {"Boolean", "bool"},  {"Any", "any"}};
+    static const char *const kinds[] = {"int", "string", "bool", "any"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (rune_str_equal(node->as.text, rune_str_from(names[i].name))) {
-            char help[64];
-            snprintf(help, sizeof(help), "did you mean `%s`?", names[i].meant);
-            rune_diag_report(reader->diag, RUNE_WARNING, "RUNE-M0106", value_span(reader, node),
-                             help, "`%s` is the name of an entity type here", names[i].name);
+        if (rune_str_equal(name, rune_str_from(names[i].name))) {
+            return rune_str_from(names[i].meant);
         }
+    }
+    size_t slips = name.length / 4;
+    for (size_t i = 0; slips > 0 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct rune_str kind = rune_str_from(kinds[i]);
+        if (rune_str_distance(name, kind, slips) <= slips) {
+            return kind;
+        }
+    }
+    return RUNE_STR("");
+}
+
+static void warn_of_misnomer(struct reader *reader, const struct rune_json_node *node)
+{
+    struct rune_str meant = meant_as(node->as.text);
+    if (meant.length > 0) {
+        char help[64];
+        snprintf(help, sizeof(help), "did you mean `%.*s`?", RUNE_STR_ARG(meant));
+        rune_diag_report(reader->diag, RUNE_WARNING, "RUNE-M0106", value_span(reader, node), help,
+                         "`%.*s` is the name of an entity type here", RUNE_STR_ARG(node->as.text));
     }
 }
 
