@@ -259,7 +259,8 @@ static struct rune_str meant_as(struct rune_str name)
     size_t slips = name.length / 4;
     for (size_t i = 0; slips > 0 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         struct rune_str kind = rune_str_from(kinds[i]);
-        if (rune_str_distance(name, kind, slips) <= slips) {
+        /* The first letter is seldom a slip: `Tool` is no bool. */
+        if (name.data[0] == kind.data[0] && rune_str_distance(name, kind, slips) <= slips) {
             return kind;
         }
     }

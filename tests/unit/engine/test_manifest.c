@@ -95,7 +95,7 @@ static void test_manifest__refuses_what_it_does_not_know(void **state)
         {"[relations.m]\ncolumns = \"User\"\n", "RUNE-M0102 2:11"},
         {"[relations.m]\ncolumns = [\"User\", \"Long\", \"boolean\"]\ntypes = []\n",
          "RUNE-M0106 2:20, RUNE-M0106 2:28, RUNE-M0101 3:1"},
-        {"[relations.m]\ncolumns = [\"strin\", \"stirng\", \"Sting\", \"bol\", \"Team\"]\ntypes = "
+        {"[relations.m]\ncolumns = [\"strin\", \"stirng\", \"Sting\", \"bol\", \"Tool\"]\ntypes = "
          "[]\n",
          "RUNE-M0106 2:12, RUNE-M0106 2:21, RUNE-M0101 3:1"},
         {"bundle = 3\n", "RUNE-M0102 1:10"},
