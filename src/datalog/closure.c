@@ -14,9 +14,9 @@
  *                                              ways are exits
  *
  * closure_shape.c tells such rules; closure_both.c makes two such recursions of some that change
- * two columns. Here exits and steps become relations (those that are there
- * already are taken as they are); closure_rows.c searches the rows. Where exits are steps, p is
- * their closure in whichever direction it was written, and is computed in the first. */
+ * two columns. Here exits and steps become relations (those that are there already are taken as
+ * they are); closure_rows.c searches the rows. Where exits are steps, p is their closure in
+ * whichever direction it was written, and is computed in the first. */
 #include "datalog/closure_int.h"
 
 #include <string.h>
