@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* closure_int: between closure_shape.c, which tells the recursions that fall into rows, closure.c,
  * which makes relations of what a search needs, and closure_rows.c, which searches. Nobody else
- * includes it but closure_both.c and linear.c, which tell such rules, too. */
+ * includes it but closure_both.c, linear.c and compose_shape.c, which look at rules likewise. */
 #pragma once
 
 #include "datalog/evaluate_int.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The sweep: key by key and X by X, what the right relation's rows have for the Y of the left one's
+ * is or-ed, tested and added. See compose.h. */
 #include "datalog/compose.h"
 
 #include <string.h>
@@ -11,7 +13,6 @@ struct sweep {
     struct rune_relations in;
     uint32_t arity;
     rune_term tuple[RUNE_DL_BIT_COLUMNS]; /* of the head: key and X */
-    const uint64_t *left_rows;            /* words of the left rows of this key */
     uint64_t right_first;                 /* number of the first right row of this key */
     bool has_changed, has_keep_middle, has_keep_last;
 };

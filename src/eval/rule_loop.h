@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rule_loop: one loop of a running program, and how it comes to its next tuple. Inline, since each
- * turn of each loop goes through here. Private to: rule_vm,
- * rule_scan, rule_stream. */
+ * turn of each loop goes through here. Private to: rule_vm, rule_scan, rule_stream. */
 #pragma once
 
 #include "base/layout.h"

@@ -10,7 +10,8 @@
  * closes in one pass; a table is filled again as long as one that it read has grown since. Other
  * relations with free columns get a table, too, filled once: each tuple is then seen once, and the
  * same question is not computed twice in a decision. Where the tuples are too many to be kept, a
- * loop over them
+ * loop over them takes them one by one, as the relation's own programs find them: the rest of the
+ * asking program runs inside them (rule_stream.c).
  *
  * Steps bound the time of an evaluation, so they are counted by what takes time: one for a tuple
  * that lies behind the one read before, more for what waits for memory. On a slow machine one is 10
@@ -40,9 +41,8 @@
 #define RUNE_RULE_FAR_STEPS   16u /* a search in a large order, a look at one of many entities */
 #define RUNE_RULE_KEEP_STEPS  3u  /* a tuple that is looked up, and kept if it is new */
 #define RUNE_RULE_TABLE_STEPS 16u /* a table that is made or found */
-#define RUNE_RULE_FAR_BYTES                                                                  \
-    (512u * 1024)                     /* an order is large: the nearer caches do not hold it \
-                                       */
+/* An order is large: the nearer caches do not hold it. */
+#define RUNE_RULE_FAR_BYTES    (512u * 1024)
 #define RUNE_RULE_FAR_ENTITIES 65536u /* they are many */
 
 struct rune_rule_table;
@@ -147,8 +147,7 @@ void rune_rule_vm_forget(struct rune_rule_vm *vm);
 bool rune_rule_run(struct rune_rule_vm *vm, const struct rune_image_plan *plan,
                    const rune_term *args, rune_rule_emit_fn emit, void *context);
 
-/* The distinct tuples of a group of plans (all rules of a relation for one binding pattern), by
- * table; `arity` columns each, in rows. NULL: vm->err. */
+/* One of the tables that are filled again when another has grown. */
 struct rune_rule_reader {
     struct rune_rule_reader *next;
     struct rune_rule_table *table;
@@ -181,6 +180,8 @@ struct rune_rule_table {
     rune_term args[];
 };
 
+/* The distinct tuples of a group of plans (all rules of a relation for one binding pattern), by
+ * table; `arity` columns each, in rows. NULL: vm->err. */
 const struct rune_rule_table *rune_rule_solve(struct rune_rule_vm *vm,
                                               const struct rune_image_plan *plans,
                                               uint32_t plan_count, const rune_term *args);
