@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Which rules compose two relations that grow, and what their other goals are to the rows. See
+ * compose.h. */
 #include "datalog/compose.h"
 
 #include "base/alloc.h"
@@ -44,15 +46,6 @@ static uint32_t find_side(const struct rune_dl_goal *goal, uint32_t var, bool va
     return first == var ? last : first;
 }
 
-static bool is_in_head(const struct shape *shape, uint32_t var)
-{
-    uint32_t c = 0;
-    while (c < shape->rule->arity && shape->rule->head_vars[c] != var) {
-        c++;
-    }
-    return c < shape->rule->arity;
-}
-
 static bool takes_sides(struct shape *shape, const struct rune_dl_goal *left,
                         const struct rune_dl_goal *right)
 {
@@ -61,7 +54,7 @@ static bool takes_sides(struct shape *shape, const struct rune_dl_goal *left,
     compose->left.relation = left->relation;
     compose->right.relation = right->relation;
     shape->middle = middle;
-    return middle != RUNE_DL_NO_VAR && !is_in_head(shape, middle) &&
+    return middle != RUNE_DL_NO_VAR && !rune_dl_is_in_head(shape->rule, middle) &&
            !shape->rule->vars[middle].is_constant &&
            find_side(right, shape->to, false, &compose->right.side) == middle;
 }

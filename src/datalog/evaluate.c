@@ -61,9 +61,6 @@ static enum rune_err add_program_facts(struct rune_dl_ctx *ctx)
     for (uint32_t i = 0; i < program->fact_count; i++) {
         const struct rune_dl_rule *fact = program->facts[i];
         struct rune_dl_rel *rel = &ctx->rels.items[fact->head];
-        if (rel->builtin == RUNE_DL_PERMIT || rel->builtin == RUNE_DL_FORBID) {
-            continue;
-        }
         rune_term row[RUNE_DL_MAX_ARITY];
         for (uint32_t a = 0; a < fact->arg_count; a++) {
             enum rune_err err = rune_dl_constant(ctx, fact->args[a], &row[a]);

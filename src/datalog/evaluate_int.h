@@ -84,6 +84,15 @@ struct rune_dl_plan_rule {
 };
 RUNE_VEC(rune_dl_vec_plan_rule, struct rune_dl_plan_rule);
 
+static inline bool rune_dl_is_in_head(const struct rune_dl_plan_rule *rule, uint32_t var)
+{
+    uint32_t i = 0;
+    while (i < rule->arity && rule->head_vars[i] != var) {
+        i++;
+    }
+    return i < rule->arity;
+}
+
 /* ---- relations ---- */
 
 enum rune_dl_access {

@@ -374,23 +374,6 @@ static enum rune_err split_facts(struct rune_dl_ctx *ctx, uint32_t relation)
     return RUNE_VEC_PUSH(&ctx->rules, rule) ? RUNE_OK : RUNE_E_NOMEM;
 }
 
-/* Facts of which a rule is made, too. */
-static bool decides(const struct rune_dl_program *program, const struct rune_dl_rule *fact)
-{
-    enum rune_dl_builtin builtin = program->relations[fact->head].builtin;
-    return builtin == RUNE_DL_PERMIT || builtin == RUNE_DL_FORBID;
-}
-
-/* The trees of the rules, which the next steps can use the memory of. */
-static struct rune_arena *find_trees(const struct rune_dl_ctx *ctx)
-{
-    struct rune_arena *trees = ctx->options->trees;
-    for (uint32_t i = 0; i < ctx->program->fact_count && trees != NULL; i++) {
-        trees = decides(ctx->program, ctx->program->facts[i]) ? NULL : trees;
-    }
-    return trees;
-}
-
 enum rune_err rune_dl_goals_make(struct rune_dl_ctx *ctx)
 {
     const struct rune_dl_program *program = ctx->program;
@@ -402,18 +385,12 @@ enum rune_err rune_dl_goals_make(struct rune_dl_ctx *ctx)
     }
     enum rune_err err = RUNE_OK;
     struct rune_dl_maker maker = {.ctx = ctx};
-    struct rune_arena *trees = find_trees(ctx);
+    struct rune_arena *trees = ctx->options->trees; /* the next steps can use its memory */
     for (uint32_t i = 0; err == RUNE_OK && i < program->rule_count; i++) {
         if (trees != NULL && i % RELEASE_EVERY == 0) {
             rune_arena_release(trees, program->rules[i].args);
         }
         err = make_rule(&maker, &program->rules[i]);
-    }
-    for (uint32_t i = 0; err == RUNE_OK && i < program->fact_count; i++) {
-        if (decides(program, program->facts[i])) {
-            /* `permit(P, A, R).` names a reason like any rule. */
-            err = make_rule(&maker, program->facts[i]);
-        }
     }
     rune_dl_maker_fini(&maker);
     for (size_t i = 0; err == RUNE_OK && i < ctx->inner.count; i++) {

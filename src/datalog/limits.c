@@ -103,15 +103,6 @@ enum rune_err rune_dl_report_limit(struct rune_dl_ctx *ctx, const struct rune_dl
 
 /* ---- products ---- */
 
-static bool is_in_head(const struct rune_dl_plan_rule *rule, uint32_t var)
-{
-    bool found = false;
-    for (uint32_t i = 0; i < rule->arity; i++) {
-        found = found || rule->head_vars[i] == var;
-    }
-    return found;
-}
-
 /* Whether the atom gives each of its tuples to the head, whatever the other goals: its variables
  * are all in the head, and in no other place. */
 static bool is_factor(const struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
@@ -124,7 +115,8 @@ static bool is_factor(const struct rune_dl_ctx *ctx, const struct rune_dl_plan_r
     }
     for (uint32_t i = 0; i < atom->count; i++) {
         uint32_t var = atom->vars[i], uses = 0;
-        if (var == RUNE_DL_NO_VAR || rule->vars[var].is_constant || !is_in_head(rule, var)) {
+        if (var == RUNE_DL_NO_VAR || rule->vars[var].is_constant ||
+            !rune_dl_is_in_head(rule, var)) {
             return false;
         }
         for (uint32_t g = 0; g < rule->goal_count; g++) {
