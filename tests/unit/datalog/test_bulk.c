@@ -16,6 +16,7 @@
 #include "reference/bulk.h"
 #include "reference/datalog_random.h"
 #include "reference/datalog_run.h"
+#include "reference/rounds.h"
 
 #define ROUNDS         12u
 #define DEMANDED_STEPS (UINT64_C(1) << 19) /* of a question where nothing is stored */
@@ -321,15 +322,10 @@ static bool check_program(uint64_t seed, struct totals *totals)
     return is_right;
 }
 
-static uint64_t number_of(const char *variable, uint64_t otherwise)
-{
-    const char *text = getenv(variable);
-    return text != NULL ? strtoull(text, NULL, 10) : otherwise;
-}
-
 static void test_bulk__every_way_is_tuple_by_tuple(void **state)
 {
-    uint64_t first = number_of("RUNE_TEST_SEED", 1), rounds = number_of("RUNE_TEST_ROUNDS", ROUNDS);
+    uint64_t first = rounds_number_of("RUNE_TEST_SEED", 1),
+             rounds = rounds_number_of("RUNE_TEST_ROUNDS", ROUNDS);
     struct totals totals = {0};
     uint32_t wrong = 0;
     (void)state;

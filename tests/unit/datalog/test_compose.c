@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "reference/datalog_random.h"
 #include "reference/datalog_run.h"
+#include "reference/rounds.h"
 
 #define ROUNDS    60u
 #define RELATIONS 3u   /* a, b, c: each has facts, in e, f, g */
@@ -376,15 +377,10 @@ static uint64_t check_program(uint64_t seed)
     return derived;
 }
 
-static uint64_t number_of(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text == NULL ? otherwise : strtoull(text, NULL, 10);
-}
-
 static void test_compositions__are_what_loops_find(void **unused)
 {
-    uint64_t first = number_of("RUNE_TEST_SEED", 1), rounds = number_of("RUNE_TEST_ROUNDS", ROUNDS);
+    uint64_t first = rounds_number_of("RUNE_TEST_SEED", 1),
+             rounds = rounds_number_of("RUNE_TEST_ROUNDS", ROUNDS);
     uint64_t derived = 0;
     (void)unused;
     for (uint64_t seed = first; seed < first + rounds; seed++) {

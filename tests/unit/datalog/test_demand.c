@@ -16,6 +16,7 @@
 #include "reference/datalog_naive.h"
 #include "reference/datalog_random.h"
 #include "reference/datalog_run.h"
+#include "reference/rounds.h"
 #include "unit/datalog/compare.h"
 
 #define ROUNDS     60u
@@ -126,15 +127,10 @@ static void put_views(struct rune_buf *out, uint64_t seed, bool counts_wide)
     }
 }
 
-static uint64_t number_of(const char *variable, uint64_t otherwise)
-{
-    const char *text = getenv(variable);
-    return text != NULL ? strtoull(text, NULL, 10) : otherwise;
-}
-
 static void test_views__of_any_size_are_answered_by_every_pattern(void **state)
 {
-    uint64_t first = number_of("RUNE_TEST_SEED", 1), rounds = number_of("RUNE_TEST_ROUNDS", ROUNDS);
+    uint64_t first = rounds_number_of("RUNE_TEST_SEED", 1),
+             rounds = rounds_number_of("RUNE_TEST_ROUNDS", ROUNDS);
     uint64_t compared = 0, derived = 0;
     (void)state;
     for (uint64_t seed = first; seed < first + rounds; seed++) {

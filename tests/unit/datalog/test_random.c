@@ -18,6 +18,7 @@
 #include "reference/datalog_naive.h"
 #include "reference/datalog_random.h"
 #include "reference/datalog_run.h"
+#include "reference/rounds.h"
 #include "unit/datalog/compare.h"
 
 static uint32_t source_zero(void *context, const struct rune_source *source)
@@ -77,16 +78,11 @@ static void check_text(const struct rune_buf *text, uint64_t seed, struct totals
     }
 }
 
-static uint64_t number_of(const char *variable, uint64_t otherwise)
-{
-    const char *text = getenv(variable);
-    return text != NULL ? strtoull(text, NULL, 10) : otherwise;
-}
-
 static void test_random_programs__every_way_and_order_is_the_naive_one(void **state)
 {
     (void)state;
-    uint64_t first = number_of("RUNE_TEST_SEED", 1), rounds = number_of("RUNE_TEST_ROUNDS", ROUNDS);
+    uint64_t first = rounds_number_of("RUNE_TEST_SEED", 1),
+             rounds = rounds_number_of("RUNE_TEST_ROUNDS", ROUNDS);
     struct totals totals = {0};
     for (uint64_t seed = first; seed < first + rounds; seed++) {
         for (uint64_t order = 0; order < ORDERS; order++) {
@@ -181,7 +177,8 @@ static void assert_bytes_equal(const void *a, const void *b, size_t bytes)
 static void test_rules_alike__sharing_their_programs_changes_no_byte(void **state)
 {
     (void)state;
-    uint64_t first = number_of("RUNE_TEST_SEED", 1), rounds = number_of("RUNE_TEST_ROUNDS", ROUNDS);
+    uint64_t first = rounds_number_of("RUNE_TEST_SEED", 1),
+             rounds = rounds_number_of("RUNE_TEST_ROUNDS", ROUNDS);
     uint64_t words = 0;
     for (uint64_t i = 0; i < 3 * rounds; i++) {
         struct rune_buf text = RUNE_BUF_INIT;

@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "reference/rounds.h"
 #include "unit/engine/fixture.h"
 
 enum {
@@ -612,16 +613,11 @@ static void check_world(struct world *world, unsigned seed, unsigned outcomes[2]
     rune_buf_fini(&got);
 }
 
-static unsigned number_of(const char *variable, unsigned otherwise)
-{
-    const char *text = getenv(variable);
-    return text != NULL ? (unsigned)strtoul(text, NULL, 10) : otherwise;
-}
-
 static void test_mixed_bundles__decide_as_loops_do(void **state)
 {
     (void)state;
-    unsigned first = number_of("RUNE_TEST_SEED", 1), rounds = number_of("RUNE_TEST_ROUNDS", ROUNDS);
+    unsigned first = (unsigned)rounds_number_of("RUNE_TEST_SEED", 1),
+             rounds = (unsigned)rounds_number_of("RUNE_TEST_ROUNDS", ROUNDS);
     unsigned outcomes[2] = {0, 0};
     for (unsigned seed = first; seed < first + rounds; seed++) {
         struct world world;

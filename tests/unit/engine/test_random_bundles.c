@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "reference/rounds.h"
 #include "unit/engine/bundle_trial.h"
 
 enum {
@@ -211,15 +212,10 @@ static bool check_world(uint64_t seed, struct bundle_totals *totals)
     return is_right;
 }
 
-static uint64_t number_of(const char *variable, uint64_t otherwise)
-{
-    const char *text = getenv(variable);
-    return text != NULL ? strtoull(text, NULL, 10) : otherwise;
-}
-
 static void test_bundles__answer_as_loops_do(void **state)
 {
-    uint64_t first = number_of("RUNE_TEST_SEED", 1), rounds = number_of("RUNE_TEST_ROUNDS", ROUNDS);
+    uint64_t first = rounds_number_of("RUNE_TEST_SEED", 1),
+             rounds = rounds_number_of("RUNE_TEST_ROUNDS", ROUNDS);
     struct bundle_totals totals = {0};
     uint32_t wrong = 0;
     (void)state;
