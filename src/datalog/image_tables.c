@@ -16,48 +16,124 @@ struct output {
     uint32_t *plan_ids;  /* ctx->plans to the image's */
 };
 
-/* A relation to be sorted by its name: most comparisons end in the first 8 bytes. */
+/* A relation to be sorted by its name: mostly its place shows in eight bytes. */
 struct named {
-    uint64_t first; /* as a number that compares as they do */
+    uint64_t
+        key; /* the bytes behind what all names begin with, as a number that compares as they do */
     uint32_t relation;
 };
 
-static struct named name_of(const struct rune_dl_ctx *ctx, uint32_t relation)
+static struct rune_str name_of(const struct rune_dl_ctx *ctx, const struct named *named)
 {
-    struct rune_str name = ctx->rels.items[relation].name;
-    uint64_t first = 0;
-    memcpy(&first, name.data, name.length < sizeof(first) ? name.length : sizeof(first));
-    return (struct named){__builtin_bswap64(first), relation};
+    return ctx->rels.items[named->relation].name;
+}
+
+/* How many bytes all names begin with. */
+static size_t common_prefix(const struct rune_dl_ctx *ctx, const struct named *names,
+                            uint32_t count)
+{
+    struct rune_str first = name_of(ctx, &names[0]);
+    size_t common = first.length;
+    for (uint32_t i = 1; i < count; i++) {
+        struct rune_str name = name_of(ctx, &names[i]);
+        size_t same = 0, most = name.length < common ? name.length : common;
+        while (same < most && name.data[same] == first.data[same]) {
+            same++;
+        }
+        common = same;
+    }
+    return common;
+}
+
+static uint64_t key_of(struct rune_str name, size_t skip)
+{
+    uint64_t key = 0;
+    size_t rest = name.length - skip;
+    if (rest > 0) {
+        memcpy(&key, name.data + skip, rest < sizeof(key) ? rest : sizeof(key));
+    }
+    return __builtin_bswap64(key);
 }
 
 static int compare_names(const void *a, const void *b, void *context)
 {
-    const struct named *x = a, *y = b;
-    const struct rune_dl_ctx *ctx = context;
-    if (x->first != y->first) {
-        return x->first < y->first ? -1 : 1;
+    return rune_str_compare(name_of(context, a), name_of(context, b));
+}
+
+/* By one byte of the keys. */
+static void scatter(const struct named *from, struct named *to, uint32_t count, uint32_t shift)
+{
+    uint32_t at[256] = {0}, next = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        at[from[i].key >> shift & 0xff]++;
     }
-    return rune_str_compare(ctx->rels.items[x->relation].name, ctx->rels.items[y->relation].name);
+    for (uint32_t byte = 0; byte < 256; byte++) {
+        uint32_t many = at[byte];
+        at[byte] = next;
+        next += many;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        to[at[from[i].key >> shift & 0xff]++] = from[i];
+    }
+}
+
+/* By their keys, by way of as many others; returns which of both has them. */
+static struct named *sort_keys(struct named *names, struct named *others, uint32_t count)
+{
+    uint64_t differ = 0;
+    for (uint32_t i = 1; i < count; i++) {
+        differ |= names[i].key ^ names[0].key;
+    }
+    for (uint32_t shift = 0; shift < 64; shift += 8) {
+        if ((differ >> shift & 0xff) != 0) {
+            scatter(names, others, count, shift);
+            struct named *swap = names;
+            names = others;
+            others = swap;
+        }
+    }
+    return names;
+}
+
+/* Those whose keys are equal, by all of the name. */
+static void sort_equal(struct rune_dl_ctx *ctx, struct named *names, uint32_t count)
+{
+    for (uint32_t begin = 0, end; begin < count; begin = end) {
+        end = begin + 1;
+        while (end < count && names[end].key == names[begin].key) {
+            end++;
+        }
+        if (end - begin > 1) {
+            qsort_r(names + begin, end - begin, sizeof(names[0]), compare_names, ctx);
+        }
+    }
 }
 
 /* The relations in the image's order. */
 static enum rune_err sort_by_name(struct output *out)
 {
     struct rune_dl_ctx *ctx = out->ctx;
-    struct named *names = rune_alloc((ctx->rels.count + 1) * sizeof(*names));
+    uint32_t count = 0;
+    struct named *names = rune_alloc((2 * ctx->rels.count + 1) * sizeof(*names));
     if (names == NULL) {
         return RUNE_E_NOMEM;
     }
     for (uint32_t i = 0; i < ctx->rels.count; i++) {
         if (!ctx->rels.items[i].is_scaffold) {
-            names[out->relation_count++] = name_of(ctx, i);
+            names[count++] = (struct named){0, i};
         }
     }
-    qsort_r(names, out->relation_count, sizeof(names[0]), compare_names, ctx);
-    for (uint32_t i = 0; i < out->relation_count; i++) {
-        out->by_name[i] = names[i].relation;
-        ctx->rels.items[names[i].relation].image_relation = i;
+    size_t skip = count > 0 ? common_prefix(ctx, names, count) : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        names[i].key = key_of(name_of(ctx, &names[i]), skip);
     }
+    struct named *sorted = sort_keys(names, names + ctx->rels.count, count);
+    sort_equal(ctx, sorted, count);
+    for (uint32_t i = 0; i < count; i++) {
+        out->by_name[i] = sorted[i].relation;
+        ctx->rels.items[sorted[i].relation].image_relation = i;
+    }
+    out->relation_count = count;
     rune_free(names);
     return RUNE_OK;
 }
@@ -279,64 +355,53 @@ static enum rune_err write_orders(struct output *out)
     return RUNE_OK;
 }
 
-/* Plans of permit, of forbid, then by relation and binding pattern. */
-struct group {
-    uint32_t rank, relation, bound, first, count;
-};
-
-static int compare_groups(const void *a, const void *b)
+/* By binding pattern; there are as many as columns, about, and mostly fewer than ten. */
+static void sort_demands(struct rune_dl_vec_demand *demands)
 {
-    const struct group *x = a, *y = b;
-    if (x->rank != y->rank) {
-        return x->rank < y->rank ? -1 : 1;
+    for (size_t i = 1; i < demands->count; i++) {
+        struct rune_dl_demand demand = demands->items[i];
+        size_t to = i;
+        for (; to > 0 && demands->items[to - 1].bound > demand.bound; to--) {
+            demands->items[to] = demands->items[to - 1];
+        }
+        demands->items[to] = demand;
     }
-    if (x->relation != y->relation) {
-        return x->relation < y->relation ? -1 : 1;
-    }
-    return (x->bound > y->bound) - (x->bound < y->bound);
 }
 
-static enum rune_err write_plans(struct output *out)
+/* The plans of one relation. INVARIANT: there is room for all. */
+static void write_plans_of(struct output *out, uint32_t relation)
 {
     struct rune_dl_ctx *ctx = out->ctx;
-    RUNE_VEC(, struct group) groups = {0};
-    if (!RUNE_VEC_RESERVE(&out->result->plans, ctx->plans.count)) {
+    struct rune_vec_plan *plans = &out->result->plans;
+    struct rune_dl_rel *rel = &ctx->rels.items[out->by_name[relation]];
+    sort_demands(&rel->demands);
+    for (size_t d = 0; d < rel->demands.count; d++) {
+        const struct rune_dl_demand *demand = &rel->demands.items[d];
+        for (uint32_t i = 0; i < demand->count && demand->round == ctx->plan_round; i++) {
+            out->plan_ids[demand->first + i] = (uint32_t)plans->count;
+            plans->items[plans->count] = ctx->plans.items[demand->first + i];
+            plans->items[plans->count++].relation = relation;
+        }
+    }
+}
+
+/* Plans of permit, of forbid, then of the other relations. */
+static enum rune_err write_plans(struct output *out)
+{
+    static const uint32_t deciding[] = {RUNE_RELATION_PERMIT, RUNE_RELATION_FORBID, 0};
+    const struct rune_image_relation *relations = out->result->relations.items;
+    if (!RUNE_VEC_RESERVE(&out->result->plans, out->ctx->plans.count)) {
         return RUNE_E_NOMEM;
     }
-    for (uint32_t i = 0; i < ctx->rels.count; i++) {
-        const struct rune_dl_rel *rel = &ctx->rels.items[i];
-        for (size_t d = 0; d < rel->demands.count; d++) {
-            const struct rune_dl_demand *demand = &rel->demands.items[d];
-            if (demand->round != ctx->plan_round) {
-                continue;
-            }
-            struct group group = {2, rel->image_relation, demand->bound, demand->first,
-                                  demand->count};
-            group.rank = rel->builtin == RUNE_DL_PERMIT   ? 0
-                         : rel->builtin == RUNE_DL_FORBID ? 1
-                                                          : 2;
-            if (!RUNE_VEC_PUSH(&groups, group)) {
-                RUNE_VEC_FINI(&groups);
-                return RUNE_E_NOMEM;
+    for (size_t k = 0; k < sizeof(deciding) / sizeof(deciding[0]); k++) {
+        for (uint32_t i = 0; i < out->relation_count; i++) {
+            uint32_t decides = relations[i].flags & (RUNE_RELATION_PERMIT | RUNE_RELATION_FORBID);
+            if (decides == deciding[k]) {
+                write_plans_of(out, i);
             }
         }
     }
-    if (groups.count > 0) {
-        qsort(groups.items, groups.count, sizeof(groups.items[0]), compare_groups);
-    }
-    enum rune_err err = RUNE_OK;
-    for (size_t g = 0; g < groups.count; g++) {
-        for (uint32_t i = 0; i < groups.items[g].count; i++) {
-            struct rune_image_plan plan = ctx->plans.items[groups.items[g].first + i];
-            out->plan_ids[groups.items[g].first + i] = (uint32_t)out->result->plans.count;
-            plan.relation = groups.items[g].relation;
-            if (!RUNE_VEC_PUSH(&out->result->plans, plan)) {
-                err = RUNE_E_NOMEM;
-            }
-        }
-    }
-    RUNE_VEC_FINI(&groups);
-    return err;
+    return RUNE_OK;
 }
 
 /* Gives the operands of instructions their numbers in the image. */
