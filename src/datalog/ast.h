@@ -139,6 +139,12 @@ struct rune_dl_annotation {
     struct rune_span span;
 };
 
+/* What a clause has somewhere, so that who looks for it need not look into all. */
+enum {
+    RUNE_DL_HAS_CALL = 1, /* RUNE_DL_CALL, or a literal that is a test */
+    RUNE_DL_HAS_NAME = 2, /* a name without quotes that is a string */
+};
+
 /* A rule, or a fact (no body). */
 struct rune_dl_rule {
     struct rune_str id; /* @id, else FILE:LINE */
@@ -155,6 +161,7 @@ struct rune_dl_rule {
     uint32_t variable_count;
     uint32_t annotation_count;
     uint32_t branch; /* 0, or which branch of the rule as written */
+    uint32_t has;    /* RUNE_DL_HAS_ */
 };
 
 /* ---- a whole program, after check ---- */

@@ -245,6 +245,9 @@ static void check_body_constants(struct rune_dl_checker *checker, const struct r
 
 void rune_dl_check_constants(struct rune_dl_checker *checker, const struct rune_dl_rule *clause)
 {
+    if ((clause->has & RUNE_DL_HAS_CALL) == 0) {
+        return;
+    }
     for (uint32_t i = 0; i < clause->arg_count; i++) {
         check_constructors(checker, clause->args[i]);
     }

@@ -212,8 +212,8 @@ static enum rune_err make_body(struct rune_dl_maker *maker, const struct rune_dl
 
 /* ---- finished rules ---- */
 
-enum rune_err rune_dl_finish_rule(struct rune_dl_maker *maker, uint32_t head, uint32_t *head_vars,
-                                  uint32_t arity)
+/* Variables made one get the number of the one that stands for all. */
+static void rename_vars(struct rune_dl_maker *maker, uint32_t *head_vars, uint32_t arity)
 {
     for (uint32_t i = 0; i < maker->goals.count; i++) {
         struct rune_dl_goal *goal = &maker->goals.items[i];
@@ -225,6 +225,14 @@ enum rune_err rune_dl_finish_rule(struct rune_dl_maker *maker, uint32_t head, ui
     }
     for (uint32_t i = 0; i < arity; i++) {
         head_vars[i] = rune_dl_var_find(maker, head_vars[i]);
+    }
+}
+
+enum rune_err rune_dl_finish_rule(struct rune_dl_maker *maker, uint32_t head, uint32_t *head_vars,
+                                  uint32_t arity)
+{
+    if (maker->has_unions) {
+        rename_vars(maker, head_vars, arity);
     }
     struct rune_arena *arena = &maker->ctx->arena;
     struct rune_dl_plan_rule rule = {

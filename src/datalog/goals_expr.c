@@ -26,6 +26,7 @@ enum rune_err rune_dl_maker_begin(struct rune_dl_maker *maker, const struct rune
 {
     maker->source = source;
     maker->vars.count = maker->goals.count = 0;
+    maker->has_unions = false;
     if (!RUNE_VEC_RESERVE(&maker->map, source->variable_count)) {
         return RUNE_E_NOMEM;
     }
@@ -87,6 +88,7 @@ bool rune_dl_var_union(struct rune_dl_maker *maker, uint32_t a, uint32_t b)
     if (left->is_constant && right->is_constant) {
         return left->term == right->term;
     }
+    maker->has_unions = true;
     if (left->is_constant) {
         right->parent = a;
     } else {

@@ -14,6 +14,7 @@ struct rune_dl_maker {
     struct rune_vec_u32 map; /* variables of the source to ours */
     RUNE_VEC(, struct rune_dl_var) vars;
     RUNE_VEC(, struct rune_dl_goal) goals;
+    bool has_unions;             /* some variables were made one */
     struct rune_dl_maker *inner; /* for the bodies of its aggregates, or NULL */
 };
 

@@ -217,6 +217,7 @@ static bool finish_rule(struct rune_dl_parser *parser, uint32_t first, struct ru
     struct rune_vec_dl_annotation *annotations = &parser->annotations;
     struct rune_vec_dl_variable *variables = &parser->variables;
     rule->span = rune_dl_span_since(parser, first);
+    rule->has = parser->has;
     if (annotations->count > 0) {
         rule->annotations = rune_arena_memdup(parser->arena, annotations->items,
                                               annotations->count * sizeof(annotations->items[0]));
@@ -295,7 +296,9 @@ static void begin_clause(struct rune_dl_parser *parser)
     parser->allow = 0;
     parser->in_glob = false;
     parser->reported = false;
+    parser->has = 0;
     parser->variables.count = 0;
+    memset(parser->variable_places, 0, sizeof(parser->variable_places));
     parser->exprs.count = 0;
     parser->literals.count = 0;
     parser->bodies.count = 0;

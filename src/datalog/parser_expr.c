@@ -136,6 +136,7 @@ static struct rune_dl_expr *parse_method(struct rune_dl_parser *parser, uint32_t
     }
     call->args = rune_dl_take_exprs(parser, begin, &call->arg_count);
     call->function = function;
+    parser->has |= RUNE_DL_HAS_CALL;
     return !parser->nomem && rune_dl_check_arity(parser, call) ? rune_dl_set_depth(parser, call)
                                                                : NULL;
 }

@@ -22,7 +22,8 @@ struct rune_dl_slot {
 
 RUNE_VEC(rune_vec_dl_slot, struct rune_dl_slot);
 
-#define RUNE_DL_FEW_VARIABLES 16u /* looked for one by one; more get a table */
+#define RUNE_DL_FEW_VARIABLES 32u /* found in a small table of the clause's own */
+#define RUNE_DL_PLACES        64u /* of that table; a power of two, and never full */
 
 enum rune_dl_allow {
     RUNE_DL_ALLOW_LIST = 1,     /* a list literal may stand here */
@@ -46,12 +47,15 @@ struct rune_dl_parser {
     bool nomem;
     bool limit;
     bool reported;         /* the current clause has its message */
+    uint32_t has;          /* what the current clause has: RUNE_DL_HAS_ */
     uint32_t errors;       /* clauses with one */
     struct rune_map names; /* variable name -> slot */
     struct rune_vec_dl_slot slots;
     struct rune_vec_dl_variable variables; /* of the current clause */
-    /* of the first of them: length and first bytes of the name, by which they are found */
+    /* Of the first of them: length and first bytes of the name, by which they are found, and 1 +
+     * their numbers by a hash of that; 0: free. */
     uint64_t variable_keys[RUNE_DL_FEW_VARIABLES];
+    uint8_t variable_places[RUNE_DL_PLACES];
     /* Stacks of lists under construction: a list is what was pushed since it began. */
     struct rune_vec_dl_expr exprs;
     struct rune_vec_dl_literal literals;

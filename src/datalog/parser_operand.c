@@ -374,6 +374,7 @@ static struct rune_dl_expr *parse_call(struct rune_dl_parser *parser)
     call->args = args;
     call->arg_count = count;
     call->function = function;
+    parser->has |= RUNE_DL_HAS_CALL;
     return rune_dl_check_arity(parser, call) ? rune_dl_set_depth(parser, call) : NULL;
 }
 
@@ -411,6 +412,7 @@ static struct rune_dl_expr *parse_name(struct rune_dl_parser *parser)
         expr->as.boolean = name.data[0] == 't';
     } else if (expr != NULL) {
         expr->as.string = name;
+        parser->has |= RUNE_DL_HAS_NAME;
     }
     return expr;
 }

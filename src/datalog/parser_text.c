@@ -222,67 +222,86 @@ static void tabulate(struct rune_dl_parser *parser)
 }
 
 /* Equal for equal names; of names of up to seven bytes, for those alone. */
-static uint64_t key_of(struct rune_str name)
+static uint64_t key_of(const struct rune_dl_parser *parser, const struct rune_dl_token *token)
 {
-    uint64_t key = name.length & 0xff;
-    for (size_t i = 0; i < name.length && i < 7; i++) {
-        key |= (uint64_t)(unsigned char)name.data[i] << (8 * i + 8);
+    uint64_t bytes = 0;
+    uint32_t length = token->length < 7 ? token->length : 7;
+    const char *name = parser->source->text + token->offset;
+    if (token->offset + sizeof(bytes) <= parser->source->length) {
+        memcpy(&bytes, name, sizeof(bytes));
+        bytes &= ((uint64_t)1 << 8 * length) - 1;
+    } else {
+        memcpy(&bytes, name, length);
     }
-    return key;
+    return bytes << 8 | (token->length & 0xff);
 }
 
-static uint32_t add_variable(struct rune_dl_parser *parser, const struct rune_dl_token *token,
-                             uint64_t key)
+/* Where the variable stands in the clause's own table, or the free place for it. */
+static uint8_t *place_of(struct rune_dl_parser *parser, struct rune_str name, uint64_t key)
+{
+    uint64_t at = key * 0x9e3779b97f4a7c15u >> 58;
+    for (;; at = (at + 1) % RUNE_DL_PLACES) {
+        uint8_t *place = &parser->variable_places[at];
+        if (*place == 0 ||
+            (parser->variable_keys[*place - 1] == key &&
+             (name.length <= 7 ||
+              rune_str_equal(rune_dl_variable_name(&parser->variables.items[*place - 1]), name)))) {
+            return place;
+        }
+    }
+}
+
+/* UINT32_MAX: out of memory. */
+static uint32_t push_variable(struct rune_dl_parser *parser, const struct rune_dl_token *token)
 {
     struct rune_dl_variable variable = {.first = rune_dl_token_span(parser, token), .uses = 1};
-    if (parser->variables.count >= UINT32_MAX - 1 || !RUNE_VEC_PUSH(&parser->variables, variable)) {
+    uint32_t index = (uint32_t)parser->variables.count;
+    if (index >= UINT32_MAX - 1 || !RUNE_DL_PUSH(parser, &parser->variables, variable)) {
         parser->nomem = true;
         return UINT32_MAX;
     }
-    struct rune_str name = rune_dl_token_str(parser, token);
-    uint32_t index = (uint32_t)parser->variables.count - 1;
-    if (index < RUNE_DL_FEW_VARIABLES) {
-        parser->variable_keys[index] = key;
-    } else if (index == RUNE_DL_FEW_VARIABLES) {
+    if (index == RUNE_DL_FEW_VARIABLES) {
         tabulate(parser);
-    } else if (!rune_str_equal(name, RUNE_STR("_"))) {
-        struct rune_dl_slot *slot = slot_of(parser, name);
-        if (slot != NULL) {
-            *slot = (struct rune_dl_slot){parser->clause, index};
-        }
     }
     return parser->nomem ? UINT32_MAX : index;
 }
 
-static uint32_t find_variable(struct rune_dl_parser *parser, struct rune_str name, uint64_t key)
+/* Among many. */
+static uint32_t find_in_map(struct rune_dl_parser *parser, const struct rune_dl_token *token)
 {
-    if (parser->variables.count > RUNE_DL_FEW_VARIABLES) {
-        const struct rune_dl_slot *slot = slot_of(parser, name);
-        return slot != NULL && slot->clause == parser->clause ? slot->index : UINT32_MAX;
+    struct rune_dl_slot *slot = slot_of(parser, rune_dl_token_str(parser, token));
+    if (slot == NULL) {
+        return UINT32_MAX;
     }
-    for (uint32_t i = 0; i < parser->variables.count; i++) {
-        if (parser->variable_keys[i] == key &&
-            (name.length <= 7 ||
-             rune_str_equal(rune_dl_variable_name(&parser->variables.items[i]), name))) {
-            return i;
-        }
+    if (slot->clause == parser->clause) {
+        parser->variables.items[slot->index].uses++;
+        return slot->index;
     }
-    return UINT32_MAX;
+    *slot = (struct rune_dl_slot){parser->clause, (uint32_t)parser->variables.count};
+    return push_variable(parser, token);
 }
 
 uint32_t rune_dl_variable(struct rune_dl_parser *parser, const struct rune_dl_token *token)
 {
     struct rune_str name = rune_dl_token_str(parser, token);
-    uint64_t key = key_of(name);
     if (name.length == 1 && name.data[0] == '_') {
-        return add_variable(parser, token, key);
+        return push_variable(parser, token);
     }
-    uint32_t index = find_variable(parser, name, key);
-    if (index != UINT32_MAX) {
-        parser->variables.items[index].uses++;
-        return index;
+    if (parser->variables.count > RUNE_DL_FEW_VARIABLES) {
+        return find_in_map(parser, token);
     }
-    return add_variable(parser, token, key);
+    uint64_t key = key_of(parser, token);
+    uint8_t *place = place_of(parser, name, key);
+    if (*place != 0) {
+        parser->variables.items[*place - 1].uses++;
+        return *place - 1;
+    }
+    uint32_t index = push_variable(parser, token);
+    if (index < RUNE_DL_FEW_VARIABLES) {
+        parser->variable_keys[index] = key;
+        *place = (uint8_t)(index + 1);
+    }
+    return index;
 }
 
 struct rune_dl_expr **rune_dl_take_exprs(struct rune_dl_parser *parser, size_t begin,

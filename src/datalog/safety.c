@@ -390,6 +390,34 @@ static bool has_braces(const struct rune_dl_body *body)
     return i < body->count;
 }
 
+/* The variables that an atom gives values, and those that need none there, as bits. */
+static uint64_t given_by(const struct rune_dl_literal *atom)
+{
+    uint64_t given = 0;
+    for (uint32_t i = 0; i < atom->arg_count; i++) {
+        const struct rune_dl_expr *arg = atom->args[i];
+        if (arg->kind == RUNE_DL_WILDCARD || (arg->kind == RUNE_DL_VARIABLE && !atom->is_negated)) {
+            given |= (uint64_t)1 << arg->as.variable;
+        }
+    }
+    return given;
+}
+
+/* Whether atoms alone give all variables values, as in most rules: then nothing waits for anything.
+ */
+static bool is_plain(const struct rune_dl_rule *rule)
+{
+    if (rule->variable_count >= 64 || has_braces(&rule->body)) {
+        return false;
+    }
+    uint64_t given = 0;
+    for (uint32_t i = 0; i < rule->body.count; i++) {
+        const struct rune_dl_literal *literal = &rule->body.literals[i];
+        given |= literal->kind == RUNE_DL_ATOM ? given_by(literal) : 0;
+    }
+    return given == ((uint64_t)1 << rule->variable_count) - 1;
+}
+
 static bool prepare(struct rune_dl_safety *safety, const struct rune_dl_rule *rule)
 {
     size_t count = rule->variable_count;
@@ -414,15 +442,15 @@ static bool prepare(struct rune_dl_safety *safety, const struct rune_dl_rule *ru
     safety->tasks.count = 0;
     safety->waiters.count = 0;
     safety->ready.count = 0;
-    if (rule->branch == 0) {
-        safety->places.count = 0;
-    }
     return true;
 }
 
 void rune_dl_safety_check(struct rune_dl_safety *safety, const struct rune_dl_rule *rule)
 {
-    if (!prepare(safety, rule)) {
+    if (rule->branch == 0) {
+        safety->places.count = 0;
+    }
+    if (is_plain(rule) || !prepare(safety, rule)) {
         return;
     }
     for (uint32_t i = 0; i < rule->body.count && !safety->checker->nomem; i++) {

@@ -8,8 +8,11 @@ static void warn_singletons(struct rune_dl_checker *checker, const struct rune_d
 {
     for (uint32_t i = 0; i < clause->variable_count; i++) {
         const struct rune_dl_variable *variable = &clause->variables[i];
+        if (variable->uses != 1) {
+            continue;
+        }
         struct rune_str name = rune_dl_variable_name(variable);
-        if (variable->uses == 1 && name.data[0] != '_') {
+        if (name.data[0] != '_') {
             rune_diag_report(checker->diag, RUNE_WARNING, "RUNE-D1001", variable->first,
                              "write `_` if any value will do; a leading `_` silences this",
                              "the variable `%.*s` is used only once", RUNE_STR_ARG(name));
@@ -84,7 +87,7 @@ void rune_dl_check_suspicious(struct rune_dl_checker *checker, const struct rune
         return; /* facts are data */
     }
     warn_singletons(checker, clause);
-    if (checker->dialect == RUNE_DL_BUNDLE) {
+    if (checker->dialect == RUNE_DL_BUNDLE && (clause->has & RUNE_DL_HAS_NAME) != 0) {
         warn_names(checker, clause->args, clause->arg_count);
         warn_body(checker, &clause->body);
     }
