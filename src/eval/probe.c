@@ -19,6 +19,13 @@ bool rune_probe_adds(const struct rune_entities *entities, rune_term entity, run
     return rune_record_find(run, terms->heap, name) == RUNE_TERM_NONE;
 }
 
+/* What the image does not know cannot have been derived from it. An inline integer is in no
+ * dictionary, so it may always have been. */
+static bool is_unknown(rune_term term)
+{
+    return rune_term_space(term) != RUNE_SPACE_IMAGE && !rune_term_is_inline(term);
+}
+
 /* All columns are bound, so every order of the relation serves. */
 static bool find_stored(const struct rune_store *store, const struct rune_image_relation *relation,
                         const rune_term tuple[3])
@@ -87,9 +94,7 @@ enum rune_err rune_probe_relation(struct rune_prober *prober, uint32_t relation,
 {
     const struct rune_store *store = prober->eval->store;
     *ret_found = false;
-    /* What the image does not know cannot have been derived from it. */
-    if (rune_term_space(tuple[0]) != RUNE_SPACE_IMAGE ||
-        rune_term_space(tuple[2]) != RUNE_SPACE_IMAGE) {
+    if (is_unknown(tuple[0]) || is_unknown(tuple[2])) {
         return RUNE_OK;
     }
     if (first_plan != RUNE_PROBE_NONE) {
@@ -104,7 +109,7 @@ enum rune_err rune_probe_any(struct rune_prober *prober, uint32_t relation, uint
 {
     const struct rune_store *store = prober->eval->store;
     *ret_found = false;
-    if (rune_term_space(entity) != RUNE_SPACE_IMAGE) {
+    if (is_unknown(entity)) {
         return RUNE_OK;
     }
     if (first_plan != RUNE_PROBE_NONE) {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* term: a value as one u32. Two terms are equal values if and only if they are equal numbers
- * (exception: sets and records made while a request is evaluated, see eval/values.h).
+/* term: a value as one u32. Two terms are equal values if and only if they are equal numbers.
  *
  *     bits 31..30   00  image dictionary          kind in bits 29..27, index in bits 26..0
  *                   01  inline integer            value + 2^29 in bits 29..0

@@ -276,6 +276,65 @@ static void test_sets__are_built_for_those_who_use_them(void **state)
     }
 }
 
+/* Elements of each kind, those of the image and those that a request brings or computes. */
+static void test_probes__find_values_of_each_kind(void **state)
+{
+    static const struct {
+        const char *value;         /* JSON */
+        const char *equal, *other; /* Cedar */
+    } cases[] = {
+        {"1", "1", "2"},
+        {"0", "context.n - 5", "context.n"},
+        {"-7", "2 - 9", "7"},
+        {"536870912", "536870911 + 1", "536870911"},
+        {"4611686018427387904", "2305843009213693952 * 2", "2305843009213693952"},
+        {"true", "context.n == 5", "context.n == 6"},
+        {"\"a\"", "context.t", "\"b\""},
+        {"{\"__entity\":{\"type\":\"User\",\"id\":\"u\"}}", "principal", "resource"},
+        {"[1,2]", "[2, context.n - 4]", "[1, 2, 3]"},
+        {"[]", "context.none", "[1]"},
+        {"{\"k\":1}", "{k: context.n - 4}", "{k: 2}"},
+        {"{\"__extn\":{\"fn\":\"decimal\",\"arg\":\"1.50\"}}", "decimal(\"1.5\")",
+         "decimal(\"1.6\")"},
+        {"{\"__extn\":{\"fn\":\"ip\",\"arg\":\"10.0.0.1\"}}", "ip(\"10.0.0.1/32\")",
+         "ip(\"10.0.0.2\")"},
+        {"{\"__extn\":{\"fn\":\"duration\",\"arg\":\"1h\"}}",
+         "datetime(\"1970-01-01T01:00:00Z\").toTime()", "duration(\"1m\")"},
+        {"{\"__extn\":{\"fn\":\"datetime\",\"arg\":\"1970-01-02\"}}",
+         "datetime(\"1970-01-01\").offset(duration(\"1d\"))", "datetime(\"1970-01-01\")"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char policies_text[400], documents[200];
+        snprintf(policies_text, sizeof(policies_text),
+                 "permit(principal, action, resource) when { resource.s.contains(%s) && "
+                 "!resource.s.contains(%s) && resource.s.containsAll([%s]) && "
+                 "!resource.s.containsAny([%s]) };",
+                 cases[i].equal, cases[i].other, cases[i].equal, cases[i].other);
+        snprintf(documents, sizeof(documents),
+                 "[{\"uid\":{\"type\":\"Doc\",\"id\":\"d\"},\"attrs\":{\"v\":%s},"
+                 "\"parents\":[]}]",
+                 cases[i].value);
+        const struct fixture_file files[] = {
+            {"a.cedar", policies_text},
+            {"b.dl", "entity.element(D, \"s\", V) :- entity.attr(D, \"v\", V)."},
+            {"c.entities.json", documents}};
+        struct fixture fixture;
+        struct rune_answer answer;
+        fixture_open(&fixture, FIXTURE_FILES(files));
+        assert_true(is_probed(&fixture, "entity.element(\"s\")"));
+        rune_decider_authorize(fixture.decider, fixture.image, 1,
+                               RUNE_STR("{\"principal\":\"User:u\",\"action\":\"Action:a\","
+                                        "\"resource\":\"Doc:d\",\"context\":"
+                                        "{\"n\":5,\"t\":\"a\",\"none\":[]}}"),
+                               RUNE_ANSWER_PLAIN, &answer);
+        if (strstr(answer.body.data, "PERMIT") == NULL) {
+            fail_msg("%s: %.*s", cases[i].value, RUNE_STR_ARG(answer.body));
+        }
+        fixture_close(&fixture);
+    }
+}
+
 static void count_call(void *context, const char *what, uint64_t done, uint64_t total)
 {
     (void)done;
@@ -378,6 +437,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_probed_sets__answer_as_built_ones),
         cmocka_unit_test(test_sets__are_built_for_those_who_use_them),
+        cmocka_unit_test(test_probes__find_values_of_each_kind),
         cmocka_unit_test(test_sets__are_projected_together),
         cmocka_unit_test(test_probes__of_orders_out_of_bounds_are_refused),
     };
