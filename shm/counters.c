@@ -66,40 +66,6 @@ enum rune_metric rune_metric_for_status(int status)
     }
 }
 
-enum rune_metric rune_metric_for_reason(struct rune_str reason)
-{
-    static const struct {
-        struct rune_str reason;
-        enum rune_metric metric;
-    } reasons[] = {
-        {{"syntax", 6}, RUNE_METRIC_ERROR_SYNTAX},
-        {{"invalid", 7}, RUNE_METRIC_ERROR_INVALID},
-        {{"schema", 6}, RUNE_METRIC_ERROR_SCHEMA},
-        {{"limit", 5}, RUNE_METRIC_ERROR_LIMIT},
-        {{"evaluation", 10}, RUNE_METRIC_ERROR_EVALUATION},
-        /* The codes of refusals on the wire, engine/request_errors.def. */
-        {{"invalid_json", 12}, RUNE_METRIC_ERROR_SYNTAX},
-        {{"duplicate_key", 13}, RUNE_METRIC_ERROR_SYNTAX},
-        {{"too_deep", 8}, RUNE_METRIC_ERROR_LIMIT},
-        {{"too_large", 9}, RUNE_METRIC_ERROR_LIMIT},
-        {{"answer_too_large", 16}, RUNE_METRIC_ERROR_LIMIT},
-        {{"batch_size", 10}, RUNE_METRIC_ERROR_INVALID},
-        {{"unknown_field", 13}, RUNE_METRIC_ERROR_INVALID},
-        {{"missing_field", 13}, RUNE_METRIC_ERROR_INVALID},
-        {{"wrong_type", 10}, RUNE_METRIC_ERROR_INVALID},
-        {{"invalid_entity", 14}, RUNE_METRIC_ERROR_INVALID},
-        {{"invalid_value", 13}, RUNE_METRIC_ERROR_INVALID},
-        {{"entities_refused", 16}, RUNE_METRIC_ERROR_INVALID},
-        {{"context_refused", 15}, RUNE_METRIC_ERROR_INVALID},
-    };
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
-        if (rune_str_equal(reasons[i].reason, reason)) {
-            return reasons[i].metric;
-        }
-    }
-    return RUNE_METRIC_ERROR_INTERNAL;
-}
-
 /* 0 for ns <= 250, then one bucket for each doubling. */
 static unsigned bucket_of(uint64_t ns)
 {

@@ -10,8 +10,6 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "base/str.h"
-
 enum rune_metric {
 #define RUNE_METRIC(ident, type, owner, name, labels, help) RUNE_METRIC_##ident,
 #define RUNE_HISTOGRAM(ident, owner, name, help)
@@ -63,10 +61,8 @@ rune_histogram_get(enum rune_histogram_id histogram); /* labels "", type COUNTER
 /* The largest duration of a bucket: 250 ns * 2^bucket. UINT64_MAX for the last one. */
 uint64_t rune_histogram_bound_ns(unsigned bucket);
 
-/* The series of rune_http_requests_total for a status, and of rune_authorization_errors_total for a
- * reason like "schema" (unknown reasons: internal). */
+/* The series of rune_http_requests_total for a status. */
 enum rune_metric rune_metric_for_status(int status);
-enum rune_metric rune_metric_for_reason(struct rune_str reason);
 
 /* Adds to a counter (or, with a negative number as its complement, to a gauge).
  * ORDERING: relaxed load and store, no locked instruction: a block has one writer. */

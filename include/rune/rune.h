@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rune: everything of librune's public interface.
  *
- *     build.h   a bundle becomes an image
- *     image.h   an image is opened
- *     decide.h  a request and an image become a decision
- *     query.h   relations of an image are read
- *     plan.h    how rules are answered, for people
- *     tests.h   the test cases of a bundle
- *     diag.h    what went wrong, for people
- *     format.h  policies are laid out
- *     err.h     codes
+ *     build.h      a bundle becomes an image
+ *     image.h      an image is opened
+ *     decide.h     a request and an image become a decision
+ *     query.h      relations of an image are read
+ *     plan.h       how rules are answered, for people
+ *     tests.h      the test cases of a bundle
+ *     format.h     policies are laid out
+ *     translate.h  policies and schemas from text into JSON, or back
+ *     diag.h       what went wrong, for people
+ *     err.h        codes
  *
  * No function prints, exits, or keeps state outside the objects it is given. Options structs carry
  * a version, so that programs compiled against an older header keep working. examples/embed.c is a

@@ -228,9 +228,5 @@ rune_cedar_schema_find_type(const struct rune_cedar_schema *schema, struct rune_
 const struct rune_cedar_action *
 rune_cedar_schema_find_action(const struct rune_cedar_schema *schema,
                               const struct rune_cedar_uid *uid);
-const struct rune_cedar_type_attr *rune_cedar_type_find_attr(const struct rune_cedar_type *record,
-                                                             struct rune_str name);
 /* True for the words of schemas, which cannot name a common type. */
 bool rune_schema_is_keyword(struct rune_str name);
-/* enum rune_ext_kind of ipaddr, decimal, datetime, duration; 0: none. */
-uint32_t rune_cedar_ext_find(struct rune_str name);

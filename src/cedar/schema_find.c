@@ -56,26 +56,6 @@ rune_cedar_schema_find_action(const struct rune_cedar_schema *schema,
                : bsearch(&key, schema->actions, schema->action_count, sizeof key, compare_actions);
 }
 
-const struct rune_cedar_type_attr *rune_cedar_type_find_attr(const struct rune_cedar_type *record,
-                                                             struct rune_str name)
-{
-    size_t low = 0;
-    size_t high = record->attr_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = rune_str_compare(name, record->attrs[middle].name);
-        if (order == 0) {
-            return &record->attrs[middle];
-        }
-        if (order < 0) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    return NULL;
-}
-
 /* ---- names ---- */
 
 bool rune_schema_is_keyword(struct rune_str name)

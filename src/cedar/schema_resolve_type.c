@@ -31,16 +31,6 @@ static const struct {
 
 enum { BUILTINS = sizeof builtin_types / sizeof builtin_types[0], FIRST_EXT = 3 };
 
-uint32_t rune_cedar_ext_find(struct rune_str name)
-{
-    for (int i = FIRST_EXT; i < BUILTINS; i++) {
-        if (rune_str_equal(builtin_names[i].name, name)) {
-            return builtin_types[i].ext;
-        }
-    }
-    return 0;
-}
-
 void rune_resolver_declare_builtins(struct rune_resolver *resolver)
 {
     for (int i = 0; i < BUILTINS; i++) {

@@ -241,9 +241,6 @@ void rune_v_tell(struct rune_validator *v, enum rune_finding finding, struct run
 /* Texts in the scratch arena; "" when memory is out. */
 const char *rune_v_type_text(struct rune_validator *v, const struct rune_vtype *type);
 const char *rune_v_uid_text(struct rune_validator *v, const struct rune_cedar_uid *uid);
-/* "did you mean `x`?", or NULL. */
-const char *rune_v_suggest(struct rune_validator *v, struct rune_str name,
-                           const struct rune_str *candidates, size_t count);
 /* An enumeration's id that is near, else the first of its ids. */
 const char *rune_v_suggest_id(struct rune_validator *v, const struct rune_cedar_entity_type *type,
                               struct rune_str id);

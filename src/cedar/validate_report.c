@@ -83,7 +83,8 @@ struct rune_str rune_v_source_text(struct rune_span span)
     return (struct rune_str){span.source->text + span.offset, span.length};
 }
 
-const char *rune_v_suggest(struct rune_validator *v, struct rune_str name,
+/* "did you mean `x`?", or NULL. */
+static const char *suggest(struct rune_validator *v, struct rune_str name,
                            const struct rune_str *candidates, size_t count)
 {
     struct rune_str nearest =
@@ -97,7 +98,7 @@ const char *rune_v_suggest_id(struct rune_validator *v, const struct rune_cedar_
                               struct rune_str id)
 {
     enum { SHOWN = 8 };
-    const char *help = rune_v_suggest(v, id, type->ids, type->id_count);
+    const char *help = suggest(v, id, type->ids, type->id_count);
     if (help != NULL) {
         return help;
     }
@@ -130,7 +131,7 @@ const char *rune_v_suggest_type(struct rune_validator *v, struct rune_str name)
     for (uint32_t i = 0; names != NULL && i < count; i++) {
         names[i] = v->schema->entity_types[i].name;
     }
-    const char *help = rune_v_suggest(v, name, names, count);
+    const char *help = suggest(v, name, names, count);
     return help != NULL ? help : "declare it in the schema";
 }
 
@@ -144,7 +145,7 @@ const char *rune_v_suggest_action(struct rune_validator *v, const struct rune_ce
             return rune_arena_printf(&v->scratch, "did you mean `%.*s`?", RUNE_STR_ARG(names[i]));
         }
     }
-    const char *help = rune_v_suggest(v, rune_str_from(rune_v_uid_text(v, uid)), names, count);
+    const char *help = suggest(v, rune_str_from(rune_v_uid_text(v, uid)), names, count);
     return help != NULL ? help : "declare it in the schema";
 }
 
@@ -160,7 +161,7 @@ const char *rune_v_suggest_attr(struct rune_validator *v, const struct rune_vtyp
     for (uint32_t i = 0; names != NULL && i < record->count; i++) {
         names[i] = record->attrs[i].name;
     }
-    const char *help = rune_v_suggest(v, name, names, record->count);
+    const char *help = suggest(v, name, names, record->count);
     if (help == NULL && rune_vtypes_may_have(&v->types, type, name)) {
         return "not all values of this type have it: test the entity's type with `is` before";
     }

@@ -268,7 +268,7 @@ static const struct rune_dl_expr *find_variable(const struct rune_dl_expr *expr)
     return found;
 }
 
-bool rune_dl_is_constant(const struct rune_dl_expr *expr)
+static bool is_constant(const struct rune_dl_expr *expr)
 {
     enum rune_ext_kind kind;
     return (expr->kind >= RUNE_DL_LONG && expr->kind <= RUNE_DL_ENTITY) ||
@@ -294,7 +294,7 @@ static bool fold_argument(struct rune_dl_checker *checker, struct rune_dl_expr *
             "a variable in a fact");
         return false;
     }
-    if (rune_dl_is_constant(expr)) {
+    if (is_constant(expr)) {
         return true;
     }
     enum fold folded = fold(expr, &value);

@@ -8,11 +8,8 @@
 #include "model/dict.h"
 #include "rune/err.h"
 
-/* A number, string, bool, entity, or a constructor over a string (`ip("..")`). */
-bool rune_dl_is_constant(const struct rune_dl_expr *expr);
-
-/* The term of such an expression. RUNE_E_INVALID (not constant, or the constructor refuses its
- * text), else as rune_dict_*. */
+/* The term of a number, string, bool, entity, or a constructor over a string (`ip("..")`).
+ * RUNE_E_INVALID (something else, or the constructor refuses its text), else as rune_dict_*. */
 RUNE_MUST_USE enum rune_err rune_dl_constant_term(const struct rune_dl_expr *expr,
                                                   struct rune_dict *dict, rune_term *ret_term);
 

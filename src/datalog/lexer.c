@@ -5,16 +5,6 @@
 
 #include "base/utf8.h"
 
-const char *rune_dl_token_text(enum rune_dl_token_kind kind)
-{
-    static const char *const texts[] = {
-#define RUNE_DL_TOKEN(name, text) [RUNE_DL_TOKEN_##name] = (text),
-        RUNE_DL_TOKENS(RUNE_DL_TOKEN)
-#undef RUNE_DL_TOKEN
-    };
-    return texts[kind];
-}
-
 static char peek(const struct rune_dl_lexer *lexer, uint32_t ahead)
 {
     const struct rune_source *source = lexer->source;

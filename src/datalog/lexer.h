@@ -15,45 +15,39 @@
 #include "datalog/parser.h"
 #include "rune/err.h"
 
-/* RUNE_DL_TOKEN(NAME, "how messages call it") */
-#define RUNE_DL_TOKENS(X)          \
-    X(END, "the end of the text")  \
-    X(INVALID, "an invalid token") \
-    X(VARIABLE, "a variable")      \
-    X(NAME, "a name")              \
-    X(INTEGER, "an integer")       \
-    X(FLOAT, "a float")            \
-    X(STRING, "a string")          \
-    X(LPAREN, "`(`")               \
-    X(RPAREN, "`)`")               \
-    X(LBRACKET, "`[`")             \
-    X(RBRACKET, "`]`")             \
-    X(LBRACE, "`{`")               \
-    X(RBRACE, "`}`")               \
-    X(COMMA, "`,`")                \
-    X(SEMICOLON, "`;`")            \
-    X(DOT, "`.`")                  \
-    X(TURNSTILE, "`:-`")           \
-    X(COLON, "`:`")                \
-    X(PATH, "`::`")                \
-    X(EQ, "`=`")                   \
-    X(NE, "`!=`")                  \
-    X(LT, "`<`")                   \
-    X(LE, "`<=`")                  \
-    X(GT, "`>`")                   \
-    X(GE, "`>=`")                  \
-    X(PLUS, "`+`")                 \
-    X(MINUS, "`-`")                \
-    X(STAR, "`*`")                 \
-    X(SLASH, "`/`")                \
-    X(BANG, "`!`")                 \
-    X(AT, "`@`")                   \
-    X(QUERY, "`?-`")
-
 enum RUNE_DL_SMALL rune_dl_token_kind {
-#define RUNE_DL_TOKEN(name, text) RUNE_DL_TOKEN_##name,
-    RUNE_DL_TOKENS(RUNE_DL_TOKEN)
-#undef RUNE_DL_TOKEN
+    RUNE_DL_TOKEN_END, /* the end of the text */
+    RUNE_DL_TOKEN_INVALID,
+    RUNE_DL_TOKEN_VARIABLE,
+    RUNE_DL_TOKEN_NAME, /* a name, or one of enum rune_dl_word */
+    RUNE_DL_TOKEN_INTEGER,
+    RUNE_DL_TOKEN_FLOAT,
+    RUNE_DL_TOKEN_STRING,
+    RUNE_DL_TOKEN_LPAREN,
+    RUNE_DL_TOKEN_RPAREN,
+    RUNE_DL_TOKEN_LBRACKET,
+    RUNE_DL_TOKEN_RBRACKET,
+    RUNE_DL_TOKEN_LBRACE,
+    RUNE_DL_TOKEN_RBRACE,
+    RUNE_DL_TOKEN_COMMA,
+    RUNE_DL_TOKEN_SEMICOLON,
+    RUNE_DL_TOKEN_DOT,
+    RUNE_DL_TOKEN_TURNSTILE, /* :- */
+    RUNE_DL_TOKEN_COLON,
+    RUNE_DL_TOKEN_PATH, /* :: */
+    RUNE_DL_TOKEN_EQ,
+    RUNE_DL_TOKEN_NE,
+    RUNE_DL_TOKEN_LT,
+    RUNE_DL_TOKEN_LE,
+    RUNE_DL_TOKEN_GT,
+    RUNE_DL_TOKEN_GE,
+    RUNE_DL_TOKEN_PLUS,
+    RUNE_DL_TOKEN_MINUS,
+    RUNE_DL_TOKEN_STAR,
+    RUNE_DL_TOKEN_SLASH,
+    RUNE_DL_TOKEN_BANG,
+    RUNE_DL_TOKEN_AT,
+    RUNE_DL_TOKEN_QUERY, /* ?- */
 };
 
 /* NAMEs that may mean something else than a name. */
@@ -101,5 +95,3 @@ void rune_dl_lexer_fini(struct rune_dl_lexer *lexer);
  * RUNE_DL_LOOKAHEAD copies of it, not counted. RUNE_E_NOMEM. Cost: linear. */
 RUNE_MUST_USE enum rune_err rune_dl_lex_clause(struct rune_dl_lexer *lexer,
                                                struct rune_vec_dl_token *tokens);
-
-const char *rune_dl_token_text(enum rune_dl_token_kind kind);

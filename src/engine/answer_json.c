@@ -56,7 +56,7 @@ static bool is_special(unsigned char byte)
     return byte < 0x20 || byte == '"' || byte == '\\';
 }
 
-void rune_answer_string(struct rune_answer_out *out, struct rune_str text)
+static void append_string(struct rune_answer_out *out, struct rune_str text)
 {
     RAW(out, "\"");
     const char *run = text.data;
@@ -75,7 +75,7 @@ void rune_answer_string(struct rune_answer_out *out, struct rune_str text)
     RAW(out, "\"");
 }
 
-void rune_answer_unsigned(struct rune_answer_out *out, uint64_t value)
+static void append_unsigned(struct rune_answer_out *out, uint64_t value)
 {
     char digits[20];
     char *at = digits + sizeof(digits);
@@ -98,7 +98,7 @@ static void put_list(struct rune_answer_out *out, const struct rune_str *texts, 
         if (i > 0) {
             RAW(out, ",");
         }
-        rune_answer_string(out, texts[i]);
+        append_string(out, texts[i]);
     }
     RAW(out, "]");
 }
@@ -118,11 +118,11 @@ static RUNE_COLD void put_errors(struct rune_answer_out *out, const struct rune_
             RAW(out, ",");
         }
         RAW(out, "{\"id\":");
-        rune_answer_string(out, error->id);
+        append_string(out, error->id);
         RAW(out, ",\"code\":");
-        rune_answer_string(out, rune_str_from(error->code));
+        append_string(out, rune_str_from(error->code));
         RAW(out, ",\"message\":");
-        rune_answer_string(out, error->message);
+        append_string(out, error->message);
         RAW(out, "}");
     }
     RAW(out, "]");
@@ -137,7 +137,7 @@ static void put_milliseconds(struct rune_answer_out *out, uint64_t ns)
         fraction[i] = (char)('0' + rest % 10);
         rest /= 10;
     }
-    rune_answer_unsigned(out, ns / 1000000u);
+    append_unsigned(out, ns / 1000000u);
     rune_answer_raw(out, fraction, sizeof(fraction));
 }
 
@@ -148,9 +148,9 @@ static RUNE_COLD void put_diagnostics(struct rune_answer_out *out,
     RAW(out, ",\"diagnostics\":{\"evaluationTimeMs\":");
     put_milliseconds(out, debug->evaluation_ns);
     RAW(out, ",\"policiesEvaluated\":");
-    rune_answer_unsigned(out, decision->stats.policies_evaluated);
+    append_unsigned(out, decision->stats.policies_evaluated);
     RAW(out, ",\"rulesEvaluated\":");
-    rune_answer_unsigned(out, decision->stats.rules_evaluated);
+    append_unsigned(out, decision->stats.rules_evaluated);
     RAW(out, ",\"matchedPolicies\":");
     put_strings(out, decision->matched_policies, decision->matched_policy_count);
     RAW(out, ",\"matchedRules\":");
@@ -188,7 +188,7 @@ static void put_generation(struct rune_answer_out *out, struct rune_answer_gener
         struct rune_answer_out text;
         rune_answer_out_init(&text, cache->text, sizeof(cache->text));
         RAW(&text, ",\"generation\":");
-        rune_answer_unsigned(&text, generation);
+        append_unsigned(&text, generation);
         cache->number = generation;
         cache->length = (uint32_t)(text.next - text.start);
     }
@@ -216,12 +216,12 @@ void rune_answer_error(struct rune_answer_out *out, const char *code, const char
                        const char *at)
 {
     RAW(out, "{\"error\":{\"code\":");
-    rune_answer_string(out, rune_str_from(code));
+    append_string(out, rune_str_from(code));
     RAW(out, ",\"message\":");
-    rune_answer_string(out, rune_str_from(message));
+    append_string(out, rune_str_from(message));
     if (at[0] != '\0') {
         RAW(out, ",\"at\":");
-        rune_answer_string(out, rune_str_from(at));
+        append_string(out, rune_str_from(at));
     }
     RAW(out, "}}");
 }

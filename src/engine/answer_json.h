@@ -20,9 +20,6 @@ void rune_answer_out_init(struct rune_answer_out *out, char *memory, size_t size
 
 /* For fixed texts: no escapes. */
 void rune_answer_raw(struct rune_answer_out *out, const char *bytes, size_t length);
-/* A JSON string with its quotes. */
-void rune_answer_string(struct rune_answer_out *out, struct rune_str text);
-void rune_answer_unsigned(struct rune_answer_out *out, uint64_t value);
 
 /* What ?debug=true adds. */
 struct rune_answer_debug {

@@ -12,7 +12,6 @@ RUNE_MUST_USE enum rune_err rune_value_push(struct rune_value_reader *reader, ru
 
 /* Set the reader's error and return it. */
 enum rune_err rune_value_fail_twice(struct rune_value_reader *reader, size_t offset);
-enum rune_err rune_value_json_failed(struct rune_value_reader *reader);
 enum rune_err rune_value_dict_failed(struct rune_value_reader *reader, enum rune_err err);
 enum rune_err rune_value_number_failed(struct rune_value_reader *reader,
                                        const struct rune_json_token *token);

@@ -99,12 +99,6 @@ RUNE_MUST_USE enum rune_err rune_value_read_uid(struct rune_value_reader *reader
 RUNE_MUST_USE enum rune_err rune_value_read_uid_text(struct rune_value_reader *reader,
                                                      struct rune_value_uid *ret_uid);
 
-/* The entity of a type and an id given as texts. RUNE_E_INVALID if the type is no name in
- * normalized spelling. */
-RUNE_MUST_USE enum rune_err rune_value_make_uid(struct rune_value_reader *reader,
-                                                struct rune_str type, struct rune_str id,
-                                                rune_term *ret_entity);
-
 /* Sets the reader's error; returns `err`. The path is prefixed by callers on their way out. */
 enum rune_err rune_value_fail(struct rune_value_reader *reader, enum rune_err err, size_t offset,
                               const char *fmt, ...) RUNE_PRINTF(4, 5);

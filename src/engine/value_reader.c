@@ -110,7 +110,7 @@ enum rune_err rune_value_fail_twice(struct rune_value_reader *reader, size_t off
     return err;
 }
 
-enum rune_err rune_value_json_failed(struct rune_value_reader *reader)
+static enum rune_err json_failed(struct rune_value_reader *reader)
 {
     struct rune_json *json = reader->json;
     return rune_value_fail(reader, json->err, rune_json_offset(json), "%s", json->message);
@@ -162,8 +162,7 @@ enum rune_err rune_value_mismatch(struct rune_value_reader *reader, size_t offse
 enum rune_err rune_value_next_token(struct rune_value_reader *reader,
                                     struct rune_json_token *ret_token)
 {
-    return rune_json_value(reader->json, ret_token) == RUNE_OK ? RUNE_OK
-                                                               : rune_value_json_failed(reader);
+    return rune_json_value(reader->json, ret_token) == RUNE_OK ? RUNE_OK : json_failed(reader);
 }
 
 enum rune_err rune_value_next_member(struct rune_value_reader *reader, bool first, bool *ret_more,
@@ -171,14 +170,13 @@ enum rune_err rune_value_next_member(struct rune_value_reader *reader, bool firs
 {
     return rune_json_next_member(reader->json, first, ret_more, ret_key) == RUNE_OK
                ? RUNE_OK
-               : rune_value_json_failed(reader);
+               : json_failed(reader);
 }
 
 enum rune_err rune_value_next_element(struct rune_value_reader *reader, bool first, bool *ret_more)
 {
-    return rune_json_next_element(reader->json, first, ret_more) == RUNE_OK
-               ? RUNE_OK
-               : rune_value_json_failed(reader);
+    return rune_json_next_element(reader->json, first, ret_more) == RUNE_OK ? RUNE_OK
+                                                                            : json_failed(reader);
 }
 
 /* ---- names ---- */
@@ -258,7 +256,7 @@ enum rune_err rune_value_skip_rest(struct rune_value_reader *reader, enum rune_j
             return err;
         }
         if (more && rune_json_skip(reader->json) != RUNE_OK) {
-            return rune_value_json_failed(reader);
+            return json_failed(reader);
         }
     }
     return RUNE_OK;

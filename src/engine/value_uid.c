@@ -9,8 +9,10 @@
 
 /* ---- entities ---- */
 
-enum rune_err rune_value_make_uid(struct rune_value_reader *reader, struct rune_str type,
-                                  struct rune_str id, rune_term *ret_entity)
+/* The entity of a type and an id given as texts. RUNE_E_INVALID if the type is no name in
+ * normalized spelling. */
+static enum rune_err make_uid(struct rune_value_reader *reader, struct rune_str type,
+                              struct rune_str id, rune_term *ret_entity)
 {
     rune_term terms[2];
     enum rune_err err = rune_value_type_term(reader, type, &terms[0]);
@@ -167,7 +169,7 @@ enum rune_err rune_value_read_uid_from(struct rune_value_reader *reader,
 {
     struct uid_parts parts;
     enum rune_err err = read_uid_parts(reader, token, keys, &parts);
-    return err == RUNE_OK ? rune_value_make_uid(reader, parts.type, parts.id, ret_entity) : err;
+    return err == RUNE_OK ? make_uid(reader, parts.type, parts.id, ret_entity) : err;
 }
 
 enum rune_err rune_value_read_uid(struct rune_value_reader *reader, rune_term *ret_entity)
@@ -284,5 +286,5 @@ enum rune_err rune_value_read_entity_escape(struct rune_value_reader *reader, ru
     if (err == RUNE_OK) {
         err = rune_value_next_member(reader, false, &more, &key); /* the `}` around */
     }
-    return err == RUNE_OK ? rune_value_make_uid(reader, parts.type, parts.id, ret_value) : err;
+    return err == RUNE_OK ? make_uid(reader, parts.type, parts.id, ret_value) : err;
 }

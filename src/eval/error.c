@@ -123,11 +123,6 @@ static void format_value(const struct rune_values *values, rune_term term, uint3
     }
 }
 
-void rune_value_format(const struct rune_values *values, rune_term term, struct rune_buf *out)
-{
-    format_value(values, term, MAX_NESTING, out);
-}
-
 /* ---- messages ---- */
 
 static const char *const type_names[] = {
@@ -193,10 +188,10 @@ static void format_overflow(const struct rune_eval_error *error, const struct ru
                                                       : "negate";
     rune_buf_printf(out, "integer overflow while attempting to %s the value%s `", verb,
                     error->detail == RUNE_OP_NEG ? "" : "s");
-    rune_value_format(values, error->a, out);
+    format_value(values, error->a, MAX_NESTING, out);
     if (error->detail != RUNE_OP_NEG) {
         rune_buf_append_cstr(out, "` and `");
-        rune_value_format(values, error->b, out);
+        format_value(values, error->b, MAX_NESTING, out);
     }
     rune_buf_append_char(out, '`');
 }
@@ -206,10 +201,10 @@ static void format_extension(const struct rune_eval_error *error, const struct r
 {
     const struct rune_function_info *function = &rune_function_infos[error->detail];
     rune_buf_printf(out, "error while evaluating the extension function `%s`: ", function->name);
-    rune_value_format(values, error->a, out);
+    format_value(values, error->a, MAX_NESTING, out);
     if (error->b != RUNE_TERM_NONE) {
         rune_buf_append_cstr(out, " with ");
-        rune_value_format(values, error->b, out);
+        format_value(values, error->b, MAX_NESTING, out);
     }
     rune_buf_append_cstr(out, function->is_method ? " overflows"
                                                   : " is not a well-formed value, or out of range");

@@ -46,6 +46,3 @@ const char *rune_eval_code_text(enum rune_eval_code code);
  * it, which is cut. */
 void rune_eval_error_format(const struct rune_eval_error *error, const struct rune_values *values,
                             struct rune_buf *out);
-
-/* Appends a value as Cedar writes it; sets and records are cut past a few elements. */
-void rune_value_format(const struct rune_values *values, rune_term term, struct rune_buf *out);

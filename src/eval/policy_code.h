@@ -3,7 +3,7 @@
  *
  * A register machine. Programs only jump forward, so each ends after at most as many instructions
  * as it has; they begin with the scope's tests and end in MATCH or NO_MATCH. The verifier
- * (eval/verify_code.h) checks every operand once, so the evaluator (eval/policy_vm.h) checks none.
+ * (eval/verify_code.c) checks every operand once, so the evaluator (eval/policy_vm.h) checks none.
  * Sets to which rules add are not in the entity's record as a whole: PROBE asks the record and then
  * the relation that has the rest.
  *

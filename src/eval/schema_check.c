@@ -5,10 +5,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/buf.h"
 #include "base/diag.h"
 #include "base/layout.h"
-#include "model/uid.h"
 
 #define HEADER_WORDS 6u
 #define TYPE_WORDS   (sizeof(struct rune_schema_entity_type) / 4)
@@ -256,49 +254,6 @@ const char *rune_schema_kind_text(const struct rune_schema *schema, rune_schema_
         return "a record";
     }
     return "any value";
-}
-
-void rune_schema_type_format(const struct rune_schema *schema, const struct rune_terms *image,
-                             rune_schema_type type, struct rune_buf *out)
-{
-    static const char *const exts[] = {"", "decimal", "ipaddr", "datetime", "duration"};
-    const uint32_t *words = schema->words + type;
-    switch (type == 0 ? 0 : words[0]) {
-    case RUNE_SCHEMA_BOOL:
-        rune_buf_append_cstr(out, "Bool");
-        break;
-    case RUNE_SCHEMA_LONG:
-        rune_buf_append_cstr(out, "Long");
-        break;
-    case RUNE_SCHEMA_STRING:
-        rune_buf_append_cstr(out, "String");
-        break;
-    case RUNE_SCHEMA_ENTITY:
-        rune_buf_append_str(out, rune_terms_string(image, words[1]));
-        break;
-    case RUNE_SCHEMA_EXT:
-        rune_buf_append_cstr(out, exts[words[1] <= RUNE_EXT_DURATION ? words[1] : 0]);
-        break;
-    case RUNE_SCHEMA_SET:
-        rune_buf_append_cstr(out, "Set<");
-        rune_schema_type_format(schema, image, words[1], out);
-        rune_buf_append_cstr(out, ">");
-        break;
-    case RUNE_SCHEMA_RECORD:
-        rune_buf_append_cstr(out, "{");
-        for (uint32_t i = 0; i < words[1]; i++) {
-            const uint32_t *attr = words + 2 + 3 * (size_t)i;
-            rune_buf_append_cstr(out, i == 0 ? "" : ", ");
-            rune_uid_format_string(rune_terms_string(image, attr[0]), out);
-            rune_buf_append_cstr(out, attr[2] != 0 ? ": " : "?: ");
-            rune_schema_type_format(schema, image, attr[1], out);
-        }
-        rune_buf_append_cstr(out, "}");
-        break;
-    default:
-        rune_buf_append_cstr(out, "any");
-        break;
-    }
 }
 
 /* ---- verification ---- */

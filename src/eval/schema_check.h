@@ -135,9 +135,5 @@ bool rune_schema_id_fits(const struct rune_schema *schema, const struct rune_ter
 bool rune_schema_fits(const struct rune_schema *schema, const struct rune_terms *image,
                       const struct rune_terms *request, rune_schema_type type, rune_term value);
 
-/* "a set of User", for messages. */
-struct rune_buf;
-void rune_schema_type_format(const struct rune_schema *schema, const struct rune_terms *image,
-                             rune_schema_type type, struct rune_buf *out);
-/* The same, short, without allocating: "a string", "an entity of another type". Static. */
+/* What values of the type are, for messages: "a string". Static. */
 const char *rune_schema_kind_text(const struct rune_schema *schema, rune_schema_type type);

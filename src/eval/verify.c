@@ -15,8 +15,8 @@ enum rune_err rune_verify_fail(struct rune_diag *diag, const char *section, cons
     return RUNE_E_CORRUPT;
 }
 
-enum rune_err rune_verified_init(struct rune_verified *verified, const struct rune_store *store,
-                                 struct rune_diag *diag)
+static enum rune_err verified_init(struct rune_verified *verified, const struct rune_store *store,
+                                   struct rune_diag *diag)
 {
     *verified = (struct rune_verified){.store = store, .diag = diag};
     size_t words = (size_t)store->terms.heap_count / 64 + 1;
@@ -31,7 +31,7 @@ enum rune_err rune_verified_init(struct rune_verified *verified, const struct ru
     return RUNE_OK;
 }
 
-void rune_verified_fini(struct rune_verified *verified)
+static void verified_fini(struct rune_verified *verified)
 {
     rune_free(verified->records);
 }
@@ -169,7 +169,8 @@ static enum rune_err verify_spans(const struct rune_verified *verified)
     return RUNE_OK;
 }
 
-enum rune_err rune_verify_policies(struct rune_verified *verified)
+/* Policies with their programs, patterns, spans and annotations; sources; the manifest. */
+static enum rune_err verify_policies(struct rune_verified *verified)
 {
     const struct rune_store *store = verified->store;
     uint64_t *starts = rune_calloc((size_t)store->annotation_count / 64 + 1, sizeof *starts);
@@ -202,19 +203,19 @@ enum rune_err rune_verify_policies(struct rune_verified *verified)
 enum rune_err rune_store_verify_data(const struct rune_store *store, struct rune_diag *diag)
 {
     struct rune_verified verified;
-    enum rune_err err = rune_verified_init(&verified, store, diag);
+    enum rune_err err = verified_init(&verified, store, diag);
     if (err != RUNE_OK) {
         return err;
     }
     err = rune_verify_terms(&verified);
     err = err == RUNE_OK ? rune_verify_entities(&verified) : err;
-    err = err == RUNE_OK ? rune_verify_policies(&verified) : err;
+    err = err == RUNE_OK ? verify_policies(&verified) : err;
     err = err == RUNE_OK ? rune_verify_index(&verified) : err;
     err = err == RUNE_OK
               ? rune_schema_verify(store->schema, store->schema_count, &store->terms, diag)
               : err;
     err = err == RUNE_OK ? rune_verify_relation_names(&verified) : err;
-    rune_verified_fini(&verified);
+    verified_fini(&verified);
     return err;
 }
 

@@ -4,8 +4,8 @@
  * INVARIANT: what is accepted can be evaluated with any request without one access out of bounds,
  * and verification itself costs O(bytes) whatever the bytes are. A part may rely on those above it.
  * Allocates: one byte a set or record and three bits a word of the heap. Does not verify that an
- * image means what its bundle says: its hash and its builder answer for that. Used by: eval/store's
- * verification, fuzz targets. */
+ * image means what its bundle says: its hash and its builder answer for that. Private to
+ * eval/verify*.c and eval/rule_verify*.c. */
 #pragma once
 
 #include <stdbool.h>
@@ -33,17 +33,10 @@ struct rune_verified {
 /* Reports and returns RUNE_E_CORRUPT. */
 enum rune_err rune_verify_fail(struct rune_diag *diag, const char *section, const char *what);
 
-RUNE_MUST_USE enum rune_err rune_verified_init(struct rune_verified *verified,
-                                               const struct rune_store *store,
-                                               struct rune_diag *diag);
-void rune_verified_fini(struct rune_verified *verified);
-
 /* Strings, uids, numbers, sets, records, the index: fills the bitmaps. */
 RUNE_MUST_USE enum rune_err rune_verify_terms(struct rune_verified *verified);
 /* Attributes, tags, ancestors of entities. */
 RUNE_MUST_USE enum rune_err rune_verify_entities(struct rune_verified *verified);
-/* Policies with their programs, patterns, spans and annotations; sources; the manifest. */
-RUNE_MUST_USE enum rune_err rune_verify_policies(struct rune_verified *verified);
 /* The policy index and the ancestor scopes. */
 RUNE_MUST_USE enum rune_err rune_verify_index(struct rune_verified *verified);
 

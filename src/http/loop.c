@@ -34,7 +34,7 @@
     8u /* the library takes bodies this many times our limit, so that our answer, a 413, is seen \
         */
 
-uint64_t rune_http_monotonic_ms(void)
+static uint64_t monotonic_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
@@ -277,7 +277,7 @@ static void on_command(h2o_socket_t *socket, const char *err)
 
 static void tick(struct rune_http_loop *loop)
 {
-    loop->last_tick_ms = rune_http_monotonic_ms();
+    loop->last_tick_ms = monotonic_ms();
     if (loop->config->tick != NULL) {
         loop->config->tick(loop->config->tick_context, loop->phase != RUNE_HTTP_SERVING);
     }
@@ -300,7 +300,7 @@ static void begin_drain(struct rune_http_loop *loop)
         }
     }
     loop->phase = RUNE_HTTP_DRAINING;
-    loop->drain_began_ms = rune_http_monotonic_ms();
+    loop->drain_began_ms = monotonic_ms();
     set_accepting(loop, false);
     h2o_context_request_shutdown(&loop->context);
     tick(loop);
@@ -420,7 +420,7 @@ enum rune_err rune_http_loop_serve(struct rune_http_loop *loop)
         } else if (++failures >= POLL_FAILURES_MAX) {
             return RUNE_E_IO;
         }
-        uint64_t now_ms = rune_http_monotonic_ms();
+        uint64_t now_ms = monotonic_ms();
         if (now_ms - loop->last_tick_ms >= TICK_MS) {
             tick(loop);
         }
@@ -511,11 +511,11 @@ enum rune_err rune_http_loop_create(const struct rune_http_worker_config *config
 
 static void close_connections(struct rune_http_loop *loop)
 {
-    uint64_t began_ms = rune_http_monotonic_ms();
+    uint64_t began_ms = monotonic_ms();
     for (struct rune_http_connection *it = loop->connections; it != NULL; it = it->next) {
         shutdown(h2o_socket_get_fd(it->socket), SHUT_RDWR);
     }
-    while (loop->connection_count > 0 && rune_http_monotonic_ms() - began_ms < CLOSE_PATIENCE_MS) {
+    while (loop->connection_count > 0 && monotonic_ms() - began_ms < CLOSE_PATIENCE_MS) {
         turn(loop, 10);
     }
 }

@@ -98,5 +98,3 @@ RUNE_MUST_USE enum rune_err rune_http_loop_serve(struct rune_http_loop *loop);
  * on failure. */
 h2o_socket_t *rune_http_loop_watch(struct rune_http_loop *loop, int fd, h2o_socket_cb callback,
                                    void *data);
-
-uint64_t rune_http_monotonic_ms(void);

@@ -147,8 +147,10 @@ static size_t read_escape(const char *at, const char *end, uint32_t *ret_code_po
     return 1;
 }
 
-enum rune_err rune_uid_unescape(struct rune_str inside, struct rune_arena *arena,
-                                struct rune_str *ret_text)
+/* A string literal's inside with Cedar's escapes undone: borrowed where there are none.
+ * RUNE_E_INVALID, RUNE_E_LIMIT. */
+static enum rune_err unescape_text(struct rune_str inside, struct rune_arena *arena,
+                                   struct rune_str *ret_text)
 {
     if (inside.length == 0 || memchr(inside.data, '\\', inside.length) == NULL) {
         *ret_text = inside;
@@ -284,7 +286,7 @@ enum rune_err rune_uid_parse(struct rune_str text, struct rune_arena *arena,
         *ret_message = MESSAGE_TYPE;
         return RUNE_E_INVALID;
     }
-    err = rune_uid_unescape(inside, arena, &id);
+    err = unescape_text(inside, arena, &id);
     if (err != RUNE_OK) {
         *ret_message = err == RUNE_E_LIMIT ? MESSAGE_LIMIT : MESSAGE_ESCAPE;
         return err;

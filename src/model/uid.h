@@ -42,11 +42,6 @@ RUNE_MUST_USE enum rune_err rune_uid_read(struct rune_str text, struct rune_str 
 RUNE_MUST_USE enum rune_err rune_uid_parse(struct rune_str text, struct rune_arena *arena,
                                            struct rune_uid *ret_uid, const char **ret_message);
 
-/* A string literal's inside with Cedar's escapes undone: borrowed where there are none.
- * RUNE_E_INVALID, RUNE_E_LIMIT. */
-RUNE_MUST_USE enum rune_err rune_uid_unescape(struct rune_str inside, struct rune_arena *arena,
-                                              struct rune_str *ret_text);
-
 /* `Type::"id"` and `"text"`, escaped so that they read back. */
 void rune_uid_format(struct rune_str type, struct rune_str id, struct rune_buf *out);
 void rune_uid_format_string(struct rune_str text, struct rune_buf *out);
