@@ -44,42 +44,12 @@ static enum rune_err add_relation(struct rune_dl_ctx *ctx, const struct rune_dl_
     rel->on_request = source->depends_on_request;
     rel->is_recursive = source->is_recursive;
     rel->component = source->component + 1;
-    rel->facts.arity = source->arity;
-    if (facts != NULL) {
-        rel->facts = *facts;
-        *facts = (struct rune_tuples){.arity = source->arity};
-    }
+    rel->facts = *facts;
+    *facts = (struct rune_tuples){.arity = source->arity};
     if (source->literal.data != NULL) {
         err = rune_dict_string(ctx->dict, source->literal, &rel->literal);
     }
     return err;
-}
-
-static enum rune_err add_program_facts(struct rune_dl_ctx *ctx)
-{
-    const struct rune_dl_program *program = ctx->program;
-    for (uint32_t i = 0; i < program->fact_count; i++) {
-        const struct rune_dl_rule *fact = program->facts[i];
-        struct rune_dl_rel *rel = &ctx->rels.items[fact->head];
-        rune_term row[RUNE_DL_MAX_ARITY];
-        for (uint32_t a = 0; a < fact->arg_count; a++) {
-            enum rune_err err = rune_dl_constant(ctx, fact->args[a], &row[a]);
-            if (err != RUNE_OK) {
-                return err;
-            }
-        }
-        enum rune_err err = RUNE_OK;
-        if (rel->facts.columns == NULL) {
-            err = rune_tuples_init(&rel->facts, rel->arity);
-        }
-        if (err == RUNE_OK) {
-            err = rune_tuples_add(&rel->facts, row);
-        }
-        if (err != RUNE_OK) {
-            return err;
-        }
-    }
-    return RUNE_OK;
 }
 
 /* Room for relations and rules, with those that aggregates bring, so that the lists need not move.
@@ -113,16 +83,12 @@ static enum rune_err set_up(struct rune_dl_ctx *ctx, struct rune_tuples *facts)
         return RUNE_E_NOMEM;
     }
     for (uint32_t i = 0; i < count; i++) {
-        enum rune_err err =
-            add_relation(ctx, &ctx->program->relations[i], facts == NULL ? NULL : &facts[i]);
+        enum rune_err err = add_relation(ctx, &ctx->program->relations[i], &facts[i]);
         if (err != RUNE_OK) {
             return err;
         }
     }
-    enum rune_err err = add_program_facts(ctx);
-    if (err == RUNE_OK) {
-        err = rune_dl_goals_make(ctx);
-    }
+    enum rune_err err = rune_dl_goals_make(ctx);
     if (err != RUNE_OK) {
         return err;
     }

@@ -79,8 +79,9 @@ struct rune_dl_result {
 
 typedef uint32_t (*rune_dl_source_index_fn)(void *context, const struct rune_source *source);
 
-/* `facts` has one entry a relation of the program (arity 0: count 0 or 1 tells absent or present);
- * consumed: columns may be freed as soon as they were read. New values (arithmetic, concat) are
+/* `facts` has one entry a relation of the program (arity 0: count 0 or 1 tells absent or present),
+ * with the program's own facts (rune_dl_intern_facts); consumed: columns may be freed as soon as
+ * they were read. New values (arithmetic, concat) are
  * interned into the dict. RUNE_E_BUNDLE (a demand that cannot be planned; located), RUNE_E_LIMIT
  * (max_tuples, memory; diag names the rule), RUNE_E_NOMEM. */
 RUNE_MUST_USE enum rune_err

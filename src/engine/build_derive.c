@@ -142,7 +142,6 @@ static enum rune_err compute(struct rune_deriving *deriving)
     part.relations = relations;
     part.rules = deriving->rules;
     part.rule_count = deriving->rule_count;
-    part.fact_count = 0; /* they are in `facts` */
     for (uint32_t i = 0; i < count && err == RUNE_OK; i++) {
         relations[i] = deriving->relations[i];
         relations[i].is_head &= deriving->is_reached[i];

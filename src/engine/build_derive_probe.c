@@ -300,7 +300,6 @@ static enum rune_err project(struct projections *all)
         err = project_relations(all, &part, relations, facts);
     }
     part.rules = rules;
-    part.fact_count = 0; /* they are in `facts` */
     if (err == RUNE_OK) {
         part.rule_count = project_rules(all, rules, args);
         err = rune_build_rule_input(build, &input);

@@ -275,7 +275,7 @@ enum rune_err rune_build_evaluate_rules(struct rune_build *build)
         return RUNE_E_NOMEM;
     }
     enum rune_err err = rune_facts_take(&build->facts, &build->rules, build->dict, facts);
-    build->rules.fact_count = 0; /* they are in `facts` */
+    build->rules.fact_count = 0; /* they are in `facts`, their clauses are freed */
     RUNE_VEC_FINI(&build->clauses);
     if (err == RUNE_OK) {
         err = rune_entity_table_extend(&build->entities);

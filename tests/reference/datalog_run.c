@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "datalog/constants.h"
+
 enum rune_err datalog_run_open(struct datalog_run *run, struct rune_str text,
                                enum rune_dl_dialect dialect,
                                const struct rune_dl_declaration *declarations,
@@ -36,7 +38,7 @@ enum rune_err datalog_run_open(struct datalog_run *run, struct rune_str text,
             return err;
         }
     }
-    return RUNE_OK;
+    return rune_dl_intern_facts(&run->program, run->dict, run->facts);
 }
 
 uint32_t datalog_run_relation(const struct datalog_run *run, struct rune_str name)
