@@ -207,6 +207,7 @@ enum rune_dl_limit {
     RUNE_DL_LIMIT_MEMORY,    /* options->max_memory_bytes */
     RUNE_DL_LIMIT_STEPS,     /* options->max_steps */
     RUNE_DL_LIMIT_VALUES,    /* the length of a value, or the number of values */
+    RUNE_DL_LIMIT_HEAP,      /* the system has no more: told by RUNE_E_NOMEM */
 };
 
 struct rune_dl_shared;

@@ -5,6 +5,9 @@
  * made for them) and steps. Two kinds of rules are told earlier than by them: a product of
  * relations, whose tuples can be counted before they are made; and a recursion that makes new
  * values without a bound (unbounded.c). */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/diag.h"
 #include "datalog/evaluate_int.h"
 
@@ -43,61 +46,66 @@ static struct rune_span span_of(const struct rune_dl_plan_rule *rule)
     return rule->source == NULL ? RUNE_SPAN_NONE : rule->source->head_span;
 }
 
+/* What to do about each limit, and how the rule at hand stood to it. */
+static const struct {
+    const char *help, *ending;
+} limits[] = {
+    [RUNE_DL_LIMIT_POSITIONS] = {"join on more columns", ", and this rule gives more"},
+    [RUNE_DL_LIMIT_TUPLES] = {"join on more columns, or raise the limit",
+                              ", and this rule gives more"},
+    [RUNE_DL_LIMIT_MEMORY] = {"join on more columns, or raise the limit: --max-memory, or "
+                              "max_build_bytes in runed.toml",
+                              ", and this rule gives more"},
+    [RUNE_DL_LIMIT_STEPS] = {"join on more columns, or raise the limit: --max-steps, or "
+                             "build_ms in runed.toml",
+                             ", and this rule was still being evaluated"},
+    [RUNE_DL_LIMIT_VALUES] = {"bound what is computed, as in `N = length(X), N < 100`", ""},
+    [RUNE_DL_LIMIT_HEAP] = {"join on more columns, or give the build more memory",
+                            ", and this rule gives more"},
+};
+
+static void describe_limit(const struct rune_dl_options *options, enum rune_dl_limit limit,
+                           char *text, size_t size)
+{
+    switch (limit) {
+    case RUNE_DL_LIMIT_POSITIONS:
+        snprintf(text, size, "no relation can hold more than %u tuples", RUNE_RELATION_MAX_TUPLES);
+        break;
+    case RUNE_DL_LIMIT_TUPLES:
+        snprintf(text, size, "the limit of %" PRIu64 " derived tuples was reached",
+                 options->max_tuples);
+        break;
+    case RUNE_DL_LIMIT_MEMORY:
+        snprintf(text, size, "the limit of %.1f MiB of memory was reached",
+                 (double)options->max_memory_bytes / 1048576.0);
+        break;
+    case RUNE_DL_LIMIT_STEPS:
+        snprintf(text, size, "the limit of %" PRIu64 " steps was reached", options->max_steps);
+        break;
+    case RUNE_DL_LIMIT_VALUES:
+        snprintf(text, size, "this rule computes values too long or too many to keep");
+        break;
+    case RUNE_DL_LIMIT_HEAP:
+        snprintf(text, size, "the memory ran out");
+        break;
+    }
+}
+
 enum rune_err rune_dl_report_limit(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
                                    uint64_t tuples, enum rune_err err)
 {
     if (err != RUNE_E_LIMIT && err != RUNE_E_NOMEM) {
         return err;
     }
+    enum rune_dl_limit limit = err == RUNE_E_NOMEM ? RUNE_DL_LIMIT_HEAP : ctx->limit;
+    char what[96];
+    describe_limit(ctx->options, limit, what, sizeof what);
     /* As written: what the builder makes of it has names that no reader knows. */
     struct rune_str name =
         rule->source != NULL ? rule->source->head_name : ctx->rels.items[rule->head].name;
-    unsigned long long count = tuples;
-    if (err == RUNE_E_NOMEM) {
-        rune_diag_report(ctx->diag, RUNE_ERROR, "RUNE-R0401", span_of(rule),
-                         "join on more columns, or give the build more memory",
-                         "the memory ran out: `%.*s` had %llu tuples, and this rule gives more",
-                         RUNE_STR_ARG(name), count);
-        return err;
-    }
-    switch (ctx->limit) {
-    case RUNE_DL_LIMIT_TUPLES:
-        rune_diag_report(ctx->diag, RUNE_ERROR, "RUNE-R0401", span_of(rule),
-                         "join on more columns, or raise the limit",
-                         "the limit of %llu derived tuples was reached: `%.*s` had %llu, and this "
-                         "rule gives more",
-                         (unsigned long long)ctx->options->max_tuples, RUNE_STR_ARG(name), count);
-        break;
-    case RUNE_DL_LIMIT_MEMORY:
-        rune_diag_report(ctx->diag, RUNE_ERROR, "RUNE-R0401", span_of(rule),
-                         "join on more columns, or raise the limit: --max-memory, or "
-                         "max_build_bytes in runed.toml",
-                         "the limit of %.1f MiB of memory was reached: `%.*s` had %llu tuples, "
-                         "and this rule gives more",
-                         (double)ctx->options->max_memory_bytes / 1048576.0, RUNE_STR_ARG(name),
-                         count);
-        break;
-    case RUNE_DL_LIMIT_STEPS:
-        rune_diag_report(ctx->diag, RUNE_ERROR, "RUNE-R0401", span_of(rule),
-                         "join on more columns, or raise the limit: --max-steps, or "
-                         "build_ms in runed.toml",
-                         "the limit of %llu steps was reached: `%.*s` had %llu tuples, and this "
-                         "rule was still being evaluated",
-                         (unsigned long long)ctx->options->max_steps, RUNE_STR_ARG(name), count);
-        break;
-    case RUNE_DL_LIMIT_VALUES:
-        rune_diag_report(ctx->diag, RUNE_ERROR, "RUNE-R0401", span_of(rule),
-                         "bound what is computed, as in `N = length(X), N < 100`",
-                         "this rule computes values too long or too many to keep; `%.*s` had %llu "
-                         "tuples",
-                         RUNE_STR_ARG(name), count);
-        break;
-    case RUNE_DL_LIMIT_POSITIONS:
-        rune_diag_report(ctx->diag, RUNE_ERROR, "RUNE-R0401", span_of(rule), "join on more columns",
-                         "`%.*s` would have more than %u tuples, which no relation can hold",
-                         RUNE_STR_ARG(name), RUNE_RELATION_MAX_TUPLES);
-        break;
-    }
+    rune_diag_report(ctx->diag, RUNE_ERROR, "RUNE-R0401", span_of(rule), limits[limit].help,
+                     "%s: `%.*s` had %" PRIu64 " tuples%s", what, RUNE_STR_ARG(name), tuples,
+                     limits[limit].ending);
     return err;
 }
 
