@@ -238,6 +238,7 @@ static void make_room(struct rune_pipes *pipes, struct rune_arena *arena,
 {
     if (rune_arena_left(arena) < least) {
         rune_rule_vm_forget(pipes->vm);
+        rune_pipes_forget(pipes);
         rune_arena_rewind(arena, mark);
     }
 }
@@ -254,7 +255,6 @@ static bool try_again(struct rune_rule_counter *counter, struct rune_pipes *pipe
     }
     vm->err = RUNE_OK;
     counter->batch /= 2;
-    rune_pipes_forget(pipes);
     make_room(pipes, arena, mark, SIZE_MAX);
     return true;
 }

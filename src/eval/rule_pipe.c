@@ -8,9 +8,6 @@
 
 #include "eval/rule_vm_int.h"
 
-#define ROWS_A_TEST  4u  /* tuples of a key that are found in the time of one test, */
-#define ROWS_A_TABLE 16u /* or while a table is made for them */
-
 /* One run of a pipe. */
 struct run {
     struct rune_pipes *pipes;
@@ -49,7 +46,7 @@ static uint64_t read_mask(struct run *run, const struct rune_pipe_step *step,
 {
     struct rune_cursor cursor;
     uint64_t mask = 0;
-    if (!rune_cursor_open(&run->pipes->in, step->order, prefix, step->arg_count, &cursor) ||
+    if (!rune_cursor_open(&run->pipes->orders->in, step->order, prefix, step->arg_count, &cursor) ||
         !rune_rule_take_steps(run->vm, rune_cursor_left(&cursor))) {
         return 0;
     }
@@ -123,7 +120,7 @@ static void test_exists(struct run *run, const struct rune_pipe_step *step,
     uint16_t chosen[RUNE_PIPE_ROWS];
     uint32_t starts[RUNE_PIPE_ROWS], ends[RUNE_PIPE_ROWS], count = 0;
     bool by_key = step->arg_count == 1 &&
-                  rune_relation_find_rows(&run->pipes->in, step->order,
+                  rune_relation_find_rows(&run->pipes->orders->in, step->order,
                                           rows->columns[step->args[0]], rows->count, starts, ends);
     for (uint32_t row = 0; row < rows->count; row++) {
         bool exists;
@@ -132,7 +129,8 @@ static void test_exists(struct run *run, const struct rune_pipe_step *step,
         } else {
             rune_term prefix[RUNE_PIPE_ARGS];
             gather(step, rows, row, prefix);
-            exists = rune_relation_exists(&run->pipes->in, step->order, prefix, step->arg_count);
+            exists =
+                rune_relation_exists(&run->pipes->orders->in, step->order, prefix, step->arg_count);
         }
         chosen[count] = (uint16_t)row;
         count += exists != step->negated;
@@ -140,47 +138,35 @@ static void test_exists(struct run *run, const struct rune_pipe_step *step,
     pack(step, rows, chosen, count);
 }
 
-/* Rows from `row` on that have the same key. */
-static uint32_t count_same(const rune_term *keys, uint32_t row, uint32_t count)
+/* Where the set has all that the rows' keys have. */
+static void test_set(const struct rune_pipe_step *step, struct rune_pipe_rows *rows)
 {
-    uint32_t end = row + 1;
-    while (end < count && keys[end] == keys[row]) {
-        end++;
+    const struct rune_pipe_set *set = step->set;
+    const rune_term *keys = rows->columns[step->args[set->key]];
+    const rune_term *values = rows->columns[step->args[1 - set->key]];
+    uint16_t chosen[RUNE_PIPE_ROWS];
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < rows->count; row++) {
+        chosen[count] = (uint16_t)row;
+        count += rune_pipe_set_has(set, keys[row], values[row]) != step->negated;
     }
-    return end - row;
-}
-
-/* All that a key has in the relation that is tested, where that costs less than so many tests; what
- * it costs is learnt from the keys before. NULL: it does not, or vm->err. */
-static const struct rune_rule_table *find_all(struct run *run, struct rune_pipe_step *step,
-                                              rune_term key, uint32_t tests)
-{
-    if (step->all_plans == NULL || step->all_rows > ROWS_A_TEST * tests) {
-        return NULL;
-    }
-    const struct rune_rule_table *all =
-        rune_rule_solve(run->vm, step->all_plans, step->all_plan_count, &key);
-    if (all != NULL) {
-        step->all_rows = step->all_rows - step->all_rows / 8 + (all->count + ROWS_A_TABLE) / 8;
-    }
-    return all;
+    pack(step, rows, chosen, count);
 }
 
 static void test_call(struct run *run, struct rune_pipe_step *step, struct rune_pipe_rows *rows)
 {
     uint16_t chosen[RUNE_PIPE_ROWS];
-    uint32_t count = 0, same = 0;
-    const rune_term *keys = rows->columns[step->args[step->key_arg]];
-    const struct rune_rule_table *all = NULL;
-    for (uint32_t row = 0; row < rows->count && run->vm->err == RUNE_OK; row++, same--) {
+    uint32_t count = 0;
+    if (step->set != NULL &&
+        rune_pipe_set_fill(step->set, run->vm, rows->columns[step->args[step->set->key]],
+                           rows->count)) {
+        test_set(step, rows);
+        return;
+    }
+    for (uint32_t row = 0; row < rows->count && run->vm->err == RUNE_OK; row++) {
         rune_term args[RUNE_PIPE_ARGS];
         gather(step, rows, row, args);
-        if (same == 0) {
-            same = count_same(keys, row, rows->count);
-            all = find_all(run, step, keys[row], same);
-        }
-        bool holds = all != NULL ? rune_rule_table_has(all, args)
-                                 : rune_rule_holds(run->vm, step->plans, step->plan_count, args);
+        bool holds = rune_rule_holds(run->vm, step->plans, step->plan_count, args);
         chosen[count] = (uint16_t)row;
         count += holds != step->negated;
     }
@@ -270,9 +256,9 @@ static bool join_rows(struct run *run, uint32_t at, const struct rune_pipe_rows 
 {
     const struct rune_pipe_step *step = &run->pipe->steps[at];
     struct rune_pipe_rows *out = &run->pipes->rows[step->loop];
-    const struct rune_image_order *order = &run->pipes->in.orders[step->order];
-    const uint32_t *columns = rune_order_arrays(order, run->pipes->in.base).columns;
-    size_t stride = run->pipes->in.relations[order->relation].tuple_count;
+    const struct rune_image_order *order = &run->pipes->orders->in.orders[step->order];
+    const uint32_t *columns = rune_order_arrays(order, run->pipes->orders->in.base).columns;
+    size_t stride = run->pipes->orders->in.relations[order->relation].tuple_count;
     for (uint32_t row = 0; row < in->count; row++) {
         if (row + 8 < in->count) {
             __builtin_prefetch(columns + starts[row + 8]);
@@ -306,7 +292,8 @@ static bool join_slowly(struct run *run, uint32_t at, const struct rune_pipe_row
         struct rune_cursor cursor;
         rune_term prefix[RUNE_PIPE_ARGS];
         gather(step, in, row, prefix);
-        if (!rune_cursor_open(&run->pipes->in, step->order, prefix, step->arg_count, &cursor)) {
+        if (!rune_cursor_open(&run->pipes->orders->in, step->order, prefix, step->arg_count,
+                              &cursor)) {
             continue;
         }
         while (rune_cursor_next(&cursor)) {
@@ -357,8 +344,8 @@ static bool join(struct run *run, uint32_t at, const struct rune_pipe_rows *in)
     const struct rune_pipe_step *step = &run->pipe->steps[at];
     uint32_t starts[RUNE_PIPE_ROWS], ends[RUNE_PIPE_ROWS];
     if (step->arg_count == 1 && step->distinct == 0 &&
-        rune_relation_find_rows(&run->pipes->in, step->order, in->columns[step->args[0]], in->count,
-                                starts, ends)) {
+        rune_relation_find_rows(&run->pipes->orders->in, step->order, in->columns[step->args[0]],
+                                in->count, starts, ends)) {
         return join_rows(run, at, in, starts, ends);
     }
     return join_slowly(run, at, in);
@@ -382,9 +369,9 @@ static bool emit(struct run *run, const struct rune_pipe_step *step, struct rune
         }
         rows->masks[row] = memo->mask;
     }
-    uint32_t other = pipes->arity == 3 && pipes->small == 1 ? 2 : 1;
+    uint32_t other = pipes->arity == 3 && pipes->small == 1 ? 2 : 1 - pipes->key;
     return !pipes->is_beyond &&
-           pipes->emit(pipes->context, rows->columns[step->args[0]],
+           pipes->emit(pipes->context, rows->columns[step->args[pipes->key]],
                        rows->columns[step->args[other]], rows->masks, rows->count);
 }
 
@@ -438,11 +425,17 @@ void rune_pipes_forget(struct rune_pipes *pipes)
             }
         }
     }
+    for (uint32_t i = 0; i < pipes->set_count; i++) {
+        rune_pipe_set_drop(&pipes->sets[i]);
+    }
 }
 
 bool rune_pipes_run(struct rune_pipes *pipes, const rune_term *keys, uint32_t count)
 {
     struct rune_pipe_rows *rows = &pipes->rows[0];
+    for (uint32_t i = 0; i < pipes->set_count; i++) {
+        rune_pipe_set_clear(&pipes->sets[i]);
+    }
     for (uint32_t i = 0; i < pipes->pipe_count; i++) {
         struct run run = {.pipes = pipes, .vm = pipes->vm, .pipe = &pipes->pipes[i]};
         memcpy(rows->columns[0], keys, count * sizeof(*keys));

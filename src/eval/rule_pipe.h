@@ -8,8 +8,8 @@
  * together. Relations that plans ask with free columns are put in their place (one pipe for each
  * way through their rules); where they recurse, or hold what a pipe cannot do, they are asked by
  * tables as ever. Stored pairs that plans would compute backwards are sorted that way first. A
- * relation tested with the key and another value is asked for all values of the key, once, where a
- * vector has many of them.
+ * relation tested with the key and another value is asked for all that the keys of a vector have
+ * in it, at once, where that costs less than testing (rule_pipe_set.h).
  *
  * A pipe may give a tuple more than once: its reader must not mind. Of three columns one, `small`,
  * is given as a bit for each of its values, at most 64 of them, and many values at once where one
@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "eval/rule_pipe_set.h"
 #include "eval/rule_vm.h"
 
 #define RUNE_PIPE_ROWS      512u  /* of a vector */
@@ -34,6 +35,7 @@
 #define RUNE_PIPE_SEEN      6u    /* LIMIT: registers by which a tuple is remembered */
 #define RUNE_PIPE_BITS      64u   /* LIMIT: values of the small column */
 #define RUNE_PIPE_ORDERS    8u    /* LIMIT: orders that the image has not, made for the pipes */
+#define RUNE_PIPE_SETS      8u    /* LIMIT: of pipes */
 
 enum rune_pipe_op {
     RUNE_PIPE_SCAN,     /* joins with the tuples of an order */
@@ -67,10 +69,7 @@ struct rune_pipe_step {
     rune_term constant;
     const struct rune_image_plan *plans;
     uint32_t plan_count;
-    /* CALL with the key and another value: the plans that give all those of a key. NULL: none */
-    const struct rune_image_plan *all_plans;
-    uint32_t all_plan_count, all_rows; /* tuples expected */
-    uint8_t key_arg;
+    struct rune_pipe_set *set;   /* CALL with the key and another value; NULL: none */
     struct rune_pipe_memo *memo; /* MASK, DISTINCT, EMIT without a mask */
 };
 
@@ -89,14 +88,20 @@ struct rune_pipe_rows {
 typedef bool (*rune_pipe_emit_fn)(void *context, const rune_term *keys, const rune_term *others,
                                   const uint64_t *masks, uint32_t count);
 
+/* What pipes read, of one relation or of several. */
+struct rune_pipe_orders {
+    struct rune_relations in;     /* the machine's, with orders of our own behind its */
+    struct rune_image_order *all; /* of them; NULL: none is ours */
+    uint32_t own_count;
+};
+
 struct rune_pipes {
     struct rune_rule_vm *vm;
-    struct rune_relations in;            /* the machine's, with orders of our own behind its */
-    struct rune_image_order *own_orders; /* all of them; NULL: none is ours */
-    uint32_t own_count;
+    struct rune_pipe_orders *orders;
     rune_pipe_emit_fn emit;
     void *context;
     uint32_t arity; /* 2 or 3 */
+    uint32_t key;   /* the column that is known: 0, or of two columns also 1 */
     uint32_t small; /* column given as bits: 1 or 2; of two columns none: 2 */
     uint32_t pipe_count;
     bool is_beyond;                   /* the small column has too many values */
@@ -104,14 +109,18 @@ struct rune_pipes {
     uint32_t value_count;
     struct rune_pipe pipes[RUNE_PIPE_MAX];
     struct rune_pipe_rows rows[RUNE_PIPE_LOOPS + 1]; /* the keys, then what each loop fills */
+    uint32_t set_count;
+    struct rune_pipe_set sets[RUNE_PIPE_SETS];
 };
 
 /* Makes pipes of plans whose first column, and no other, is bound. False: it cannot, or the arena
  * has no room (which it then says, too). Emit and context are the caller's to set. */
-bool rune_pipes_make(struct rune_pipes *pipes, struct rune_rule_vm *vm, struct rune_arena *arena,
+bool rune_pipes_make(struct rune_pipes *pipes, struct rune_pipe_orders *orders,
+                     struct rune_rule_vm *vm, struct rune_arena *arena,
                      const struct rune_image_plan *plans, uint32_t plan_count, uint32_t small);
 
-/* What DISTINCT remembers is no longer true of its reader: after a run that ended early. */
+/* What was kept of the keys so far is no longer true of the reader, or is no more: after a run that
+ * ended early, or when the arena is back where it was before the first. */
 void rune_pipes_forget(struct rune_pipes *pipes);
 
 /* Gives the tuples of `count` keys, at most RUNE_PIPE_ROWS. False: is_beyond, vm->err, or emit
@@ -120,7 +129,11 @@ bool rune_pipes_run(struct rune_pipes *pipes, const rune_term *keys, uint32_t co
 
 /* ---- rule_pipe_order.c ---- */
 
+/* The image's, to begin with. */
+void rune_pipe_orders_init(struct rune_pipe_orders *orders, const struct rune_rule_vm *vm);
+
 /* An order of a stored relation that begins with the column: the image's, or, of pairs, a new one.
  * False: there is none, and no room for one. Cost: O(1), or O(tuples). */
-bool rune_pipes_find_order(struct rune_pipes *pipes, struct rune_arena *arena, uint32_t relation,
-                           uint32_t column, uint32_t *ret_order);
+bool rune_pipe_orders_find(struct rune_pipe_orders *orders, const struct rune_store *store,
+                           struct rune_arena *arena, uint32_t relation, uint32_t column,
+                           uint32_t *ret_order);

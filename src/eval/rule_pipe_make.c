@@ -10,13 +10,16 @@
 #define MAX_DEPTH     6u    /* LIMIT: plans within plans */
 #define MAX_REGISTERS 64u   /* LIMIT: of a plan that is put in place */
 #define MAX_WALKS     4096u /* LIMIT: plans tried, one inside the other or by table */
+#define MAX_NESTED    4u    /* LIMIT: pipes that fill a set for pipes that fill a set ... */
 
 struct maker {
     struct rune_pipes *pipes;
     struct rune_arena *arena;
     struct rune_pipe_step steps[RUNE_PIPE_STEPS];
     uint32_t step_count, register_count, loop_count;
+    uint32_t most_registers, most_loops; /* of a pipe */
     uint32_t walks;
+    uint32_t nested; /* in so many others */
 };
 
 /* A plan being walked. */
@@ -31,6 +34,7 @@ struct frame {
 };
 
 static bool walk(struct maker *m, struct frame *frame, const uint32_t *word);
+static bool make_pipes(struct maker *m, const struct rune_image_plan *plans, uint32_t plan_count);
 
 static struct rune_pipe_step *add_step(struct maker *m, enum rune_pipe_op op)
 {
@@ -161,6 +165,9 @@ static bool finish(struct maker *m)
         }
     }
     pipes->pipe_count++;
+    m->most_registers =
+        m->register_count > m->most_registers ? m->register_count : m->most_registers;
+    m->most_loops = m->loop_count > m->most_loops ? m->loop_count : m->most_loops;
     return true;
 }
 
@@ -200,7 +207,8 @@ static bool call_by_order(struct maker *m, struct frame *frame, const uint32_t *
     struct rune_rule_scan scan = rune_rule_scan_at(word);
     uint32_t order;
     if (scan.prefix[0] != 1 || scan.columns[0] != 1 || (plan->bound != 1 && plan->bound != 2) ||
-        !rune_pipes_find_order(m->pipes, m->arena, plan->relation, plan->bound - 1, &order)) {
+        !rune_pipe_orders_find(m->pipes->orders, m->pipes->vm->store, m->arena, plan->relation,
+                               plan->bound - 1, &order)) {
         return false;
     }
     struct rune_pipe_step *step = add_step(m, RUNE_PIPE_SCAN);
@@ -257,7 +265,7 @@ static bool call_scan(struct maker *m, struct frame *frame, const uint32_t *word
     uint32_t relation = m->pipes->vm->plans[word[2]].relation, pipes = m->pipes->pipe_count;
     frame->last_loop = (uint32_t)(word - frame->code);
     frame->loops++;
-    bool is_stored = m->pipes->in.relations[relation].tuple_count > 0;
+    bool is_stored = m->pipes->orders->in.relations[relation].tuple_count > 0;
     if (is_stored ? call_by_order(m, frame, word) : enter(m, frame, word)) {
         return true;
     }
@@ -268,24 +276,60 @@ static bool call_scan(struct maker *m, struct frame *frame, const uint32_t *word
     return call_by_table(m, frame, word);
 }
 
-/* The plans that give what a key has in a relation of pairs of which the step asks one. */
-static void find_all(const struct rune_pipes *pipes, struct rune_pipe_step *step)
+/* Pipes that fill a set; NULL: its plans cannot be piped. */
+static struct rune_pipes *make_nested(struct maker *m, const struct rune_pipe_set *set)
 {
-    const struct rune_store *store = pipes->vm->store;
-    uint32_t relation = step->plans[0].relation;
-    if (step->arg_count != 2 || step->args[0] * step->args[1] != 0 ||
-        pipes->in.relations[relation].arity != 2 || pipes->in.relations[relation].component != 0) {
-        return;
+    struct rune_pipes *pipes = RUNE_ARENA_NEW(m->arena, struct rune_pipes);
+    if (pipes == NULL || m->nested == MAX_NESTED) {
+        return NULL;
     }
-    step->key_arg = step->args[0] == 0 ? 0 : 1;
+    pipes->vm = m->pipes->vm;
+    pipes->orders = m->pipes->orders;
+    pipes->arity = pipes->small = 2;
+    pipes->key = set->key;
+    struct maker nested = {
+        .pipes = pipes, .arena = m->arena, .walks = m->walks, .nested = m->nested + 1};
+    bool is_made = make_pipes(&nested, set->plans, set->plan_count);
+    m->walks = nested.walks;
+    return is_made ? pipes : NULL;
+}
+
+/* The set of a relation of pairs by one of its columns. NULL: there are no plans for that, or there
+ * is no room. */
+static struct rune_pipe_set *find_set(struct maker *m, uint32_t relation, uint32_t key)
+{
+    const struct rune_store *store = m->pipes->vm->store;
+    struct rune_pipe_set set = {.key = key};
     for (uint32_t i = 0; i < store->plan_count; i++) {
         const struct rune_image_plan *plan = &store->plans[i];
-        if (plan->relation == relation && plan->bound == 1u << step->key_arg) {
-            step->all_plans = step->all_plan_count == 0 ? plan : step->all_plans;
-            step->all_plan_count++;
-            step->all_rows += plan->rows < UINT32_MAX / 2 ? plan->rows : UINT32_MAX / 2;
+        if (plan->relation == relation && plan->bound == 1u << key) {
+            set.plans = set.plan_count == 0 ? plan : set.plans;
+            set.plan_count++;
+            set.rows += plan->rows;
         }
     }
+    for (uint32_t i = 0; i < m->pipes->set_count; i++) {
+        if (m->pipes->sets[i].plans == set.plans) {
+            return &m->pipes->sets[i];
+        }
+    }
+    if (set.plan_count == 0 || m->pipes->set_count == RUNE_PIPE_SETS) {
+        return NULL;
+    }
+    set.pipes = make_nested(m, &set);
+    m->pipes->sets[m->pipes->set_count] = set;
+    return &m->pipes->sets[m->pipes->set_count++];
+}
+
+/* The set that answers a test with the key and another value. */
+static struct rune_pipe_set *set_of(struct maker *m, const struct rune_pipe_step *step)
+{
+    uint32_t relation = step->plans[0].relation;
+    const struct rune_image_relation *asked = &m->pipes->orders->in.relations[relation];
+    bool has_key = step->arg_count == 2 && (step->args[0] == 0 || step->args[1] == 0);
+    return has_key && asked->arity == 2 && asked->component == 0
+               ? find_set(m, relation, step->args[0] == 0 ? 0 : 1)
+               : NULL;
 }
 
 /* An instruction that is one step. NULL: it is not, or there is no room. */
@@ -331,7 +375,7 @@ static const uint32_t *add_simple(struct maker *m, struct frame *frame, const ui
         step->plans = m->pipes->vm->plans + word[1];
         step->plan_count = word[2];
         step->negated = word[3] != 0;
-        find_all(m->pipes, step);
+        step->set = set_of(m, step);
         return rune_rule_next(word);
     case RUNE_RULE_SCAN:
         step = add_step(m, RUNE_PIPE_SCAN);
@@ -365,36 +409,42 @@ static bool walk(struct maker *m, struct frame *frame, const uint32_t *word)
     return word[0] == RUNE_RULE_EMIT ? emit(m, frame, word) : call_scan(m, frame, word);
 }
 
-static bool make_rows(struct rune_pipe_rows *rows, struct rune_arena *arena)
+static bool make_rows(const struct maker *m, struct rune_pipe_rows *rows)
 {
-    rows->masks = RUNE_ARENA_ARRAY(arena, uint64_t, RUNE_PIPE_ROWS);
+    rows->masks = RUNE_ARENA_ARRAY(m->arena, uint64_t, RUNE_PIPE_ROWS);
     rune_term *terms =
-        RUNE_ARENA_ARRAY(arena, rune_term, (size_t)RUNE_PIPE_REGISTERS * RUNE_PIPE_ROWS);
-    for (uint32_t i = 0; i < RUNE_PIPE_REGISTERS && terms != NULL; i++) {
+        RUNE_ARENA_ARRAY(m->arena, rune_term, (size_t)m->most_registers * RUNE_PIPE_ROWS);
+    for (uint32_t i = 0; i < m->most_registers && terms != NULL; i++) {
         rows->columns[i] = terms + (size_t)i * RUNE_PIPE_ROWS;
     }
     return rows->masks != NULL && terms != NULL;
 }
 
-bool rune_pipes_make(struct rune_pipes *pipes, struct rune_rule_vm *vm, struct rune_arena *arena,
+static bool make_pipes(struct maker *m, const struct rune_image_plan *plans, uint32_t plan_count)
+{
+    bool is_made = true;
+    for (uint32_t i = 0; i < plan_count && is_made; i++) {
+        struct frame frame = {.code = m->pipes->vm->code + plans[i].code};
+        m->step_count = m->loop_count = 0;
+        m->register_count = 1; /* the key */
+        is_made = plans[i].registers <= MAX_REGISTERS && walk(m, &frame, frame.code + 1);
+    }
+    for (uint32_t i = 0; i <= m->most_loops && is_made; i++) {
+        is_made = make_rows(m, &m->pipes->rows[i]);
+    }
+    return is_made;
+}
+
+bool rune_pipes_make(struct rune_pipes *pipes, struct rune_pipe_orders *orders,
+                     struct rune_rule_vm *vm, struct rune_arena *arena,
                      const struct rune_image_plan *plans, uint32_t plan_count, uint32_t small)
 {
     struct maker m = {.pipes = pipes, .arena = arena};
     *pipes = (struct rune_pipes){
         .vm = vm,
-        .in = vm->in,
+        .orders = orders,
         .arity = vm->in.relations[plans[0].relation].arity,
         .small = small,
     };
-    bool is_made = true;
-    for (uint32_t i = 0; i <= RUNE_PIPE_LOOPS && is_made; i++) {
-        is_made = make_rows(&pipes->rows[i], arena);
-    }
-    for (uint32_t i = 0; i < plan_count && is_made; i++) {
-        struct frame frame = {.code = vm->code + plans[i].code};
-        m.step_count = m.loop_count = 0;
-        m.register_count = 1; /* the key */
-        is_made = plans[i].registers <= MAX_REGISTERS && walk(&m, &frame, frame.code + 1);
-    }
-    return is_made;
+    return make_pipes(&m, plans, plan_count);
 }

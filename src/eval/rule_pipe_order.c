@@ -6,29 +6,35 @@
 
 #include "eval/rule_pipe.h"
 
-/* Room for orders of our own behind those of the image. */
-static bool own_orders(struct rune_pipes *pipes, struct rune_arena *arena)
+void rune_pipe_orders_init(struct rune_pipe_orders *orders, const struct rune_rule_vm *vm)
 {
-    if (pipes->own_orders != NULL) {
-        return pipes->own_count < RUNE_PIPE_ORDERS;
+    *orders = (struct rune_pipe_orders){.in = vm->in};
+}
+
+/* Room for orders of our own behind those of the image. */
+static bool make_room(struct rune_pipe_orders *orders, const struct rune_store *store,
+                      struct rune_arena *arena)
+{
+    if (orders->all != NULL) {
+        return orders->own_count < RUNE_PIPE_ORDERS;
     }
-    const struct rune_store *store = pipes->vm->store;
-    pipes->own_orders =
+    orders->all =
         RUNE_ARENA_ARRAY(arena, struct rune_image_order, store->order_count + RUNE_PIPE_ORDERS);
-    if (pipes->own_orders == NULL) {
+    if (orders->all == NULL) {
         return false;
     }
-    memcpy(pipes->own_orders, store->orders, store->order_count * sizeof(store->orders[0]));
-    pipes->in.orders = pipes->own_orders;
+    memcpy(orders->all, store->orders, store->order_count * sizeof(store->orders[0]));
+    orders->in.orders = orders->all;
     return true;
 }
 
 /* The order of a relation that begins with a column (or UINT32_MAX: with any), or UINT32_MAX. */
-static uint32_t find_order(const struct rune_pipes *pipes, uint32_t relation, uint32_t column)
+static uint32_t find_order(const struct rune_pipe_orders *orders, const struct rune_store *store,
+                           uint32_t relation, uint32_t column)
 {
-    uint32_t count = pipes->vm->store->order_count + pipes->own_count;
+    uint32_t count = store->order_count + orders->own_count;
     for (uint32_t i = 0; i < count; i++) {
-        const struct rune_image_order *order = &pipes->in.orders[i];
+        const struct rune_image_order *order = &orders->in.orders[i];
         if (order->relation == relation && order->form < RUNE_ORDER_UNIT &&
             (order->columns[0] == column || column == UINT32_MAX)) {
             return i;
@@ -60,17 +66,18 @@ static void turn_over(const struct rune_image_order *from, const struct rune_ord
     starts[0] = 0;
 }
 
-bool rune_pipes_find_order(struct rune_pipes *pipes, struct rune_arena *arena, uint32_t relation,
-                           uint32_t column, uint32_t *ret_order)
+bool rune_pipe_orders_find(struct rune_pipe_orders *orders, const struct rune_store *store,
+                           struct rune_arena *arena, uint32_t relation, uint32_t column,
+                           uint32_t *ret_order)
 {
-    uint32_t tuples = (uint32_t)pipes->in.relations[relation].tuple_count;
-    uint32_t from = find_order(pipes, relation, UINT32_MAX);
-    *ret_order = find_order(pipes, relation, column);
+    uint32_t tuples = (uint32_t)orders->in.relations[relation].tuple_count;
+    uint32_t from = find_order(orders, store, relation, UINT32_MAX);
+    *ret_order = find_order(orders, store, relation, column);
     if (*ret_order != UINT32_MAX || from == UINT32_MAX || tuples == 0 ||
-        pipes->in.relations[relation].arity != 2) {
+        orders->in.relations[relation].arity != 2) {
         return *ret_order != UINT32_MAX;
     }
-    struct rune_order_arrays arrays = rune_order_arrays(&pipes->in.orders[from], pipes->in.base);
+    struct rune_order_arrays arrays = rune_order_arrays(&orders->in.orders[from], orders->in.base);
     uint32_t least = UINT32_MAX, most = 0;
     for (uint32_t i = 0; i < tuples; i++) {
         least = arrays.columns[i] < least ? arrays.columns[i] : least;
@@ -79,22 +86,22 @@ bool rune_pipes_find_order(struct rune_pipes *pipes, struct rune_arena *arena, u
     uint64_t spread = (uint64_t)most - least + 1;
     uint64_t words = spread + 1 + tuples;
     if (spread > 4 * (uint64_t)tuples || words * sizeof(uint32_t) > rune_arena_left(arena) / 2 ||
-        !own_orders(pipes, arena)) {
+        !make_room(orders, store, arena)) {
         return false;
     }
     uint32_t *starts = RUNE_ARENA_ARRAY(arena, uint32_t, words);
     if (starts == NULL) {
         return false;
     }
-    turn_over(&pipes->in.orders[from], &arrays, tuples, least, (uint32_t)spread, starts);
-    *ret_order = pipes->vm->store->order_count + pipes->own_count++;
-    struct rune_image_order *order = &pipes->own_orders[*ret_order];
+    turn_over(&orders->in.orders[from], &arrays, tuples, least, (uint32_t)spread, starts);
+    *ret_order = store->order_count + orders->own_count++;
+    struct rune_image_order *order = &orders->all[*ret_order];
     *order = (struct rune_image_order){.relation = relation,
                                        .form = RUNE_ORDER_DENSE,
                                        .columns = {(uint8_t)column, (uint8_t)(1 - column)},
                                        .key_min = least,
                                        .key_count = (uint32_t)spread,
-                                       .offset = (uint64_t)((uintptr_t)starts - pipes->in.base),
+                                       .offset = (uint64_t)((uintptr_t)starts - orders->in.base),
                                        .size = words * sizeof(uint32_t)};
     rune_order_complete(order, 2);
     return true;

@@ -16,6 +16,25 @@ struct keys {
     uint64_t *bits;
 };
 
+/* Takes values into the bounds, or (mark) gives each a bit. */
+static void visit(struct keys *keys, bool mark, const rune_term *terms, uint64_t count,
+                  rune_term *most)
+{
+    rune_term least = keys->least, greatest = *most;
+    if (mark) {
+        for (uint64_t i = 0; i < count; i++) {
+            keys->bits[(terms[i] - least) / 64] |= UINT64_C(1) << ((terms[i] - least) % 64);
+        }
+        return;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        least = terms[i] < least ? terms[i] : least;
+        greatest = terms[i] > greatest ? terms[i] : greatest;
+    }
+    keys->least = least;
+    *most = greatest;
+}
+
 /* Bounds of all values in stored tuples, or (mark) a bit for each: every relation's first order has
  * them all. */
 static void visit_values(const struct rune_store *store, struct keys *keys, bool mark,
@@ -26,28 +45,13 @@ static void visit_values(const struct rune_store *store, struct keys *keys, bool
         if (relation->order_count == 0 || relation->arity == 0 || relation->tuple_count == 0) {
             continue;
         }
-        struct rune_relations in = {store->relations, store->orders, (uintptr_t)store->tuples};
-        struct rune_cursor cursor;
-        if (!rune_cursor_open(&in, relation->first_order, NULL, 0, &cursor)) {
-            continue;
-        }
-        uint64_t cells = (uint64_t)(relation->arity - 1) * cursor.stride;
-        for (uint64_t i = 0; i < cells + cursor.order->key_count; i++) {
-            rune_term term;
-            if (i < cells) {
-                term = cursor.columns[i];
-            } else {
-                uint32_t k = (uint32_t)(i - cells);
-                if (cursor.starts[k] == cursor.starts[k + 1]) {
-                    continue;
-                }
-                term = cursor.keys != NULL ? cursor.keys[k] : cursor.order->key_min + k;
-            }
-            if (mark) {
-                keys->bits[(term - keys->least) / 64] |= UINT64_C(1) << ((term - keys->least) % 64);
-            } else {
-                keys->least = term < keys->least ? term : keys->least;
-                *most = term > *most ? term : *most;
+        const struct rune_image_order *order = &store->orders[relation->first_order];
+        struct rune_order_arrays arrays = rune_order_arrays(order, (uintptr_t)store->tuples);
+        visit(keys, mark, arrays.columns, (relation->arity - 1) * relation->tuple_count, most);
+        for (uint32_t k = 0; k < order->key_count; k++) {
+            if (arrays.starts[k] < arrays.starts[k + 1]) {
+                rune_term term = arrays.keys != NULL ? arrays.keys[k] : order->key_min + k;
+                visit(keys, mark, &term, 1, most);
             }
         }
     }
@@ -93,12 +97,12 @@ static bool count_by_machine(struct rune_query *query, const struct rune_image_p
 /* Counts many keys at once by pipes, the values of column `small` as bits. */
 static bool count_by_pipes(struct rune_query *query, const struct rune_image_plan *plans,
                            uint32_t plan_count, const struct keys *keys,
-                           struct rune_rule_counter *counter, struct rune_arena *arena,
-                           uint32_t small)
+                           struct rune_rule_counter *counter, struct rune_pipe_orders *orders,
+                           struct rune_arena *arena, uint32_t small)
 {
-    struct rune_arena_mark start = rune_arena_mark(arena);
-    struct rune_pipes *pipes = RUNE_ARENA_ARRAY(arena, struct rune_pipes, 1);
-    bool can = pipes != NULL && rune_pipes_make(pipes, query->vm, arena, plans, plan_count, small);
+    struct rune_pipes *pipes = RUNE_ARENA_NEW(arena, struct rune_pipes);
+    bool can =
+        pipes != NULL && rune_pipes_make(pipes, orders, query->vm, arena, plans, plan_count, small);
     struct rune_arena_mark mark = rune_arena_mark(arena);
     rune_term some[KEYS_AT_ONCE];
     uint32_t count = 0;
@@ -113,7 +117,7 @@ static bool count_by_pipes(struct rune_query *query, const struct rune_image_pla
     }
     can = can && rune_rule_count_keys(counter, pipes, some, count, arena, mark);
     rune_rule_vm_forget(query->vm);
-    rune_arena_rewind(arena, start); /* also what failed */
+    rune_arena_rewind(arena, mark); /* also what failed */
     if (!can && query->vm->err == RUNE_E_LIMIT && query->vm->steps_left > 0) {
         query->vm->err = RUNE_OK; /* there was no room */
     }
@@ -131,12 +135,16 @@ static bool count_by_key(struct rune_query *query, const struct rune_image_plan 
     for (uint32_t i = 0; i < arity; i++) {
         can = can && query->bound[i] == RUNE_TERM_NONE && query->same[i] == i;
     }
+    struct rune_arena_mark mark = rune_arena_mark(arena);
+    struct rune_pipe_orders orders;
+    rune_pipe_orders_init(&orders, query->vm);
     bool done = false;
     for (uint32_t small = 2; can && !done && small >= 4 - arity && query->vm->err == RUNE_OK;
          small--) {
         rune_rule_counter_restart(counter);
-        done = count_by_pipes(query, plans, plan_count, keys, counter, arena, small);
+        done = count_by_pipes(query, plans, plan_count, keys, counter, &orders, arena, small);
     }
+    rune_arena_rewind(arena, mark);
     if (can && !done && query->vm->err == RUNE_OK) {
         rune_rule_counter_restart(counter);
         done = count_by_machine(query, plans, plan_count, keys, counter, arena);

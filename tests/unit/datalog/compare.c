@@ -83,6 +83,23 @@ static uint32_t count_matches(const struct compare *compare)
     return count;
 }
 
+/* How many there are, which is told without visiting each. */
+static void check_count(const struct compare *compare, const struct rune_buf *text,
+                        struct rune_str name, const char *how)
+{
+    uint64_t counted = 0;
+    enum rune_err err =
+        datalog_run_count(compare->run, name, compare->bound, compare->same, &counted);
+    if (err == RUNE_E_LIMIT && compare->may_end) {
+        return;
+    }
+    if (err != RUNE_OK || counted != count_matches(compare)) {
+        fail_msg("%s: %.*s: %s, %u tuples counted, %u expected\n%.*s", how, RUNE_STR_ARG(name),
+                 rune_err_text(err), (unsigned)counted, count_matches(compare), (int)text->length,
+                 text->data);
+    }
+}
+
 /* A recursion asked with ever new values, like p(N + 1) for p(N), would have no end when it is
  * demanded; so a limit is a failure like any other. */
 static void check_pattern(struct compare *compare, const struct rune_buf *text, uint32_t relation,
@@ -98,6 +115,7 @@ static void check_pattern(struct compare *compare, const struct rune_buf *text, 
     if (err == RUNE_E_LIMIT && compare->may_end && !compare->unknown && compare->seen <= matches) {
         return;
     }
+    check_count(compare, text, name, how);
     if (err != RUNE_OK || compare->unknown || compare->seen != matches) {
         fail_msg("%s: %.*s: %s, %u tuples, %u expected%s\n%.*s", how, RUNE_STR_ARG(name),
                  rune_err_text(err), compare->seen, matches,

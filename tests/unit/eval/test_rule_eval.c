@@ -570,6 +570,78 @@ static void test_count__of_pairs_asked_backwards(void **state)
     free(program);
 }
 
+/* What `count` gives with that much memory and so many steps: the right number, or RUNE_E_LIMIT. */
+static enum rune_err count_within(struct world *world, const char *name, size_t bytes,
+                                  uint64_t steps, uint64_t want)
+{
+    struct rune_arena arena;
+    struct rune_eval eval = {.store = &world->run.store,
+                             .values = world->run.values,
+                             .arena = &arena,
+                             .steps_left = steps};
+    rune_term bound[3] = {RUNE_TERM_NONE, RUNE_TERM_NONE, RUNE_TERM_NONE};
+    uint32_t same[3] = {0, 1, 2};
+    uint32_t relation = rune_rules_find_relation(eval.store, (struct rune_str){name, strlen(name)});
+    uint64_t count = want;
+    rune_arena_init(&arena, bytes);
+    enum rune_err err = rune_rules_count(&eval, relation, bound, same, &count);
+    rune_arena_fini(&arena);
+    assert_true(err == RUNE_OK || err == RUNE_E_LIMIT);
+    assert_int_equal(count, want);
+    return err;
+}
+
+/* Tests of many pairs that are answered by all that the keys have: by pipes within pipes, and by
+ * the machine where there is arithmetic; with little memory, and with few steps. */
+static void test_count__of_tests_with_all_that_a_key_has(void **state)
+{
+    (void)state;
+    enum { KEYS = 64, GROUPS = 16, VALUES = 200 };
+    static const char rules[] = "in(K, X) :- of(K, G), has(G, X).\n"
+                                "off(K, X) :- of(K, G), lacks(G, X).\n"
+                                "xoff(X, K) :- off(K, X).\n"
+                                "high(K, X) :- of(K, G), lacks(G, X), X + G > 4500.\n"
+                                "not_off(K, X) :- in(K, X), not off(K, X).\n"
+                                "both(K, X) :- in(K, X), off(K, X), not high(K, X).\n"
+                                "twice(K, X) :- in(K, X), not not_off(K, X).\n"
+                                "again(K, A, X) :- in(K, X), does(A), not twice(K, X).\n"
+                                "back(K, X) :- in(K, X), not xoff(X, K).\n"
+                                "does(1). does(2).\n";
+    static const char *const names[] = {"not_off", "both", "twice", "again", "back"};
+    char *program = malloc(sizeof(rules) + 32 * (2 * KEYS + 2 * GROUPS * VALUES));
+    assert_non_null(program);
+    size_t at = (size_t)sprintf(program, "%s", rules);
+    for (int i = 0; i < KEYS; i++) {
+        at += (size_t)sprintf(program + at, "of(%d, %d). of(%d, %d).\n", i, 1000 + i % GROUPS, i,
+                              1000 + i * 7 % GROUPS);
+    }
+    for (int i = 0; i < GROUPS * VALUES; i++) {
+        at += (size_t)sprintf(program + at, "has(%d, %d). lacks(%d, %d).\n", 1000 + i % GROUPS,
+                              2000 + i * 5 % 3001, 1000 + i % GROUPS, 2000 + i * 11 % 3001);
+    }
+    struct world world;
+    assert_int_equal(
+        datalog_run_open(&world.run, (struct rune_str){program, at}, RUNE_DL_BUNDLE, NULL, 0),
+        RUNE_OK);
+    assert_int_equal(datalog_run_evaluate(&world.run, RUNE_DL_STORE_BASE), RUNE_OK);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        uint64_t want = count_both_ways(&world, names[i]);
+        assert_true(want > 0);
+        for (size_t bytes = 4096; bytes < (size_t)16 << 20; bytes += bytes / 4) {
+            (void)count_within(&world, names[i], bytes, UINT64_MAX, want);
+        }
+        assert_int_equal(count_within(&world, names[i], (size_t)16 << 20, UINT64_MAX, want),
+                         RUNE_OK);
+        for (uint64_t steps = 64;
+             count_within(&world, names[i], (size_t)16 << 20, steps, want) != RUNE_OK;
+             steps += steps / 4) {
+            assert_true(steps < (uint64_t)1 << 30);
+        }
+    }
+    datalog_run_close(&world.run);
+    free(program);
+}
+
 /* A batch of keys whose tuples are too many for the table is counted in smaller ones. */
 static void test_count__of_keys_with_very_many_tuples(void **state)
 {
@@ -643,6 +715,7 @@ int main(void)
         cmocka_unit_test(test_count__is_what_a_query_visits),
         cmocka_unit_test(test_count__of_pipes_is_what_a_query_visits),
         cmocka_unit_test(test_count__of_pairs_asked_backwards),
+        cmocka_unit_test(test_count__of_tests_with_all_that_a_key_has),
         cmocka_unit_test(test_count__of_keys_with_very_many_tuples),
         cmocka_unit_test(test_damage__is_refused_or_harmless),
     };
