@@ -8,6 +8,9 @@
 #include "base/layout.h"
 #include "eval/relation_row.h"
 
+#define SEARCHES_AHEAD 8u     /* of many, whose memory is on its way */
+#define FAR_KEYS       16384u /* where they begin is not in the nearest cache */
+
 /* As lower_bound, from a position known to be near: doubling steps first. */
 static uint32_t gallop(const uint32_t *column, uint32_t low, uint32_t high, rune_term term)
 {
@@ -243,7 +246,11 @@ bool rune_relation_find_rows(const struct rune_relations *in, uint32_t order_id,
     if (order->form >= RUNE_ORDER_UNIT) {
         return false;
     }
+    bool is_far = order->key_count > FAR_KEYS;
     for (uint32_t i = 0; i < count; i++) {
+        if (is_far && i + SEARCHES_AHEAD < count) {
+            rune_relation_fetch_key(in, order_id, terms[i + SEARCHES_AHEAD]);
+        }
         struct rune_row row = rune_row_find(order, in->base, terms[i]);
         ret_starts[i] = row.next;
         ret_ends[i] = row.end;
