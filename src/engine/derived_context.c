@@ -113,7 +113,8 @@ static rune_schema_type declared_type(const struct rune_schema *schema, rune_ter
     return 0;
 }
 
-/* The values of one key. *ret_value stays NONE where there is none, or a failure. */
+/* The value of one key. *ret_value stays NONE where there is none, a failure, or, with a schema and
+ * no type, none that policies may see. */
 static enum rune_err compute(const struct rune_derived_key *key, struct rune_eval *eval,
                              const struct rune_schema *schema, rune_schema_type type,
                              rune_term *ret_value, struct rune_derived_failure *failure)
@@ -134,14 +135,14 @@ static enum rune_err compute(const struct rune_derived_key *key, struct rune_eva
     } else if (count > 1) {
         failure->code = "context_conflict";
         failure->what = "rules derive two values for context";
-    } else if (count == 1 && (rune_term_kind(values[0]) == RUNE_KIND_FLOAT ||
-                              (schema != NULL && !rune_schema_fits(schema, &eval->store->terms,
-                                                                   rune_dict_terms(eval->values),
-                                                                   type, values[0])))) {
-        failure->code = "type_error";
-        failure->what = "rules derive a value of another type for context";
-    } else if (count == 1) {
-        *ret_value = values[0];
+    } else if (count == 1 && (schema == NULL || type != 0)) {
+        bool fits =
+            rune_term_kind(values[0]) != RUNE_KIND_FLOAT &&
+            (schema == NULL || rune_schema_fits(schema, &eval->store->terms,
+                                                rune_dict_terms(eval->values), type, values[0]));
+        *ret_value = fits ? values[0] : RUNE_TERM_NONE;
+        failure->code = fits ? NULL : "type_error";
+        failure->what = fits ? NULL : "rules derive a value of another type for context";
     }
     return RUNE_OK;
 }
@@ -167,13 +168,8 @@ enum rune_err rune_derived_context_add(const struct rune_derived_context *contex
     uint32_t count = given;
     for (uint32_t k = 0; k < context->count; k++) {
         const struct rune_derived_key *key = &context->items[k];
-        rune_schema_type type = 0;
-        if (schema != NULL) {
-            type = declared_type(schema, request->action, key->key);
-            if (type == 0) {
-                continue; /* policies for this action cannot mean it */
-            }
-        }
+        rune_schema_type type =
+            schema == NULL ? 0 : declared_type(schema, request->action, key->key);
         enum rune_err err = compute(key, eval, schema, type, &values[count], ret_failure);
         if (err != RUNE_OK || ret_failure->code != NULL) {
             return err;

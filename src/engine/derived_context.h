@@ -42,7 +42,8 @@ struct rune_derived_failure {
 
 /* Adds the derived values to `request->context`; eval->request is that request. With `schema`, a
  * key that the action does not declare is left out, and values must fit. FAILCLOSED: two values for
- * a key, a value that policies do not have, and a derivation that failed are a failure.
+ * a key, left out or not, a value that policies do not have, and a derivation that failed are a
+ * failure.
  * RUNE_E_LIMIT. Cost: nothing without derived keys. */
 RUNE_MUST_USE enum rune_err rune_derived_context_add(const struct rune_derived_context *context,
                                                      struct rune_eval *eval,

@@ -114,6 +114,31 @@ static void test_schema__has_a_place_for_it(void **state)
     EXPECT(files, typed);
 }
 
+/* Policies do not see it where the action declares no such key; rules do, and nothing fails open.
+ */
+static void test_schema__of_another_action_has_no_place_for_it(void **state)
+{
+    (void)state;
+    const struct fixture_file files[] = {
+        {"a.cedar", policies},
+        {"b.dl", rules},
+        {"c.cedarschema",
+         "entity User; entity Doc;\naction read appliesTo { principal: User, resource: Doc, "
+         "context: { far?: Bool, ip?: String } };\n"
+         "action other appliesTo { principal: User, resource: Doc, "
+         "context: { tier?: String, score?: Long } };\n"}};
+    static const struct question asked[] = {
+        {"ann", NULL, 200, "\"DENY\",\"reasons\":[],\"generation\""},
+        {"bob", NULL, 200, "\"PERMIT\",\"reasons\":[\"tin\"]"},
+        {"num", NULL, 200, "\"DENY\",\"reasons\":[],\"generation\""},
+        {"two", NULL, 200,
+         "\"DENY\",\"reasons\":[],\"errors\":[{\"id\":\"\",\"code\":\"context_conflict\""},
+        {"err", NULL, 200,
+         "\"DENY\",\"reasons\":[],\"errors\":[{\"id\":\"\",\"code\":\"partial_relation\""},
+    };
+    EXPECT(files, asked);
+}
+
 static void test_schema__refuses_what_has_no_place(void **state)
 {
     (void)state;
@@ -153,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_context__is_seen_by_policies_and_rules),
         cmocka_unit_test(test_schema__has_a_place_for_it),
+        cmocka_unit_test(test_schema__of_another_action_has_no_place_for_it),
         cmocka_unit_test(test_schema__refuses_what_has_no_place),
         cmocka_unit_test(test_static__context_is_there_for_every_request),
     };
