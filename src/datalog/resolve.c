@@ -326,6 +326,44 @@ static void resolve_body(struct rune_dl_checker *checker, struct rune_dl_body *b
 
 /* ---- heads ---- */
 
+static bool is_variable(const struct rune_dl_expr *expr, uint32_t variable)
+{
+    return expr->kind == RUNE_DL_VARIABLE && expr->as.variable == variable;
+}
+
+/* Whether the body makes the variable something else: a calculation, a constant, an aggregate's
+ * result. */
+static bool is_no_entity(const struct rune_dl_body *body, uint32_t variable)
+{
+    for (uint32_t i = 0; i < body->count; i++) {
+        const struct rune_dl_literal *literal = &body->literals[i];
+        bool is_equality = literal->kind == RUNE_DL_COMPARE && literal->compare == RUNE_DL_EQ;
+        bool is_result = literal->kind == RUNE_DL_AGGREGATE;
+        if ((is_result && is_variable(literal->args[0], variable)) ||
+            (is_equality && is_variable(literal->args[0], variable) &&
+             !may_be_entity(literal->args[1])) ||
+            (is_equality && is_variable(literal->args[1], variable) &&
+             !may_be_entity(literal->args[0]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_entity_variables(struct rune_dl_checker *checker, const struct builtin *builtin,
+                                   const struct rune_dl_rule *clause)
+{
+    for (uint32_t i = 0; i < entity_args(builtin); i++) {
+        if (clause->args[i]->kind == RUNE_DL_VARIABLE &&
+            is_no_entity(&clause->body, clause->args[i]->as.variable)) {
+            rune_dl_check_fail(checker, clause->args[i]->span, "RUNE-D0805",
+                               "the body makes it a value of another kind",
+                               "this argument of `%.*s` can never be an entity",
+                               RUNE_STR_ARG(builtin->name));
+        }
+    }
+}
+
 static bool check_head(struct rune_dl_checker *checker, const struct rune_dl_rule *clause)
 {
     const struct builtin *builtin = find_builtin(checker, clause->head_name);
@@ -341,6 +379,7 @@ static bool check_head(struct rune_dl_checker *checker, const struct rune_dl_rul
     }
     if (clause->arg_count == builtin->arity) {
         check_entity_args(checker, builtin, clause->args);
+        check_entity_variables(checker, builtin, clause);
     }
     return true;
 }

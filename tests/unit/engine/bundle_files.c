@@ -109,8 +109,10 @@ bool bundle_build(struct bundle_trial *trial)
     const char *text = rune_diag_text(trial->diag);
     /* What binds a group of alternatives in braces must not need the rule that has the braces. */
     bool has_cycle = err == RUNE_E_BUNDLE && strstr(text, "needs all of alternatives in braces");
+    /* Random heads may have an aggregate's result where only an entity makes sense. */
+    bool is_senseless = err == RUNE_E_BUNDLE && strstr(text, "can never be an entity") != NULL;
     bool is_refused = err == RUNE_E_BUNDLE && strstr(text, "RUNE-B0408") != NULL;
-    if (has_cycle || (is_refused && trial->stored->has_conflict)) {
+    if (has_cycle || is_senseless || (is_refused && trial->stored->has_conflict)) {
         trial->totals.refused++;
     } else if (err != RUNE_OK || trial->stored->has_conflict) {
         rune_buf_printf(&trial->why, "build: %s\n%s", rune_err_text(err), text);
