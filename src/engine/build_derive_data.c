@@ -8,25 +8,30 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "engine/value_print.h"
 #include "model/uid.h"
 
 /* ---- mistakes ---- */
 
 /* At the first rule that derives the relation. */
+/* Of a rule that derives it. */
+static struct rune_span place_of(const struct rune_deriving *deriving, uint32_t relation)
+{
+    uint32_t rule = deriving->first_rule[relation];
+    return rule != RUNE_DERIVE_NONE ? deriving->build->rules.rules[rule].head_span : RUNE_SPAN_NONE;
+}
+
 void rune_derive_report(struct rune_deriving *deriving, uint32_t relation, const char *code,
                         const char *help, const char *fmt, ...)
 {
-    struct rune_span span = RUNE_SPAN_NONE;
     deriving->has_mistakes = true;
     if (deriving->mistakes++ >= RUNE_DERIVE_MAX_REPORTS) {
         return;
     }
-    if (deriving->first_rule[relation] != RUNE_DERIVE_NONE) {
-        span = deriving->build->rules.rules[deriving->first_rule[relation]].head_span;
-    }
     va_list args;
     va_start(args, fmt);
-    rune_diag_vreport(deriving->build->diag, RUNE_ERROR, code, span, help, fmt, args);
+    rune_diag_vreport(deriving->build->diag, RUNE_ERROR, code, place_of(deriving, relation), help,
+                      fmt, args);
     va_end(args);
 }
 
@@ -189,6 +194,7 @@ static enum rune_err merge_parents(struct rune_deriving *deriving, uint32_t rela
         err =
             rune_entity_table_add_parent(&deriving->build->entities, rows[2 * i], rows[2 * i + 1]);
         deriving->has_changed = deriving->has_new_parents = true;
+        deriving->build->entities.derived_by = place_of(deriving, relation);
         deriving->derived++;
     }
     return err;
@@ -340,6 +346,28 @@ static uint64_t count_alike(const rune_term *rows, uint64_t count)
     return alike;
 }
 
+/* An attribute has two values, which are cut where they are long. */
+static void report_two(struct rune_deriving *deriving, uint32_t relation, rune_term entity,
+                       rune_term stored, const rune_term *rows)
+{
+    const struct rune_values values = {.spaces[RUNE_SPACE_IMAGE] =
+                                           rune_dict_terms(deriving->build->dict)};
+    struct rune_buf first = RUNE_BUF_INIT, second = RUNE_BUF_INIT;
+    bool is_stored = stored != RUNE_TERM_NONE;
+    char what[300];
+    rune_value_print(&values, is_stored && rows[2] == stored ? rows[5] : rows[2],
+                     RUNE_VALUE_AS_CEDAR, &first);
+    rune_value_print(&values, is_stored ? stored : rows[5], RUNE_VALUE_AS_CEDAR, &second);
+    snprintf(what, sizeof(what),
+             is_stored ? "the derived value %.100s is unlike the stored one, %.100s"
+                       : "two values are derived for one attribute: %.100s and %.100s",
+             rune_buf_cstr(&first), rune_buf_cstr(&second));
+    report_entity(deriving, relation, entity, "RUNE-B0408",
+                  "an attribute has one value: derive a set by elements", what);
+    rune_buf_fini(&second);
+    rune_buf_fini(&first);
+}
+
 /* Rows of one entity: stored values and derived ones. */
 static enum rune_err merge_attr(struct rune_deriving *deriving, uint32_t relation,
                                 const rune_term *rows, uint64_t count)
@@ -349,10 +377,7 @@ static enum rune_err merge_attr(struct rune_deriving *deriving, uint32_t relatio
     rune_term stored =
         is_entity ? rune_derive_stored_value(deriving, entity, name) : RUNE_TERM_NONE;
     if (is_entity && count > 1) {
-        report_entity(deriving, relation, entity, "RUNE-B0408",
-                      "an attribute has one value: derive a set by elements",
-                      stored != RUNE_TERM_NONE ? "a value is derived that is unlike the stored one"
-                                               : "two values are derived for one attribute");
+        report_two(deriving, relation, entity, stored, rows);
         return RUNE_OK;
     }
     if (!check_value(deriving, relation, entity, name, rows[2], false) || stored == rows[2]) {

@@ -41,6 +41,7 @@ struct rune_entity_table {
     struct rune_vec_u32 first_parent; /* where the parents given for an entity begin */
     struct rune_vec_u32 parent_count; /* and how many they are: ascending, each once */
     size_t loose_parents;             /* that stand elsewhere: derived */
+    struct rune_span derived_by;      /* the rule that did, for messages; NONE: no rule */
     struct rune_vec_entity_source sources; /* the documents: for messages */
     uint32_t entity_count;                 /* entities with data */
     uint32_t error_count;

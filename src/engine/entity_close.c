@@ -389,9 +389,13 @@ static enum rune_err report_cycle(const struct closer *closer, uint32_t entity,
         rune_buf_append_cstr(&text, " in ");
     }
     append_uid(closer, entity, &text);
-    rune_diag_report(diag, RUNE_ERROR, "RUNE-C0803", place_of(closer, entity),
-                     "remove one of these parents", "the entity hierarchy has a cycle: %s",
-                     rune_buf_cstr(&text));
+    /* Without derived parents there was none. */
+    bool is_derived = closer->table->derived_by.source != NULL;
+    rune_diag_report(diag, RUNE_ERROR, "RUNE-C0803",
+                     is_derived ? closer->table->derived_by : place_of(closer, entity),
+                     is_derived ? "a rule derives one of these parents: keep it from doing so"
+                                : "remove one of these parents",
+                     "the entity hierarchy has a cycle: %s", rune_buf_cstr(&text));
     rune_buf_fini(&text);
     return RUNE_E_BUNDLE;
 }
