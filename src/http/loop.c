@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a loop ends. DRAIN: take in what waits in the listeners' queues, stop accepting, answer every
- * HTTP/1 request with `connection: close`, send GOAWAY to HTTP/2 connections (the library sends the
- * final one a second later), close HTTP/1 connections that stay idle for a moment, and at the
- * deadline close what is left. NOW: only the last. */
+/* loop: one wait, then what its time brings: limits that changed, bodies that are too much
+ * together, the end. How a loop ends: DRAIN takes in what waits in the listeners' queues, stops
+ * accepting, answers every HTTP/1 request with `connection: close`, sends GOAWAY to HTTP/2
+ * connections (the library sends the final one a second later), closes HTTP/1 connections that stay
+ * idle for a moment, and at the deadline closes what is left. NOW: only the last. */
 #include "http/loop.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "engine/decider.h"
+#include "http/accept.h"
 #include "http/census.h"
 #include "http/header_block.h"
 #include "http/respond.h"
@@ -25,7 +27,6 @@
 #define CENSUS_MS         100u
 #define IDLE_GRACE_MS     250u /* draining: how long an idle connection may still send a request */
 #define CLOSE_PATIENCE_MS 500u /* how long closing everything may take */
-#define ACCEPTS_AT_ONCE   32
 #define POLL_FAILURES_MAX 100
 
 #define INPUT_BUFFERS_KEPT \
@@ -81,102 +82,7 @@ static void apply_limits(struct rune_http_loop *loop)
     }
 }
 
-/* ---- connections ---- */
-
-static void set_accepting(struct rune_http_loop *loop, bool accepting);
-
-static void gauge_connections(struct rune_http_loop *loop)
-{
-    rune_gauge_set(loop->counters, RUNE_METRIC_ACTIVE_CONNECTIONS, loop->connection_count);
-}
-
-static void on_connection_close(void *data)
-{
-    struct rune_http_connection *connection = data;
-    struct rune_http_loop *loop = connection->loop;
-    if (connection->previous != NULL) {
-        connection->previous->next = connection->next;
-    } else {
-        loop->connections = connection->next;
-    }
-    if (connection->next != NULL) {
-        connection->next->previous = connection->previous;
-    }
-    loop->connection_count--;
-    gauge_connections(loop);
-    rune_free(connection);
-    if (loop->phase == RUNE_HTTP_SERVING && !loop->accepting) {
-        set_accepting(loop, loop->connection_count < loop->limits->max_connections);
-    }
-}
-
-/* False: no more may be accepted now. */
-static bool accept_one(struct rune_http_listener *listener)
-{
-    struct rune_http_loop *loop = listener->loop;
-    if (loop->connection_count >= loop->limits->max_connections) {
-        set_accepting(loop, false);
-        return false;
-    }
-    h2o_socket_t *socket = h2o_evloop_socket_accept(listener->socket);
-    if (socket == NULL) {
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-            set_accepting(loop, false); /* the next tick tries again */
-        }
-        return false;
-    }
-    struct rune_http_connection *connection = rune_calloc(1, sizeof(*connection));
-    if (connection == NULL) {
-        h2o_socket_close(socket);
-        return false;
-    }
-    connection->loop = loop;
-    connection->socket = socket;
-    connection->next = loop->connections;
-    if (connection->next != NULL) {
-        connection->next->previous = connection;
-    }
-    loop->connections = connection;
-    loop->connection_count++;
-    gauge_connections(loop);
-    socket->on_close.cb = on_connection_close;
-    socket->on_close.data = connection;
-    h2o_accept(&loop->accept, socket);
-    return true;
-}
-
-static void on_acceptable(h2o_socket_t *socket, const char *err)
-{
-    if (err != NULL) {
-        return;
-    }
-    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-        if (!accept_one(socket->data)) {
-            return;
-        }
-    }
-}
-
-/* ---- listeners ---- */
-
-static void set_accepting(struct rune_http_loop *loop, bool accepting)
-{
-    if (loop->accepting == accepting) {
-        return;
-    }
-    loop->accepting = accepting;
-    for (size_t i = 0; i < loop->listener_count; i++) {
-        h2o_socket_t *socket = loop->listeners[i].socket;
-        if (socket == NULL) {
-            continue;
-        }
-        if (accepting) {
-            h2o_socket_read_start(socket, on_acceptable);
-        } else {
-            h2o_socket_read_stop(socket);
-        }
-    }
-}
+/* ---- orders ---- */
 
 h2o_socket_t *rune_http_loop_watch(struct rune_http_loop *loop, int fd, h2o_socket_cb callback,
                                    void *data)
@@ -192,65 +98,6 @@ h2o_socket_t *rune_http_loop_watch(struct rune_http_loop *loop, int fd, h2o_sock
     return socket;
 }
 
-static enum rune_err add_listener(struct rune_http_loop *loop, int fd, uint32_t slot)
-{
-    struct rune_http_listener *listener = NULL;
-    for (size_t i = 0; i < loop->listener_count && listener == NULL; i++) {
-        if (loop->listeners[i].socket == NULL) {
-            listener = &loop->listeners[i];
-        }
-    }
-    if (listener == NULL) {
-        return RUNE_E_LIMIT;
-    }
-    h2o_socket_t *socket = rune_http_loop_watch(loop, fd, on_acceptable, listener);
-    if (socket == NULL) {
-        return RUNE_E_IO;
-    }
-    *listener = (struct rune_http_listener){.loop = loop, .socket = socket, .slot = slot};
-    if (!loop->accepting) {
-        h2o_socket_read_stop(socket);
-    }
-    return RUNE_OK;
-}
-
-static void drop_listeners(struct rune_http_loop *loop, uint32_t slot)
-{
-    for (size_t i = 0; i < loop->listener_count; i++) {
-        struct rune_http_listener *listener = &loop->listeners[i];
-        if (listener->socket != NULL && listener->slot == slot) {
-            h2o_socket_close(listener->socket);
-            listener->socket = NULL;
-        }
-    }
-}
-
-static bool has_listeners(const struct rune_http_loop *loop, uint32_t slot)
-{
-    for (size_t i = 0; i < loop->listener_count; i++) {
-        if (loop->listeners[i].socket != NULL && loop->listeners[i].slot == slot) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void adopt_slot(struct rune_http_loop *loop, uint32_t slot)
-{
-    const struct rune_http_worker_config *config = loop->config;
-    if (slot >= config->slot_count || has_listeners(loop, slot)) {
-        return;
-    }
-    for (size_t i = 0; i < config->listen_count; i++) {
-        enum rune_err err =
-            add_listener(loop, config->slot_listen_fds[slot * config->listen_count + i], slot);
-        if (err != RUNE_OK) {
-            RUNE_LOG(loop->log, RUNE_LOG_ERROR, "adopt_failed", RUNE_LOG_UINT("slot", slot),
-                     RUNE_LOG_CSTR("error", rune_err_text(err)));
-        }
-    }
-}
-
 static void on_command(h2o_socket_t *socket, const char *err)
 {
     struct rune_http_loop *loop = socket->data;
@@ -260,9 +107,9 @@ static void on_command(h2o_socket_t *socket, const char *err)
         ssize_t got = read(loop->config->command_fd, &command, sizeof(command));
         if (got == (ssize_t)sizeof(command)) {
             if (command.kind == RUNE_LOOP_ADOPT) {
-                adopt_slot(loop, command.slot);
+                rune_http_accept_adopt(loop, command.slot);
             } else if (command.kind == RUNE_LOOP_DROP) {
-                drop_listeners(loop, command.slot);
+                rune_http_accept_drop(loop, command.slot);
             }
         } else if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
@@ -284,7 +131,7 @@ static void tick(struct rune_http_loop *loop)
     apply_limits(loop);
     apply_max_steps(loop);
     if (loop->phase == RUNE_HTTP_SERVING) {
-        set_accepting(loop, loop->connection_count < loop->limits->max_connections);
+        rune_http_accept_resume(loop);
     }
 }
 
@@ -293,15 +140,9 @@ static void begin_drain(struct rune_http_loop *loop)
     if (loop->phase != RUNE_HTTP_SERVING) {
         return;
     }
-    for (size_t i = 0; i < loop->listener_count; i++) {
-        while (loop->listeners[i].socket != NULL && loop->accepting &&
-               accept_one(&loop->listeners[i])) {
-            /* what connected before the drain is served */
-        }
-    }
+    rune_http_accept_end(loop);
     loop->phase = RUNE_HTTP_DRAINING;
     loop->drain_began_ms = monotonic_ms();
-    set_accepting(loop, false);
     h2o_context_request_shutdown(&loop->context);
     tick(loop);
 }
@@ -380,15 +221,12 @@ static bool turn(struct rune_http_loop *loop, int32_t wait_ms)
     return false;
 }
 
-static enum rune_err open_listeners(struct rune_http_loop *loop)
+static enum rune_err open_sockets(struct rune_http_loop *loop)
 {
     const struct rune_http_worker_config *config = loop->config;
-    loop->accepting = true;
-    for (size_t i = 0; i < config->listen_count; i++) {
-        enum rune_err err = add_listener(loop, config->listen_fds[i], RUNE_HTTP_OWN_SLOT);
-        if (err != RUNE_OK) {
-            return err;
-        }
+    enum rune_err err = rune_http_accept_open(loop);
+    if (err != RUNE_OK) {
+        return err;
     }
     loop->stop_socket = rune_http_loop_watch(loop, config->stop_fd, on_stop, loop);
     if (loop->stop_socket == NULL) {
@@ -406,7 +244,7 @@ static enum rune_err open_listeners(struct rune_http_loop *loop)
 enum rune_err rune_http_loop_serve(struct rune_http_loop *loop)
 {
     unsigned failures = 0;
-    enum rune_err err = open_listeners(loop);
+    enum rune_err err = open_sockets(loop);
     if (err != RUNE_OK) {
         return err;
     }
@@ -509,17 +347,6 @@ enum rune_err rune_http_loop_create(const struct rune_http_worker_config *config
     return RUNE_OK;
 }
 
-static void close_connections(struct rune_http_loop *loop)
-{
-    uint64_t began_ms = monotonic_ms();
-    for (struct rune_http_connection *it = loop->connections; it != NULL; it = it->next) {
-        shutdown(h2o_socket_get_fd(it->socket), SHUT_RDWR);
-    }
-    while (loop->connection_count > 0 && monotonic_ms() - began_ms < CLOSE_PATIENCE_MS) {
-        turn(loop, 10);
-    }
-}
-
 static void close_socket(h2o_socket_t **socket)
 {
     if (*socket != NULL) {
@@ -534,9 +361,10 @@ void rune_http_loop_destroy(struct rune_http_loop *loop)
         return;
     }
     loop->phase = RUNE_HTTP_STOPPED;
-    close_connections(loop);
-    for (size_t i = 0; i < loop->listener_count; i++) {
-        close_socket(&loop->listeners[i].socket);
+    rune_http_accept_close(loop);
+    uint64_t began_ms = monotonic_ms();
+    while (loop->connection_count > 0 && monotonic_ms() - began_ms < CLOSE_PATIENCE_MS) {
+        turn(loop, 10);
     }
     close_socket(&loop->stop_socket);
     close_socket(&loop->command_socket);
