@@ -46,12 +46,6 @@ static bool read_arg(struct rune_est_reader *reader, struct rune_cedar_expr *exp
     return node != NULL && rune_est_set_arg(expr, index, rune_est_read_expr(reader, node));
 }
 
-static bool expect(struct rune_est_reader *reader, const struct rune_json_node *node,
-                   enum rune_json_type type, const char *what)
-{
-    return node->type == type || rune_est_fail(reader, node, NULL, "expected %s here", what);
-}
-
 typedef struct rune_cedar_expr *(*read_fn)(struct rune_est_reader *reader,
                                            const struct rune_json_node *body);
 
@@ -62,8 +56,9 @@ static struct rune_cedar_expr *read_operator(struct rune_est_reader *reader,
     static const char *const arg[] = {"arg", NULL};
     static const char *const both[] = {"left", "right", NULL};
     bool is_arg = name->form == RUNE_EST_ARG;
-    if (!expect(reader, body, RUNE_JSON_OBJECT,
-                is_arg ? "an object {\"arg\": ..}" : "an object {\"left\": .., \"right\": ..}") ||
+    if (!rune_est_expect(reader, body, RUNE_JSON_OBJECT,
+                         is_arg ? "an object {\"arg\": ..}"
+                                : "an object {\"left\": .., \"right\": ..}") ||
         !rune_est_check_members(reader, body, is_arg ? arg : both)) {
         return NULL;
     }
@@ -104,14 +99,14 @@ static struct rune_cedar_expr *read_get_attr(struct rune_est_reader *reader,
                                              const struct rune_json_node *body)
 {
     static const char *const names[] = {"left", "attr", NULL};
-    if (!expect(reader, body, RUNE_JSON_OBJECT, "an object") ||
+    if (!rune_est_expect(reader, body, RUNE_JSON_OBJECT, "an object") ||
         !rune_est_check_members(reader, body, names)) {
         return NULL;
     }
     const struct rune_json_node *attr = rune_est_require(reader, body, "attr");
     struct rune_cedar_expr *expr = rune_est_make(reader, RUNE_EXPR_GET_ATTR, body, 1);
     if (attr == NULL || expr == NULL ||
-        !expect(reader, attr, RUNE_JSON_STRING, "an attribute name") ||
+        !rune_est_expect(reader, attr, RUNE_JSON_STRING, "an attribute name") ||
         !read_arg(reader, expr, 0, body, "left")) {
         return NULL;
     }
@@ -134,7 +129,7 @@ static bool read_path(struct rune_est_reader *reader, const struct rune_json_nod
     }
     for (uint32_t i = 0; i < count; i++) {
         const struct rune_json_node *name = is_list ? &attr->as.array.items[i] : attr;
-        if (!expect(reader, name, RUNE_JSON_STRING, "an attribute name")) {
+        if (!rune_est_expect(reader, name, RUNE_JSON_STRING, "an attribute name")) {
             return false;
         }
         names[i] = name->as.text;
@@ -147,7 +142,7 @@ static bool read_path(struct rune_est_reader *reader, const struct rune_json_nod
 static struct rune_cedar_expr *read_has(struct rune_est_reader *reader,
                                         const struct rune_json_node *body)
 {
-    if (!expect(reader, body, RUNE_JSON_OBJECT, "an object")) {
+    if (!rune_est_expect(reader, body, RUNE_JSON_OBJECT, "an object")) {
         return NULL;
     }
     const struct rune_json_node *attr = rune_est_require(reader, body, "attr");
@@ -200,13 +195,14 @@ static struct rune_cedar_expr *read_like(struct rune_est_reader *reader,
 {
     static const char *const names[] = {"left", "pattern", NULL};
     uint32_t count = 0;
-    if (!expect(reader, body, RUNE_JSON_OBJECT, "an object") ||
+    if (!rune_est_expect(reader, body, RUNE_JSON_OBJECT, "an object") ||
         !rune_est_check_members(reader, body, names)) {
         return NULL;
     }
     const struct rune_json_node *pattern = rune_est_require(reader, body, "pattern");
-    if (pattern == NULL || !expect(reader, pattern, RUNE_JSON_ARRAY,
-                                   "a pattern, like [{\"Literal\": \"a\"}, \"Wildcard\"],")) {
+    if (pattern == NULL ||
+        !rune_est_expect(reader, pattern, RUNE_JSON_ARRAY,
+                         "a pattern, like [{\"Literal\": \"a\"}, \"Wildcard\"],")) {
         return NULL;
     }
     if (!read_elements(pattern, NULL, &count)) {
@@ -228,18 +224,18 @@ static struct rune_cedar_expr *read_is(struct rune_est_reader *reader,
                                        const struct rune_json_node *body)
 {
     static const char *const names[] = {"left", "entity_type", "in", NULL};
-    if (!expect(reader, body, RUNE_JSON_OBJECT, "an object") ||
+    if (!rune_est_expect(reader, body, RUNE_JSON_OBJECT, "an object") ||
         !rune_est_check_members(reader, body, names)) {
         return NULL;
     }
     const struct rune_json_node *type = rune_est_require(reader, body, "entity_type");
     const struct rune_json_node *in = rune_json_find(body, "in");
     bool has_in = in != NULL && in->type != RUNE_JSON_NULL;
-    if (type == NULL || !expect(reader, type, RUNE_JSON_STRING, "an entity type")) {
+    if (type == NULL || !rune_est_expect(reader, type, RUNE_JSON_STRING, "an entity type")) {
         return NULL;
     }
     if (!rune_uid_is_type_name(type->as.text)) {
-        expect(reader, type, RUNE_JSON_NULL, "an entity type, like \"App::User\",");
+        rune_est_expect(reader, type, RUNE_JSON_NULL, "an entity type, like \"App::User\",");
         return NULL;
     }
     struct rune_cedar_expr *expr = rune_est_make(reader, RUNE_EXPR_IS, body, has_in ? 2 : 1);
@@ -255,7 +251,7 @@ static struct rune_cedar_expr *read_if(struct rune_est_reader *reader,
                                        const struct rune_json_node *body)
 {
     static const char *const names[] = {"if", "then", "else", NULL};
-    if (!expect(reader, body, RUNE_JSON_OBJECT, "an object") ||
+    if (!rune_est_expect(reader, body, RUNE_JSON_OBJECT, "an object") ||
         !rune_est_check_members(reader, body, names)) {
         return NULL;
     }
@@ -279,7 +275,7 @@ static bool read_list(struct rune_est_reader *reader, const struct rune_json_nod
 static struct rune_cedar_expr *read_set(struct rune_est_reader *reader,
                                         const struct rune_json_node *body)
 {
-    if (!expect(reader, body, RUNE_JSON_ARRAY, "an array")) {
+    if (!rune_est_expect(reader, body, RUNE_JSON_ARRAY, "an array")) {
         return NULL;
     }
     struct rune_cedar_expr *expr = rune_est_make(reader, RUNE_EXPR_SET, body, body->as.array.count);
@@ -289,7 +285,7 @@ static struct rune_cedar_expr *read_set(struct rune_est_reader *reader,
 static struct rune_cedar_expr *read_record(struct rune_est_reader *reader,
                                            const struct rune_json_node *body)
 {
-    if (!expect(reader, body, RUNE_JSON_OBJECT, "an object")) {
+    if (!rune_est_expect(reader, body, RUNE_JSON_OBJECT, "an object")) {
         return NULL;
     }
     uint32_t count = body->as.object.count;
@@ -310,7 +306,7 @@ static struct rune_cedar_expr *read_record(struct rune_est_reader *reader,
 static struct rune_cedar_expr *read_call(struct rune_est_reader *reader,
                                          const struct rune_json_node *body, uint32_t function)
 {
-    if (!expect(reader, body, RUNE_JSON_ARRAY, "an array of arguments")) {
+    if (!rune_est_expect(reader, body, RUNE_JSON_ARRAY, "an array of arguments")) {
         return NULL;
     }
     struct rune_cedar_expr *expr =
