@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/utf8.h"
 
+#include <string.h>
+
 #include "base/scan.h"
 
 int32_t rune_utf8_decode(const char *text, size_t length, size_t *ret_size)
@@ -102,4 +104,23 @@ bool rune_utf8_is_space(uint32_t code_point)
         return (code_point >= 0x09 && code_point <= 0x0D) ||
                (code_point >= 0x2000 && code_point <= 0x200A);
     }
+}
+
+char *rune_utf8_make_printable(char *text, size_t length)
+{
+    size_t size;
+    for (size_t at = 0; text != NULL && at < length; at += size) {
+        int32_t code = rune_utf8_decode(text + at, length - at, &size);
+        if (code < 0) {
+            size = 1;
+            text[at] = '?';
+        } else if (code < 0x20 || code == 0x7f) {
+            text[at] = ' ';
+        } else if (code >= 0x80 && code < 0xa0) {
+            memcpy(text + at, "\xc2\xbf", 2);
+        } else if ((code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069)) {
+            memcpy(text + at, "\xef\xbf\xbd", 3);
+        }
+    }
+    return text;
 }

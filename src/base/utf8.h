@@ -19,3 +19,8 @@ size_t rune_utf8_encode(uint32_t code_point, char out[4]);
 
 /* Unicode White_Space. */
 bool rune_utf8_is_space(uint32_t code_point);
+
+/* Makes text safe for a terminal without moving anything: control characters and bidirectional
+ * overrides can show what is not there. Each is replaced by something as long as it is in bytes and
+ * in columns. Returns `text`, which may be NULL. */
+char *rune_utf8_make_printable(char *text, size_t length);
