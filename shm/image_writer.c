@@ -189,3 +189,14 @@ enum rune_err rune_image_seal(int fd)
 {
     return fcntl(fd, F_ADD_SEALS, RUNE_IMAGE_SEALS) == 0 ? RUNE_OK : RUNE_E_IO;
 }
+
+enum rune_err rune_image_memfd_finish(int fd, enum rune_err written, int *ret_fd)
+{
+    enum rune_err err = written == RUNE_OK ? rune_image_seal(fd) : written;
+    if (err == RUNE_OK) {
+        *ret_fd = fd;
+    } else {
+        close(fd);
+    }
+    return err;
+}

@@ -32,3 +32,6 @@ RUNE_MUST_USE enum rune_err rune_image_write(int fd, const struct rune_image_par
 /* A memfd ready for rune_image_write, close-on-exec and sealable; and all four seals set on it. */
 RUNE_MUST_USE enum rune_err rune_image_memfd_create(const char *name, int *ret_fd);
 RUNE_MUST_USE enum rune_err rune_image_seal(int fd);
+/* The end of what memfd_create began: after `written` = RUNE_OK the descriptor, sealed, else it is
+ * closed. The error of the two that came first. */
+RUNE_MUST_USE enum rune_err rune_image_memfd_finish(int fd, enum rune_err written, int *ret_fd);

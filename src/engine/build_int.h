@@ -20,7 +20,6 @@
 #include "datalog/check.h"
 #include "datalog/evaluate.h"
 #include "datalog/parser.h"
-#include "engine/build.h"
 #include "engine/bundle.h"
 #include "engine/entities.h"
 #include "engine/facts.h"
@@ -28,6 +27,7 @@
 #include "engine/manifest.h"
 #include "eval/schema_check.h"
 #include "model/dict.h"
+#include "rune/build.h"
 #include "shm/image_format.h"
 
 RUNE_VEC(rune_vec_source, struct rune_image_source);
@@ -79,6 +79,32 @@ struct rune_build {
     uint64_t began_ns, phase_ns; /* CPU time of the thread */
     struct rune_build_result result;
 };
+
+/* ---- build.c ---- */
+
+/* fini also after a failed init. */
+RUNE_MUST_USE enum rune_err rune_build_init(struct rune_build *build,
+                                            const struct rune_build_options *options,
+                                            struct rune_diag *diag);
+void rune_build_fini(struct rune_build *build);
+
+/* The build's bundle is there: its manifest, or the defaults. */
+RUNE_MUST_USE enum rune_err rune_build_read_manifest(struct rune_build *build);
+/* Everything that is text: schema, policies, rules, and the facts beside them. */
+RUNE_MUST_USE enum rune_err rune_build_parse(struct rune_build *build);
+/* What was parsed becomes an image; fd < 0: nothing is written. RUNE_E_BUNDLE: there are mistakes.
+ */
+RUNE_MUST_USE enum rune_err rune_build_finish(struct rune_build *build, int fd);
+
+/* Rules of some files alone may read what others define: they are not checked together. */
+enum rune_build_extent { RUNE_BUILD_SOME_FILES, RUNE_BUILD_WHOLE };
+
+/* Instead of finish: what was parsed is checked as far as that needs no evaluation. */
+RUNE_MUST_USE enum rune_err rune_build_finish_check(struct rune_build *build,
+                                                    enum rune_build_extent extent);
+
+/* To the caller's progress, what the build is about to do. */
+void rune_build_tell(const struct rune_build *build, const char *what);
 
 /* What a stage returned: mistakes are kept in mind, everything else ends the build. */
 RUNE_MUST_USE enum rune_err rune_build_stage(struct rune_build *build, enum rune_err err);

@@ -4,9 +4,9 @@
 #pragma once
 
 #include "datalog/evaluate.h"
-#include "engine/build.h"
 #include "engine/bundle.h"
 #include "engine/manifest.h"
+#include "rune/build.h"
 
 struct rune_build_texts {
     struct rune_bundle_file *files; /* kinds, paths and texts; of facts files `file_path` */

@@ -12,9 +12,9 @@
 
 #include "base/alloc.h"
 #include "base/diag.h"
-#include "engine/build.h"
 #include "engine/image.h"
 #include "observe/log.h"
+#include "rune/build.h"
 #include "server/roles.h"
 #include "server/sandbox.h"
 #include "shm/image_writer.h"
@@ -83,15 +83,7 @@ static enum rune_err make_image(const struct rune_config *config, uint64_t max_m
     } else {
         err = rune_build_bundle(config->bundle, &options, fd, &result, diag);
     }
-    if (err == RUNE_OK) {
-        err = rune_image_seal(fd);
-    }
-    if (err != RUNE_OK) {
-        close(fd);
-        return err;
-    }
-    *ret_fd = fd;
-    return RUNE_OK;
+    return rune_image_memfd_finish(fd, err, ret_fd);
 }
 
 static void format_place(const struct rune_diag_message *message, char *text, size_t size)
