@@ -2,8 +2,8 @@
 /* image_format: the fact image, byte for byte.
  *
  * Owns: the layout. Knows: numbers and offsets. Does not know: how sections are made
- * (engine/build_image.c) or read (eval/store.c). FORMAT: any change here needs a new RUNE_IMAGE_VERSION.
- * docs/image-format.md says the same in prose.
+ * (engine/build_image.c) or read (eval/store.c). FORMAT: any change here needs a new
+ * RUNE_IMAGE_VERSION. docs/image-format.md says the same in prose.
  *
  * Little-endian. A file is
  *

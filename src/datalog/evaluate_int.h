@@ -19,8 +19,11 @@
  *   compose*.c  rules that compose two dense relations, by rows of bits
  *   linear.c    relations joined with themselves, the same in rounds but fewer ways
  *   closure*.c  the same for recursions that fall into rows
+ *   entity_relations.c
+ *               entity data as relations
  *   evaluate.c  the whole: what is stored, what is demanded
- *   entity_relations.c, image_tables.c  where that begins and where it ends
+ *   image_plans.c, ahead.c, image_tables.c
+ *               what becomes of it: plans and their orders, rows to fetch ahead, sections
  *
  * Relations have one number everywhere in the builder: program relations first, then those the
  * builder makes itself (bodies of aggregates; the facts of a demanded relation). */
@@ -371,6 +374,8 @@ RUNE_MUST_USE enum rune_err rune_dl_refuse_free(struct rune_dl_ctx *ctx);
 
 /* The facts of a relation, sorted and stored; its facts are given up. */
 RUNE_MUST_USE enum rune_err rune_dl_store_facts(struct rune_dl_ctx *ctx, uint32_t relation);
+
+/* ---- image_plans.c ---- */
 
 /* Compiles all that is demanded: once to choose the orders, once for good. */
 RUNE_MUST_USE enum rune_err rune_dl_compile_image(struct rune_dl_ctx *ctx);
