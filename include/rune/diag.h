@@ -32,7 +32,7 @@ void rune_diag_destroy(struct rune_diag *diag);
 /* Forgets all messages. */
 void rune_diag_reset(struct rune_diag *diag);
 
-/* Messages of at least this severity, also those past the cap. */
+/* Messages of at least this severity, also those past the cap; NULL has none. */
 size_t rune_diag_count(const struct rune_diag *diag, enum rune_severity at_least);
 /* Messages kept, in order of place within a file and of report otherwise; index < rune_diag_kept().
  */

@@ -220,7 +220,7 @@ void rune_diag_sort(struct rune_diag *diag)
 size_t rune_diag_count(const struct rune_diag *diag, enum rune_severity at_least)
 {
     size_t count = 0;
-    for (unsigned severity = at_least; severity <= RUNE_ERROR; severity++) {
+    for (unsigned severity = at_least; diag != NULL && severity <= RUNE_ERROR; severity++) {
         count += diag->counts[severity];
     }
     return count;

@@ -2,6 +2,11 @@
 #include "base/buf.h"
 #include "base/diag_int.h"
 
+/* Where there was no memory for messages, or is none for showing them. */
+#define MISSING      "out of memory: messages are missing"
+#define MISSING_TEXT "(" MISSING ")\n"
+#define MISSING_JSON "{\"severity\":\"error\",\"message\":\"" MISSING "\"}"
+
 static const char *severity_name(enum rune_severity severity)
 {
     switch (severity) {
@@ -58,7 +63,11 @@ const char *rune_diag_text(struct rune_diag *diag)
     if (diag->dropped > 0) {
         rune_buf_printf(&diag->rendered, "(%zu more messages)\n", diag->dropped);
     }
-    return rune_buf_cstr(&diag->rendered);
+    if (diag->arena.failed) {
+        rune_buf_append_cstr(&diag->rendered, MISSING_TEXT);
+    }
+    const char *text = rune_buf_cstr(&diag->rendered);
+    return diag->rendered.failed ? MISSING_TEXT : text;
 }
 
 static void render_json(struct rune_buf *out, const struct rune_diag_note *note)
@@ -103,7 +112,10 @@ const char *rune_diag_json(struct rune_diag *diag)
             first = false;
         }
     }
+    if (diag->arena.failed) {
+        rune_buf_printf(&diag->rendered, "%s%s", first ? "" : ",", MISSING_JSON);
+    }
     rune_buf_append_char(&diag->rendered, ']');
     const char *text = rune_buf_cstr(&diag->rendered);
-    return diag->rendered.failed ? "[]" : text;
+    return diag->rendered.failed ? "[" MISSING_JSON "]" : text;
 }

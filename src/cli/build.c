@@ -152,6 +152,7 @@ static enum rune_err build(const char *bundle, const struct arguments *arguments
 {
     struct rune_diag *diag = rune_diag_create();
     if (diag == NULL) {
+        cli_print_failure(diag, RUNE_E_NOMEM, bundle);
         return RUNE_E_NOMEM;
     }
     struct rune_build_options build_options = cli_build_options(&arguments->limits);

@@ -39,6 +39,7 @@ static enum cli_exit run(const struct cli_call *call)
     struct rune_build_result result = {0};
     struct rune_diag *diag = rune_diag_create();
     if (diag == NULL) {
+        cli_print_failure(diag, RUNE_E_NOMEM, call->operands[0]);
         return CLI_ENVIRONMENT;
     }
     enum rune_err err =
@@ -50,6 +51,7 @@ static enum cli_exit run(const struct cli_call *call)
         printf("{\"ok\":%s,\"errors\":%zu,\"warnings\":%zu,\"diagnostics\":%s}\n",
                err == RUNE_OK ? "true" : "false", errors,
                rune_diag_count(diag, RUNE_WARNING) - errors, rune_diag_json(diag));
+        cli_print_failure(diag, err, call->operands[0]);
     } else {
         cli_print_diag(diag, err, call->operands[0]);
         print_result(diag, err, &result);

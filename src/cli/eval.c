@@ -56,7 +56,8 @@ static bool append_file(struct rune_buf *body, const char *path)
     }
     bool is_read = !ferror(file) && !body->failed && total < MAX_FILE_BYTES;
     if (!is_read) {
-        fprintf(stderr, "rune eval: cannot read %s\n", path);
+        fprintf(stderr, "rune eval: cannot read %s%s\n", path,
+                body->failed ? ": out of memory" : "");
     }
     if (file != stdin) {
         fclose(file);
@@ -100,7 +101,11 @@ static enum cli_exit make_body(const struct arguments *arguments, struct rune_bu
         return CLI_ENVIRONMENT;
     }
     rune_buf_append_char(body, '}');
-    return body->failed ? CLI_ENVIRONMENT : CLI_OK;
+    if (body->failed) {
+        cli_print_failure(NULL, RUNE_E_NOMEM, "eval");
+        return CLI_ENVIRONMENT;
+    }
+    return CLI_OK;
 }
 
 static void print_list(const char *title, const struct rune_str *texts, uint32_t count)

@@ -100,6 +100,7 @@ static void format_directory(struct work *work, const char *path)
         if (is_policy_file(entries[i].path)) {
             const char *name = rune_arena_printf(&work->arena, "%s/%s", path, entries[i].path);
             if (name == NULL) {
+                cli_print_failure(NULL, RUNE_E_NOMEM, path);
                 note_exit(work, CLI_ENVIRONMENT);
                 break;
             }

@@ -245,11 +245,12 @@ static enum cli_exit inspect(const char *path, const struct rune_image *image,
     struct rune_buf out = RUNE_BUF_INIT;
     rune_image_get_info(image, &info);
     (arguments->format == CLI_AS_JSON ? print_json : print_text)(&out, &map, &info, arguments);
-    fwrite(out.data, 1, out.length, stdout);
-    enum cli_exit code = out.failed ? CLI_ENVIRONMENT : CLI_OK;
+    err = out.failed ? RUNE_E_NOMEM : RUNE_OK;
+    cli_print_failure(NULL, err, path);
+    fwrite(out.data, 1, err == RUNE_OK ? out.length : 0, stdout);
     rune_buf_fini(&out);
     rune_image_unmap(&map);
-    return code;
+    return cli_exit_for(err);
 }
 
 static enum cli_exit run(const struct cli_call *call)
@@ -258,6 +259,7 @@ static enum cli_exit run(const struct cli_call *call)
     struct rune_diag *diag = rune_diag_create();
     struct rune_image *image;
     if (diag == NULL) {
+        cli_print_failure(diag, RUNE_E_NOMEM, path);
         return CLI_ENVIRONMENT;
     }
     enum rune_err err = rune_image_open_path(path, &image, diag);

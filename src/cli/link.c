@@ -148,7 +148,13 @@ static enum cli_exit run(const struct cli_call *call)
     struct rune_buf entry = RUNE_BUF_INIT;
     put_entry(&entry, call);
     struct rune_str text = {rune_buf_cstr(&entry), entry.length};
-    enum cli_exit status = entry.failed ? CLI_ENVIRONMENT : cli_exit_for(check(call, text));
+    enum rune_err err = entry.failed ? RUNE_E_NOMEM : RUNE_OK;
+    if (err == RUNE_OK) {
+        err = check(call, text);
+    } else {
+        cli_print_failure(NULL, err, call->operands[0]);
+    }
+    enum cli_exit status = cli_exit_for(err);
     if (status == CLI_OK && arguments->write != NULL) {
         status = add(arguments->write, text);
     } else if (status == CLI_OK) {

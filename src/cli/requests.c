@@ -11,6 +11,8 @@
 
 #define MAX_FILE_BYTES ((size_t)4 << 30)
 
+static const char out_of_memory[] = "out of memory"; /* told from what is wrong by its address */
+
 static int compare_texts(const void *a, const void *b)
 {
     return rune_str_compare(*(const struct rune_str *)a, *(const struct rune_str *)b);
@@ -46,7 +48,7 @@ static const char *take_reasons(struct rune_arena *arena, struct cli_request_lin
     line->has_reasons = true;
     line->reasons = rune_arena_calloc(arena, value->as.array.count, sizeof(*line->reasons));
     if (line->reasons == NULL) {
-        return "out of memory";
+        return out_of_memory;
     }
     for (uint32_t i = 0; i < value->as.array.count; i++) {
         if (value->as.array.items[i].type != RUNE_JSON_STRING) {
@@ -64,15 +66,16 @@ static const char *parse_line(struct rune_arena *arena, struct rune_str text,
 {
     struct rune_json_node root;
     struct rune_json_error error;
-    if (rune_json_parse(text, 0, arena, &root, &error) != RUNE_OK) {
-        return error.message;
+    enum rune_err err = rune_json_parse(text, 0, arena, &root, &error);
+    if (err != RUNE_OK) {
+        return err == RUNE_E_NOMEM ? out_of_memory : error.message;
     }
     if (root.type != RUNE_JSON_OBJECT) {
         return "expected an object";
     }
     char *body = rune_arena_alloc(arena, text.length + 2);
     if (body == NULL) {
-        return "out of memory";
+        return out_of_memory;
     }
     size_t length = 0;
     for (uint32_t i = 0; i < root.as.object.count; i++) {
@@ -132,7 +135,7 @@ static enum cli_exit parse_lines(const char *path, struct rune_str text,
         const char *wrong = parse_line(&file->arena, line, request);
         if (wrong != NULL) {
             fprintf(stderr, "rune: %s:%u: %s\n", path, number, wrong);
-            return CLI_INVALID;
+            return wrong == out_of_memory ? CLI_ENVIRONMENT : CLI_INVALID;
         }
         file->count++;
     }

@@ -37,10 +37,16 @@ enum cli_exit cli_exit_for(enum rune_err err)
 
 void cli_print_diag(struct rune_diag *diag, enum rune_err err, const char *what)
 {
-    if (diag != NULL && rune_diag_kept(diag) > 0) {
+    if (diag != NULL && rune_diag_count(diag, RUNE_NOTE) > 0) {
         fputs(rune_diag_text(diag), stderr);
     }
-    if (err != RUNE_OK && (diag == NULL || rune_diag_count(diag, RUNE_ERROR) == 0)) {
+    cli_print_failure(diag, err, what);
+}
+
+void cli_print_failure(const struct rune_diag *diag, enum rune_err err, const char *what)
+{
+    bool has_said = diag != NULL && rune_diag_count(diag, RUNE_ERROR) > 0;
+    if (err != RUNE_OK && (!has_said || err == RUNE_E_NOMEM)) {
         fprintf(stderr, "rune: %s: %s\n", what, rune_err_text(err));
     }
 }

@@ -43,8 +43,11 @@ bool cli_has_reasons(const struct rune_decision *decision, const struct rune_str
 /* The exit code that fits an error. */
 enum cli_exit cli_exit_for(enum rune_err err);
 
-/* Prints all messages of the diag; where there is none, `what` failed with the code's text. */
+/* Prints all messages of the diag (which may be NULL), and cli_print_failure. */
 void cli_print_diag(struct rune_diag *diag, enum rune_err err, const char *what);
+/* What the messages do not say: with no error among them `what` failed with the code's text, and
+ * without memory it did in any case: they are then not all. */
+void cli_print_failure(const struct rune_diag *diag, enum rune_err err, const char *what);
 
 /* `1 policy`, `2 policies`, and what stands behind it. */
 void cli_print_count(uint64_t count, const char *one, const char *many, const char *behind);

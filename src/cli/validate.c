@@ -49,12 +49,14 @@ static enum cli_exit run(const struct cli_call *call)
     struct rune_build_result result = {0};
     struct rune_diag *diag = rune_diag_create();
     if (diag == NULL) {
+        cli_print_failure(diag, RUNE_E_NOMEM, call->operands[0]);
         return CLI_ENVIRONMENT;
     }
     enum rune_err err = rune_build_check(call->operands[0], &build_options, &result, diag);
     cli_progress_end();
     if (arguments->format == CLI_AS_JSON) {
         print_json(diag, err);
+        cli_print_failure(diag, err, call->operands[0]);
     } else {
         cli_print_diag(diag, err, call->operands[0]);
         print_text(diag, err, &result);

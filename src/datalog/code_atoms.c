@@ -265,8 +265,12 @@ void rune_dl_code_lasts(struct rune_dl_coder *coder)
     struct rune_dl_partners none = {0};
     uint32_t order = 0;
     coder->has_lasts = true;
-    coder->err =
+    enum rune_err err =
         rune_dl_growing_order(coder->ctx, goal->relation, 0, RUNE_DL_RANGE_GROUP, &none, &order);
+    if (err != RUNE_OK) {
+        coder->err = err;
+        return;
+    }
     uint32_t outside = rune_dl_code_target(coder, coder->loops);
     uint32_t loop = begin_loop(coder);
     struct reads reads;
