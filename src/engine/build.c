@@ -37,6 +37,11 @@ enum rune_err rune_build_stage(struct rune_build *build, enum rune_err err)
     return err;
 }
 
+static bool has_any_mistake(const struct rune_build *build)
+{
+    return build->has_mistakes || build->has_invalid_policies;
+}
+
 uint32_t rune_build_source_index(void *context, const struct rune_source *source)
 {
     const struct rune_build *build = context;
@@ -236,7 +241,7 @@ enum rune_err rune_build_finish(struct rune_build *build, int fd)
     if (err == RUNE_OK) {
         err = make_rules(build);
     }
-    if (err == RUNE_OK && build->has_mistakes) {
+    if (err == RUNE_OK && has_any_mistake(build)) {
         err = RUNE_E_BUNDLE;
     }
     if (err == RUNE_OK && fd >= 0) {
@@ -256,5 +261,5 @@ enum rune_err rune_build_finish_check(struct rune_build *build, enum rune_build_
         err = rune_build_check_rules(build);
     }
     count_result(build);
-    return err == RUNE_OK && build->has_mistakes ? RUNE_E_BUNDLE : err;
+    return err == RUNE_OK && has_any_mistake(build) ? RUNE_E_BUNDLE : err;
 }

@@ -41,6 +41,7 @@ struct rune_build {
     struct rune_arena rule_trees; /* that, until they are evaluated */
     struct rune_dict *dict;
     bool has_mistakes;            /* the bundle's: reported */
+    bool has_invalid_policies;    /* reported; rules are evaluated all the same */
     bool ids_by_position;         /* policyN whatever @id says: conformance */
     enum rune_dl_storing storing; /* of what is no entity data */
 

@@ -148,7 +148,7 @@ enum rune_err rune_build_validate_policies(struct rune_build *build)
                                          : RUNE_VALIDATE_STRICT;
     enum rune_err err = rune_cedar_validate(&policies, &build->cedar_schema, mode, UINT32_MAX,
                                             &build->policy_arena, &validation, build->diag);
-    build->has_mistakes = build->has_mistakes || (err == RUNE_OK && validation.error_count > 0);
+    build->has_invalid_policies = err == RUNE_OK && validation.error_count > 0;
     return err;
 }
 

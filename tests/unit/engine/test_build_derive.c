@@ -263,6 +263,28 @@ static void test_mistakes__are_refused_with_their_place(void **state)
     }
 }
 
+/* Policies that do not validate hide nothing of what evaluating rules finds. */
+static void test_mistakes__of_policies_and_derived_data_are_told_together(void **state)
+{
+    static const char *const parts[] = {
+        "a.cedar:1:45: error[RUNE-C0706]",
+        "b.dl:1:1: error[RUNE-B0406]",
+    };
+    (void)state;
+    const struct fixture_file files[] = {
+        {"a.cedar", "permit (principal, action, resource) when { principal.size == 1 };"},
+        {"b.dl", "entity.attr(User::\"ann\", \"height\", 1)."},
+        {"d.cedarschema", schema}};
+    char *text;
+    assert_int_equal(fixture_build(FIXTURE_FILES(files), &text), RUNE_E_BUNDLE);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (strstr(text, parts[i]) == NULL) {
+            fail_msg("%s\n%s", parts[i], text);
+        }
+    }
+    rune_free(text);
+}
+
 /* Entity documents may leave out a set that is derived, and nothing else that is required. */
 static void test_documents__need_not_have_derived_sets(void **state)
 {
@@ -379,6 +401,7 @@ int main(void)
         cmocka_unit_test(test_rules__read_what_others_derive),
         cmocka_unit_test(test_records__are_written_for_many_names_at_once),
         cmocka_unit_test(test_mistakes__are_refused_with_their_place),
+        cmocka_unit_test(test_mistakes__of_policies_and_derived_data_are_told_together),
         cmocka_unit_test(test_documents__need_not_have_derived_sets),
         cmocka_unit_test(test_random__policies_see_what_loops_find),
     };
