@@ -56,8 +56,8 @@ const struct cli_command cli_command_plan = {
                "that somebody asks by, with the atoms in the order in which they are taken. RULE "
                "is the id of a rule\n"
                "or a relation: then only its plans.\n\n"
-               "  rune plan examples/documents\n"
-               "  rune plan examples/documents can_edit\n",
+               "  rune plan examples/docshare\n"
+               "  rune plan examples/docshare has_role\n",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .arguments_size = sizeof(struct arguments),
