@@ -171,6 +171,7 @@ struct rune_dl_rel {
     uint64_t count; /* stored tuples */
     struct rune_dl_vec_order orders;
     double *distinct; /* values a column, < 0 unknown; arity entries */
+    uint64_t guessed; /* columns whose number of values is at most that */
     struct rune_tuples facts;
     struct rune_dl_vec_demand demands;
     /* column sets that stored orders must serve, while plans are collected */
@@ -316,8 +317,10 @@ RUNE_MUST_USE enum rune_err rune_dl_orders_choose(struct rune_dl_ctx *ctx, uint3
                                                   struct rune_vec_u64 *ret_columns);
 /* Whether an order chosen for the image serves the search. */
 bool rune_dl_order_serves(const struct rune_dl_rel *rel, uint32_t search);
-/* Different values in a column of a stored relation. Cost: two passes over it, the first time. */
+/* Different values in a column of a stored relation, or a guess that may be too many. Cost: two passes over it, the first time. */
 double rune_dl_distinct(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t column);
+/* The same, or less where it is but a guess (values too far apart): never more than there are. */
+double rune_dl_distinct_at_least(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t column);
 
 /* ---- join.c ---- */
 
@@ -418,8 +421,8 @@ RUNE_MUST_USE enum rune_err rune_dl_check_growth(struct rune_dl_ctx *ctx,
 RUNE_MUST_USE enum rune_err rune_dl_report_limit(struct rune_dl_ctx *ctx,
                                                  const struct rune_dl_plan_rule *rule,
                                                  uint64_t tuples, enum rune_err err);
-/* Refuses a rule that is a product of relations and nothing else, if that many tuples cannot be:
- * before any is derived. RUNE_E_LIMIT (reported). */
+/* Refuses a rule that is a product of relations, or of some of their columns, and nothing else, if
+ * that many tuples cannot be: before any is derived. RUNE_E_LIMIT (reported). */
 RUNE_MUST_USE enum rune_err rune_dl_check_product(struct rune_dl_ctx *ctx,
                                                   const struct rune_dl_plan_rule *rule);
 

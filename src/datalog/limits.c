@@ -111,58 +111,92 @@ enum rune_err rune_dl_report_limit(struct rune_dl_ctx *ctx, const struct rune_dl
 
 /* ---- products ---- */
 
-/* Whether the atom gives each of its tuples to the head, whatever the other goals: its variables
- * are all in the head, and in no other place. */
-static bool is_factor(const struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
-                      uint32_t number)
+/* What an atom gives to the head of a product. */
+struct factor {
+    bool is_one;
+    bool is_exact;
+    double tuples; /* different ones; if not is_exact, at least */
+};
+
+static uint32_t count_uses(const struct rune_dl_plan_rule *rule, uint32_t var)
 {
-    const struct rune_dl_goal *atom = &rule->goals[number];
+    uint32_t uses = 0;
+    for (uint32_t g = 0; g < rule->goal_count; g++) {
+        for (uint32_t k = 0; k < rule->goals[g].count; k++) {
+            uses += rule->goals[g].vars[k] == var;
+        }
+    }
+    return uses;
+}
+
+/* An atom is a factor if it gives its columns to the head whatever the other goals: its variables
+ * stand in no other place. Those that are not in the head are left out. */
+static struct factor factor_of(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
+                               const struct rune_dl_goal *atom)
+{
+    struct factor none = {.is_one = false}, factor = {.is_one = true};
+    uint32_t given = 0;
+    bool is_guessed = false;
     if (atom->kind != RUNE_DL_GOAL_ATOM || atom->is_negated ||
         ctx->rels.items[atom->relation].access != RUNE_DL_STORED) {
-        return false;
+        return none;
     }
+    double count = (double)ctx->rels.items[atom->relation].count;
+    factor.tuples = count > 0 ? 1 : 0;
     for (uint32_t i = 0; i < atom->count; i++) {
-        uint32_t var = atom->vars[i], uses = 0;
-        if (var == RUNE_DL_NO_VAR || rule->vars[var].is_constant ||
-            !rune_dl_is_in_head(rule, var)) {
-            return false;
+        uint32_t var = atom->vars[i];
+        if (var == RUNE_DL_NO_VAR) {
+            continue;
         }
-        for (uint32_t g = 0; g < rule->goal_count; g++) {
-            for (uint32_t k = 0; k < rule->goals[g].count; k++) {
-                uses += rule->goals[g].vars[k] == var;
-            }
+        if (rule->vars[var].is_constant || count_uses(rule, var) > 1) {
+            return none;
         }
-        if (uses > 1) {
-            return false;
+        if (rune_dl_is_in_head(rule, var)) {
+            double values = rune_dl_distinct_at_least(ctx, atom->relation, i);
+            factor.tuples = values > factor.tuples ? values : factor.tuples;
+            is_guessed = is_guessed || (ctx->rels.items[atom->relation].guessed >> i & 1) != 0;
+            given++;
         }
     }
-    return true;
+    if (given == atom->count) {
+        factor.tuples = count;
+    }
+    factor.is_exact = given == 0 || given == atom->count || (given == 1 && !is_guessed);
+    return factor;
 }
 
 #define FACTORS_MAX 8u /* LIMIT: goals of a rule that is looked at as a product */
 
+static bool is_too_large(const struct rune_dl_options *options, double tuples, double bytes)
+{
+    return tuples > (double)RUNE_RELATION_MAX_TUPLES ||
+           (options->max_tuples != 0 && tuples > (double)options->max_tuples) ||
+           (options->max_memory_bytes != 0 && bytes > (double)options->max_memory_bytes);
+}
+
 enum rune_err rune_dl_check_product(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule)
 {
-    double product = 1;
+    double tuples = 1;
+    bool is_exact = true;
     for (uint32_t g = 0; g < rule->goal_count; g++) {
-        if (rule->goal_count > FACTORS_MAX || !is_factor(ctx, rule, g)) {
+        struct factor factor = {.is_one = false};
+        if (rule->goal_count <= FACTORS_MAX) {
+            factor = factor_of(ctx, rule, &rule->goals[g]);
+        }
+        if (!factor.is_one) {
             return RUNE_OK;
         }
-        product *= (double)ctx->rels.items[rule->goals[g].relation].count;
+        tuples *= factor.tuples;
+        is_exact = is_exact && factor.is_exact;
     }
-    const struct rune_dl_options *options = ctx->options;
-    double bytes = product * rule->arity * sizeof(rune_term);
-    bool is_too_large =
-        product > (double)RUNE_RELATION_MAX_TUPLES ||
-        (options->max_tuples != 0 && product > (double)options->max_tuples) ||
-        (options->max_memory_bytes != 0 && bytes > (double)options->max_memory_bytes);
-    if (!is_too_large) {
+    double bytes = tuples * rule->arity * sizeof(rune_term);
+    if (!is_too_large(ctx->options, tuples, bytes)) {
         return RUNE_OK;
     }
     rune_diag_report(ctx->diag, RUNE_ERROR, "RUNE-R0403", span_of(rule),
                      "join the atoms on a common variable",
-                     "this product of relations would have %.0f tuples (%.1f GiB), beyond the "
+                     "this product of relations would have %s%.0f tuples (%.1f GiB), beyond the "
                      "limits of tuples or memory",
-                     product, bytes / 1073741824.0);
+                     is_exact ? "" : "at least ", tuples, bytes / 1073741824.0);
     return RUNE_E_LIMIT;
 }

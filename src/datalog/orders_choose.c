@@ -165,6 +165,61 @@ enum rune_err rune_dl_orders_choose(struct rune_dl_ctx *ctx, uint32_t relation,
 
 /* ---- counts ---- */
 
+#define BLOCKS    (1u << (32 - RUNE_TERM_INDEX_BITS)) /* of terms: a kind's indexes, or integers */
+#define MOST_BITS (1u << 28) /* LIMIT: of the bitmap, by which values of a column are counted */
+
+/* Where each block's values are in the bitmap; least is above most in a block without any. */
+struct block {
+    rune_term least, most;
+    uint64_t first;
+};
+
+static uint32_t block_of(rune_term term)
+{
+    return term >> RUNE_TERM_INDEX_BITS;
+}
+
+/* The bits that a bitmap of the cursor's values needs. */
+static uint64_t lay_out_blocks(struct rune_cursor cursor, uint32_t position, struct block *blocks)
+{
+    uint64_t bits = 0;
+    for (uint32_t i = 0; i < BLOCKS; i++) {
+        blocks[i] = (struct block){.least = UINT32_MAX};
+    }
+    while (rune_cursor_next(&cursor)) {
+        rune_term term = rune_cursor_get(&cursor, position);
+        struct block *block = &blocks[block_of(term)];
+        block->least = term < block->least ? term : block->least;
+        block->most = term > block->most ? term : block->most;
+    }
+    for (uint32_t i = 0; i < BLOCKS; i++) {
+        blocks[i].first = bits;
+        bits += blocks[i].least <= blocks[i].most ? blocks[i].most - blocks[i].least + 1 : 0;
+    }
+    return bits;
+}
+
+/* The different values of what the cursor is before. False: they lie too far apart to be worth a
+ * bitmap, or there is no memory for it. */
+static bool count_values(struct rune_cursor cursor, uint32_t position, uint64_t *ret_distinct)
+{
+    struct block blocks[BLOCKS];
+    uint64_t size = lay_out_blocks(cursor, position, blocks), distinct = 0;
+    uint8_t *bits = size > MOST_BITS ? NULL : rune_calloc(size / 8 + 1, 1);
+    if (bits == NULL) {
+        return false;
+    }
+    while (rune_cursor_next(&cursor)) {
+        rune_term term = rune_cursor_get(&cursor, position);
+        uint64_t bit = blocks[block_of(term)].first + term - blocks[block_of(term)].least;
+        distinct += (bits[bit / 8] >> (bit % 8) & 1) == 0;
+        bits[bit / 8] |= (uint8_t)(1u << (bit % 8));
+    }
+    rune_free(bits);
+    *ret_distinct = distinct;
+    return true;
+}
+
 double rune_dl_distinct(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t column)
 {
     struct rune_dl_rel *rel = &ctx->rels.items[relation];
@@ -173,33 +228,26 @@ double rune_dl_distinct(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t col
     }
     struct rune_relations in = {ctx->image_relations.items, ctx->orders.items, 0};
     struct rune_cursor cursor;
-    rune_term least = UINT32_MAX, most = 0;
     uint32_t position = 0;
     const struct rune_image_order *order = &ctx->orders.items[rel->orders.items[0].id];
     while (rune_order_column(order, rel->arity, position) != column) {
         position++;
     }
-    for (int pass = 0; pass < 2; pass++) {
-        size_t range = (size_t)most - least + 1;
-        /* Kinds mixed in a column spread it too far to be worth a bitmap. */
-        uint8_t *bits =
-            pass == 0 || rel->count == 0 || range > 1u << 28 ? NULL : rune_calloc(range / 8 + 1, 1);
-        uint64_t distinct = 0;
-        if (rune_cursor_open(&in, rel->orders.items[0].id, NULL, 0, &cursor)) {
-            while (rune_cursor_next(&cursor)) {
-                rune_term term = rune_cursor_get(&cursor, position);
-                if (pass == 0) {
-                    least = term < least ? term : least;
-                    most = term > most ? term : most;
-                } else if (bits != NULL &&
-                           (bits[(term - least) / 8] >> ((term - least) % 8) & 1) == 0) {
-                    bits[(term - least) / 8] |= (uint8_t)(1u << ((term - least) % 8));
-                    distinct++;
-                }
-            }
-        }
-        rel->distinct[column] = bits == NULL ? (double)rel->count : (double)distinct;
-        rune_free(bits);
+    uint64_t distinct = 0;
+    if (rune_cursor_open(&in, rel->orders.items[0].id, NULL, 0, &cursor) &&
+        !count_values(cursor, position, &distinct)) {
+        distinct = rel->count;
+        rel->guessed |= UINT64_C(1) << column;
     }
+    rel->distinct[column] = (double)distinct;
     return rel->distinct[column];
+}
+
+double rune_dl_distinct_at_least(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t column)
+{
+    const struct rune_dl_rel *rel = &ctx->rels.items[relation];
+    double distinct = rune_dl_distinct(ctx, relation, column);
+    return (rel->guessed >> column & 1) != 0 || distinct > (double)rel->count
+               ? (double)(rel->count > 0)
+               : distinct;
 }

@@ -111,6 +111,29 @@ static void test_explosions__end_with_a_limit_and_its_place(void **state)
          ":3:1:",
          "8000000000 tuples",
          {0}},
+        /* the same of columns alone: how many there are is known, */
+        {"n(0).\nn(Y) :- n(X), Y = X + 1, Y < 2000.\nm(X, Y) :- n(X), n(Y), X <= Y, Y <= X + 1.\n"
+         "p(X, Y, Z) :- m(X, _), m(_, Y), m(Z, _), n(_).\np(X, Y, Z) :- p(Y, X, Z).\n",
+         "RUNE-R0403",
+         ":4:1:",
+         "have 8000000000 tuples",
+         {0}},
+        /* or how many there are at least; beneath a recursion */
+        {"n(0).\nn(Y) :- n(X), Y = X + 1, Y < 2000.\nm(X, Y, Y) :- n(X), n(Y), X <= Y, Y <= X + "
+         "1.\n"
+         "p(X, Y, Z, W) :- m(X, W, _), n(Y), n(Z).\nq(X, Y, Z, W) :- p(X, Y, Z, W).\n"
+         "q(X, Y, Z, W) :- q(Y, X, Z, W).\n",
+         "RUNE-R0403",
+         ":4:1:",
+         "at least 8000000000 tuples",
+         {0}},
+        /* kinds are mixed */
+        {"n(\"a\"). n(-1). n(0).\nn(Y) :- n(X), Y = X + 1, Y < 2000.\nm(X, 1) :- n(X).\n"
+         "p(X, Y, Z) :- m(X, _), m(Y, _), m(Z, _).\np(X, Y, Z) :- p(Y, X, Z).\n",
+         "RUNE-R0403",
+         ":4:1:",
+         "have 8024024008 tuples",
+         {0}},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct datalog_run run;
@@ -128,6 +151,25 @@ static void test_explosions__end_with_a_limit_and_its_place(void **state)
         assert_non_null(strstr(rune_diag_text(run.diag), cases[i].what));
         datalog_run_close(&run);
     }
+}
+
+/* Values so far apart that they are not counted: what they may be at most refuses nothing. */
+static void test_product__of_columns_is_not_refused_by_a_guess(void **state)
+{
+    (void)state;
+    static const char program[] = "n(0). n(-1). n(\"a\"). n(-500000000). n(500000000).\n"
+                                  "m(Y, X) :- n(X), n(Y).\n"
+                                  "p(X, Y) :- m(_, X), m(_, Y).\np(X, Y) :- p(Y, X).\n";
+    struct datalog_run run;
+    assert_int_equal(datalog_run_open(&run, rune_str_from(program), RUNE_DL_BARE, NULL, 0),
+                     RUNE_OK);
+    struct rune_dl_options options = {.storing = RUNE_DL_STORE_ALL, .max_tuples = 100};
+    enum rune_err err = rune_dl_evaluate(&run.program, run.facts, NULL, run.dict, &options, NULL,
+                                         NULL, &run.result, run.diag);
+    if (err != RUNE_OK) {
+        fail_msg("%s", rune_diag_text(run.diag));
+    }
+    datalog_run_close(&run);
 }
 
 /* A rule of more loops than a frame holds. */
@@ -555,6 +597,7 @@ int main(void)
         cmocka_unit_test(test_chain__of_twenty_thousand_relations),
         cmocka_unit_test(test_many_goals__are_ordered_like_few),
         cmocka_unit_test(test_product__is_refused_by_the_limit_with_the_rule),
+        cmocka_unit_test(test_product__of_columns_is_not_refused_by_a_guess),
         cmocka_unit_test(test_explosions__end_with_a_limit_and_its_place),
         cmocka_unit_test(test_long_rule__says_what_it_needs_too_much_of),
         cmocka_unit_test(test_bounded_recursion__is_not_given_up),
