@@ -16,7 +16,7 @@ struct arguments {
 static const struct cli_option options[] = {
     CLI_OPTION(arguments, count, "count", 0, CLI_FLAG, NULL,
                "also count what is computed on demand (may take long)"),
-    CLI_LIMIT_OPTIONS,
+    CLI_COUNT_LIMIT_OPTIONS,
 };
 
 static bool print_line(void *context, struct rune_str line)
@@ -36,7 +36,7 @@ static enum cli_exit run(const struct cli_call *call)
         return code;
     }
     const char *rule = call->operand_count > 1 ? call->operands[1] : NULL;
-    rune_decider_set_max_steps(subject.decider, UINT64_MAX); /* a person waits, and may interrupt */
+    cli_subject_limit_counts(&subject, &arguments->limits); /* each */
     enum rune_err err =
         rune_plan_describe(subject.image, rule, arguments->count ? subject.decider : NULL,
                            print_line, NULL, subject.diag);

@@ -25,7 +25,7 @@ static const struct cli_option options[] = {
                "stop after N tuples, --count after counting N"),
     CLI_OPTION(arguments, format, "format", 0, CLI_FORMAT, "text|tsv|json",
                "text, or tsv: a tuple a line, fields separated by tabs"),
-    CLI_LIMIT_OPTIONS,
+    CLI_COUNT_LIMIT_OPTIONS,
 };
 
 struct printer {
@@ -198,14 +198,15 @@ static enum rune_err count_tuples(const struct cli_subject *subject,
     return err;
 }
 
-static enum rune_err query(const struct cli_subject *subject, const struct arguments *arguments,
+static enum rune_err query(struct cli_subject *subject, const struct arguments *arguments,
                            const char *pattern)
 {
-    /* a person waits, and may interrupt */
-    rune_decider_set_max_steps(subject->decider, UINT64_MAX);
     if (arguments->count) {
+        cli_subject_limit_counts(subject, &arguments->limits);
         return count_tuples(subject, arguments, pattern);
     }
+    /* a person sees what comes, and may interrupt */
+    rune_decider_set_max_steps(subject->decider, UINT64_MAX);
     struct printer printer = {
         .out = RUNE_BUF_INIT,
         .left = arguments->limit.is_given ? arguments->limit.number : UINT64_MAX,

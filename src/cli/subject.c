@@ -132,6 +132,12 @@ enum cli_exit cli_subject_open(const char *path, enum cli_purpose purpose,
     return CLI_OK;
 }
 
+void cli_subject_limit_counts(struct cli_subject *subject, const struct cli_limits *limits)
+{
+    rune_decider_set_max_steps(subject->decider,
+                               limits->steps != 0 ? limits->steps : RUNE_BUILD_DEFAULT_STEPS);
+}
+
 void cli_subject_close(struct cli_subject *subject)
 {
     rune_decider_destroy(subject->decider);

@@ -25,6 +25,13 @@ struct cli_limits {
         CLI_OPTION(arguments, limits.steps, "max-steps", 0, CLI_NUMBER, "N",      \
                    "steps that deriving may take (1073741824, some 10 s)")
 
+/* The same for a command that counts by cli_subject_limit_counts. */
+#define CLI_COUNT_LIMIT_OPTIONS                                                   \
+    CLI_OPTION(arguments, limits.memory_bytes, "max-memory", 0, CLI_SIZE, "SIZE", \
+               "memory that deriving may take, as 512M or 8G (4G)"),              \
+        CLI_OPTION(arguments, limits.steps, "max-steps", 0, CLI_NUMBER, "N",      \
+                   "steps that deriving, or a count, may take (1073741824, some 10 s)")
+
 enum cli_purpose {
     CLI_TO_DECIDE, /* with a server's limits of memory */
     CLI_TO_PLAN,   /* with room for counting */
@@ -34,6 +41,9 @@ enum cli_purpose {
 /* CLI_OK, or the exit code of a message that was printed; then there is nothing to close. */
 enum cli_exit cli_subject_open(const char *path, enum cli_purpose purpose,
                                const struct cli_limits *limits, struct cli_subject *ret_subject);
+/* What a count may take: as many steps as deriving. */
+void cli_subject_limit_counts(struct cli_subject *subject, const struct cli_limits *limits);
+
 void cli_subject_close(struct cli_subject *subject);
 
 /* Whether a decision has these reasons and no others; sorted bytewise, as its own are. */

@@ -317,7 +317,8 @@ RUNE_MUST_USE enum rune_err rune_dl_orders_choose(struct rune_dl_ctx *ctx, uint3
                                                   struct rune_vec_u64 *ret_columns);
 /* Whether an order chosen for the image serves the search. */
 bool rune_dl_order_serves(const struct rune_dl_rel *rel, uint32_t search);
-/* Different values in a column of a stored relation, or a guess that may be too many. Cost: two passes over it, the first time. */
+/* Different values in a column of a stored relation, or a guess that may be too many. Cost: two
+ * passes over it, the first time. */
 double rune_dl_distinct(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t column);
 /* The same, or less where it is but a guess (values too far apart): never more than there are. */
 double rune_dl_distinct_at_least(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t column);

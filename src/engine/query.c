@@ -310,12 +310,19 @@ static bool emit_tuple(void *context, const rune_term *tuple, uint32_t arity)
 
 /* ---- public ---- */
 
-static enum rune_err report_failure(struct rune_diag *diag, enum rune_err err)
+/* Who runs out of steps has none left; memory and depth are told apart from that alone. */
+static enum rune_err report_failure(struct rune_diag *diag, const struct rune_eval *eval,
+                                    enum rune_err err)
 {
-    if (err == RUNE_E_LIMIT) {
+    if (err == RUNE_E_LIMIT && eval->steps_left == 0) {
+        rune_diag_report(diag, RUNE_ERROR, "RUNE-G0204", RUNE_SPAN_NONE,
+                         "bind more columns, raise the limit (--max-steps), or have the rule's "
+                         "answers stored",
+                         "the query needs more steps than its limit");
+    } else if (err == RUNE_E_LIMIT) {
         rune_diag_report(diag, RUNE_ERROR, "RUNE-G0204", RUNE_SPAN_NONE,
                          "bind more columns, or have the rule's answers stored",
-                         "the query needs more steps or memory than its limit");
+                         "the query needs more memory than its limit");
     } else if (err == RUNE_E_NOT_FOUND) {
         rune_diag_report(diag, RUNE_ERROR, "RUNE-G0206", RUNE_SPAN_NONE,
                          "query the bundle, or write a rule that reads `entity.parent`",
@@ -370,7 +377,7 @@ enum rune_err rune_query_run(struct rune_decider *decider, const struct rune_ima
               : rune_rules_query(&eval, pattern.relation, pattern.bound, pattern.same, emit_tuple,
                                  &emitter);
     rune_buf_fini(&emitter.other);
-    return report_failure(diag, err);
+    return report_failure(diag, &eval, err);
 }
 
 enum rune_err rune_query_count(struct rune_decider *decider, const struct rune_image *image,
@@ -393,5 +400,5 @@ enum rune_err rune_query_count(struct rune_decider *decider, const struct rune_i
     if (err == RUNE_OK) {
         *ret_count = count;
     }
-    return report_failure(diag, err);
+    return report_failure(diag, &eval, err);
 }
