@@ -75,27 +75,39 @@ static enum rune_err finish(struct rune_fact_reader *reader)
     return err;
 }
 
-static enum rune_err read_file(const struct rune_bundle_file *file, struct rune_dict *dict,
-                               struct rune_fact_relation *relation, struct progress *progress,
+/* Opens a file that was not read with the bundle. */
+static enum rune_err open_file(const struct rune_bundle_file *file, int *ret_fd,
                                struct rune_diag *diag)
 {
-    struct rune_fact_reader reader;
-    bool is_text = file->file_path == NULL;
-    struct rune_str text = {file->source.text, is_text ? file->source.length : 0};
-    int fd = is_text ? -1 : open(file->file_path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && !is_text) {
+    int fd = open(file->file_path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
         rune_diag_report_at(diag, RUNE_ERROR, "RUNE-T0110", file->source.path, 0, 0,
                             "the user that builds must be able to read all files",
                             "cannot open: %s", strerror(errno));
         return RUNE_E_IO;
     }
-    if (!is_text) {
-        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    *ret_fd = fd;
+    return RUNE_OK;
+}
+
+static enum rune_err read_file(const struct rune_bundle_file *file, struct rune_dict *dict,
+                               struct rune_fact_relation *relation, struct progress *progress,
+                               struct rune_diag *diag)
+{
+    struct rune_fact_reader reader;
+    struct rune_str text = {file->source.text, file->source.length};
+    int fd = -1;
+    if (file->file_path != NULL) {
+        enum rune_err err = open_file(file, &fd, diag);
+        if (err != RUNE_OK) {
+            return err;
+        }
     }
     rune_facts_reader_init(&reader, file->source.path, format_of(file->kind), dict, relation, diag);
     reader.left_bytes = file->size_bytes;
     rune_facts_read_rows(&reader, fd, text, add_progress, progress);
-    if (!is_text) {
+    if (fd >= 0) {
         close(fd);
     }
     return finish(&reader);
