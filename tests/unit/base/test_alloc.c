@@ -2,15 +2,11 @@
 #include "base/alloc.h"
 #include "base/arena.h" /* whether AddressSanitizer is there */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
-#include <cmocka.h>
+#include "unit/cmocka.h"
 
 static bool refuse(void *context, size_t size)
 {

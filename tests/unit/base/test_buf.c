@@ -2,17 +2,12 @@
 #include "base/buf.h"
 
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "reference/oom.h"
+#include "unit/cmocka.h"
 
 static void test_buf__appends(void **state)
 {

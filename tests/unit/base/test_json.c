@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "reference/json_check.h"
 #include "reference/oom.h"
+#include "unit/cmocka.h"
 
 /* A copy that ends exactly where the text does, so that AddressSanitizer sees the first byte too
  * far. */

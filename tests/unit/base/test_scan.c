@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The scanner against a loop over bytes, in memory that ends where the text does. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
 #include "base/scan.h"
+#include "unit/cmocka.h"
 
 #define LENGTH_MAX 40u
 

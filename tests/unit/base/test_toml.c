@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/toml.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "base/buf.h"
 #include "reference/oom.h"
+#include "unit/cmocka.h"
 
 static enum rune_err parse(const char *text, struct rune_arena *arena, struct rune_json_node *root,
                            struct rune_diag *diag)

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/utf8.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
+#include "unit/cmocka.h"
 
 /* Table 3-7 of the Unicode standard, told the slow way: encode every scalar value and compare. */
 static void test_utf8__every_scalar_value_round_trips(void **state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cedar/doc.h"
 
-#include "unit/cedar/cmocka_all.h"
+#include "unit/cmocka.h"
 
 struct bench {
     struct rune_arena arena;

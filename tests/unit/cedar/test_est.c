@@ -3,7 +3,7 @@
 
 #include "cedar/parser.h"
 #include "reference/oom.h"
-#include "unit/cedar/cmocka_all.h"
+#include "unit/cmocka.h"
 
 static const char everything[] =
     "@id(\"a\\\"b\") @flag permit(principal is A::U in ?principal, action in [Action::\"x\"], "

@@ -4,7 +4,7 @@
 #include "cedar/lexer.h"
 #include "reference/cedar_random.h"
 #include "reference/oom.h"
-#include "unit/cedar/cmocka_all.h"
+#include "unit/cmocka.h"
 
 #define ROUNDS 3000
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cedar/lexer.h"
 
-#include "unit/cedar/cmocka_all.h"
+#include "unit/cmocka.h"
 
 /* The kinds of all tokens, as messages name them, joined by spaces. */
 static void kinds_of(const char *text, enum rune_cedar_lexer_mode mode, char *out, size_t size)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cedar/links.h"
 
-#include "unit/cedar/cmocka_all.h"
+#include "unit/cmocka.h"
 
 static enum rune_err parse(const char *text, struct rune_arena *arena,
                            struct rune_cedar_link **links, uint32_t *count)

@@ -6,7 +6,7 @@
 #include "cedar/links.h"
 #include "cedar/parser.h"
 #include "cedar/schema.h"
-#include "unit/cedar/cmocka_all.h"
+#include "unit/cmocka.h"
 
 #define SCOPE "permit(principal, action, resource)"
 

@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "reference/oom.h"
-#include "unit/cedar/cmocka_all.h"
+#include "unit/cmocka.h"
 
 static enum rune_err parse(const char *text, size_t length, struct rune_arena *arena,
                            struct rune_cedar_policies *policies, struct rune_diag *diag)

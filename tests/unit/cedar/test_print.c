@@ -3,7 +3,7 @@
 
 #include "cedar/est.h"
 #include "cedar/parser.h"
-#include "unit/cedar/cmocka_all.h"
+#include "unit/cmocka.h"
 
 static struct rune_source source_of(const char *text, size_t length)
 {

@@ -5,7 +5,7 @@
 #include "cedar/schema_image.h"
 #include "eval/schema_check.h"
 #include "reference/oom.h"
-#include "unit/cedar/cmocka_all.h"
+#include "unit/cmocka.h"
 
 static enum rune_err read_schema(const char *text, struct rune_arena *arena,
                                  struct rune_cedar_schema *schema)

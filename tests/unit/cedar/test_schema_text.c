@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/buf.h"
 #include "cedar/schema.h"
-#include "unit/cedar/cmocka_all.h"
+#include "unit/cmocka.h"
 
 static struct rune_source source_of(const struct rune_buf *buf)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cedar/unescape.h"
 
-#include "unit/cedar/cmocka_all.h"
+#include "unit/cmocka.h"
 
 static const struct {
     const char *inside;

@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "cedar/parser.h"
 #include "reference/oom.h"
-#include "unit/cedar/cmocka_all.h"
+#include "unit/cmocka.h"
 
 #define SCOPE "permit(principal, action, resource)"
 

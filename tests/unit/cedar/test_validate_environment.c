@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "cedar/parser.h"
 #include "cedar/validate.h"
-#include "unit/cedar/cmocka_all.h"
+#include "unit/cmocka.h"
 
 static const char schema_text[] =
     "entity Org;\n"

@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit/datalog/compare.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "eval/rule_vm.h"
 #include "reference/datalog_random.h"
+#include "unit/cmocka.h"
 
 struct compare {
     struct datalog_run *run;

@@ -4,19 +4,15 @@
  * made smaller for as long as it does, and printed.
  *
  * RUNE_TEST_SEED=N begins with another seed, RUNE_TEST_ROUNDS=N makes so many programs. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "reference/bulk.h"
 #include "reference/datalog_random.h"
 #include "reference/datalog_run.h"
 #include "reference/rounds.h"
+#include "unit/cmocka.h"
 
 #define ROUNDS         12u
 #define DEMANDED_STEPS (UINT64_C(1) << 19) /* of a question where nothing is stored */

@@ -4,19 +4,15 @@
  * bits or hash tables, rows of one block or of several.
  *
  * RUNE_TEST_SEED=N begins with another seed, RUNE_TEST_ROUNDS=N makes so many programs. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "reference/datalog_random.h"
 #include "reference/datalog_run.h"
 #include "reference/rounds.h"
+#include "unit/cmocka.h"
 
 #define ROUNDS    60u
 #define RELATIONS 3u   /* a, b, c: each has facts, in e, f, g */

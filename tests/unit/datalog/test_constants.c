@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "base/alloc.h"
 #include "datalog/constants.h"
+#include "unit/cmocka.h"
 #include "unit/datalog/support.h"
 
 static void test_facts__become_tuples(void **state)

@@ -3,20 +3,16 @@
  * views in between, with little memory, and without looking at what was not asked.
  *
  * RUNE_TEST_SEED=N begins with another seed, RUNE_TEST_ROUNDS=N makes so many programs. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "reference/datalog_naive.h"
 #include "reference/datalog_random.h"
 #include "reference/datalog_run.h"
 #include "reference/rounds.h"
+#include "unit/cmocka.h"
 #include "unit/datalog/compare.h"
 
 #define ROUNDS     60u

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Golden messages: diag/NAME.dl is checked, its messages must be diag/NAME.txt. A first line `%
  * declare: q/2 r/1!` declares relations. RUNE_UPDATE_GOLDENS=1 writes the .txt files anew. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "unit/cmocka.h"
 #include "unit/datalog/support.h"
 
 static char *read_file(const char *path)

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* evaluate: what limits, errors and odd shapes of programs do. Random programs: test_random.c. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "reference/datalog_random.h"
 #include "reference/datalog_run.h"
+#include "unit/cmocka.h"
 
 /* ---- limits and errors ---- */
 

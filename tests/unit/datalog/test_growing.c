@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Growing relations against a list that is searched from end to end: every arity, values that keep
  * close, spread or jump, tuples one by one and by rows. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "datalog/growing.h"
+#include "unit/cmocka.h"
 
 #define MAX_ARITY 6u
 #define BATCHES   200u

@@ -2,19 +2,15 @@
 /* Recursions of the kinds that the builder computes in ways of their own (closure.c) or with sets
  * and indexes of their own (growing.c), over random facts: small ones against the naive evaluator,
  * larger ones stored against demanded, which share no way of closing a recursion. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "reference/datalog_naive.h"
 #include "reference/datalog_random.h"
 #include "reference/datalog_run.h"
+#include "unit/cmocka.h"
 
 #define SMALL_ROUNDS 12u
 #define LARGE_ROUNDS 2u

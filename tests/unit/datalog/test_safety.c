@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The checker's tasks against the definition, read off the text by going round until nothing
  * changes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "unit/cmocka.h"
 #include "unit/datalog/support.h"
 
 #define VARIABLES 3

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sorted rows against the C library's sort: few and many, every arity, by any order of columns, and
  * by leading columns alone, where equal rows keep their places. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "base/alloc.h"
 #include "datalog/evaluate_int.h"
+#include "unit/cmocka.h"
 
 #define MAX_ARITY 5u
 #define MAX_ROWS  70u

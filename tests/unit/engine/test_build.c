@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "base/alloc.h"
 #include "base/str.h"
 #include "reference/oom.h"
+#include "unit/cmocka.h"
 #include "unit/engine/fixture.h"
 
 static const struct fixture_file bundle[] = {

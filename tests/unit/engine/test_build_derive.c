@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Entity data that rules derive: what policies decide by it, and what is refused. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "engine/image.h"
+#include "unit/cmocka.h"
 #include "unit/engine/fixture.h"
 
 static const char schema[] =

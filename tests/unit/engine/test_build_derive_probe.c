@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sets that policies only probe: answers are, byte for byte, those of the same bundle with one
  * policy more that uses each set as a value (and never matches), so that they are built. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +11,7 @@
 #include "engine/image.h"
 #include "eval/rule_eval.h"
 #include "rune/diag.h"
+#include "unit/cmocka.h"
 #include "unit/engine/fixture.h"
 
 #define USERS 6

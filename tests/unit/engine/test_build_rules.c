@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "unit/cmocka.h"
 #include "unit/engine/fixture.h"
 
 static void expect_refused(const char *rules, const char *code)

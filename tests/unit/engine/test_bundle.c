@@ -1,10 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -12,6 +6,7 @@
 
 #include "engine/bundle.h"
 #include "engine/facts.h"
+#include "unit/cmocka.h"
 
 static void write_file(const char *root, const char *path, const char *text)
 {

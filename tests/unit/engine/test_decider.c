@@ -5,9 +5,6 @@
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "base/alloc.h"
 #include "base/sanitized.h"
 #include "base/str.h"
+#include "unit/cmocka.h"
 #include "unit/engine/fixture.h"
 
 /* ---- what is counted ---- */

@@ -2,16 +2,12 @@
 /* Random bundles of policies, rules, facts and entities, and random requests, some with parents of
  * their own, against an evaluator that asks every policy and rule with nothing but loops: outcome
  * and reasons must agree, byte for byte. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "base/str.h"
+#include "unit/cmocka.h"
 #include "unit/engine/fixture.h"
 
 enum {

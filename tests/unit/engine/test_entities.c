@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/entities.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "base/buf.h"
 #include "cedar/schema_image.h"
 #include "reference/oom.h"
+#include "unit/cmocka.h"
 
 /* One dictionary, perhaps a schema, and the table. */
 struct world {

@@ -1,10 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,6 +6,7 @@
 #include "base/buf.h"
 #include "engine/facts.h"
 #include "engine/facts_int.h"
+#include "unit/cmocka.h"
 
 static void print_term(const struct rune_terms *terms, rune_term term, struct rune_buf *out)
 {

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where policies and rules meet: a small bundle for each sentence of docs/language.md about it, and
  * what a request is answered, or what refuses the bundle. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "base/alloc.h"
 #include "base/str.h"
+#include "unit/cmocka.h"
 #include "unit/engine/fixture.h"
 
 /* Texts that are NULL are left out. */

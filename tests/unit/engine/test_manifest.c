@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "base/buf.h"
 #include "engine/ids.h"
 #include "engine/manifest.h"
 #include "engine/rune_file.h"
+#include "unit/cmocka.h"
 
 static enum rune_err read_manifest(const char *text, struct rune_arena *arena,
                                    struct rune_manifest *manifest, struct rune_diag *diag)

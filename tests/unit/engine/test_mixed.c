@@ -5,18 +5,14 @@
  * evaluator that is made of loops over all entities.
  *
  * RUNE_TEST_SEED=N begins with another seed, RUNE_TEST_ROUNDS=N makes so many worlds. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "base/buf.h"
 #include "base/str.h"
 #include "reference/rounds.h"
+#include "unit/cmocka.h"
 #include "unit/engine/fixture.h"
 
 enum {

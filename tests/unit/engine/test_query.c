@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Patterns with constants and values of every kind: what comes out goes in again. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +7,7 @@
 #include "base/str.h"
 #include "rune/diag.h"
 #include "rune/query.h"
+#include "unit/cmocka.h"
 #include "unit/engine/fixture.h"
 
 static const char rules[] =

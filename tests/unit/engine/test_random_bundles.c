@@ -5,17 +5,12 @@
  * slow evaluator found. A bundle that differs is made smaller for as long as it does, and printed.
  *
  * RUNE_TEST_SEED=N begins with another seed, RUNE_TEST_ROUNDS=N makes so many worlds. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "reference/rounds.h"
+#include "unit/cmocka.h"
 #include "unit/engine/bundle_trial.h"
 
 enum {

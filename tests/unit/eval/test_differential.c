@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Random policies over random entities, compiled and indexed against walked as trees: the same
  * permits, forbids and errors for each request. RUNE_TEST_ROUNDS raises the number of worlds. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "reference/cedar_compare.h"
+#include "unit/cmocka.h"
 
 static void test_evaluation__is_that_of_the_tree(void **state)
 {

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each instruction and each error by an expression: what it gives, or the message and the place of
  * its failure. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "eval/policy_code.h"
 #include "reference/cedar_world.h"
+#include "unit/cmocka.h"
 
 #define T "true"
 #define F "false"

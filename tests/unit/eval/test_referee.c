@@ -2,20 +2,17 @@
 /* The referee's evaluation data (eval.jsonl), without engine or bundle: decision, reasons and
  * errors of each request. The conformance run asks the same through librune; this one fails beside
  * the evaluator. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <zstd.h>
 
 #include "model/uid.h"
 #include "reference/cedar_json.h"
 #include "reference/cedar_world.h"
+#include "unit/cmocka.h"
 
 static char *load(const char *path, size_t *ret_length)
 {

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Orders and cursors against a search of all tuples, at keys that lie densely, thinly, in heaps and
  * far apart. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "eval/relation.h"
+#include "unit/cmocka.h"
 
 enum { MAX_KEYS = 3000, VALUES = 3 };
 

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rule_eval, rule_verify, rule_vm: decisions by rules, what errors and limits do to them, and
  * damaged programs: what the verifier accepts must run within bounds (sanitizers look on). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/sanitized.h"
 #include "eval/relation.h"
 #include "eval/rule_code.h"
 #include "reference/datalog_run.h"
+#include "unit/cmocka.h"
 
 #define WORLD                                                                                   \
     "member(User::\"a\", Group::\"g\"). member(User::\"b\", Group::\"h\"). up(Group::\"g\", "   \

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Searches in runs against loops over their items, in memory that ends where the run does. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
 #include "eval/values.h"
+#include "unit/cmocka.h"
 
 #define COUNT_MAX (3 * RUNE_RUN_SCAN_MAX)
 

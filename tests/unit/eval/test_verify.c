@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eval/verify.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/diag.h"
 #include "eval/policy_code.h"
 #include "reference/cedar_damage.h"
 #include "reference/cedar_random.h"
 #include "reference/cedar_world.h"
+#include "unit/cmocka.h"
 
 #define OP(name, a) ((uint32_t)RUNE_OP_##name | (uint32_t)(a) << 8)
 

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "guard/limits.h"
+#include "unit/cmocka.h"
 
 static void test_limits__have_defaults(void **state)
 {

@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The admin routes, with a socketpair for the supervisor. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "http/relay.h"
 #include "shm/control.h"
+#include "unit/cmocka.h"
 #include "unit/http/loopback.h"
 
 #define ASK(m, p)                  \

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every public route and every error of the wire, without sockets and without an engine (double.h
  * decides). */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "http/header_block.h"
 #include "http/respond.h"
+#include "unit/cmocka.h"
 #include "unit/http/loopback.h"
 
 #define IMAGE "0123456789abcdef"

@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The subscriber: the test is its supervisor. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -15,6 +8,7 @@
 #include "engine/image.h"
 #include "live/subscriber.h"
 #include "shm/image_writer.h"
+#include "unit/cmocka.h"
 #include "unit/shm/image_fixture.h"
 
 struct fixture {

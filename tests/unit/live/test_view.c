@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The view: readers see one whole view, never an older one than before, and never one that was
  * closed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -19,6 +12,7 @@
 #include "engine/image.h"
 #include "live/view.h"
 #include "shm/image_writer.h"
+#include "unit/cmocka.h"
 #include "unit/shm/image_fixture.h"
 
 #define READERS 3

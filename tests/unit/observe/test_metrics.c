@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a scraper relies on: every series once, help and type before the first, cumulative buckets.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "observe/metrics.h"
+#include "unit/cmocka.h"
 
 static struct rune_control_map control;
 static struct rune_buf text;

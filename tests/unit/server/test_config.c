@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration: every key of the example is known and has its default there; flags win;
  * mistakes have places. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +10,7 @@
 #include "observe/log.h"
 #include "server/config.h"
 #include "shm/messages.h"
+#include "unit/cmocka.h"
 
 struct fixture {
     struct rune_config config;

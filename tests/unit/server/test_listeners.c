@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Listening sockets: one a slot, a taken port is refused, the admin listener is for this host only.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +9,7 @@
 
 #include "base/diag.h"
 #include "server/listeners.h"
+#include "unit/cmocka.h"
 
 static void test_listeners__addresses_are_checked(void **state)
 {

@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sandboxes: what a one-shot child may no longer do. Each case runs in a child of its own. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -18,6 +11,7 @@
 #include <unistd.h>
 
 #include "server/sandbox.h"
+#include "unit/cmocka.h"
 
 static bool opens_a_file(void)
 {

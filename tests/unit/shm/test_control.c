@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The control page: what the supervisor writes is read whole; a child can write its own page only.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -16,6 +9,7 @@
 #include <unistd.h>
 
 #include "shm/control.h"
+#include "unit/cmocka.h"
 
 static void test_control__is_mapped_by_a_reader(void **state)
 {

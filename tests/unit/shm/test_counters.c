@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Counters: the table is sound, and durations fall into the bucket whose bound they do not pass. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <string.h>
 
 #include "shm/counters.h"
+#include "unit/cmocka.h"
 
 static void test_counters__table_is_sound(void **state)
 {

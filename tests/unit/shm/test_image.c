@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The container of an image: what is written is read back; whatever is changed in header, table or
  * padding is refused or harmless. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -17,6 +11,7 @@
 #include "base/diag.h"
 #include "shm/image_map.h"
 #include "shm/image_writer.h"
+#include "unit/cmocka.h"
 #include "unit/shm/image_fixture.h"
 
 #define TABLE_END (128 + 32 * RUNE_IMAGE_SECTION_COUNT)

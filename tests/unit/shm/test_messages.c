@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages: sizes are fixed, descriptors travel, diagnostics are checked before they are believed.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,6 +8,7 @@
 #include <unistd.h>
 
 #include "shm/messages.h"
+#include "unit/cmocka.h"
 
 static void pair(int ret_sockets[2])
 {

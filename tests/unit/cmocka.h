@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmocka with what it needs before it. */
+/* cmocka, with the headers that have to come before it. */
 #pragma once
 
 #include <setjmp.h>
