@@ -134,6 +134,17 @@ def left_and_right(bundle, scale):
     return {"p(X, Y)": sum(side for begin in range(nodes) for _, side in reach({(begin, 0)}, after))}
 
 
+def spread(points, after):
+    """What a variable points to, all that are assigned from it do."""
+    todo = [variable for variable, things in enumerate(points) if things]
+    while todo:
+        variable = todo.pop()
+        for target in after.get(variable, ()):
+            if points[variable] & ~points[target]:
+                points[target] |= points[variable]
+                todo.append(target)
+
+
 def points_to(bundle, scale):
     variables, objects, accesses = 50000 // scale, 5000 // scale, 1500 // scale
     new = bundle.facts("new", {(bundle.random.randrange(variables), variables + bundle.random.randrange(objects))
@@ -151,13 +162,7 @@ def points_to(bundle, scale):
     before = None
     while before != (points, heap):
         before = list(points), list(heap)
-        todo = [variable for variable in range(variables) if points[variable]]
-        while todo:
-            variable = todo.pop()
-            for target in after.get(variable, ()):
-                if points[variable] & ~points[target]:
-                    points[target] |= points[variable]
-                    todo.append(target)
+        spread(points, after)
         for pointer, variable in store:
             for thing in members(points[pointer]):
                 heap[thing] |= points[variable]
@@ -184,13 +189,7 @@ def points_to_fields(bundle, scale):
     before = None
     while before != points:
         before = list(points)
-        todo = [variable for variable in range(variables) if points[variable]]
-        while todo:
-            variable = todo.pop()
-            for target in after.get(variable, ()):
-                if points[variable] & ~points[target]:
-                    points[target] |= points[variable]
-                    todo.append(target)
+        spread(points, after)
         for field, pointer, variable in store:
             for thing in members(points[pointer]):
                 heap[field][thing] |= points[variable]

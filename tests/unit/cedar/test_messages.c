@@ -6,6 +6,7 @@
 #include "cedar/links.h"
 #include "cedar/parser.h"
 #include "cedar/schema.h"
+#include "unit/cedar/golden.h"
 #include "unit/cmocka.h"
 
 #define SCOPE "permit(principal, action, resource)"
@@ -184,7 +185,6 @@ static void add_schema(struct rune_buf *out, const char *text)
 static void test_messages__are_as_in_the_golden_file(void **state)
 {
     struct rune_buf got = RUNE_BUF_INIT;
-    char path[4096];
     (void)state;
     for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
         add_policies(&got, policies[i]);
@@ -195,23 +195,7 @@ static void test_messages__are_as_in_the_golden_file(void **state)
     for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++) {
         add_document(&got, documents[i]);
     }
-    const char *root = getenv("RUNE_SOURCE_DIR");
-    snprintf(path, sizeof path, "%s/tests/unit/cedar/golden/messages.txt",
-             root != NULL ? root : ".");
-    if (getenv("RUNE_UPDATE_GOLDEN") != NULL) {
-        FILE *file = fopen(path, "wb");
-        assert_non_null(file);
-        assert_int_equal(fwrite(got.data, 1, got.length, file), got.length);
-        fclose(file);
-    }
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    char *want = calloc(1, got.length + 4096);
-    size_t length = fread(want, 1, got.length + 4095, file);
-    fclose(file);
-    assert_string_equal(rune_buf_cstr(&got), want);
-    assert_int_equal(length, got.length);
-    free(want);
+    golden_check("messages.txt", &got);
     rune_buf_fini(&got);
 }
 

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "cedar/parser.h"
 #include "reference/oom.h"
+#include "unit/cedar/golden.h"
 #include "unit/cmocka.h"
 
 #define SCOPE "permit(principal, action, resource)"
@@ -181,29 +182,12 @@ static void test_validate__finds_each_kind(void **state)
 static void test_validate__says_what_to_do(void **state)
 {
     struct rune_buf got = RUNE_BUF_INIT;
-    char path[4096];
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint32_t level = cases[i].level == 9 ? UINT32_MAX : cases[i].level;
         check_kinds(cases[i].text, cases[i].strict, RUNE_VALIDATE_STRICT, level, &got);
     }
-    const char *root = getenv("RUNE_SOURCE_DIR");
-    snprintf(path, sizeof path, "%s/tests/unit/cedar/golden/validate.txt",
-             root != NULL ? root : ".");
-    if (getenv("RUNE_UPDATE_GOLDEN") != NULL) {
-        FILE *file = fopen(path, "wb");
-        assert_non_null(file);
-        assert_int_equal(fwrite(got.data, 1, got.length, file), got.length);
-        fclose(file);
-    }
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    char *want = calloc(1, got.length + 4096);
-    size_t length = fread(want, 1, got.length + 4095, file);
-    fclose(file);
-    assert_string_equal(rune_buf_cstr(&got), want);
-    assert_int_equal(length, got.length);
-    free(want);
+    golden_check("validate.txt", &got);
     rune_buf_fini(&got);
 }
 

@@ -40,30 +40,33 @@ void fixture_remove(char *path)
     rune_free(path);
 }
 
-void fixture_open_path(struct fixture *fixture, const char *path)
+static void succeed(enum rune_err err, struct rune_diag *diag)
+{
+    if (err != RUNE_OK) {
+        print_error("%s", rune_diag_text(diag));
+    }
+    assert_int_equal(err, RUNE_OK);
+}
+
+int fixture_image(const char *path, struct rune_build_result *ret_result)
 {
     struct rune_diag *diag = rune_diag_create();
-    struct rune_build_result result;
     int fd;
-    enum rune_err err = rune_build_memory(path, NULL, &fd, &result, diag);
-    if (err != RUNE_OK) {
-        print_error("%s", rune_diag_text(diag));
-    }
-    assert_int_equal(err, RUNE_OK);
-    err = rune_image_open_fd(fd, RUNE_IMAGE_VERIFY, &fixture->image, diag);
-    if (err != RUNE_OK) {
-        print_error("%s", rune_diag_text(diag));
-    }
-    assert_int_equal(err, RUNE_OK);
-    close(fd);
-    assert_int_equal(rune_decider_create(NULL, &fixture->decider), RUNE_OK);
+    succeed(rune_build_memory(path, NULL, &fd, ret_result, diag), diag);
     rune_diag_destroy(diag);
+    return fd;
 }
 
 void fixture_open(struct fixture *fixture, const struct fixture_file *files, size_t count)
 {
     char *path = fixture_make(files, count);
-    fixture_open_path(fixture, path);
+    struct rune_build_result result;
+    struct rune_diag *diag = rune_diag_create();
+    int fd = fixture_image(path, &result);
+    succeed(rune_image_open_fd(fd, RUNE_IMAGE_VERIFY, &fixture->image, diag), diag);
+    close(fd);
+    assert_int_equal(rune_decider_create(NULL, &fixture->decider), RUNE_OK);
+    rune_diag_destroy(diag);
     fixture_remove(path);
 }
 

@@ -17,6 +17,9 @@ struct fixture_file {
 char *fixture_make(const struct fixture_file *files, size_t count);
 void fixture_remove(char *path);
 
+/* Builds, failing the test with the diagnostics if that fails: the image's descriptor. */
+int fixture_image(const char *path, struct rune_build_result *ret_result);
+
 struct fixture {
     struct rune_image *image;
     struct rune_decider *decider;
@@ -24,7 +27,6 @@ struct fixture {
 
 /* Builds and opens, failing the test with the diagnostics if it does not. */
 void fixture_open(struct fixture *fixture, const struct fixture_file *files, size_t count);
-void fixture_open_path(struct fixture *fixture, const char *path);
 void fixture_close(struct fixture *fixture);
 
 /* Builds only; the diagnostics' text is returned and must be freed (rune_free). */

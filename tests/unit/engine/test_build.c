@@ -34,16 +34,8 @@ static const struct fixture_file bundle[] = {
 static struct rune_build_result build_all(const struct fixture_file *files, size_t count)
 {
     char *path = fixture_make(files, count);
-    struct rune_diag *diag = rune_diag_create();
     struct rune_build_result result;
-    int fd;
-    enum rune_err err = rune_build_memory(path, NULL, &fd, &result, diag);
-    if (err != RUNE_OK) {
-        print_error("%s", rune_diag_text(diag));
-    }
-    assert_int_equal(err, RUNE_OK);
-    close(fd);
-    rune_diag_destroy(diag);
+    close(fixture_image(path, &result));
     fixture_remove(path);
     return result;
 }
