@@ -6,10 +6,7 @@
  *
  * RUNE_TEST_ROUNDS=N: so many allocations a command and way, evenly spread (0: all of them);
  * RUNE_TEST_SEED: where the first is; RUNE_TEST_COMMAND: only that one. */
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "cli/command.h"
 #include "reference/oom.h"
 #include "reference/rounds.h"
+#include "unit/cmocka.h"
 
 #define ROUNDS        12u
 #define MAX_ARGUMENTS 16u
