@@ -17,24 +17,9 @@ static truth evaluate(const struct context *c, const struct rune_cedar_expr *exp
 
 /* ---- values ---- */
 
-static struct naive_value make_bool(bool boolean)
-{
-    return (struct naive_value){.kind = NAIVE_BOOL, .boolean = boolean};
-}
-
-static struct naive_value make_long(int64_t number)
-{
-    return (struct naive_value){.kind = NAIVE_LONG, .number = number};
-}
-
 static struct naive_value make_uid(const struct rune_cedar_uid *uid)
 {
     return (struct naive_value){.kind = NAIVE_ENTITY, .type = uid->type, .text = uid->id};
-}
-
-static struct naive_value make_ext(const struct rune_ext *ext)
-{
-    return (struct naive_value){.kind = NAIVE_EXT, .ext = *ext};
 }
 
 static bool contains(const struct naive_value *set, const struct naive_value *element)
@@ -155,10 +140,10 @@ static truth compare(const struct context *c, const struct rune_cedar_expr *expr
     } else {
         return false;
     }
-    *ret = make_bool(expr->kind == RUNE_EXPR_LT   ? x < y
-                     : expr->kind == RUNE_EXPR_LE ? x <= y
-                     : expr->kind == RUNE_EXPR_GT ? x > y
-                                                  : x >= y);
+    *ret = naive_bool(expr->kind == RUNE_EXPR_LT   ? x < y
+                      : expr->kind == RUNE_EXPR_LE ? x <= y
+                      : expr->kind == RUNE_EXPR_GT ? x > y
+                                                   : x >= y);
     return true;
 }
 
@@ -172,7 +157,7 @@ static truth arithmetic(const struct context *c, const struct rune_cedar_expr *e
     __int128 result = expr->kind == RUNE_EXPR_ADD   ? (__int128)a.number + b.number
                       : expr->kind == RUNE_EXPR_SUB ? (__int128)a.number - b.number
                                                     : (__int128)a.number * b.number;
-    *ret = make_long((int64_t)result);
+    *ret = naive_long((int64_t)result);
     return result >= INT64_MIN && result <= INT64_MAX;
 }
 
@@ -193,7 +178,7 @@ static truth is_in(const struct context *c, const struct naive_value *a,
             found = found || naive_in(c->world, a, &b->items[i]);
         }
     }
-    *ret = make_bool(found);
+    *ret = naive_bool(found);
     return true;
 }
 
@@ -225,12 +210,12 @@ static truth has(const struct context *c, const struct rune_cedar_expr *expr,
             return false;
         }
         if (found == NULL) {
-            *ret = make_bool(false);
+            *ret = naive_bool(false);
             return true;
         }
         object = *found;
     }
-    *ret = make_bool(true);
+    *ret = naive_bool(true);
     return true;
 }
 
@@ -245,7 +230,7 @@ static truth tag(const struct context *c, const struct rune_cedar_expr *expr,
     const struct naive_entity *entity = naive_find(c->world, &object);
     const struct naive_value *found = entity != NULL ? get(&entity->tags, key.text) : NULL;
     if (expr->kind == RUNE_EXPR_HAS_TAG) {
-        *ret = make_bool(found != NULL);
+        *ret = naive_bool(found != NULL);
         return true;
     }
     if (found == NULL) {
@@ -284,124 +269,38 @@ static truth set_operator(const struct context *c, const struct rune_cedar_expr 
         return false;
     }
     if (expr->kind == RUNE_EXPR_IS_EMPTY) {
-        *ret = make_bool(a.count == 0);
+        *ret = naive_bool(a.count == 0);
         return a.kind == NAIVE_SET;
     }
     if (!evaluate(c, expr->args[1], &b) || a.kind != NAIVE_SET) {
         return false;
     }
     if (expr->kind == RUNE_EXPR_CONTAINS) {
-        *ret = make_bool(contains(&a, &b));
+        *ret = naive_bool(contains(&a, &b));
         return true;
     }
     if (b.kind != NAIVE_SET) {
         return false;
     }
     if (expr->kind == RUNE_EXPR_CONTAINS_ALL) {
-        *ret = make_bool(contains_all(&a, &b));
+        *ret = naive_bool(contains_all(&a, &b));
         return true;
     }
     bool any = false;
     for (uint32_t i = 0; i < b.count; i++) {
         any = any || contains(&a, &b.items[i]);
     }
-    *ret = make_bool(any);
+    *ret = naive_bool(any);
     return true;
 }
 
-/* ---- extension functions, by name ---- */
+/* ---- calls ---- */
 
 static const char *const function_names[] = {
 #define RUNE_FUNCTION(name, text, style, arity, result) text,
 #include "cedar/functions.def"
 #undef RUNE_FUNCTION
 };
-
-static bool is_ext(const struct naive_value *value, enum rune_ext_kind kind)
-{
-    return value->kind == NAIVE_EXT && value->ext.kind == (uint32_t)kind;
-}
-
-static truth construct(enum rune_ext_kind kind, const struct naive_value *args, uint32_t count,
-                       struct naive_value *ret)
-{
-    ret->kind = NAIVE_EXT;
-    return count == 1 && args[0].kind == NAIVE_STRING &&
-           rune_ext_parse(kind, args[0].text, &ret->ext) == RUNE_OK;
-}
-
-static truth call_decimal(const char *name, const struct naive_value *args, uint32_t count,
-                          struct naive_value *ret)
-{
-    if (count != 2 || !is_ext(&args[0], RUNE_EXT_DECIMAL) || !is_ext(&args[1], RUNE_EXT_DECIMAL)) {
-        return false;
-    }
-    int64_t x = args[0].ext.as.number, y = args[1].ext.as.number;
-    *ret = make_bool(strcmp(name, "lessThan") == 0          ? x < y
-                     : strcmp(name, "lessThanOrEqual") == 0 ? x <= y
-                     : strcmp(name, "greaterThan") == 0     ? x > y
-                                                            : x >= y);
-    return true;
-}
-
-static truth call_ip(const char *name, const struct naive_value *args, uint32_t count,
-                     struct naive_value *ret)
-{
-    bool range = strcmp(name, "isInRange") == 0;
-    if (count != (range ? 2u : 1u) || !is_ext(&args[0], RUNE_EXT_IPADDR) ||
-        (range && !is_ext(&args[1], RUNE_EXT_IPADDR))) {
-        return false;
-    }
-    const struct rune_ext *ip = &args[0].ext;
-    *ret = make_bool(range                             ? rune_ext_ip_in_range(ip, &args[1].ext)
-                     : strcmp(name, "isIpv4") == 0     ? ip->version == 4
-                     : strcmp(name, "isIpv6") == 0     ? ip->version == 6
-                     : strcmp(name, "isLoopback") == 0 ? rune_ext_ip_is_loopback(ip)
-                                                       : rune_ext_ip_is_multicast(ip));
-    return true;
-}
-
-static truth call_datetime(const char *name, const struct naive_value *args, uint32_t count,
-                           struct naive_value *ret)
-{
-    struct rune_ext ext;
-    if (count == 0 || !is_ext(&args[0], RUNE_EXT_DATETIME)) {
-        return false;
-    }
-    bool ok;
-    if (strcmp(name, "offset") == 0) {
-        ok = count == 2 && is_ext(&args[1], RUNE_EXT_DURATION) &&
-             rune_ext_offset(&args[0].ext, &args[1].ext, &ext);
-    } else if (strcmp(name, "durationSince") == 0) {
-        ok = count == 2 && is_ext(&args[1], RUNE_EXT_DATETIME) &&
-             rune_ext_duration_since(&args[0].ext, &args[1].ext, &ext);
-    } else if (strcmp(name, "toDate") == 0) {
-        ok = count == 1 && rune_ext_to_date(&args[0].ext, &ext);
-    } else {
-        ok = count == 1;
-        rune_ext_to_time(&args[0].ext, &ext);
-    }
-    if (ok) {
-        *ret = make_ext(&ext);
-    }
-    return ok;
-}
-
-static truth call_duration(const char *name, const struct naive_value *args, uint32_t count,
-                           struct naive_value *ret)
-{
-    if (count != 1 || !is_ext(&args[0], RUNE_EXT_DURATION)) {
-        return false;
-    }
-    int64_t ms = args[0].ext.as.number;
-    int64_t unit = strcmp(name, "toMilliseconds") == 0 ? 1
-                   : strcmp(name, "toSeconds") == 0    ? 1000
-                   : strcmp(name, "toMinutes") == 0    ? 60000
-                   : strcmp(name, "toHours") == 0      ? 3600000
-                                                       : 86400000;
-    *ret = make_long(ms / unit);
-    return true;
-}
 
 static truth call(const struct context *c, const struct rune_cedar_expr *expr,
                   struct naive_value *ret)
@@ -416,27 +315,7 @@ static truth call(const struct context *c, const struct rune_cedar_expr *expr,
             return false;
         }
     }
-    static const struct {
-        const char *name;
-        enum rune_ext_kind kind;
-    } constructors[] = {{"decimal", RUNE_EXT_DECIMAL},
-                        {"ip", RUNE_EXT_IPADDR},
-                        {"datetime", RUNE_EXT_DATETIME},
-                        {"duration", RUNE_EXT_DURATION}};
-    for (size_t i = 0; i < 4; i++) {
-        if (strcmp(constructors[i].name, name) == 0) {
-            return construct(constructors[i].kind, args, expr->arg_count, ret);
-        }
-    }
-    static const char datetime_names[] = " offset durationSince toDate toTime ";
-    if (strncmp(name, "is", 2) == 0) {
-        return call_ip(name, args, expr->arg_count, ret);
-    }
-    if (strncmp(name, "less", 4) == 0 || strncmp(name, "greater", 7) == 0) {
-        return call_decimal(name, args, expr->arg_count, ret);
-    }
-    return strstr(datetime_names, name) != NULL ? call_datetime(name, args, expr->arg_count, ret)
-                                                : call_duration(name, args, expr->arg_count, ret);
+    return naive_call(name, args, expr->arg_count, ret);
 }
 
 /* ---- the tree ---- */
@@ -473,7 +352,7 @@ static truth evaluate_is(const struct context *c, const struct rune_cedar_expr *
     if (!as_kind(c, expr->args[0], NAIVE_ENTITY, &a)) {
         return false;
     }
-    *ret = make_bool(rune_str_equal(a.type, expr->as.name));
+    *ret = naive_bool(rune_str_equal(a.type, expr->as.name));
     if (expr->arg_count == 1 || !ret->boolean) {
         return true;
     }
@@ -488,10 +367,10 @@ static truth evaluate(const struct context *c, const struct rune_cedar_expr *exp
     *ret = (struct naive_value){0};
     switch (expr->kind) {
     case RUNE_EXPR_BOOL:
-        *ret = make_bool(expr->as.boolean);
+        *ret = naive_bool(expr->as.boolean);
         return true;
     case RUNE_EXPR_LONG:
-        *ret = make_long(expr->as.integer);
+        *ret = naive_long(expr->as.integer);
         return true;
     case RUNE_EXPR_STRING:
         *ret = (struct naive_value){.kind = NAIVE_STRING, .text = expr->as.string};
@@ -517,20 +396,20 @@ static truth evaluate(const struct context *c, const struct rune_cedar_expr *exp
         if (!as_kind(c, expr->args[0], NAIVE_BOOL, &a)) {
             return false;
         }
-        *ret = make_bool(!a.boolean);
+        *ret = naive_bool(!a.boolean);
         return true;
     case RUNE_EXPR_NEG:
         if (!as_kind(c, expr->args[0], NAIVE_LONG, &a) || a.number == INT64_MIN) {
             return false;
         }
-        *ret = make_long(-a.number);
+        *ret = naive_long(-a.number);
         return true;
     case RUNE_EXPR_EQ:
     case RUNE_EXPR_NE:
         if (!evaluate(c, expr->args[0], &a) || !evaluate(c, expr->args[1], &b)) {
             return false;
         }
-        *ret = make_bool(naive_equal(&a, &b) == (expr->kind == RUNE_EXPR_EQ));
+        *ret = naive_bool(naive_equal(&a, &b) == (expr->kind == RUNE_EXPR_EQ));
         return true;
     case RUNE_EXPR_LT:
     case RUNE_EXPR_LE:
@@ -552,7 +431,7 @@ static truth evaluate(const struct context *c, const struct rune_cedar_expr *exp
         if (!as_kind(c, expr->args[0], NAIVE_STRING, &a)) {
             return false;
         }
-        *ret = make_bool(matches(a.text, &expr->as.pattern, 0));
+        *ret = naive_bool(matches(a.text, &expr->as.pattern, 0));
         return true;
     case RUNE_EXPR_GET_ATTR:
         if (!evaluate(c, expr->args[0], &a) || !attribute(c, &a, expr->as.string, &found) ||

@@ -66,3 +66,22 @@ const struct naive_entity *naive_find(const struct naive_world *world,
 /* Reflexive and transitive. */
 bool naive_in(const struct naive_world *world, const struct naive_value *uid,
               const struct naive_value *ancestor);
+
+/* The value of an extension function; false: an error. */
+bool naive_call(const char *name, const struct naive_value *args, uint32_t count,
+                struct naive_value *ret);
+
+static inline struct naive_value naive_bool(bool boolean)
+{
+    return (struct naive_value){.kind = NAIVE_BOOL, .boolean = boolean};
+}
+
+static inline struct naive_value naive_long(int64_t number)
+{
+    return (struct naive_value){.kind = NAIVE_LONG, .number = number};
+}
+
+static inline struct naive_value naive_ext(const struct rune_ext *ext)
+{
+    return (struct naive_value){.kind = NAIVE_EXT, .ext = *ext};
+}
