@@ -326,5 +326,45 @@ def separated(bundle, scale):
                         lambda node: (dropped[node] | 1 << node) & ~given[node])
 
 
+def transposed(rows):
+    turned = [0] * len(rows)
+    for node, row in enumerate(rows):
+        for other in members(row):
+            turned[other] |= 1 << node
+    return turned
+
+
+def followed(rows, by):
+    """What each row gets to by one more relation: found once for rows alike."""
+    found = dict.fromkeys(rows, 0)
+    for row in found:
+        for node in members(row):
+            found[row] |= by[node]
+    return [found[row] for row in rows]
+
+
+def aliases(bundle, scale):
+    """The context-insensitive pointer analysis of Zheng and Rugina: value flow, memory alias, value alias."""
+    nodes = 1500 // scale
+    assign = rows_of(bundle.facts("assign", bundle.graph(nodes, nodes)), nodes)
+    deref = rows_of(bundle.facts("deref", bundle.graph(nodes, nodes)), nodes)
+    bundle.rules("vf(Y, X) :- assign(Y, X).\nvf(X, X) :- assign(X, _).\nvf(X, X) :- assign(_, X).\n"
+                 "ma(X, X) :- assign(X, _).\nma(X, X) :- assign(_, X).\n"
+                 "vf(X, Y) :- vf(X, Z), vf(Z, Y).\nvf(X, Y) :- assign(X, Z), ma(Z, Y).\n"
+                 "ma(X, W) :- deref(Y, X), va(Y, Z), deref(Z, W).\n"
+                 "va(X, Y) :- vf(Z, X), vf(Z, Y).\nva(X, Y) :- vf(Z, X), ma(Z, W), vf(W, Y).\n")
+    same = [1 << node if assign[node] or any(row >> node & 1 for row in assign) else 0 for node in range(nodes)]
+    flow, memory, value, before = [a | b for a, b in zip(assign, same)], list(same), [0] * nodes, None
+    while before != (flow, memory, value):
+        before = flow, memory, value
+        flow = [a | b for a, b in zip(flow, followed(assign, memory))]
+        for node in range(nodes):
+            flow = [row | flow[node] if row >> node & 1 else row for row in flow]
+        turned = transposed(flow)
+        value = [a | b for a, b in zip(followed(turned, flow), followed(followed(turned, memory), flow))]
+        memory = [a | b for a, b in zip(memory, followed(followed(transposed(deref), value), deref))]
+    return {"vf(X, Y)": size_of(flow), "ma(X, Y)": size_of(memory), "va(X, Y)": size_of(value)}
+
+
 KINDS = (counting, lengths, labelled, four_columns, filtered, symmetric, even_and_odd, left_and_right, points_to,
-         points_to_fields, brackets, points_to_contexts, allowed, mutual, separated)
+         points_to_fields, brackets, points_to_contexts, allowed, mutual, separated, aliases)

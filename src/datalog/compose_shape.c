@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which rules compose two relations that grow, and what their other goals are to the rows. See
+/* Which rules compose relations that grow, and what their other goals are to the rows. See
  * compose.h. */
-#include "datalog/compose.h"
-
 #include "base/alloc.h"
 #include "datalog/closure_int.h"
+#include "datalog/compose_int.h"
 
 /* A rule, by what its variables are to it. */
 struct shape {
     struct rune_dl_ctx *ctx;
     const struct rune_dl_plan_rule *rule;
-    uint32_t from, middle, to; /* X, Y, Z */
+    uint32_t from, to; /* X, Z */
     struct rune_dl_compose *compose;
+    uint32_t ends[RUNE_DL_COMPOSE_ATOMS]; /* where its atoms lead to: Y, .., Z */
 };
 
 static bool is_growing(const struct shape *shape, const struct rune_dl_goal *goal)
@@ -20,7 +20,7 @@ static bool is_growing(const struct shape *shape, const struct rune_dl_goal *goa
            shape->ctx->rels.items[goal->relation].access == RUNE_DL_GROWING;
 }
 
-/* ---- the two atoms ---- */
+/* ---- the chain ---- */
 
 /* Whether an atom begins with the head's key. */
 static bool has_key(const struct shape *shape, const struct rune_dl_goal *goal)
@@ -33,54 +33,75 @@ static bool has_key(const struct shape *shape, const struct rune_dl_goal *goal)
     return goal->count == shape->rule->arity && c == key;
 }
 
-/* Its last two columns as row and values, where `var` is the one or the other; the other's
- * variable. */
-static uint32_t find_side(const struct rune_dl_goal *goal, uint32_t var, bool var_is_row,
-                          enum rune_dl_side *ret_side)
+/* Where an atom leads to from `var`; RUNE_DL_NO_VAR: it does not begin there. */
+static uint32_t find_end(const struct rune_dl_goal *goal, uint32_t var, enum rune_dl_side *ret_side)
 {
     uint32_t first = goal->vars[goal->count - 2], last = goal->vars[goal->count - 1];
-    if (first != var && last != var) {
+    if ((first != var && last != var) || first == last) {
         return RUNE_DL_NO_VAR;
     }
-    *ret_side = (first == var) == var_is_row ? RUNE_DL_PLAIN : RUNE_DL_TURNED;
+    *ret_side = first == var ? RUNE_DL_PLAIN : RUNE_DL_TURNED;
     return first == var ? last : first;
 }
 
-static bool takes_sides(struct shape *shape, const struct rune_dl_goal *left,
-                        const struct rune_dl_goal *right)
+/* Whether the chain may come to a variable: to Z at the end, else to one that is nowhere yet. */
+static bool is_ahead(const struct shape *shape, uint32_t var, bool is_last)
 {
-    struct rune_dl_compose *compose = shape->compose;
-    uint32_t middle = find_side(left, shape->from, true, &compose->left.side);
-    compose->left.relation = left->relation;
-    compose->right.relation = right->relation;
-    shape->middle = middle;
-    return middle != RUNE_DL_NO_VAR && !rune_dl_is_in_head(shape->rule, middle) &&
-           !shape->rule->vars[middle].is_constant &&
-           find_side(right, shape->to, false, &compose->right.side) == middle;
+    bool ahead = var != RUNE_DL_NO_VAR && !shape->rule->vars[var].is_constant;
+    for (uint32_t i = 0; i < shape->compose->atom_count && ahead; i++) {
+        ahead = shape->ends[i] != var;
+    }
+    return ahead && (is_last ? var == shape->to : !rune_dl_is_in_head(shape->rule, var));
 }
 
-/* The two goals over relations that grow. False: there are more, or they are not joined so. */
-static bool find_sides(struct shape *shape)
+/* The chain's next atom from `var`. False: there is none. */
+static bool add_next(struct shape *shape, uint32_t var, bool is_last)
 {
-    const struct rune_dl_goal *sides[2];
-    uint32_t count = 0;
+    struct rune_dl_compose *compose = shape->compose;
+    struct rune_dl_compose_atom *atom = &compose->atoms[compose->atom_count];
     for (uint32_t g = 0; g < shape->rule->goal_count; g++) {
         const struct rune_dl_goal *goal = &shape->rule->goals[g];
-        if (!is_growing(shape, goal)) {
+        if (!is_growing(shape, goal) || goal->is_negated || !has_key(shape, goal)) {
             continue;
         }
-        if (count == 2 || goal->is_negated || !has_key(shape, goal)) {
-            return false;
+        uint32_t end = find_end(goal, var, &atom->side);
+        if (is_ahead(shape, end, is_last)) {
+            atom->relation = goal->relation;
+            shape->ends[compose->atom_count++] = end;
+            return true;
         }
-        sides[count++] = goal;
     }
-    return count == 2 &&
-           (takes_sides(shape, sides[0], sides[1]) || takes_sides(shape, sides[1], sides[0]));
+    return false;
+}
+
+/* All goals over relations that grow, as a chain from X to Z. False: they are none. */
+static bool find_chain(struct shape *shape)
+{
+    uint32_t count = 0, var = shape->from;
+    for (uint32_t g = 0; g < shape->rule->goal_count; g++) {
+        count += is_growing(shape, &shape->rule->goals[g]);
+    }
+    bool is_one = count >= 2 && count <= RUNE_DL_COMPOSE_ATOMS;
+    for (uint32_t i = 0; i < count && is_one; i++) {
+        is_one = add_next(shape, var, i + 1 == count);
+        var = shape->ends[i];
+    }
+    return is_one;
 }
 
 /* ---- the others ---- */
 
-/* Whether a variable is known before Y and Z are. */
+/* The atom that leads to a variable; OF_ROW: none. */
+static uint32_t find_atom(const struct shape *shape, uint32_t var)
+{
+    uint32_t i = 0;
+    while (i < shape->compose->atom_count && shape->ends[i] != var) {
+        i++;
+    }
+    return i < shape->compose->atom_count ? i : RUNE_DL_COMPOSE_OF_ROW;
+}
+
+/* Whether a variable is known before the chain is followed. */
 static bool find_term(const struct shape *shape, uint32_t var, struct rune_dl_compose_term *ret)
 {
     const struct rune_dl_plan_rule *rule = shape->rule;
@@ -125,7 +146,8 @@ static enum rune_err add_atom(const struct shape *shape, const struct rune_dl_go
                               bool *is_one)
 {
     const struct rune_dl_rel *rel = &shape->ctx->rels.items[goal->relation];
-    struct rune_dl_compose_test test = {.is_negated = goal->is_negated};
+    struct rune_dl_compose_test test = {.of = RUNE_DL_COMPOSE_OF_ROW,
+                                        .is_negated = goal->is_negated};
     uint32_t search = 0, values = UINT32_MAX, found = 0;
     *is_one = rel->access == RUNE_DL_STORED && rel->builtin == RUNE_DL_NOT_BUILTIN &&
               goal->count <= RUNE_ORDER_MAX_PREFIX;
@@ -138,15 +160,17 @@ static enum rune_err add_atom(const struct shape *shape, const struct rune_dl_go
             search |= 1u << c;
             continue;
         }
-        test.of = goal->vars[c] == shape->to ? RUNE_DL_COMPOSE_LAST : RUNE_DL_COMPOSE_MIDDLE;
+        test.of = find_atom(shape, goal->vars[c]);
         values = c;
-        *is_one = (goal->vars[c] == shape->to || goal->vars[c] == shape->middle) && found++ == 0;
+        *is_one = test.of != RUNE_DL_COMPOSE_OF_ROW && found++ == 0;
     }
     if (!*is_one) {
         return RUNE_OK;
     }
     enum rune_err err = order_test(shape, goal, search, values, &test);
-    *is_one = !(test.of == RUNE_DL_COMPOSE_MIDDLE && !test.is_by_key);
+    /* For each X another mask: only of the last. */
+    *is_one = test.of == RUNE_DL_COMPOSE_OF_ROW || test.of + 1 == shape->compose->atom_count ||
+              test.is_by_key;
     return err == RUNE_OK && *is_one && !RUNE_VEC_PUSH(&shape->compose->tests, test) ? RUNE_E_NOMEM
                                                                                      : err;
 }
@@ -190,7 +214,7 @@ static enum rune_err find_shape(struct shape *shape, bool *is_one)
     }
     shape->from = rule->head_vars[rule->arity - 2];
     shape->to = rule->head_vars[rule->arity - 1];
-    *is_one = is_sure(shape) && find_sides(shape);
+    *is_one = is_sure(shape) && find_chain(shape);
     for (uint32_t g = 0; g < rule->goal_count && *is_one && err == RUNE_OK; g++) {
         if (!is_growing(shape, &rule->goals[g])) {
             err = add_goal(shape, &rule->goals[g], is_one);
@@ -209,7 +233,7 @@ enum rune_err rune_dl_compose_make(struct rune_dl_ctx *ctx, uint32_t rule,
     if (shape.compose == NULL) {
         return RUNE_E_NOMEM;
     }
-    shape.compose->rule = rule;
+    shape.compose->rule = shape.rule;
     shape.compose->arity = shape.rule->arity;
     enum rune_err err = find_shape(&shape, &is_one);
     if (err != RUNE_OK || !is_one) {
@@ -220,10 +244,15 @@ enum rune_err rune_dl_compose_make(struct rune_dl_ctx *ctx, uint32_t rule,
     return RUNE_OK;
 }
 
-static void free_side(struct rune_dl_compose_side *side)
+static void free_atom(struct rune_dl_compose_atom *atom)
 {
-    RUNE_VEC_FINI(&side->begins);
-    RUNE_VEC_FINI(&side->values);
+    RUNE_VEC_FINI(&atom->begins);
+    RUNE_VEC_FINI(&atom->ends);
+    RUNE_VEC_FINI(&atom->row);
+    RUNE_VEC_FINI(&atom->touched);
+    RUNE_VEC_FINI(&atom->changed);
+    RUNE_VEC_FINI(&atom->keep);
+    RUNE_VEC_FINI(&atom->reached);
 }
 
 void rune_dl_compose_destroy(struct rune_dl_compose *compose)
@@ -231,16 +260,11 @@ void rune_dl_compose_destroy(struct rune_dl_compose *compose)
     if (compose == NULL) {
         return;
     }
-    free_side(&compose->left);
-    free_side(&compose->right);
+    for (uint32_t i = 0; i < RUNE_DL_COMPOSE_ATOMS; i++) {
+        free_atom(&compose->atoms[i]);
+    }
     RUNE_VEC_FINI(&compose->tests);
-    RUNE_VEC_FINI(&compose->fresh);
-    RUNE_VEC_FINI(&compose->changed);
-    RUNE_VEC_FINI(&compose->keep_middle);
-    RUNE_VEC_FINI(&compose->row);
-    RUNE_VEC_FINI(&compose->keep_last);
     RUNE_VEC_FINI(&compose->mask);
-    RUNE_VEC_FINI(&compose->touched);
     RUNE_VEC_FINI(&compose->beyond);
     rune_free(compose);
 }

@@ -249,16 +249,12 @@ static enum rune_err run_composed(struct rune_dl_ctx *ctx, struct rounds *rounds
     struct rune_dl_compose *compose = variant->compose;
     uint32_t head = ctx->rules.items[variant->rule].head;
     uint32_t before = ctx->rels.items[head].growing->tuples.count;
-    *ret_done = compose != NULL && compose->round == rounds->count;
-    if (compose == NULL || *ret_done || rounds->unbounded != UINT32_MAX) {
+    *ret_done = false;
+    if (compose == NULL || rounds->unbounded != UINT32_MAX) {
         return RUNE_OK;
     }
-    enum rune_err err = rune_dl_compose_run(ctx, compose, ret_done);
-    if (err != RUNE_OK || !*ret_done) {
-        return err;
-    }
-    compose->round = (uint32_t)rounds->count;
-    return note_changes(ctx, rounds, variant, before);
+    enum rune_err err = rune_dl_compose_run(ctx, compose, rounds->count, ret_done);
+    return err == RUNE_OK && *ret_done ? note_changes(ctx, rounds, variant, before) : err;
 }
 
 /* What does not step, with all that it reads up to date. */

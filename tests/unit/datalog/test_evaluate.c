@@ -100,6 +100,19 @@ static void test_explosions__end_with_a_limit_and_its_place(void **state)
          ":3:1:",
          "`p` had 32768 tuples",
          {.max_memory_bytes = 1 << 20}},
+        /* a chain that is followed by rows of bits, which take memory, too */
+        {"n(0).\nn(Y) :- n(X), Y = X + 1, Y < 300.\np(X, Y) :- n(X), n(Y), X < Y.\n"
+         "q(X, Y) :- p(Y, X).\np(X, Z) :- q(Y, X), p(Y, U), q(U, Z).\n",
+         "RUNE-R0401",
+         ":5:1:",
+         "limit of 500000 steps",
+         {.max_steps = 500000}},
+        {"n(0).\nn(Y) :- n(X), Y = X + 1, Y < 300.\np(X, Y) :- n(X), n(Y), X < Y.\n"
+         "q(X, Y) :- p(Y, X).\np(X, Z) :- q(Y, X), p(Y, U), q(U, Z).\n",
+         "RUNE-R0401",
+         ":5:1:",
+         "`p` had 44850 tuples",
+         {.max_memory_bytes = 1 << 20}},
         /* a product that a recursion begins with */
         {"n(0).\nn(Y) :- n(X), Y = X + 1, Y < 2000.\np(X, Y, Z) :- n(X), n(Y), n(Z).\n"
          "p(X, Y, Z) :- p(Y, X, Z).\n",
