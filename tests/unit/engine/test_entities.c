@@ -6,66 +6,9 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "cedar/schema_image.h"
 #include "reference/oom.h"
 #include "unit/cmocka.h"
-
-/* One dictionary, perhaps a schema, and the table. */
-struct world {
-    struct rune_arena arena;
-    struct rune_dict *dict;
-    struct rune_vec_u32 words;
-    struct rune_schema schema;
-    struct rune_entity_table table;
-    struct rune_diag *diag;
-};
-
-static enum rune_err world_init(struct world *world, const char *schema_text)
-{
-    memset(world, 0, sizeof *world);
-    rune_arena_init(&world->arena, 0);
-    world->diag = rune_diag_create();
-    world->dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
-    enum rune_err err = world->dict != NULL ? RUNE_OK : RUNE_E_NOMEM;
-    if (err == RUNE_OK && schema_text != NULL) {
-        struct rune_source source = {"s", schema_text, (uint32_t)strlen(schema_text)};
-        struct rune_schema_fragment fragment;
-        struct rune_cedar_schema schema;
-        err = rune_schema_parse(&source, &world->arena, &fragment, NULL);
-        err =
-            err == RUNE_OK ? rune_schema_resolve(&fragment, 1, &world->arena, &schema, NULL) : err;
-        err = err == RUNE_OK ? rune_schema_write(&schema, world->dict, &world->words) : err;
-    }
-    rune_schema_open(world->words.items, err == RUNE_OK ? (uint32_t)world->words.count : 0,
-                     &world->schema);
-    rune_entity_table_init(&world->table, world->dict, &world->schema);
-    return err;
-}
-
-static void world_fini(struct world *world)
-{
-    rune_entity_table_fini(&world->table);
-    RUNE_VEC_FINI(&world->words);
-    rune_dict_destroy(world->dict);
-    rune_diag_destroy(world->diag);
-    rune_arena_fini(&world->arena);
-}
-
-static enum rune_err read_text(struct world *world, const char *text)
-{
-    struct rune_source source = {"e.json", text, (uint32_t)strlen(text)};
-    return rune_entity_table_read(&world->table, &source, world->diag);
-}
-
-static enum rune_err read_and_close(struct world *world, const char *text)
-{
-    enum rune_err err = read_text(world, text);
-    return err == RUNE_OK ? rune_entity_table_close(&world->table, world->diag) : err;
-}
-
-#define UID(type, id) "{\"type\":\"" type "\",\"id\":\"" id "\"}"
-#define ENTITY(type, id, attrs, parents) \
-    "{\"uid\":" UID(type, id) ",\"attrs\":{" attrs "},\"parents\":[" parents "]}"
+#include "unit/engine/entity_world.h"
 
 static void test_entities__forms(void **state)
 {
@@ -132,9 +75,9 @@ static void test_entities__forms(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct world world;
-        assert_int_equal(world_init(&world, NULL), RUNE_OK);
-        enum rune_err err = read_and_close(&world, cases[i].text);
+        struct entity_world world;
+        assert_int_equal(entity_world_init(&world, NULL), RUNE_OK);
+        enum rune_err err = entity_world_close(&world, cases[i].text);
         if ((err == RUNE_OK) != cases[i].ok ||
             (err == RUNE_OK && world.table.entity_count != cases[i].count)) {
             fail_msg("%s: %d, %u entities: %s", cases[i].text, err, world.table.entity_count,
@@ -143,7 +86,7 @@ static void test_entities__forms(void **state)
         if (err != RUNE_OK) {
             assert_true(rune_diag_count(world.diag, RUNE_ERROR) > 0);
         }
-        world_fini(&world);
+        entity_world_fini(&world);
     }
 }
 
@@ -229,28 +172,28 @@ static void test_entities__follow_the_schema(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct world world;
-        assert_int_equal(world_init(&world, schema_text), RUNE_OK);
-        enum rune_err err = read_and_close(&world, cases[i].text);
+        struct entity_world world;
+        assert_int_equal(entity_world_init(&world, schema_text), RUNE_OK);
+        enum rune_err err = entity_world_close(&world, cases[i].text);
         if ((err == RUNE_OK) != cases[i].ok ||
             (err == RUNE_OK && world.table.entity_count != cases[i].count)) {
             fail_msg("%s: %d, %u entities: %s", cases[i].text, err, world.table.entity_count,
                      rune_diag_text(world.diag));
         }
-        world_fini(&world);
+        entity_world_fini(&world);
     }
 }
 
 static void test_entities__report_each_mistake_with_its_place(void **state)
 {
-    struct world world;
+    struct entity_world world;
     struct rune_diag_message message;
     (void)state;
-    assert_int_equal(world_init(&world, NULL), RUNE_OK);
+    assert_int_equal(entity_world_init(&world, NULL), RUNE_OK);
     assert_int_equal(
-        read_text(&world,
-                  "[" ENTITY("A", "a", "\"x\":{\"y\":[1,null]}", "") ",\n" ENTITY(
-                      "A", "b", "", "") ",\n" ENTITY("A", "c", "", "{\"id\":\"x\"}") ",\n{}]"),
+        entity_world_read(
+            &world, "[" ENTITY("A", "a", "\"x\":{\"y\":[1,null]}", "") ",\n" ENTITY(
+                        "A", "b", "", "") ",\n" ENTITY("A", "c", "", "{\"id\":\"x\"}") ",\n{}]"),
         RUNE_E_BUNDLE);
     assert_int_equal(rune_diag_count(world.diag, RUNE_ERROR), 3);
     rune_diag_get(world.diag, 0, &message);
@@ -263,154 +206,7 @@ static void test_entities__report_each_mistake_with_its_place(void **state)
     assert_int_equal(message.line, 3);
     rune_diag_get(world.diag, 2, &message);
     assert_int_equal(message.line, 4);
-    world_fini(&world);
-}
-
-static rune_term find(struct world *world, const char *type, const char *id)
-{
-    return rune_terms_find_uid(rune_dict_terms(world->dict), rune_str_from(type),
-                               rune_str_from(id));
-}
-
-static bool has_ancestor(struct world *world, rune_term child, rune_term ancestor)
-{
-    const uint32_t *run =
-        rune_dict_terms(world->dict)->heap + world->table.ancestors.items[rune_term_index(child)];
-    for (uint32_t i = 0; i < run[0]; i++) {
-        if (run[1 + i] == ancestor) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void test_close__is_transitive_and_shares_runs(void **state)
-{
-    struct world world;
-    (void)state;
-    assert_int_equal(world_init(&world, NULL), RUNE_OK);
-    assert_int_equal(
-        read_text(&world,
-                  "[" ENTITY("U", "a", "", UID("G", "1")) "," ENTITY(
-                      "U", "b", "",
-                      UID("G", "1")) "," ENTITY("U", "c", "",
-                                                UID("G", "1") "," UID(
-                                                    "G", "2")) "," ENTITY("G", "1", "",
-                                                                          UID("G", "2")) "]"),
-        RUNE_OK);
-    /* Another document, and a derived parent. */
-    assert_int_equal(read_text(&world, "[" ENTITY("G", "2", "", UID("G", "3")) "]"), RUNE_OK);
-    rune_term g3 = find(&world, "G", "3");
-    rune_term g2 = find(&world, "G", "2");
-    rune_term a = find(&world, "U", "a");
-    rune_term id, top;
-    assert_int_equal(rune_dict_string(world.dict, RUNE_STR("top"), &id), RUNE_OK);
-    assert_int_equal(rune_dict_entity(world.dict,
-                                      rune_dict_terms(world.dict)->entity_type[rune_term_index(g3)],
-                                      id, &top),
-                     RUNE_OK);
-    assert_int_equal(rune_entity_table_add_parent(&world.table, g3, top), RUNE_OK);
-    assert_int_equal(rune_entity_table_close(&world.table, world.diag), RUNE_OK);
-    assert_true(has_ancestor(&world, a, g2) && has_ancestor(&world, a, g3) &&
-                has_ancestor(&world, a, top));
-    assert_false(has_ancestor(&world, g2, a));
-    const uint32_t *ancestors = world.table.ancestors.items;
-    uint32_t of_a = ancestors[rune_term_index(a)];
-    /* the same parents */
-    assert_int_equal(of_a, ancestors[rune_term_index(find(&world, "U", "b"))]);
-    /* the same set, other parents */
-    assert_int_equal(of_a, ancestors[rune_term_index(find(&world, "U", "c"))]);
-    assert_int_equal(world.table.flags.items[rune_term_index(top)], 0); /* only named */
-    assert_int_equal(world.table.flags.items[rune_term_index(g3)], 1);
-    world_fini(&world);
-}
-
-static void test_close__shows_the_cycle(void **state)
-{
-    struct world world;
-    (void)state;
-    assert_int_equal(world_init(&world, NULL), RUNE_OK);
-    assert_int_equal(
-        read_and_close(&world,
-                       "[" ENTITY("A", "x", "", UID("A", "1")) "," ENTITY(
-                           "A", "1", "",
-                           UID("A", "2")) "," ENTITY("A", "2", "",
-                                                     UID("A", "3")) "," ENTITY("A", "3", "",
-                                                                               UID("A", "1")) "]"),
-        RUNE_E_BUNDLE);
-    assert_non_null(
-        strstr(rune_diag_text(world.diag), "A::\"1\" in A::\"2\" in A::\"3\" in A::\"1\""));
-    world_fini(&world);
-}
-
-static void test_close__goes_deep_without_recursion(void **state)
-{
-    enum { DEPTH = 3000 };
-    struct rune_buf text = RUNE_BUF_INIT;
-    struct world world;
-    (void)state;
-    assert_int_equal(world_init(&world, NULL), RUNE_OK);
-    rune_buf_append_cstr(&text, "[");
-    for (int i = 0; i < DEPTH; i++) {
-        rune_buf_printf(&text,
-                        "%s{\"uid\":{\"type\":\"A\",\"id\":\"%d\"},\"attrs\":{},\"parents\":[{"
-                        "\"type\":\"A\",\"id\":\"%d\"}]}",
-                        i > 0 ? "," : "", i, i + 1);
-    }
-    rune_buf_append_cstr(&text, "]");
-    assert_int_equal(read_and_close(&world, rune_buf_cstr(&text)), RUNE_OK);
-    const uint32_t *heap = rune_dict_terms(world.dict)->heap;
-    assert_int_equal(heap[world.table.ancestors.items[rune_term_index(find(&world, "A", "0"))]],
-                     DEPTH);
-    rune_buf_fini(&text);
-    world_fini(&world);
-}
-
-static void test_close__shows_where_a_cycle_stands(void **state)
-{
-    struct world world;
-    struct rune_diag_message message;
-    (void)state;
-    assert_int_equal(world_init(&world, NULL), RUNE_OK);
-    assert_int_equal(read_text(&world, "[[" UID("A", "0") ",{},[]]]"), RUNE_OK);
-    assert_int_equal(
-        read_and_close(
-            &world,
-            "[" ENTITY("A", "x", "",
-                       UID("A", "\\u0031")) ",\n"
-                                            "{\"attrs\":{},\"uid\":" UID(
-                                                "A", "\\u0031") ",\"parents\":[" UID("A",
-                                                                                     "1") "]}]"),
-        RUNE_E_BUNDLE);
-    rune_diag_get(world.diag, 0, &message);
-    assert_string_equal(message.text, "the entity hierarchy has a cycle: A::\"1\" in A::\"1\"");
-    assert_string_equal(message.path, "e.json");
-    assert_int_equal(message.line, 2);
-    assert_int_equal(message.column, 1);
-    world_fini(&world);
-}
-
-/* Ancestors of ancestors: a chain of n has n^2/2. It must end at the limit, soon. */
-static void test_close__refuses_what_is_too_deep(void **state)
-{
-    enum { DEPTH = 12000 };
-    struct rune_buf text = RUNE_BUF_INIT;
-    struct world world;
-    struct rune_diag_message message;
-    (void)state;
-    assert_int_equal(world_init(&world, NULL), RUNE_OK);
-    for (int i = 0; i < DEPTH; i++) {
-        rune_buf_printf(&text, "%c[{\"type\":\"A\",\"id\":\"%d\"},{},[[\"A\",\"%d\"]]]\n",
-                        i > 0 ? ',' : '[', i, i + 1);
-    }
-    rune_buf_append_cstr(&text, "]");
-    assert_int_equal(read_and_close(&world, rune_buf_cstr(&text)), RUNE_E_LIMIT);
-    assert_int_equal(rune_diag_count(world.diag, RUNE_ERROR), 1);
-    rune_diag_get(world.diag, 0, &message);
-    assert_string_equal(message.code, "RUNE-C0804");
-    assert_true(message.line > 1 && message.line < DEPTH);
-    rune_buf_fini(&text);
-    world_fini(&world);
+    entity_world_fini(&world);
 }
 
 /* ---- against one at a time ---- */
@@ -475,16 +271,17 @@ static void append_entity(struct rune_buf *out, uint64_t *random, uint32_t numbe
 
 enum { MANY = 400 };
 
-static rune_term numbered(struct world *world, uint32_t number)
+static rune_term numbered(struct entity_world *world, uint32_t number)
 {
     char type[16], id[16];
     snprintf(type, sizeof type, "T%u", number % 3);
     snprintf(id, sizeof id, "e%u", number);
-    return find(world, type, id);
+    return entity_world_find(world, type, id);
 }
 
 /* Who is above whom, the obvious way: [child][parent]. */
-static void naive_close(const struct world *world, bool (*above)[MANY], const rune_term *terms)
+static void naive_close(const struct entity_world *world, bool (*above)[MANY],
+                        const rune_term *terms)
 {
     const struct rune_vec_edge *parents = &world->table.parents;
     memset(above, 0, MANY * sizeof *above);
@@ -503,7 +300,7 @@ static void naive_close(const struct world *world, bool (*above)[MANY], const ru
     }
 }
 
-static void check_equal(struct world *many, struct world *one)
+static void check_equal(struct entity_world *many, struct entity_world *one)
 {
     static bool above[MANY][MANY];
     static rune_term terms[MANY];
@@ -529,8 +326,9 @@ static void check_equal(struct world *many, struct world *one)
     for (uint32_t i = 0; i < MANY; i++) {
         uint32_t count = 0;
         for (uint32_t k = 0; k < MANY; k++) {
-            assert_int_equal(above[i][k], has_ancestor(many, terms[i], terms[k]));
-            assert_int_equal(above[i][k], has_ancestor(one, numbered(one, i), numbered(one, k)));
+            assert_int_equal(above[i][k], entity_world_has_ancestor(many, terms[i], terms[k]));
+            assert_int_equal(above[i][k],
+                             entity_world_has_ancestor(one, numbered(one, i), numbered(one, k)));
             count += above[i][k];
         }
         const uint32_t *run = rune_dict_terms(many->dict)->heap +
@@ -546,12 +344,12 @@ static void check_equal(struct world *many, struct world *one)
 static void read_both_ways(uint64_t random, uint32_t most)
 {
     static const char *const names[] = {"n", "s"};
-    struct world many, one;
+    struct entity_world many, one;
     struct rune_buf all = RUNE_BUF_INIT;
     struct rune_buf single = RUNE_BUF_INIT;
     rune_term term;
-    assert_int_equal(world_init(&many, NULL), RUNE_OK);
-    assert_int_equal(world_init(&one, NULL), RUNE_OK);
+    assert_int_equal(entity_world_init(&many, NULL), RUNE_OK);
+    assert_int_equal(entity_world_init(&one, NULL), RUNE_OK);
     for (size_t i = 0; i < 2; i++) { /* so that records have one order */
         assert_int_equal(rune_dict_string(many.dict, rune_str_from(names[i]), &term), RUNE_OK);
         assert_int_equal(rune_dict_string(one.dict, rune_str_from(names[i]), &term), RUNE_OK);
@@ -568,10 +366,10 @@ static void read_both_ways(uint64_t random, uint32_t most)
         rune_buf_printf(&single, "[%s]", text);
         free(text);
         /* the table keeps the source for messages, which this test does not look at */
-        assert_int_equal(read_text(&one, rune_buf_cstr(&single)), RUNE_OK);
+        assert_int_equal(entity_world_read(&one, rune_buf_cstr(&single)), RUNE_OK);
     }
     rune_buf_append_cstr(&all, "]");
-    if (read_text(&many, rune_buf_cstr(&all)) != RUNE_OK) {
+    if (entity_world_read(&many, rune_buf_cstr(&all)) != RUNE_OK) {
         fail_msg("%s", rune_diag_text(many.diag));
     }
     assert_int_equal(many.table.entity_count, MANY);
@@ -580,8 +378,8 @@ static void read_both_ways(uint64_t random, uint32_t most)
     check_equal(&many, &one);
     rune_buf_fini(&all);
     rune_buf_fini(&single);
-    world_fini(&many);
-    world_fini(&one);
+    entity_world_fini(&many);
+    entity_world_fini(&one);
 }
 
 static void test_entities__are_the_same_together_and_alone(void **state)
@@ -596,10 +394,10 @@ static void test_entities__are_the_same_together_and_alone(void **state)
 static void test_entities__find_each_duplicate(void **state)
 {
     struct rune_buf text = RUNE_BUF_INIT;
-    struct world world;
+    struct entity_world world;
     struct rune_diag_message message;
     (void)state;
-    assert_int_equal(world_init(&world, NULL), RUNE_OK);
+    assert_int_equal(entity_world_init(&world, NULL), RUNE_OK);
     for (int i = 0; i < 300; i++) { /* of ten entities; the 17th and the 207th entry differ */
         rune_buf_printf(&text,
                         "%c{\"uid\":{\"type\":\"A\",\"id\":\"%d\"},\"attrs\":{\"x\":%d},"
@@ -607,7 +405,7 @@ static void test_entities__find_each_duplicate(void **state)
                         i > 0 ? ',' : '[', i % 10, i == 206 ? 1 : 0, i % 2, 1 - i % 2 + (i == 16));
     }
     rune_buf_append_cstr(&text, "]");
-    assert_int_equal(read_text(&world, rune_buf_cstr(&text)), RUNE_E_BUNDLE);
+    assert_int_equal(entity_world_read(&world, rune_buf_cstr(&text)), RUNE_E_BUNDLE);
     assert_int_equal(rune_diag_count(world.diag, RUNE_ERROR), 2);
     rune_diag_get(world.diag, 0, &message);
     assert_int_equal(message.line, 17);
@@ -616,21 +414,21 @@ static void test_entities__find_each_duplicate(void **state)
     assert_int_equal(world.table.entity_count, 10);
     assert_int_equal(world.table.parents.count, 20);
     rune_buf_fini(&text);
-    world_fini(&world);
+    entity_world_fini(&world);
 }
 
 static bool read_without_memory(void *context)
 {
-    struct world world;
+    struct entity_world world;
     (void)context;
-    enum rune_err err = world_init(&world, schema_text);
+    enum rune_err err = entity_world_init(&world, schema_text);
     if (err == RUNE_OK) {
-        err = read_and_close(&world, "[" ENTITY("User", "\\u0061",
-                                                "\"name\":\"x\",\"boss\":" UID("User", "b"),
-                                                UID("Group", "g")) "]");
+        err = entity_world_close(&world, "[" ENTITY("User", "\\u0061",
+                                                    "\"name\":\"x\",\"boss\":" UID("User", "b"),
+                                                    UID("Group", "g")) "]");
     }
     if (world.dict != NULL) {
-        world_fini(&world);
+        entity_world_fini(&world);
     } else {
         rune_diag_destroy(world.diag);
         rune_arena_fini(&world.arena);
@@ -652,11 +450,6 @@ int main(void)
         cmocka_unit_test(test_entities__forms),
         cmocka_unit_test(test_entities__follow_the_schema),
         cmocka_unit_test(test_entities__report_each_mistake_with_its_place),
-        cmocka_unit_test(test_close__is_transitive_and_shares_runs),
-        cmocka_unit_test(test_close__shows_the_cycle),
-        cmocka_unit_test(test_close__goes_deep_without_recursion),
-        cmocka_unit_test(test_close__shows_where_a_cycle_stands),
-        cmocka_unit_test(test_close__refuses_what_is_too_deep),
         cmocka_unit_test(test_entities__are_the_same_together_and_alone),
         cmocka_unit_test(test_entities__find_each_duplicate),
         cmocka_unit_test(test_entities__survive_without_memory),
