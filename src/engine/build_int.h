@@ -132,6 +132,12 @@ RUNE_MUST_USE enum rune_err rune_build_read_facts(struct rune_build *build);
 RUNE_MUST_USE enum rune_err rune_build_check_rules(struct rune_build *build);
 RUNE_MUST_USE enum rune_err rune_build_evaluate_rules(struct rune_build *build);
 
+/* ---- build_slips.c ---- */
+
+/* Warnings about checked rules that the facts of files keep from matching. RUNE_E_NOMEM. Cost: the
+ * rules, and each column once that only entities make sense in and that has none. */
+RUNE_MUST_USE enum rune_err rune_build_warn_slips(const struct rune_build *build);
+
 /* What evaluation reads beside program and facts, as the entity tables stand now. fini also after
  * an error. */
 struct rune_build_rule_input {

@@ -173,6 +173,9 @@ enum rune_err rune_build_check_rules(struct rune_build *build)
     if (err == RUNE_OK) {
         err = check_names(build);
     }
+    if (err == RUNE_OK) {
+        err = rune_build_warn_slips(build);
+    }
     if (err == RUNE_OK && keeps_parents(build)) {
         err = add_parents(build);
     }
