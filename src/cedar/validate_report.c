@@ -3,7 +3,6 @@
  * has them. */
 #include <stdio.h>
 
-#include "base/alloc.h"
 #include "cedar/validate_int.h"
 #include "model/ext.h"
 

@@ -7,7 +7,6 @@
 
 #include "base/buf.h"
 #include "cli/client.h"
-#include "cli/subject.h"
 
 struct arguments {
     const char *runtime_dir;

@@ -10,7 +10,6 @@
 #include <stdio.h>
 
 #include "datalog/check_int.h"
-#include "datalog/tuples.h"
 
 #define MAX_EXPANDED \
     65536u /* LIMIT: literals that one clause may expand to, if it is not that long itself */

@@ -6,7 +6,6 @@
  * request, like `reached(G) :- principal(P), member(P, G).`. If neither narrows it, it begins with
  * all tuples of some relation, and what it gives may be the square of that. Such a decision would
  * end at its limits, each time; so it is refused here, where its author sees it. */
-#include "base/buf.h"
 #include "base/diag.h"
 #include "datalog/join.h"
 

@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 #include "base/diag.h"
 #include "eval/policy_code.h"
-#include "eval/policy_index.h"
 #include "eval/rule_eval.h"
 #include "eval/schema_check.h"
 
