@@ -236,6 +236,16 @@ static enum rune_err compute_all(struct rune_dl_ctx *ctx)
     return err;
 }
 
+/* All that is stored, for the image or for what else is stored. */
+static enum rune_err store(struct rune_dl_ctx *ctx)
+{
+    enum rune_err err = find_needed(ctx);
+    if (err == RUNE_OK) {
+        err = decide_access(ctx);
+    }
+    return err == RUNE_OK ? compute_all(ctx) : err;
+}
+
 /* Computed for a fixpoint only, and too many to keep: demanded from here on. */
 static void drop_large(struct rune_dl_ctx *ctx)
 {
@@ -299,13 +309,7 @@ enum rune_err rune_dl_evaluate(const struct rune_dl_program *program, struct run
     struct rune_dl_result result = {0};
     enum rune_err err = set_up(&ctx, facts);
     if (err == RUNE_OK) {
-        err = find_needed(&ctx);
-    }
-    if (err == RUNE_OK) {
-        err = decide_access(&ctx);
-    }
-    if (err == RUNE_OK) {
-        err = compute_all(&ctx);
+        err = store(&ctx);
     }
     if (err == RUNE_OK) {
         drop_large(&ctx);
@@ -355,13 +359,7 @@ enum rune_err rune_dl_derive(const struct rune_dl_program *program, struct rune_
         ctx.rels.items[wanted[i]].is_needed = true;
     }
     if (err == RUNE_OK) {
-        err = find_needed(&ctx);
-    }
-    if (err == RUNE_OK) {
-        err = decide_access(&ctx);
-    }
-    if (err == RUNE_OK) {
-        err = compute_all(&ctx);
+        err = store(&ctx);
     }
     for (uint32_t i = 0; err == RUNE_OK && i < wanted_count; i++) {
         err = give_wanted(&ctx, wanted[i], take, take_context);
