@@ -3,6 +3,7 @@
  * clause only: a missing `)` must not swallow the clauses behind it. */
 #include "datalog/lexer.h"
 
+#include "base/scan.h"
 #include "base/utf8.h"
 
 static char peek(const struct rune_dl_lexer *lexer, uint32_t ahead)
@@ -11,61 +12,116 @@ static char peek(const struct rune_dl_lexer *lexer, uint32_t ahead)
     return ahead < source->length - lexer->at ? source->text[lexer->at + ahead] : '\0';
 }
 
-enum {
-    IS_LOWER = 1,
-    IS_DIGIT = 2,
-    IS_WORD = 4,
-    IS_BLANK = 8,
-    BEGINS_COMMENT = 16, /* perhaps */
-    BEGINS_KEYWORD = 32, /* perhaps: see word_of */
+/* What begins with a byte. */
+enum RUNE_DL_SMALL begin {
+    BEGINS_OTHER, /* an operator, or what has no place */
+    BEGINS_VARIABLE,
+    BEGINS_NAME,
+    BEGINS_KEYWORD, /* perhaps: a name, see word_of */
+    BEGINS_NUMBER,
+    BEGINS_STRING,
+    BEGINS_ALONE, /* a token whatever follows */
+    BEGINS_OPENING,
+    BEGINS_CLOSING,
+    BEGINS_DOT,
+    BEGINS_COMMENT, /* perhaps */
+    BEGINS_BLANK,
+    BEGINS_NOTHING, /* the text has ended */
 };
 
-static const uint8_t classes[256] = {
-    ['a' ... 'e'] = IS_LOWER | IS_WORD,
-    ['f'] = IS_LOWER | IS_WORD | BEGINS_KEYWORD,
-    ['g' ... 'h'] = IS_LOWER | IS_WORD,
-    ['i'] = IS_LOWER | IS_WORD | BEGINS_KEYWORD,
-    ['j' ... 'l'] = IS_LOWER | IS_WORD,
-    ['m' ... 'n'] = IS_LOWER | IS_WORD | BEGINS_KEYWORD,
-    ['o' ... 's'] = IS_LOWER | IS_WORD,
-    ['t'] = IS_LOWER | IS_WORD | BEGINS_KEYWORD,
-    ['u' ... 'z'] = IS_LOWER | IS_WORD,
-    ['A' ... 'Z'] = IS_WORD,
-    ['0' ... '9'] = IS_DIGIT | IS_WORD,
-    ['_'] = IS_WORD,
-    [' '] = IS_BLANK,
-    ['\t'] = IS_BLANK,
-    ['\n'] = IS_BLANK,
-    ['\r'] = IS_BLANK,
-    ['\v'] = IS_BLANK,
-    ['\f'] = IS_BLANK,
-    ['%'] = BEGINS_COMMENT,
-    ['#'] = BEGINS_COMMENT,
-    ['/'] = BEGINS_COMMENT,
+static const struct first {
+    enum begin begin;
+    enum rune_dl_token_kind kind; /* of what begins, if that is certain */
+} firsts[256] = {
+#define VARIABLE                                \
+    {                                           \
+        BEGINS_VARIABLE, RUNE_DL_TOKEN_VARIABLE \
+    }
+#define NAME                            \
+    {                                   \
+        BEGINS_NAME, RUNE_DL_TOKEN_NAME \
+    }
+#define KEYWORD                            \
+    {                                      \
+        BEGINS_KEYWORD, RUNE_DL_TOKEN_NAME \
+    }
+#define ALONE(kind)                        \
+    {                                      \
+        BEGINS_ALONE, RUNE_DL_TOKEN_##kind \
+    }
+#define OPENING(of)                         \
+    {                                       \
+        BEGINS_OPENING, RUNE_DL_TOKEN_L##of \
+    }
+#define CLOSING(of)                         \
+    {                                       \
+        BEGINS_CLOSING, RUNE_DL_TOKEN_R##of \
+    }
+#define BLANK                               \
+    {                                       \
+        BEGINS_BLANK, RUNE_DL_TOKEN_INVALID \
+    }
+#define COMMENT                             \
+    {                                       \
+        BEGINS_COMMENT, RUNE_DL_TOKEN_SLASH \
+    }
+    ['A' ... 'Z'] = VARIABLE,
+    ['_'] = VARIABLE,
+    ['a' ... 'e'] = NAME,
+    ['f'] = KEYWORD,
+    ['g' ... 'h'] = NAME,
+    ['i'] = KEYWORD,
+    ['j' ... 'l'] = NAME,
+    ['m' ... 'n'] = KEYWORD,
+    ['o' ... 's'] = NAME,
+    ['t'] = KEYWORD,
+    ['u' ... 'z'] = NAME,
+    ['('] = OPENING(PAREN),
+    [')'] = CLOSING(PAREN),
+    ['['] = OPENING(BRACKET),
+    [']'] = CLOSING(BRACKET),
+    ['{'] = OPENING(BRACE),
+    ['}'] = CLOSING(BRACE),
+    [','] = ALONE(COMMA),
+    [';'] = ALONE(SEMICOLON),
+    ['@'] = ALONE(AT),
+    ['+'] = ALONE(PLUS),
+    ['-'] = ALONE(MINUS),
+    ['%'] = COMMENT,
+    ['#'] = COMMENT,
+    ['/'] = COMMENT,
+    [' '] = BLANK,
+    ['\t' ... '\r'] = BLANK,
+    ['0' ... '9'] = {BEGINS_NUMBER, RUNE_DL_TOKEN_INTEGER},
+    ['"'] = {BEGINS_STRING, RUNE_DL_TOKEN_STRING},
+    ['.'] = {BEGINS_DOT, RUNE_DL_TOKEN_DOT},
+#undef VARIABLE
+#undef NAME
+#undef KEYWORD
+#undef ALONE
+#undef OPENING
+#undef CLOSING
+#undef BLANK
+#undef COMMENT
 };
 
-/* Bytes that are a token whatever follows; END: no such byte. */
-static const enum rune_dl_token_kind alone[256] = {
-    ['('] = RUNE_DL_TOKEN_LPAREN,   [')'] = RUNE_DL_TOKEN_RPAREN,    ['['] = RUNE_DL_TOKEN_LBRACKET,
-    [']'] = RUNE_DL_TOKEN_RBRACKET, ['{'] = RUNE_DL_TOKEN_LBRACE,    ['}'] = RUNE_DL_TOKEN_RBRACE,
-    [','] = RUNE_DL_TOKEN_COMMA,    [';'] = RUNE_DL_TOKEN_SEMICOLON, ['.'] = RUNE_DL_TOKEN_DOT,
-    ['@'] = RUNE_DL_TOKEN_AT,       ['+'] = RUNE_DL_TOKEN_PLUS,      ['-'] = RUNE_DL_TOKEN_MINUS,
-    ['/'] = RUNE_DL_TOKEN_SLASH,
-};
+/* Of names, variables and numbers. */
+static const bool word_bytes[256] = {
+    ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['_'] = true};
 
 static bool is_digit(char c)
 {
-    return (classes[(unsigned char)c] & IS_DIGIT) != 0;
+    return c >= '0' && c <= '9';
 }
 
 static bool is_lower(char c)
 {
-    return (classes[(unsigned char)c] & IS_LOWER) != 0;
+    return c >= 'a' && c <= 'z';
 }
 
 static bool is_word(char c)
 {
-    return (classes[(unsigned char)c] & IS_WORD) != 0;
+    return word_bytes[(unsigned char)c];
 }
 
 static struct rune_span span_at(const struct rune_dl_lexer *lexer, uint32_t offset, uint32_t length)
@@ -106,36 +162,18 @@ static bool skip_comment(struct rune_dl_lexer *lexer)
     return false;
 }
 
-static void skip_blanks(struct rune_dl_lexer *lexer)
+/* The end of the word's bytes from there. */
+static inline uint32_t word_end(const char *text, uint32_t length, uint32_t at)
 {
-    const char *text = lexer->source->text;
-    const uint32_t length = lexer->source->length;
-    for (uint32_t at = lexer->at; at < length; at++) {
-        uint8_t class = classes[(unsigned char)text[at]];
-        if ((class & (IS_BLANK | BEGINS_COMMENT)) == 0) {
-            lexer->at = at;
-            return;
-        }
-        if ((class & BEGINS_COMMENT) != 0) {
-            lexer->at = at;
-            if (!skip_comment(lexer)) {
-                return;
-            }
-            at = lexer->at - 1;
-        }
+    while (at < length && is_word(text[at])) {
+        at++;
     }
-    lexer->at = length;
+    return at;
 }
 
 static void skip_word(struct rune_dl_lexer *lexer)
 {
-    const char *text = lexer->source->text;
-    const uint32_t length = lexer->source->length;
-    uint32_t at = lexer->at;
-    while (at < length && is_word(text[at])) {
-        at++;
-    }
-    lexer->at = at;
+    lexer->at = word_end(lexer->source->text, lexer->source->length, lexer->at);
 }
 
 static enum rune_dl_word word_of(struct rune_str name)
@@ -148,7 +186,7 @@ static enum rune_dl_word word_of(struct rune_str name)
         {{"in", 2}, RUNE_DL_WORD_IN},     {{"is", 2}, RUNE_DL_WORD_IS},
         {{"true", 4}, RUNE_DL_WORD_TRUE}, {{"false", 5}, RUNE_DL_WORD_FALSE},
     };
-    if (name.length > 5 || (classes[(unsigned char)name.data[0]] & BEGINS_KEYWORD) == 0) {
+    if (name.length > 5) {
         return RUNE_DL_WORD_OTHER; /* the longest is `false` */
     }
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -159,35 +197,34 @@ static enum rune_dl_word word_of(struct rune_str name)
     return RUNE_DL_WORD_OTHER;
 }
 
-static enum rune_dl_token_kind lex_name(struct rune_dl_lexer *lexer)
+/* In bundles, names are words joined by dots: the end of what is joined to one that ends there. */
+static uint32_t joined_end(const char *text, uint32_t length, uint32_t at)
 {
-    skip_word(lexer);
-    while (lexer->dialect == RUNE_DL_BUNDLE && peek(lexer, 0) == '.' && is_lower(peek(lexer, 1))) {
-        lexer->at++;
-        skip_word(lexer);
+    while (at + 1 < length && text[at] == '.' && is_lower(text[at + 1])) {
+        at = word_end(text, length, at + 1);
     }
-    return RUNE_DL_TOKEN_NAME;
+    return at;
 }
 
-static enum rune_dl_token_kind lex_number(struct rune_dl_lexer *lexer)
+static void skip_digits(struct rune_dl_lexer *lexer)
 {
-    enum rune_dl_token_kind kind = RUNE_DL_TOKEN_INTEGER;
-    uint32_t start = lexer->at;
     while (is_digit(peek(lexer, 0))) {
         lexer->at++;
     }
+}
+
+/* Behind a number's digits: the rest of it, if there is more. */
+static enum rune_dl_token_kind lex_number_rest(struct rune_dl_lexer *lexer, uint32_t start)
+{
+    enum rune_dl_token_kind kind = RUNE_DL_TOKEN_INTEGER;
     if (lexer->dialect == RUNE_DL_BUNDLE && peek(lexer, 0) == '.' && is_digit(peek(lexer, 1))) {
         kind = RUNE_DL_TOKEN_FLOAT;
         lexer->at++;
-        while (is_digit(peek(lexer, 0))) {
-            lexer->at++;
-        }
+        skip_digits(lexer);
         uint32_t sign = peek(lexer, 1) == '+' || peek(lexer, 1) == '-' ? 1 : 0;
         if ((peek(lexer, 0) == 'e' || peek(lexer, 0) == 'E') && is_digit(peek(lexer, 1 + sign))) {
             lexer->at += 1 + sign;
-            while (is_digit(peek(lexer, 0))) {
-                lexer->at++;
-            }
+            skip_digits(lexer);
         }
     }
     if (!is_word(peek(lexer, 0))) {
@@ -202,21 +239,39 @@ static enum rune_dl_token_kind lex_number(struct rune_dl_lexer *lexer)
     return RUNE_DL_TOKEN_INVALID;
 }
 
+static enum rune_dl_token_kind lex_number(struct rune_dl_lexer *lexer)
+{
+    const char *text = lexer->source->text;
+    uint32_t start = lexer->at, at = start + 1, length = lexer->source->length;
+    while (at < length && is_digit(text[at])) {
+        at++;
+    }
+    lexer->at = at;
+    return at < length && (is_word(text[at]) || text[at] == '.') ? lex_number_rest(lexer, start)
+                                                                 : RUNE_DL_TOKEN_INTEGER;
+}
+
+/* The first quote, backslash or line's end from there, or the end of the text. */
+static uint32_t string_stop(const struct rune_source *source, uint32_t at)
+{
+    const char *p = source->text + at, *end = source->text + source->length;
+    p = rune_scan_plain(p, end);
+    while (p < end && *p != '"' && *p != '\\' && *p != '\n') { /* other text than ASCII */
+        p = rune_scan_plain(p + 1, end);
+    }
+    return (uint32_t)(p - source->text);
+}
+
 /* Escapes are checked by the parser, which knows what each string is for; here `\` only hides a
  * quote. */
 static enum rune_dl_token_kind lex_string(struct rune_dl_lexer *lexer)
 {
+    const struct rune_source *source = lexer->source;
     uint32_t start = lexer->at++;
-    const char *text = lexer->source->text;
     for (;;) {
-        uint32_t at = lexer->at;
-        while (at < lexer->source->length && text[at] != '"' && text[at] != '\\' &&
-               text[at] != '\n') {
-            at++;
-        }
-        lexer->at = at;
+        lexer->at = string_stop(source, lexer->at);
         char c = peek(lexer, 0);
-        if (lexer->at >= lexer->source->length || c == '\n') {
+        if (lexer->at >= source->length || c == '\n') {
             rune_diag_report(lexer->diag, RUNE_ERROR, "RUNE-D0101",
                              span_at(lexer, start, lexer->at - start),
                              "end it with `\"`; a line break inside a string is written `\\n`",
@@ -228,7 +283,7 @@ static enum rune_dl_token_kind lex_string(struct rune_dl_lexer *lexer)
         if (c == '"') {
             return RUNE_DL_TOKEN_STRING;
         }
-        if (c == '\\' && lexer->at < lexer->source->length && peek(lexer, 0) != '\n') {
+        if (lexer->at < source->length && peek(lexer, 0) != '\n') {
             lexer->at++;
         }
     }
@@ -391,58 +446,6 @@ static enum rune_dl_token_kind lex_symbol(struct rune_dl_lexer *lexer)
     }
 }
 
-/* A token of more than one byte, perhaps, that begins with this one. */
-static enum rune_dl_token_kind lex_token(struct rune_dl_lexer *lexer, unsigned char first)
-{
-    if ((classes[first] & IS_WORD) == 0) {
-        return first == '"' ? lex_string(lexer) : lex_symbol(lexer);
-    }
-    if ((classes[first] & IS_LOWER) != 0) {
-        return lex_name(lexer);
-    }
-    if ((classes[first] & IS_DIGIT) != 0) {
-        return lex_number(lexer);
-    }
-    skip_word(lexer);
-    return RUNE_DL_TOKEN_VARIABLE;
-}
-
-/* Brackets stand in pairs in the table, the opening one first. */
-static bool is_bracket(enum rune_dl_token_kind kind)
-{
-    return kind >= RUNE_DL_TOKEN_LPAREN && kind <= RUNE_DL_TOKEN_RBRACE;
-}
-
-static bool is_opening(enum rune_dl_token_kind kind)
-{
-    return (kind - RUNE_DL_TOKEN_LPAREN) % 2 == 0;
-}
-
-/* The token of that number is a bracket: an opening one waits, a closing one is what the last that
- * waits has waited for, or has no partner. */
-static bool pair_bracket(struct rune_dl_lexer *lexer, struct rune_dl_token *tokens, uint32_t number)
-{
-    struct rune_vec_u32 *open = &lexer->open;
-    enum rune_dl_token_kind kind = tokens[number].kind;
-    if (is_opening(kind)) {
-        return RUNE_VEC_PUSH(open, number);
-    }
-    if (open->count > 0) {
-        struct rune_dl_token *partner = &tokens[open->items[open->count - 1]];
-        if (partner->kind + 1 == kind) {
-            partner->match = number;
-            open->count--;
-        }
-    }
-    return true;
-}
-
-/* Whether a lower-case letter follows the dot directly. */
-static bool is_joined(const struct rune_dl_lexer *lexer)
-{
-    return is_lower(peek(lexer, 0));
-}
-
 void rune_dl_lexer_init(struct rune_dl_lexer *lexer, const struct rune_source *source,
                         enum rune_dl_dialect dialect, struct rune_diag *diag)
 {
@@ -460,60 +463,105 @@ void rune_dl_lexer_fini(struct rune_dl_lexer *lexer)
     RUNE_VEC_FINI(&lexer->open);
 }
 
-/* Behind blanks and comments from there. */
-static uint32_t skip_to_token(struct rune_dl_lexer *lexer, uint32_t at)
+/* ---- clauses ---- */
+
+/* A closing bracket is what the last opening one that waits has waited for, or has no partner. */
+static void close_bracket(struct rune_dl_lexer *lexer, struct rune_dl_token *tokens,
+                          uint32_t number)
 {
-    const unsigned char *text = (const unsigned char *)lexer->source->text;
-    const uint32_t length = lexer->source->length;
-    if (at < length && text[at] == ' ') { /* mostly there is one or none */
-        at++;
+    struct rune_vec_u32 *open = &lexer->open;
+    struct rune_dl_token *partner = open->count > 0 ? &tokens[open->items[open->count - 1]] : NULL;
+    /* they stand in pairs in the table, the opening one first */
+    if (partner != NULL && partner->kind + 1 == tokens[number].kind) {
+        partner->match = number;
+        open->count--;
     }
-    if (at < length && (classes[text[at]] & (IS_BLANK | BEGINS_COMMENT)) != 0) {
-        lexer->at = at;
-        skip_blanks(lexer);
-        return lexer->at;
-    }
-    return at;
 }
 
-/* The next token, and whether it ends the clause. */
-static bool read_token(struct rune_dl_lexer *lexer, struct rune_dl_token *ret_token)
+/* A token that takes more than a glance, at `at`, which moves behind it. */
+static enum rune_dl_token_kind lex_other(struct rune_dl_lexer *lexer, enum begin begin, uint32_t at)
 {
-    const struct rune_source *source = lexer->source;
-    uint32_t start = skip_to_token(lexer, lexer->at), match = UINT32_MAX;
-    unsigned char first = start < source->length ? (unsigned char)source->text[start] : '\0';
-    enum rune_dl_token_kind kind = alone[first];
-    enum rune_dl_word word = RUNE_DL_WORD_OTHER;
-    lexer->at = start;
-    if (kind != RUNE_DL_TOKEN_END) {
-        lexer->at++;
-        match = kind == RUNE_DL_TOKEN_DOT ? is_joined(lexer) : UINT32_MAX;
-    } else if (start < source->length) {
-        kind = lex_token(lexer, first);
-        if (kind == RUNE_DL_TOKEN_NAME) {
-            word = word_of((struct rune_str){source->text + start, lexer->at - start});
-        }
-    }
-    *ret_token = (struct rune_dl_token){kind, word, start, lexer->at - start, match};
-    return kind == RUNE_DL_TOKEN_END || match == 0;
+    lexer->at = at;
+    return begin == BEGINS_NUMBER   ? lex_number(lexer)
+           : begin == BEGINS_STRING ? lex_string(lexer)
+                                    : lex_symbol(lexer);
+}
+
+/* Behind the comment that begins there, or where it is: then it is none. */
+static uint32_t comment_end(struct rune_dl_lexer *lexer, uint32_t at)
+{
+    lexer->at = at;
+    return skip_comment(lexer) ? lexer->at : at;
 }
 
 enum rune_err rune_dl_lex_clause(struct rune_dl_lexer *lexer, struct rune_vec_dl_token *tokens)
 {
+    /* Not by way of the lexer: for all the compiler knows, each token written changes that. */
+    const char *text = lexer->source->text;
+    const uint32_t length = lexer->source->length;
+    const bool joins_names = lexer->dialect == RUNE_DL_BUNDLE;
+    uint32_t at = lexer->at, number = (uint32_t)tokens->count;
     lexer->open.count = 0;
     for (bool ended = false; !ended;) {
-        if (!RUNE_VEC_RESERVE(tokens, tokens->count + 1 + RUNE_DL_LOOKAHEAD)) {
+        struct first first = at < length ? firsts[(unsigned char)text[at]]
+                                         : (struct first){BEGINS_NOTHING, RUNE_DL_TOKEN_END};
+        uint32_t start = at, match = UINT32_MAX;
+        enum rune_dl_word word = RUNE_DL_WORD_OTHER;
+        at++;
+        switch (first.begin) {
+        case BEGINS_BLANK:
+            continue;
+        case BEGINS_COMMENT:
+            at = comment_end(lexer, start);
+            if (at > start) {
+                continue;
+            }
+            at++;
+            break;
+        case BEGINS_VARIABLE:
+            at = word_end(text, length, at);
+            break;
+        case BEGINS_NAME:
+        case BEGINS_KEYWORD:
+            at = word_end(text, length, at);
+            at = joins_names ? joined_end(text, length, at) : at;
+            if (first.begin == BEGINS_KEYWORD) {
+                word = word_of((struct rune_str){text + start, at - start});
+            }
+            break;
+        case BEGINS_OPENING:
+            if (!RUNE_VEC_PUSH(&lexer->open, number)) {
+                return RUNE_E_NOMEM;
+            }
+            break;
+        case BEGINS_DOT:
+            match = at < length && is_lower(text[at]);
+            ended = match == 0;
+            break;
+        case BEGINS_NOTHING:
+            at = start;
+            ended = true;
+            break;
+        case BEGINS_ALONE:
+        case BEGINS_CLOSING:
+            break;
+        default:
+            first.kind = lex_other(lexer, first.begin, start);
+            at = lexer->at;
+        }
+        if (!RUNE_VEC_RESERVE(tokens, (size_t)number + 1 + RUNE_DL_LOOKAHEAD)) {
             return RUNE_E_NOMEM;
         }
-        uint32_t number = (uint32_t)tokens->count++;
-        struct rune_dl_token *token = &tokens->items[number];
-        ended = read_token(lexer, token);
-        if (is_bracket(token->kind) && !pair_bracket(lexer, tokens->items, number)) {
-            return RUNE_E_NOMEM;
+        tokens->items[number] = (struct rune_dl_token){first.kind, word, start, at - start, match};
+        if (first.begin == BEGINS_CLOSING) {
+            close_bracket(lexer, tokens->items, number);
         }
+        number++;
     }
+    lexer->at = at;
+    tokens->count = number;
     for (size_t i = 0; i < RUNE_DL_LOOKAHEAD; i++) {
-        tokens->items[tokens->count + i] = tokens->items[tokens->count - 1];
+        tokens->items[number + i] = tokens->items[number - 1];
     }
     return RUNE_OK;
 }
