@@ -15,7 +15,7 @@ static uint32_t head_column(const struct rune_dl_rule *rule, uint32_t variable)
 {
     uint32_t found = UINT32_MAX;
     for (uint32_t i = 0; i < rule->arg_count; i++) {
-        const struct rune_dl_expr *arg = rule->args[i];
+        const struct rune_dl_expr *arg = &rule->args[i];
         if (arg->kind == RUNE_DL_VARIABLE && arg->as.variable == variable) {
             if (found != UINT32_MAX) {
                 return UINT32_MAX;
@@ -40,7 +40,7 @@ static bool is_alias(const struct rune_dl_checker *checker, const struct rune_dl
     }
     uint64_t columns = 0;
     for (uint32_t i = 0; i < atom->arg_count; i++) {
-        const struct rune_dl_expr *arg = atom->args[i];
+        const struct rune_dl_expr *arg = &atom->args[i];
         uint32_t column =
             arg->kind == RUNE_DL_VARIABLE ? head_column(rule, arg->as.variable) : UINT32_MAX;
         if (column >= 64 || (columns >> column & 1) != 0) {
@@ -78,14 +78,14 @@ static bool unfold(struct rune_dl_checker *checker, struct rune_dl_literal *atom
                    const struct rune_dl_rule *alias)
 {
     const struct rune_dl_literal *other = alias->body.literals;
-    struct rune_dl_expr **args =
-        RUNE_ARENA_ARRAY(checker->arena, struct rune_dl_expr *, atom->arg_count + 1);
+    struct rune_dl_expr *args =
+        RUNE_ARENA_ARRAY(checker->arena, struct rune_dl_expr, atom->arg_count + 1);
     if (args == NULL) {
         checker->nomem = true;
         return false;
     }
     for (uint32_t i = 0; i < atom->arg_count; i++) {
-        args[i] = atom->args[head_column(alias, other->args[i]->as.variable)];
+        args[i] = atom->args[head_column(alias, other->args[i].as.variable)];
     }
     atom->args = args;
     atom->relation = other->relation;

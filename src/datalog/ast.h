@@ -6,9 +6,11 @@
  * annotated by datalog/check; read by the planner and the reference evaluator in tests.
  *
  * Nodes are small on purpose: a program of thousands of rules is read once, and what that costs is
- * mostly the memory it touches. */
+ * mostly the memory it touches. So arguments stand in their list themselves, and an expression's
+ * place does not say in which text it is: its rule's does. */
 #pragma once
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -40,6 +42,12 @@ enum RUNE_DL_SMALL rune_dl_expr_kind {
     RUNE_DL_CALL,  /* args; function: concat, length, Cedar methods and constructors of values */
 };
 
+/* In the text of the rule that it is part of; nothing is there: length 0. */
+struct rune_dl_place {
+    uint32_t offset;
+    uint32_t length;
+};
+
 struct rune_dl_uid {
     struct rune_str type, id;
 };
@@ -48,7 +56,7 @@ struct rune_dl_expr {
     enum rune_dl_expr_kind kind;
     uint16_t depth;     /* 1 + the deepest argument; LIMIT checked by the parser */
     uint32_t arg_count; /* 0 for leaves, which have no args */
-    struct rune_span span;
+    struct rune_dl_place place;
     union {
         union {
             uint32_t variable; /* index into the rule's variables */
@@ -59,7 +67,7 @@ struct rune_dl_expr {
             const struct rune_dl_uid *uid;
         } as;
         struct {
-            struct rune_dl_expr **args;
+            struct rune_dl_expr *args;
             union {
                 uint32_t function; /* enum rune_dl_function, datalog/functions.def */
                 const struct rune_str *key;
@@ -67,6 +75,15 @@ struct rune_dl_expr {
         };
     };
 };
+
+/* INVARIANT: two in a cache line. */
+static_assert(sizeof(struct rune_dl_expr) == 32, "an expression has 32 bytes");
+
+static inline struct rune_span rune_dl_expr_span(const struct rune_source *source,
+                                                 const struct rune_dl_expr *expr)
+{
+    return (struct rune_span){source, expr->place.offset, expr->place.length};
+}
 
 /* ---- body literals ---- */
 
@@ -110,7 +127,7 @@ struct rune_dl_literal {
     uint32_t arg_count;
     /* ATOM: arguments; COMPARE, IN: left, right; IS: left; TEST: receiver first; AGGREGATE: result,
      * then the value if there is one */
-    struct rune_dl_expr **args;
+    struct rune_dl_expr *args;
     struct rune_span span;
     struct rune_str name;        /* ATOM: relation; IS: type; TEST: method */
     struct rune_dl_body *bodies; /* AGGREGATE: one; DISJUNCTION: the branches */
@@ -151,7 +168,7 @@ struct rune_dl_rule {
     struct rune_str head_name;
     struct rune_span head_span;
     struct rune_span span;
-    struct rune_dl_expr **args;
+    struct rune_dl_expr *args;
     /* normalised by check: no disjunction is left (one rule a branch, same id) */
     struct rune_dl_body body;
     struct rune_dl_variable *variables;

@@ -26,7 +26,7 @@ void rune_dl_each_in_expr(struct rune_dl_naming *naming, const struct rune_dl_ex
         return;
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        rune_dl_each_in_expr(naming, expr->args[i], visit); /* depth: RUNE_DL_MAX_DEPTH */
+        rune_dl_each_in_expr(naming, &expr->args[i], visit); /* depth: RUNE_DL_MAX_DEPTH */
     }
 }
 
@@ -34,7 +34,7 @@ void rune_dl_each_in_braces(struct rune_dl_naming *naming, const struct rune_dl_
                             rune_dl_variable_fn visit)
 {
     if (aggregate->arg_count > 1) {
-        rune_dl_each_in_expr(naming, aggregate->args[1], visit);
+        rune_dl_each_in_expr(naming, &aggregate->args[1], visit);
     }
     rune_dl_each_in_body(naming, &aggregate->bodies[0], visit);
 }
@@ -45,7 +45,7 @@ void rune_dl_each_in_body(struct rune_dl_naming *naming, const struct rune_dl_bo
     for (uint32_t i = 0; i < body->count; i++) {
         const struct rune_dl_literal *literal = &body->literals[i];
         for (uint32_t k = 0; k < literal->arg_count; k++) {
-            rune_dl_each_in_expr(naming, literal->args[k], visit);
+            rune_dl_each_in_expr(naming, &literal->args[k], visit);
         }
         for (uint32_t k = 0; k < literal->body_count; k++) {
             rune_dl_each_in_body(naming, &literal->bodies[k],
@@ -104,8 +104,8 @@ static void collect_body(struct rune_dl_naming *naming, const struct rune_dl_bod
         const struct rune_dl_literal *literal = &body->literals[i];
         bool has_braces = literal->kind == RUNE_DL_AGGREGATE;
         for (uint32_t k = 0; k < (has_braces ? 1 : literal->arg_count); k++) {
-            if (literal->args[k]->kind != RUNE_DL_WILDCARD) { /* of a negation: any value */
-                rune_dl_each_in_expr(naming, literal->args[k], collect);
+            if (literal->args[k].kind != RUNE_DL_WILDCARD) { /* of a negation: any value */
+                rune_dl_each_in_expr(naming, &literal->args[k], collect);
             }
         }
         if (has_braces) {
@@ -124,8 +124,8 @@ static void wildcards_to_variables(struct rune_dl_body *body)
         struct rune_dl_literal *literal = &body->literals[i];
         for (uint32_t k = 0;
              literal->kind == RUNE_DL_ATOM && !literal->is_negated && k < literal->arg_count; k++) {
-            if (literal->args[k]->kind == RUNE_DL_WILDCARD) {
-                literal->args[k]->kind = RUNE_DL_VARIABLE;
+            if (literal->args[k].kind == RUNE_DL_WILDCARD) {
+                literal->args[k].kind = RUNE_DL_VARIABLE;
             }
         }
         for (uint32_t k = 0; literal->kind == RUNE_DL_DISJUNCTION && k < literal->body_count; k++) {
@@ -140,7 +140,7 @@ static bool mentions_expr(const struct rune_dl_expr *expr, uint32_t variable)
 {
     bool found = expr->kind == RUNE_DL_VARIABLE && expr->as.variable == variable;
     for (uint32_t i = 0; i < expr->arg_count && !found; i++) {
-        found = mentions_expr(expr->args[i], variable); /* depth: RUNE_DL_MAX_DEPTH */
+        found = mentions_expr(&expr->args[i], variable); /* depth: RUNE_DL_MAX_DEPTH */
     }
     return found;
 }
@@ -153,7 +153,7 @@ static bool mentions(const struct rune_dl_body *body, uint32_t variable)
         const struct rune_dl_literal *literal = &body->literals[i];
         uint32_t args = literal->kind == RUNE_DL_AGGREGATE ? 1 : literal->arg_count, with = 0;
         for (uint32_t k = 0; k < args && !found; k++) {
-            found = mentions_expr(literal->args[k], variable);
+            found = mentions_expr(&literal->args[k], variable);
         }
         for (uint32_t k = 0; literal->kind == RUNE_DL_DISJUNCTION && k < literal->body_count; k++) {
             with += mentions(&literal->bodies[k], variable);
@@ -170,32 +170,31 @@ static void check_value(struct rune_dl_naming *naming, const struct rune_dl_expr
     if (value->kind == RUNE_DL_VARIABLE && !rune_dl_is_group(naming, value->as.variable) &&
         !mentions(braces, value->as.variable)) {
         rune_dl_check_fail(
-            naming->checker, value->span, "RUNE-D0401", "bind it in each alternative",
+            naming->checker, rune_dl_check_span(naming->checker, value), "RUNE-D0401",
+            "bind it in each alternative",
             "not every alternative binds the variable `%.*s` that this aggregate needs",
             RUNE_STR_ARG(rune_dl_variable_name(&naming->rule->variables[value->as.variable])));
     }
     for (uint32_t i = 0; i < value->arg_count; i++) {
-        check_value(naming, value->args[i], braces); /* depth: RUNE_DL_MAX_DEPTH */
+        check_value(naming, &value->args[i], braces); /* depth: RUNE_DL_MAX_DEPTH */
     }
 }
 
 /* ---- the relation ---- */
 
 /* One argument a column. */
-static struct rune_dl_expr **column_args(struct rune_dl_naming *naming, struct rune_span span)
+static struct rune_dl_expr *column_args(struct rune_dl_naming *naming, struct rune_span span)
 {
-    struct rune_arena *arena = naming->checker->arena;
     size_t count = naming->columns.count;
-    struct rune_dl_expr **args = RUNE_ARENA_ARRAY(arena, struct rune_dl_expr *, count + 1);
+    struct rune_dl_expr *args =
+        RUNE_ARENA_ARRAY(naming->checker->arena, struct rune_dl_expr, count + 1);
     for (size_t i = 0; args != NULL && i < count; i++) {
-        args[i] = RUNE_ARENA_NEW(arena, struct rune_dl_expr);
-        if (args[i] == NULL) {
-            break;
-        }
-        *args[i] = (struct rune_dl_expr){.kind = RUNE_DL_VARIABLE, .span = span, .depth = 1};
-        args[i]->as.variable = naming->columns.items[i];
+        args[i] = (struct rune_dl_expr){.kind = RUNE_DL_VARIABLE,
+                                        .depth = 1,
+                                        .place = {span.offset, span.length},
+                                        .as.variable = naming->columns.items[i]};
     }
-    naming->checker->nomem |= rune_arena_failed(arena);
+    naming->checker->nomem |= args == NULL;
     return args;
 }
 
@@ -262,7 +261,7 @@ static void name_braces(struct rune_dl_naming *naming, struct rune_dl_literal *a
     struct rune_dl_body braces = aggregate->bodies[0];
     wildcards_to_variables(&braces);
     if (aggregate->arg_count > 1) {
-        check_value(naming, aggregate->args[1], &braces);
+        check_value(naming, &aggregate->args[1], &braces);
     }
     collect_body(naming, &braces);
     rune_dl_braces_choose_binders(naming, scope, aggregate);

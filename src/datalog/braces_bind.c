@@ -8,8 +8,8 @@ bool rune_dl_atoms_bind(const struct rune_dl_body *body, uint32_t variable)
     for (uint32_t i = 0; i < body->count; i++) {
         const struct rune_dl_literal *literal = &body->literals[i];
         for (uint32_t k = 0; rune_dl_is_positive_atom(literal) && k < literal->arg_count; k++) {
-            if (literal->args[k]->kind == RUNE_DL_VARIABLE &&
-                literal->args[k]->as.variable == variable) {
+            if (literal->args[k].kind == RUNE_DL_VARIABLE &&
+                literal->args[k].as.variable == variable) {
                 return true;
             }
         }
@@ -54,7 +54,7 @@ static void each_needed(struct rune_dl_naming *naming, const struct rune_dl_lite
                         rune_dl_variable_fn in_braces)
 {
     for (uint32_t k = 0; k < literal->arg_count; k++) {
-        const struct rune_dl_expr *arg = literal->args[k];
+        const struct rune_dl_expr *arg = &literal->args[k];
         bool binds = arg == target || (rune_dl_is_positive_atom(literal) && arg->arg_count == 0);
         if (!binds && literal->kind != RUNE_DL_AGGREGATE) {
             rune_dl_each_in_expr(naming, arg, visit);
@@ -86,11 +86,11 @@ static bool bind_by_computing(struct rune_dl_naming *naming, const struct rune_d
     bool contains = literal->kind == RUNE_DL_TEST && !literal->is_negated &&
                     literal->function == RUNE_DL_FN_CONTAINS;
     if (literal->kind == RUNE_DL_COMPARE && literal->compare == RUNE_DL_EQ) {
-        return bind_target(naming, literal, literal->args[0]) ||
-               bind_target(naming, literal, literal->args[1]);
+        return bind_target(naming, literal, &literal->args[0]) ||
+               bind_target(naming, literal, &literal->args[1]);
     }
     if (literal->kind == RUNE_DL_AGGREGATE || contains) {
-        return bind_target(naming, literal, literal->args[contains ? 1 : 0]);
+        return bind_target(naming, literal, &literal->args[contains ? 1 : 0]);
     }
     return false;
 }
@@ -106,7 +106,7 @@ static void bind_by_atom(struct rune_dl_naming *naming, const struct rune_dl_lit
         return;
     }
     for (uint32_t k = 0; k < literal->arg_count; k++) {
-        const struct rune_dl_expr *arg = literal->args[k];
+        const struct rune_dl_expr *arg = &literal->args[k];
         if (arg->kind == RUNE_DL_VARIABLE && naming->binders.items[arg->as.variable] == NULL) {
             naming->binders.items[arg->as.variable] = literal;
         }

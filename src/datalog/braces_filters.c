@@ -22,8 +22,8 @@ static void ask_tests(struct rune_dl_naming *naming, const struct rune_dl_body *
         const struct rune_dl_literal *literal = &body->literals[i];
         bool has_braces = literal->kind == RUNE_DL_AGGREGATE;
         for (uint32_t k = 0; k < (has_braces ? 1 : literal->arg_count); k++) {
-            if (literal->args[k]->kind != RUNE_DL_WILDCARD || rune_dl_is_positive_atom(literal)) {
-                rune_dl_each_in_expr(naming, literal->args[k], ask_known);
+            if (literal->args[k].kind != RUNE_DL_WILDCARD || rune_dl_is_positive_atom(literal)) {
+                rune_dl_each_in_expr(naming, &literal->args[k], ask_known);
             }
         }
         for (uint32_t k = 0; literal->kind == RUNE_DL_DISJUNCTION && k < literal->body_count; k++) {
@@ -37,20 +37,19 @@ static bool make_none(struct rune_dl_naming *naming, const struct rune_dl_body *
                       struct rune_span span, struct rune_dl_literal *ret)
 {
     struct rune_arena *arena = naming->checker->arena;
-    struct rune_dl_expr *none = RUNE_ARENA_NEW(arena, struct rune_dl_expr);
     *ret = (struct rune_dl_literal){.kind = RUNE_DL_AGGREGATE,
                                     .aggregate = RUNE_DL_COUNT,
                                     .span = span,
                                     .arg_count = 1,
                                     .body_count = 1};
-    ret->args = RUNE_ARENA_NEW(arena, struct rune_dl_expr *);
+    ret->args = RUNE_ARENA_NEW(arena, struct rune_dl_expr);
     ret->bodies = rune_arena_memdup(arena, body, sizeof(*body));
-    if (none == NULL || ret->args == NULL || ret->bodies == NULL) {
+    if (ret->args == NULL || ret->bodies == NULL) {
         naming->checker->nomem = true;
         return false;
     }
-    *none = (struct rune_dl_expr){.kind = RUNE_DL_LONG, .span = span, .depth = 1};
-    ret->args[0] = none;
+    ret->args[0] = (struct rune_dl_expr){
+        .kind = RUNE_DL_LONG, .depth = 1, .place = {span.offset, span.length}};
     return true;
 }
 

@@ -32,7 +32,7 @@ struct rune_dl_checker {
     const struct rune_dl_rule **facts; /* likewise; room for all clauses without a body */
     uint32_t fact_count;
     struct rune_vec_dl_edge edges;
-    const struct rune_source *watched; /* by the diag */
+    const struct rune_source *watched; /* by the diag: the text of the rule that is looked at */
     uint32_t undefined; /* reported so far: advice costs, so only the first get some */
     uint32_t errors;
     bool is_broken; /* the clause being resolved has a name that means nothing */
@@ -46,6 +46,13 @@ void rune_dl_check_fail(struct rune_dl_checker *checker, struct rune_span span, 
 
 /* Before a rule is looked at: its text stays, so that what is wrong there is soon found in it. */
 void rune_dl_check_watch(struct rune_dl_checker *checker, const struct rune_source *source);
+
+/* Where an expression of that rule stands. */
+static inline struct rune_span rune_dl_check_span(const struct rune_dl_checker *checker,
+                                                  const struct rune_dl_expr *expr)
+{
+    return rune_dl_expr_span(checker->watched, expr);
+}
 
 /* Adds a rule to the program's. */
 void rune_dl_check_add(struct rune_dl_checker *checker, const struct rune_dl_rule *rule);

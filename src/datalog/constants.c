@@ -82,8 +82,8 @@ static enum fold fold_operator(const struct rune_dl_expr *expr, struct value *re
     struct value left = {.kind = RUNE_DL_LONG};
     struct value right = {.kind = RUNE_DL_LONG};
     bool is_unary = expr->kind == RUNE_DL_NEG;
-    enum fold a = is_unary ? FOLD_OK : fold(expr->args[0], &left);
-    enum fold b = fold(expr->args[is_unary ? 0 : 1], &right);
+    enum fold a = is_unary ? FOLD_OK : fold(&expr->args[0], &left);
+    enum fold b = fold(&expr->args[is_unary ? 0 : 1], &right);
     if (a != FOLD_OK || b != FOLD_OK) {
         return a == FOLD_ERROR || b == FOLD_ERROR ? FOLD_ERROR : FOLD_NOT_CONSTANT;
     }
@@ -151,8 +151,8 @@ int rune_dl_compare_constants(const struct rune_dl_literal *literal)
 {
     struct value left;
     struct value right;
-    enum fold a = fold(literal->args[0], &left);
-    enum fold b = fold(literal->args[1], &right);
+    enum fold a = fold(&literal->args[0], &left);
+    enum fold b = fold(&literal->args[1], &right);
     if (a != FOLD_OK || b != FOLD_OK) {
         return a == FOLD_ERROR || b == FOLD_ERROR ? 0 : -1;
     }
@@ -210,7 +210,7 @@ static bool ext_kind(uint32_t function, enum rune_ext_kind *ret_kind)
 static bool is_constructor(const struct rune_dl_expr *expr, enum rune_ext_kind *ret_kind)
 {
     return expr->kind == RUNE_DL_CALL && ext_kind(expr->function, ret_kind) &&
-           expr->arg_count == 1 && expr->args[0]->kind == RUNE_DL_STRING;
+           expr->arg_count == 1 && expr->args[0].kind == RUNE_DL_STRING;
 }
 
 static void check_constructors(struct rune_dl_checker *checker, const struct rune_dl_expr *expr)
@@ -218,13 +218,13 @@ static void check_constructors(struct rune_dl_checker *checker, const struct run
     enum rune_ext_kind kind;
     struct rune_ext value;
     if (is_constructor(expr, &kind) &&
-        rune_ext_parse(kind, expr->args[0]->as.string, &value) != RUNE_OK) {
+        rune_ext_parse(kind, expr->args[0].as.string, &value) != RUNE_OK) {
         struct rune_str name = rune_dl_function_get(expr->function)->name;
-        rune_dl_check_fail(checker, expr->args[0]->span, "RUNE-D0115", NULL,
+        rune_dl_check_fail(checker, rune_dl_check_span(checker, &expr->args[0]), "RUNE-D0115", NULL,
                            "this text is no %.*s value", RUNE_STR_ARG(name));
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        check_constructors(checker, expr->args[i]); /* depth: RUNE_DL_MAX_DEPTH */
+        check_constructors(checker, &expr->args[i]); /* depth: RUNE_DL_MAX_DEPTH */
     }
 }
 
@@ -233,8 +233,8 @@ static void check_body_constants(struct rune_dl_checker *checker, const struct r
     for (uint32_t i = 0; i < body->count; i++) {
         const struct rune_dl_literal *literal = &body->literals[i];
         for (uint32_t k = 0; k < literal->arg_count; k++) {
-            if (literal->args[k]->arg_count > 0) { /* else it is no call */
-                check_constructors(checker, literal->args[k]);
+            if (literal->args[k].arg_count > 0) { /* else it is no call */
+                check_constructors(checker, &literal->args[k]);
             }
         }
         for (uint32_t k = 0; k < literal->body_count; k++) {
@@ -249,7 +249,7 @@ void rune_dl_check_constants(struct rune_dl_checker *checker, const struct rune_
         return;
     }
     for (uint32_t i = 0; i < clause->arg_count; i++) {
-        check_constructors(checker, clause->args[i]);
+        check_constructors(checker, &clause->args[i]);
     }
     check_body_constants(checker, &clause->body);
 }
@@ -263,7 +263,7 @@ static const struct rune_dl_expr *find_variable(const struct rune_dl_expr *expr)
     }
     const struct rune_dl_expr *found = NULL;
     for (uint32_t i = 0; found == NULL && i < expr->arg_count; i++) {
-        found = find_variable(expr->args[i]);
+        found = find_variable(&expr->args[i]);
     }
     return found;
 }
@@ -280,15 +280,12 @@ static bool fold_argument(struct rune_dl_checker *checker, struct rune_dl_expr *
     struct value value;
     const struct rune_dl_expr *variable = find_variable(expr);
     if (variable != NULL) {
-        struct rune_str name =
-            variable->span.source == NULL
-                ? RUNE_STR("")
-                : (struct rune_str){variable->span.source->text + variable->span.offset,
-                                    variable->span.length};
+        struct rune_str name = {checker->watched->text + variable->place.offset,
+                                variable->place.length};
         bool is_bool =
             rune_str_equal(name, RUNE_STR("True")) || rune_str_equal(name, RUNE_STR("False"));
         rune_dl_check_fail(
-            checker, variable->span, "RUNE-D0501",
+            checker, rune_dl_check_span(checker, variable), "RUNE-D0501",
             is_bool ? "bools are `true` and `false`; what begins with a capital is a variable"
                     : "a fact speaks of constants; behind `:-` a body could bind the variable",
             "a variable in a fact");
@@ -299,12 +296,13 @@ static bool fold_argument(struct rune_dl_checker *checker, struct rune_dl_expr *
     }
     enum fold folded = fold(expr, &value);
     if (folded == FOLD_NOT_CONSTANT) {
-        rune_dl_check_fail(checker, expr->span, "RUNE-D0502", "write it as a rule, behind `:-`",
-                           "this value cannot stand in a fact");
+        rune_dl_check_fail(checker, rune_dl_check_span(checker, expr), "RUNE-D0502",
+                           "write it as a rule, behind `:-`", "this value cannot stand in a fact");
         return false;
     }
     if (folded == FOLD_ERROR) {
-        rune_diag_report(checker->diag, RUNE_WARNING, "RUNE-D1003", expr->span, NULL,
+        rune_diag_report(checker->diag, RUNE_WARNING, "RUNE-D1003",
+                         rune_dl_check_span(checker, expr), NULL,
                          "this calculation fails, so the fact says nothing");
         return false;
     }
@@ -322,7 +320,7 @@ bool rune_dl_fold_fact(struct rune_dl_checker *checker, struct rune_dl_rule *cla
 {
     bool ok = true;
     for (uint32_t i = 0; i < clause->arg_count; i++) {
-        ok = fold_argument(checker, clause->args[i]) && ok;
+        ok = fold_argument(checker, &clause->args[i]) && ok;
     }
     return ok;
 }
@@ -364,7 +362,7 @@ enum rune_err rune_dl_constant_term(const struct rune_dl_expr *expr, struct rune
     if (!is_constructor(expr, &kind)) {
         return RUNE_E_INVALID;
     }
-    enum rune_err err = rune_ext_parse(kind, expr->args[0]->as.string, &ext);
+    enum rune_err err = rune_ext_parse(kind, expr->args[0].as.string, &ext);
     return err == RUNE_OK ? rune_dict_ext(dict, &ext, ret_term) : err;
 }
 
@@ -376,7 +374,7 @@ enum rune_err rune_dl_intern_facts(const struct rune_dl_program *program, struct
         const struct rune_dl_rule *fact = program->facts[i];
         enum rune_err err = RUNE_OK;
         for (uint32_t k = 0; k < fact->arg_count && err == RUNE_OK; k++) {
-            err = rune_dl_constant_term(fact->args[k], dict, &row[k]);
+            err = rune_dl_constant_term(&fact->args[k], dict, &row[k]);
         }
         if (err == RUNE_OK) {
             err = rune_tuples_add(&facts[fact->head], row);

@@ -111,7 +111,7 @@ static bool map_expr(struct expander *expander, const struct rune_dl_expr *expr)
                map_variable(expander, expr->as.variable);
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        if (!map_expr(expander, expr->args[i])) { /* depth: RUNE_DL_MAX_DEPTH */
+        if (!map_expr(expander, &expr->args[i])) { /* depth: RUNE_DL_MAX_DEPTH */
             return false;
         }
     }
@@ -127,7 +127,7 @@ static bool map_literals(struct expander *expander, const struct rune_dl_literal
     for (size_t i = 0; i < count && ok; i++) {
         uint32_t args = literals[i].kind == RUNE_DL_AGGREGATE ? 1 : literals[i].arg_count;
         for (uint32_t k = 0; k < args && ok; k++) {
-            ok = map_expr(expander, literals[i].args[k]);
+            ok = map_expr(expander, &literals[i].args[k]);
         }
         uint32_t bodies = literals[i].kind == RUNE_DL_DISJUNCTION ? literals[i].body_count : 0;
         for (uint32_t k = 0; k < bodies && ok; k++) {
@@ -138,43 +138,33 @@ static bool map_literals(struct expander *expander, const struct rune_dl_literal
     return ok;
 }
 
-static struct rune_dl_expr *copy_expr(struct expander *expander, const struct rune_dl_expr *expr)
+static struct rune_dl_expr *copy_args(struct expander *expander, const struct rune_dl_expr *args,
+                                      uint32_t count);
+
+static void copy_expr(struct expander *expander, const struct rune_dl_expr *expr,
+                      struct rune_dl_expr *ret_copy)
 {
-    struct rune_arena *arena = expander->checker->arena;
-    struct rune_dl_expr *copy = rune_arena_memdup(arena, expr, sizeof(*expr));
-    if (copy == NULL) {
-        expander->checker->nomem = true;
-        return NULL;
-    }
+    *ret_copy = *expr;
     if (expr->kind == RUNE_DL_VARIABLE || expr->kind == RUNE_DL_WILDCARD) {
-        copy->as.variable = expander->map[expr->as.variable];
-        expander->variables.items[copy->as.variable].uses++;
-        return copy;
+        ret_copy->as.variable = expander->map[expr->as.variable];
+        expander->variables.items[ret_copy->as.variable].uses++;
+    } else if (expr->arg_count > 0) {
+        ret_copy->args = copy_args(expander, expr->args, expr->arg_count);
     }
-    if (expr->arg_count > 0) {
-        copy->args = RUNE_ARENA_ARRAY(arena, struct rune_dl_expr *, expr->arg_count);
-        for (uint32_t i = 0; copy->args != NULL && i < expr->arg_count; i++) {
-            copy->args[i] = copy_expr(expander, expr->args[i]);
-        }
-    }
-    return copy;
 }
 
-static struct rune_dl_expr **copy_args(struct expander *expander, struct rune_dl_expr *const *args,
-                                       uint32_t count)
+/* NULL: there are none, or memory is out, which is noted. */
+static struct rune_dl_expr *copy_args(struct expander *expander, const struct rune_dl_expr *args,
+                                      uint32_t count)
 {
     if (count == 0) {
         return NULL;
     }
-    struct rune_dl_expr **copy =
-        RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_expr *, count);
-    if (copy == NULL) {
-        expander->checker->nomem = true;
-        return NULL;
+    struct rune_dl_expr *copy = rune_arena_alloc(expander->checker->arena, count * sizeof(copy[0]));
+    for (uint32_t i = 0; copy != NULL && i < count; i++) {
+        copy_expr(expander, &args[i], &copy[i]); /* depth: RUNE_DL_MAX_DEPTH */
     }
-    for (uint32_t i = 0; i < count; i++) {
-        copy[i] = copy_expr(expander, args[i]);
-    }
+    expander->checker->nomem = expander->checker->nomem || copy == NULL;
     return copy;
 }
 
@@ -190,12 +180,12 @@ static bool copy_braces(struct expander *expander, const struct rune_dl_literal 
     const struct rune_dl_body *body = &literal->bodies[0];
     expander->are_local = true;
     bool ok = map_literals(expander, body->literals, body->count) &&
-              (literal->arg_count < 2 || map_expr(expander, literal->args[1]));
+              (literal->arg_count < 2 || map_expr(expander, &literal->args[1]));
     copy->bodies = ok ? RUNE_ARENA_NEW(expander->checker->arena, struct rune_dl_body) : NULL;
     ok = copy->bodies != NULL &&
          copy_literals(expander, body->literals, body->count, &copy->bodies[0]);
     if (ok && literal->arg_count == 2) {
-        copy->args[1] = copy_expr(expander, literal->args[1]);
+        copy_expr(expander, &literal->args[1], &copy->args[1]);
     }
     expander->are_local = were_local;
     while (expander->undo.count > mark) {
@@ -238,12 +228,12 @@ static bool copy_literals(struct expander *expander, const struct rune_dl_litera
         struct rune_dl_literal *copy = &ret_body->literals[i];
         if (copy->kind == RUNE_DL_AGGREGATE) {
             copy->args =
-                RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_expr *, copy->arg_count);
+                RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_expr, copy->arg_count);
             if (copy->args == NULL) {
                 expander->checker->nomem = true;
                 return false;
             }
-            copy->args[0] = copy_expr(expander, literals[i].args[0]);
+            copy_expr(expander, &literals[i].args[0], &copy->args[0]);
             if (!copy_braces(expander, &literals[i], copy)) { /* depth: counted by the parser */
                 return false;
             }
@@ -273,7 +263,7 @@ static bool claim_expr(struct expander *expander, const struct rune_dl_expr *exp
     }
     bool ok = true;
     for (uint32_t i = 0; i < expr->arg_count && ok; i++) {
-        ok = claim_expr(expander, expr->args[i]); /* depth: RUNE_DL_MAX_DEPTH */
+        ok = claim_expr(expander, &expr->args[i]); /* depth: RUNE_DL_MAX_DEPTH */
     }
     return ok;
 }
@@ -287,7 +277,7 @@ static bool claim_variables(struct expander *expander, const struct rune_dl_body
         const struct rune_dl_literal *literal = &body->literals[i];
         uint32_t args = literal->kind == RUNE_DL_AGGREGATE ? 1 : literal->arg_count;
         for (uint32_t k = 0; k < args && ok; k++) {
-            ok = claim_expr(expander, literal->args[k]);
+            ok = claim_expr(expander, &literal->args[k]);
         }
     }
     for (uint32_t i = 0; i < body->count && ok; i++) {
@@ -297,7 +287,7 @@ static bool claim_variables(struct expander *expander, const struct rune_dl_body
         }
         size_t mark = expander->undo.count;
         expander->are_local = true;
-        ok = (literal->arg_count < 2 || claim_expr(expander, literal->args[1])) &&
+        ok = (literal->arg_count < 2 || claim_expr(expander, &literal->args[1])) &&
              claim_variables(expander, &literal->bodies[0]); /* depth: counted by the parser */
         expander->are_local = were_local;
         while (expander->undo.count > mark) {
@@ -316,7 +306,7 @@ static bool is_apart(struct expander *expander)
     }
     bool ok = true;
     for (uint32_t i = 0; i < clause->arg_count && ok; i++) {
-        ok = claim_expr(expander, clause->args[i]);
+        ok = claim_expr(expander, &clause->args[i]);
     }
     ok = ok && claim_variables(expander, &clause->body);
     for (uint32_t i = 0; i < clause->variable_count; i++) {
@@ -328,20 +318,6 @@ static bool is_apart(struct expander *expander)
 
 /* ---- branches ---- */
 
-/* A variable of `rune.any.N` that this alternative does not have: an entity that no data can name
- * stands for it. */
-static void fill_absent(struct expander *expander, struct rune_dl_rule *rule,
-                        const struct rune_dl_rule *clause)
-{
-    static const struct rune_dl_uid absent = {{"rune", 4}, {"absent", 6}};
-    for (uint32_t i = 0; i < rule->arg_count && rule->args != NULL; i++) {
-        if (expander->map[clause->args[i]->as.variable] == NOT_MAPPED) {
-            rule->args[i]->kind = RUNE_DL_ENTITY;
-            rule->args[i]->as.uid = &absent;
-        }
-    }
-}
-
 static void forget_mapping(struct expander *expander)
 {
     while (expander->undo.count > 0) {
@@ -350,25 +326,31 @@ static void forget_mapping(struct expander *expander)
     expander->variables.count = 0;
 }
 
+/* In place of a variable of `rune.any.N` that this alternative does not have: an entity that no
+ * data can name. */
+static void put_absent(const struct rune_dl_expr *column, struct rune_dl_expr *ret_copy)
+{
+    static const struct rune_dl_uid absent = {{"rune", 4}, {"absent", 6}};
+    *ret_copy = *column;
+    ret_copy->kind = RUNE_DL_ENTITY;
+    ret_copy->as.uid = &absent;
+}
+
 static bool copy_head(struct expander *expander, const struct rune_dl_rule *clause,
                       struct rune_dl_rule *rule)
 {
     bool any = rune_dl_is_any(clause->head_name);
     rule->args =
-        RUNE_ARENA_ARRAY(expander->checker->arena, struct rune_dl_expr *, clause->arg_count + 1);
+        rune_arena_alloc(expander->checker->arena, (clause->arg_count + 1) * sizeof(rule->args[0]));
     for (uint32_t i = 0; rule->args != NULL && i < clause->arg_count; i++) {
-        bool absent = any && expander->map[clause->args[i]->as.variable] == NOT_MAPPED;
-        rule->args[i] = absent ? rune_arena_memdup(expander->checker->arena, clause->args[i],
-                                                   sizeof(*clause->args[i]))
-                               : copy_expr(expander, clause->args[i]);
-        if (rule->args[i] == NULL) {
-            return false;
+        const struct rune_dl_expr *column = &clause->args[i];
+        if (any && expander->map[column->as.variable] == NOT_MAPPED) {
+            put_absent(column, &rule->args[i]);
+        } else {
+            copy_expr(expander, column, &rule->args[i]);
         }
     }
-    if (rule->args != NULL && any) {
-        fill_absent(expander, rule, clause);
-    }
-    return rule->args != NULL;
+    return rule->args != NULL && !expander->checker->nomem;
 }
 
 static void emit(struct expander *expander)
@@ -379,7 +361,7 @@ static void emit(struct expander *expander)
     bool ok = true;
     forget_mapping(expander);
     for (uint32_t i = 0; ok && !rune_dl_is_any(clause->head_name) && i < clause->arg_count; i++) {
-        ok = map_expr(expander, clause->args[i]);
+        ok = map_expr(expander, &clause->args[i]);
     }
     ok = ok && map_literals(expander, expander->literals.items, expander->literals.count) &&
          copy_head(expander, clause, &rule) &&

@@ -11,7 +11,7 @@
 
 static enum rune_err make_plain(struct rune_dl_maker *maker, const struct rune_dl_literal *literal,
                                 enum rune_dl_goal_kind kind, uint16_t op,
-                                struct rune_dl_expr **args, uint32_t count)
+                                const struct rune_dl_expr *args, uint32_t count)
 {
     uint32_t *vars = rune_arena_alloc(&maker->ctx->arena, count * sizeof(uint32_t));
     if (vars == NULL) {
@@ -112,7 +112,7 @@ static enum rune_err make_atom(struct rune_dl_maker *maker, const struct rune_dl
             err = wrap_negated(maker, literal->relation, literal->span, &goal->relation);
         }
         for (uint32_t i = 0; i < literal->arg_count && literal->is_negated; i++) {
-            if (literal->args[i]->kind == RUNE_DL_WILDCARD) {
+            if (literal->args[i].kind == RUNE_DL_WILDCARD) {
                 goal->vars[i] = RUNE_DL_NO_VAR;
             }
         }
@@ -145,12 +145,12 @@ static enum rune_err make_compare(struct rune_dl_maker *maker,
 
 static enum rune_err make_in(struct rune_dl_maker *maker, const struct rune_dl_literal *literal)
 {
-    const struct rune_dl_expr *right = literal->args[1];
+    const struct rune_dl_expr *right = &literal->args[1];
     if (right->kind != RUNE_DL_LIST) {
         return make_plain(maker, literal, RUNE_DL_GOAL_IN_SET, 0, literal->args, 2);
     }
-    struct rune_dl_expr **args =
-        RUNE_ARENA_ARRAY(&maker->ctx->arena, struct rune_dl_expr *, right->arg_count + 1);
+    struct rune_dl_expr *args =
+        RUNE_ARENA_ARRAY(&maker->ctx->arena, struct rune_dl_expr, right->arg_count + 1);
     if (args == NULL) {
         return RUNE_E_NOMEM;
     }
@@ -395,8 +395,9 @@ enum rune_err rune_dl_goals_make(struct rune_dl_ctx *ctx)
     struct rune_dl_maker maker = {.ctx = ctx};
     struct rune_arena *trees = ctx->options->trees; /* the next steps can use its memory */
     for (uint32_t i = 0; err == RUNE_OK && i < program->rule_count; i++) {
-        if (trees != NULL && i % RELEASE_EVERY == 0) {
-            rune_arena_release(trees, program->rules[i].args);
+        if (trees != NULL && i > 0 && i % RELEASE_EVERY == 0) {
+            /* not this one's: what is in them was made before them */
+            rune_arena_release(trees, program->rules[i - 1].args);
         }
         err = make_rule(&maker, &program->rules[i]);
     }

@@ -15,7 +15,7 @@ static void mark_expr(const struct rune_dl_expr *expr, uint8_t *seen, uint8_t ma
         seen[expr->as.variable] |= mark;
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        mark_expr(expr->args[i], seen, mark);
+        mark_expr(&expr->args[i], seen, mark);
     }
 }
 
@@ -27,13 +27,13 @@ static void mark_body(const struct rune_dl_body *body, const struct rune_dl_lite
     for (uint32_t i = 0; i < body->count; i++) {
         const struct rune_dl_literal *literal = &body->literals[i];
         if (literal == skip) {
-            mark_expr(literal->args[0], seen, mark);
+            mark_expr(&literal->args[0], seen, mark);
             continue;
         }
         uint32_t count = literal->kind == RUNE_DL_AGGREGATE ? 1 : literal->arg_count;
         for (uint32_t a = 0; a < count; a++) {
-            if (!(literal->is_negated && literal->args[a]->kind == RUNE_DL_WILDCARD)) {
-                mark_expr(literal->args[a], seen, mark);
+            if (!(literal->is_negated && literal->args[a].kind == RUNE_DL_WILDCARD)) {
+                mark_expr(&literal->args[a], seen, mark);
             }
         }
     }
@@ -43,15 +43,15 @@ static void mark_body(const struct rune_dl_body *body, const struct rune_dl_lite
 static void mark_deep(const struct rune_dl_literal *literal, uint8_t *seen, uint8_t mark)
 {
     for (uint32_t a = literal->kind == RUNE_DL_AGGREGATE ? 1 : 0; a < literal->arg_count; a++) {
-        if (!(literal->is_negated && literal->args[a]->kind == RUNE_DL_WILDCARD)) {
-            mark_expr(literal->args[a], seen, mark);
+        if (!(literal->is_negated && literal->args[a].kind == RUNE_DL_WILDCARD)) {
+            mark_expr(&literal->args[a], seen, mark);
         }
     }
     for (uint32_t b = 0; b < literal->body_count; b++) {
         for (uint32_t i = 0; i < literal->bodies[b].count; i++) {
             const struct rune_dl_literal *inner = &literal->bodies[b].literals[i];
             if (inner->kind == RUNE_DL_AGGREGATE) {
-                mark_expr(inner->args[0], seen, mark);
+                mark_expr(&inner->args[0], seen, mark);
             }
             mark_deep(inner, seen, mark);
         }
@@ -91,7 +91,7 @@ static void mark_seen(const struct rune_dl_maker *maker, const struct level *lev
         mark_expr(level->value, braces->seen, SEEN_OUTSIDE);
     }
     for (uint32_t i = 0; level->visible == NULL && i < maker->source->arg_count; i++) {
-        mark_expr(maker->source->args[i], braces->seen, SEEN_OUTSIDE);
+        mark_expr(&maker->source->args[i], braces->seen, SEEN_OUTSIDE);
     }
     for (uint32_t v = 0; level->visible != NULL && v < maker->source->variable_count; v++) {
         braces->seen[v] |= level->visible[v] ? SEEN_OUTSIDE : 0;
@@ -174,14 +174,14 @@ static enum rune_err fill_inner(struct rune_dl_maker *inner, const struct braces
             (braces->seen[v] & (SEEN_OUTSIDE | SEEN_INSIDE)) == (SEEN_OUTSIDE | SEEN_INSIDE);
     }
     struct level level = {&literal->bodies[0], visible,
-                          has_value(literal) ? literal->args[1] : NULL};
+                          has_value(literal) ? &literal->args[1] : NULL};
     enum rune_err err = make_leveled(inner, &level);
     for (uint32_t i = 0; i < braces->column_count && err == RUNE_OK; i++) {
         head[i] = rune_dl_var_of(inner, braces->columns[i]);
         err = head[i] == RUNE_DL_NO_VAR ? RUNE_E_NOMEM : RUNE_OK;
     }
     if (err == RUNE_OK && has_value(literal)) {
-        err = rune_dl_make_expr(inner, literal->args[1], &head[braces->column_count]);
+        err = rune_dl_make_expr(inner, &literal->args[1], &head[braces->column_count]);
     }
     return err == RUNE_OK ? rune_dl_finish_rule(inner, braces->relation, head, braces->arity) : err;
 }
@@ -205,7 +205,7 @@ static enum rune_err add_goal(struct rune_dl_maker *maker, const struct braces *
 {
     const struct rune_dl_literal *literal = braces->literal;
     uint32_t result;
-    enum rune_err err = rune_dl_make_expr(maker, literal->args[0], &result);
+    enum rune_err err = rune_dl_make_expr(maker, &literal->args[0], &result);
     if (err != RUNE_OK) {
         return err;
     }

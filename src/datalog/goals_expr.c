@@ -129,7 +129,7 @@ static enum rune_err list_constant(struct rune_dl_ctx *ctx, const struct rune_dl
         return RUNE_E_NOMEM;
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        enum rune_err err = rune_dl_constant(ctx, expr->args[i], &elements[i]);
+        enum rune_err err = rune_dl_constant(ctx, &expr->args[i], &elements[i]);
         if (err != RUNE_OK) {
             return err;
         }
@@ -147,22 +147,28 @@ enum rune_err rune_dl_constant(struct rune_dl_ctx *ctx, const struct rune_dl_exp
     return err == RUNE_E_INVALID ? RUNE_E_BUNDLE : err;
 }
 
+static struct rune_span span_of(const struct rune_dl_maker *maker, const struct rune_dl_expr *expr)
+{
+    return rune_dl_expr_span(maker->source->span.source, expr);
+}
+
 /* A goal whose first variable is the result, the others the expression's arguments. */
 static enum rune_err make_operation(struct rune_dl_maker *maker, const struct rune_dl_expr *expr,
                                     enum rune_dl_goal_kind kind, uint16_t op, uint32_t *ret_var)
 {
     uint32_t args[8];
     if (expr->arg_count > 7) {
-        return rune_dl_maker_refuse(maker, expr->span, NULL, "too many arguments");
+        return rune_dl_maker_refuse(maker, span_of(maker, expr), NULL, "too many arguments");
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        enum rune_err err = rune_dl_make_expr(maker, expr->args[i], &args[i]);
+        enum rune_err err = rune_dl_make_expr(maker, &expr->args[i], &args[i]);
         if (err != RUNE_OK) {
             return err;
         }
     }
     uint32_t result = rune_dl_var_new(maker);
-    struct rune_dl_goal *goal = rune_dl_goal_add(maker, kind, expr->arg_count + 1, expr->span);
+    struct rune_dl_goal *goal =
+        rune_dl_goal_add(maker, kind, expr->arg_count + 1, span_of(maker, expr));
     if (result == RUNE_DL_NO_VAR || goal == NULL) {
         return RUNE_E_NOMEM;
     }
@@ -207,7 +213,8 @@ enum rune_err rune_dl_make_expr(struct rune_dl_maker *maker, const struct rune_d
     default:
         err = rune_dl_constant(maker->ctx, expr, &term);
         if (err == RUNE_E_BUNDLE) {
-            return rune_dl_maker_refuse(maker, expr->span, "write the elements as constants",
+            return rune_dl_maker_refuse(maker, span_of(maker, expr),
+                                        "write the elements as constants",
                                         "a list here holds constants only");
         }
         if (err == RUNE_OK) {
@@ -218,11 +225,11 @@ enum rune_err rune_dl_make_expr(struct rune_dl_maker *maker, const struct rune_d
     }
 }
 
-enum rune_err rune_dl_make_args(struct rune_dl_maker *maker, struct rune_dl_expr **args,
+enum rune_err rune_dl_make_args(struct rune_dl_maker *maker, const struct rune_dl_expr *args,
                                 uint32_t count, uint32_t *ret_vars)
 {
     for (uint32_t i = 0; i < count; i++) {
-        enum rune_err err = rune_dl_make_expr(maker, args[i], &ret_vars[i]);
+        enum rune_err err = rune_dl_make_expr(maker, &args[i], &ret_vars[i]);
         if (err != RUNE_OK) {
             return err;
         }

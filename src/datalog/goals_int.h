@@ -50,7 +50,7 @@ RUNE_MUST_USE enum rune_err rune_dl_make_expr(struct rune_dl_maker *maker,
 /* Arguments of a literal into variables of a goal yet to be added (expressions add goals of their
  * own first). */
 RUNE_MUST_USE enum rune_err rune_dl_make_args(struct rune_dl_maker *maker,
-                                              struct rune_dl_expr **args, uint32_t count,
+                                              const struct rune_dl_expr *args, uint32_t count,
                                               uint32_t *ret_vars);
 
 /* ---- goals.c ---- */

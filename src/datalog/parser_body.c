@@ -39,17 +39,16 @@ static bool take_bodies(struct rune_dl_parser *parser, size_t begin,
 }
 
 static bool set_args(struct rune_dl_parser *parser, struct rune_dl_literal *literal,
-                     struct rune_dl_expr *first, struct rune_dl_expr *second)
+                     const struct rune_dl_expr *args, uint32_t count)
 {
-    literal->arg_count = second != NULL ? 2 : 1;
-    literal->args = RUNE_ARENA_ARRAY(parser->trees, struct rune_dl_expr *, literal->arg_count);
+    literal->arg_count = count;
+    literal->args = rune_arena_alloc(parser->trees, count * sizeof(args[0]));
     if (literal->args == NULL) {
         parser->nomem = true;
         return false;
     }
-    literal->args[0] = first;
-    if (second != NULL) {
-        literal->args[1] = second;
+    for (uint32_t i = 0; i < count; i++) {
+        literal->args[i] = args[i];
     }
     return true;
 }
@@ -88,11 +87,11 @@ static bool fail_negated(struct rune_dl_parser *parser, uint32_t first,
 }
 
 /* The braces of an aggregate: `sum` is the current token. */
-static bool parse_aggregate(struct rune_dl_parser *parser, struct rune_dl_expr *result,
+static bool parse_aggregate(struct rune_dl_parser *parser, const struct rune_dl_expr *result,
                             struct rune_dl_literal *literal)
 {
     struct rune_str name = rune_dl_token_str(parser, rune_dl_peek(parser, 0));
-    struct rune_dl_expr *value = NULL;
+    struct rune_dl_expr args[2] = {*result};
     struct rune_dl_body body;
     literal->kind = RUNE_DL_AGGREGATE;
     if (!rune_dl_find_aggregate(name, &literal->aggregate)) {
@@ -103,7 +102,8 @@ static bool parse_aggregate(struct rune_dl_parser *parser, struct rune_dl_expr *
         return false;
     }
     if (result->kind >= RUNE_DL_LIST || result->kind == RUNE_DL_WILDCARD) {
-        rune_dl_fail(parser, result->span, "RUNE-D0602", "write `R = ...` and compare R",
+        rune_dl_fail(parser, rune_dl_expr_span(parser->source, result), "RUNE-D0602",
+                     "write `R = ...` and compare R",
                      "the result of an aggregate is a variable or a constant");
         return false;
     }
@@ -119,9 +119,9 @@ static bool parse_aggregate(struct rune_dl_parser *parser, struct rune_dl_expr *
                                   "like `sum { V : b(_, V) }`");
             return false;
         }
-        value = rune_dl_parse_expr(parser);
-        if (value == NULL || !rune_dl_expect(parser, RUNE_DL_TOKEN_COLON, "`:` behind the value",
-                                             "like `sum { V : b(_, V) }`")) {
+        if (!rune_dl_parse_expr(parser, &args[1]) ||
+            !rune_dl_expect(parser, RUNE_DL_TOKEN_COLON, "`:` behind the value",
+                            "like `sum { V : b(_, V) }`")) {
             return false;
         }
     }
@@ -137,7 +137,7 @@ static bool parse_aggregate(struct rune_dl_parser *parser, struct rune_dl_expr *
     size_t begin = parser->bodies.count;
     return rune_dl_expect(parser, RUNE_DL_TOKEN_RBRACE, "`,` or `}`", NULL) &&
            RUNE_DL_PUSH(parser, &parser->bodies, body) && take_bodies(parser, begin, literal) &&
-           set_args(parser, literal, result, value);
+           set_args(parser, literal, args, literal->aggregate == RUNE_DL_COUNT ? 1 : 2);
 }
 
 /* `count : ...` and `sum V : ...`, as other languages write it. */
@@ -151,19 +151,20 @@ static bool at_bare_aggregate(const struct rune_dl_parser *parser)
            rune_dl_find_aggregate(rune_dl_token_str(parser, token), &aggregate);
 }
 
-static bool parse_compare(struct rune_dl_parser *parser, struct rune_dl_expr *left,
+/* Behind the left side, args[0]; there is room for the right one. */
+static bool parse_compare(struct rune_dl_parser *parser, struct rune_dl_expr *args,
                           struct rune_dl_literal *literal)
 {
     enum rune_dl_compare again;
-    if (rune_dl_is_test(left)) {
-        rune_dl_fail(parser, left->span, "RUNE-D0110", "let it stand alone; `not` reverses it",
-                     "a test yields no value to compare");
+    if (rune_dl_is_test(&args[0])) {
+        rune_dl_fail(parser, rune_dl_expr_span(parser->source, &args[0]), "RUNE-D0110",
+                     "let it stand alone; `not` reverses it", "a test yields no value to compare");
         return false;
     }
     parser->at++;
     if (literal->compare == RUNE_DL_EQ && rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_NAME &&
         rune_dl_peek(parser, 1)->kind == RUNE_DL_TOKEN_LBRACE) {
-        return parse_aggregate(parser, left, literal);
+        return parse_aggregate(parser, &args[0], literal);
     }
     if (literal->compare == RUNE_DL_EQ && at_bare_aggregate(parser)) {
         parser->at++;
@@ -172,9 +173,9 @@ static bool parse_compare(struct rune_dl_parser *parser, struct rune_dl_expr *le
         return false;
     }
     parser->allow = literal->compare == RUNE_DL_EQ ? RUNE_DL_ALLOW_FUNCTION : 0;
-    struct rune_dl_expr *right = rune_dl_parse_expr(parser);
+    bool ok = rune_dl_parse_expr(parser, &args[1]);
     parser->allow = 0;
-    if (right == NULL) {
+    if (!ok) {
         return false;
     }
     if (compare_operator(rune_dl_peek(parser, 0)->kind, &again)) {
@@ -183,22 +184,23 @@ static bool parse_compare(struct rune_dl_parser *parser, struct rune_dl_expr *le
         return false;
     }
     literal->kind = RUNE_DL_COMPARE;
-    return set_args(parser, literal, left, right);
+    return set_args(parser, literal, args, 2);
 }
 
-static bool parse_in(struct rune_dl_parser *parser, struct rune_dl_expr *left,
+/* Likewise. */
+static bool parse_in(struct rune_dl_parser *parser, struct rune_dl_expr *args,
                      struct rune_dl_literal *literal)
 {
     parser->at++;
     parser->allow = RUNE_DL_ALLOW_LIST;
-    struct rune_dl_expr *right = rune_dl_parse_expr(parser);
+    bool ok = rune_dl_parse_expr(parser, &args[1]);
     parser->allow = 0;
     literal->kind = RUNE_DL_IN;
-    return right != NULL && set_args(parser, literal, left, right);
+    return ok && set_args(parser, literal, args, 2);
 }
 
 /* `X is T`, and `X is T in F` as two literals: the first is pushed here. */
-static bool parse_is(struct rune_dl_parser *parser, uint32_t first, struct rune_dl_expr *left,
+static bool parse_is(struct rune_dl_parser *parser, uint32_t first, struct rune_dl_expr *args,
                      struct rune_dl_literal *literal)
 {
     parser->at++;
@@ -211,7 +213,7 @@ static bool parse_is(struct rune_dl_parser *parser, uint32_t first, struct rune_
                               "`E is User` tests a type; what is computed is written `Y = X + 1`");
         return false;
     }
-    if (!rune_dl_parse_type(parser, &literal->name) || !set_args(parser, literal, left, NULL)) {
+    if (!rune_dl_parse_type(parser, &literal->name) || !set_args(parser, literal, args, 1)) {
         return false;
     }
     if (rune_dl_peek(parser, 0)->word != RUNE_DL_WORD_IN) {
@@ -227,7 +229,7 @@ static bool parse_is(struct rune_dl_parser *parser, uint32_t first, struct rune_
         return false;
     }
     *literal = (struct rune_dl_literal){0};
-    return parse_in(parser, left, literal);
+    return parse_in(parser, args, literal);
 }
 
 /* Whether a comment cut the line off behind the current token's predecessor. */
@@ -260,32 +262,33 @@ static const char *advice_behind_value(const struct rune_dl_parser *parser)
 static bool parse_test(struct rune_dl_parser *parser, uint32_t first,
                        struct rune_dl_literal *literal)
 {
+    struct rune_dl_expr args[2]; /* the second for what may follow */
     parser->allow = RUNE_DL_ALLOW_TEST;
-    struct rune_dl_expr *left = rune_dl_parse_expr(parser);
+    bool ok = rune_dl_parse_expr(parser, &args[0]);
     parser->allow = 0;
-    if (left == NULL) {
+    if (!ok) {
         return false;
     }
     const struct rune_dl_token *token = rune_dl_peek(parser, 0);
     if (compare_operator(token->kind, &literal->compare)) {
         return literal->is_negated ? fail_negated(parser, first, literal->compare)
-                                   : parse_compare(parser, left, literal);
+                                   : parse_compare(parser, args, literal);
     }
     if (parser->dialect == RUNE_DL_BUNDLE && token->word == RUNE_DL_WORD_IN) {
-        return parse_in(parser, left, literal);
+        return parse_in(parser, args, literal);
     }
     if (parser->dialect == RUNE_DL_BUNDLE && token->word == RUNE_DL_WORD_IS) {
-        return parse_is(parser, first, left, literal);
+        return parse_is(parser, first, args, literal);
     }
-    if (!rune_dl_is_test(left)) {
+    if (!rune_dl_is_test(&args[0])) {
         rune_dl_fail_expected(parser, "a comparison behind the value", advice_behind_value(parser));
         return false;
     }
     literal->kind = RUNE_DL_TEST;
-    literal->function = left->function;
-    literal->name = rune_dl_function_get(left->function)->name;
-    literal->args = left->args;
-    literal->arg_count = left->arg_count;
+    literal->function = args[0].function;
+    literal->name = rune_dl_function_get(args[0].function)->name;
+    literal->args = args[0].args;
+    literal->arg_count = args[0].arg_count;
     return true;
 }
 

@@ -62,56 +62,59 @@ bool rune_dl_is_operator(const struct rune_dl_parser *parser, const struct rune_
 
 /* ---- nodes over operands ---- */
 
-/* A node over `count` (1 or 2) operands. NULL: reported, or an operand was NULL. */
-static struct rune_dl_expr *new_operator(struct rune_dl_parser *parser, enum rune_dl_expr_kind kind,
-                                         uint32_t first, struct rune_dl_expr *left,
-                                         struct rune_dl_expr *right, uint32_t count)
+/* A test is no operand. */
+static bool check_operands(struct rune_dl_parser *parser, const struct rune_dl_expr *operands,
+                           uint32_t count)
 {
-    if (left == NULL || (count == 2 && right == NULL)) {
-        return NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        if (rune_dl_is_test(&operands[i])) {
+            rune_dl_fail(parser, rune_dl_expr_span(parser->source, &operands[i]), "RUNE-D0110",
+                         "let it stand alone, between commas",
+                         "a test yields no value to calculate with");
+            return false;
+        }
     }
-    struct rune_dl_expr *test = rune_dl_is_test(left)                  ? left
-                                : count == 2 && rune_dl_is_test(right) ? right
-                                                                       : NULL;
-    if (test != NULL) {
-        rune_dl_fail(parser, test->span, "RUNE-D0110", "let it stand alone, between commas",
-                     "a test yields no value to calculate with");
-        return NULL;
+    return true;
+}
+
+/* A node over `count` (1 or 2) operands, one of which may be where the node goes. */
+static bool make_operator(struct rune_dl_parser *parser, enum rune_dl_expr_kind kind,
+                          uint32_t first, const struct rune_dl_expr *operands, uint32_t count,
+                          struct rune_dl_expr *ret_expr)
+{
+    if (!check_operands(parser, operands, count)) {
+        return false;
     }
-    struct rune_dl_expr *expr = rune_dl_new_expr(parser, kind, first);
-    struct rune_dl_expr **args = RUNE_ARENA_ARRAY(parser->trees, struct rune_dl_expr *, 2);
-    if (expr == NULL || args == NULL) {
+    struct rune_dl_expr *args =
+        rune_arena_memdup(parser->trees, operands, count * sizeof(operands[0]));
+    if (args == NULL) {
         parser->nomem = true;
-        return NULL;
+        return false;
     }
-    args[0] = left;
-    args[1] = right;
-    expr->args = args;
-    expr->arg_count = count;
-    return rune_dl_set_depth(parser, expr);
+    *ret_expr = rune_dl_node(parser, kind, first);
+    ret_expr->args = args;
+    ret_expr->arg_count = count;
+    return rune_dl_set_depth(parser, ret_expr);
 }
 
 /* ---- suffixes: methods and keys ---- */
 
-static struct rune_dl_expr *parse_method(struct rune_dl_parser *parser, uint32_t first,
-                                         struct rune_dl_expr *receiver)
+static bool fail_method(struct rune_dl_parser *parser, const struct rune_dl_token *token)
 {
-    parser->at++; /* the dot */
-    const struct rune_dl_token *token = rune_dl_peek(parser, 0);
     struct rune_str name = rune_dl_token_str(parser, token);
-    enum rune_dl_function function = rune_dl_find_method(name);
-    if (function == RUNE_DL_FN_COUNT) {
-        struct rune_str nearest = rune_dl_nearest_function(name);
-        char help[160];
-        snprintf(help, sizeof(help), "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
-        rune_dl_fail(parser, rune_dl_token_span(parser, token), "RUNE-D0112",
-                     nearest.length > 0 ? help : NULL, "there is no method `%.*s`",
-                     (int)(name.length > 80 ? 80 : name.length), name.data);
-        return NULL;
-    }
-    parser->at++;
-    size_t begin = parser->exprs.count;
-    struct rune_dl_expr **args = NULL;
+    struct rune_str nearest = rune_dl_nearest_function(name);
+    char help[160];
+    snprintf(help, sizeof(help), "did you mean `%.*s`?", RUNE_STR_ARG(nearest));
+    rune_dl_fail(parser, rune_dl_token_span(parser, token), "RUNE-D0112",
+                 nearest.length > 0 ? help : NULL, "there is no method `%.*s`",
+                 (int)(name.length > 80 ? 80 : name.length), name.data);
+    return false;
+}
+
+/* The method's arguments, behind those that are on the stack. */
+static bool push_method_args(struct rune_dl_parser *parser, enum rune_dl_function function)
+{
+    struct rune_dl_expr *args = NULL;
     uint32_t count = 0;
     parser->in_glob = function == RUNE_DL_FN_MATCHES;
     parser->allow |= function == RUNE_DL_FN_CONTAINS_ALL || function == RUNE_DL_FN_CONTAINS_ANY
@@ -120,52 +123,54 @@ static struct rune_dl_expr *parse_method(struct rune_dl_parser *parser, uint32_t
     bool ok = rune_dl_parse_args(parser, &args, &count);
     parser->in_glob = false;
     parser->allow &= ~(unsigned)RUNE_DL_ALLOW_LIST;
-    if (!ok || !RUNE_VEC_PUSH(&parser->exprs, receiver)) {
-        parser->nomem = parser->nomem || ok;
-        return NULL;
+    for (uint32_t i = 0; ok && i < count; i++) {
+        ok = RUNE_DL_PUSH(parser, &parser->exprs, args[i]);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        if (!RUNE_VEC_PUSH(&parser->exprs, args[i])) {
-            parser->nomem = true;
-            return NULL;
-        }
-    }
-    struct rune_dl_expr *call = rune_dl_new_expr(parser, RUNE_DL_CALL, first);
-    if (call == NULL) {
-        return NULL;
-    }
-    call->args = rune_dl_take_exprs(parser, begin, &call->arg_count);
-    call->function = function;
-    parser->has |= RUNE_DL_HAS_CALL;
-    return !parser->nomem && rune_dl_check_arity(parser, call) ? rune_dl_set_depth(parser, call)
-                                                               : NULL;
+    return ok;
 }
 
-static struct rune_dl_expr *parse_key(struct rune_dl_parser *parser, uint32_t first,
-                                      struct rune_dl_expr *record)
+/* `.name(..)` behind a receiver, which the node replaces. */
+static bool parse_method(struct rune_dl_parser *parser, uint32_t first, struct rune_dl_expr *expr)
+{
+    parser->at++; /* the dot */
+    const struct rune_dl_token *token = rune_dl_peek(parser, 0);
+    enum rune_dl_function function = rune_dl_find_method(rune_dl_token_str(parser, token));
+    if (function == RUNE_DL_FN_COUNT) {
+        return fail_method(parser, token);
+    }
+    parser->at++;
+    size_t begin = parser->exprs.count;
+    if (!RUNE_DL_PUSH(parser, &parser->exprs, *expr) || !push_method_args(parser, function)) {
+        return false;
+    }
+    *expr = rune_dl_node(parser, RUNE_DL_CALL, first);
+    expr->args = rune_dl_take_exprs(parser, begin, &expr->arg_count);
+    expr->function = function;
+    parser->has |= RUNE_DL_HAS_CALL;
+    return !parser->nomem && rune_dl_check_arity(parser, expr) && rune_dl_set_depth(parser, expr);
+}
+
+/* `["key"]` behind a record, which the node replaces. */
+static bool parse_key(struct rune_dl_parser *parser, uint32_t first, struct rune_dl_expr *expr)
 {
     parser->at++; /* the bracket */
     const struct rune_dl_token *token = rune_dl_peek(parser, 0);
-    struct rune_str key, *kept;
+    struct rune_str key;
     if (token->kind != RUNE_DL_TOKEN_STRING) {
         rune_dl_fail_expected(parser, "a key in quotes", "a record is read as `R[\"key\"]`");
-        return NULL;
+        return false;
     }
     if (!rune_dl_decode_string(parser, token, &key)) {
-        return NULL;
+        return false;
     }
     parser->at++;
-    if (!rune_dl_expect(parser, RUNE_DL_TOKEN_RBRACKET, "`]`", NULL)) {
-        return NULL;
+    if (!rune_dl_expect(parser, RUNE_DL_TOKEN_RBRACKET, "`]`", NULL) ||
+        !make_operator(parser, RUNE_DL_INDEX, first, expr, 1, expr)) {
+        return false;
     }
-    struct rune_dl_expr *expr = new_operator(parser, RUNE_DL_INDEX, first, record, NULL, 1);
-    kept = rune_arena_memdup(parser->arena, &key, sizeof(key));
-    if (expr == NULL || kept == NULL) {
-        parser->nomem = parser->nomem || kept == NULL;
-        return NULL;
-    }
-    expr->key = kept;
-    return expr;
+    expr->key = rune_arena_memdup(parser->arena, &key, sizeof(key));
+    parser->nomem = parser->nomem || expr->key == NULL;
+    return !parser->nomem;
 }
 
 /* A dot behind an atom's `)` ends the clause even where a lower-case letter follows; behind a value
@@ -181,61 +186,62 @@ static bool at_method(const struct rune_dl_parser *parser)
 static bool may_stand(struct rune_dl_parser *parser, const struct rune_dl_expr *expr,
                       unsigned allow)
 {
+    struct rune_span span = rune_dl_expr_span(parser->source, expr);
     if (expr->kind == RUNE_DL_LIST && (allow & RUNE_DL_ALLOW_LIST) == 0) {
-        rune_dl_fail(parser, expr->span, "RUNE-D0110",
+        rune_dl_fail(parser, span, "RUNE-D0110",
                      "lists stand right of `in` and before `.contains(..)`",
                      "a list cannot stand here");
         return false;
     }
     if (rune_dl_is_test(expr) && (allow & RUNE_DL_ALLOW_TEST) == 0) {
-        rune_dl_fail(parser, expr->span, "RUNE-D0110", "let it stand alone, between commas",
+        rune_dl_fail(parser, span, "RUNE-D0110", "let it stand alone, between commas",
                      "a test yields no value to use here");
         return false;
     }
     return true;
 }
 
-static struct rune_dl_expr *parse_postfix(struct rune_dl_parser *parser)
+static bool parse_postfix(struct rune_dl_parser *parser, struct rune_dl_expr *ret_expr)
 {
     uint32_t first = parser->at;
     unsigned allow = parser->allow;
     parser->allow &= RUNE_DL_ALLOW_FUNCTION;
-    struct rune_dl_expr *expr = rune_dl_parse_operand(parser);
-    while (expr != NULL) {
+    bool ok = rune_dl_parse_operand(parser, ret_expr);
+    while (ok) {
         if (at_method(parser)) {
-            expr = rune_dl_is_test(expr) ? (may_stand(parser, expr, 0), NULL)
-                                         : parse_method(parser, first, expr);
+            ok = rune_dl_is_test(ret_expr) ? may_stand(parser, ret_expr, 0)
+                                           : parse_method(parser, first, ret_expr);
         } else if (parser->dialect == RUNE_DL_BUNDLE &&
                    rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_LBRACKET) {
-            expr = parse_key(parser, first, expr);
+            ok = parse_key(parser, first, ret_expr);
         } else {
             break;
         }
     }
-    return expr != NULL && may_stand(parser, expr, allow) ? expr : NULL;
+    return ok && may_stand(parser, ret_expr, allow);
 }
 
 /* ---- operators ---- */
 
-static struct rune_dl_expr *parse_unary(struct rune_dl_parser *parser)
+static bool parse_unary(struct rune_dl_parser *parser, struct rune_dl_expr *ret_expr)
 {
     uint32_t first = parser->at;
     if (rune_dl_peek(parser, 0)->kind != RUNE_DL_TOKEN_MINUS) {
-        return parse_postfix(parser);
+        return parse_postfix(parser, ret_expr);
     }
     parser->at++;
     if (rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_INTEGER) {
-        return rune_dl_parse_integer(parser, first, true);
+        return rune_dl_parse_integer(parser, first, true, ret_expr);
     }
     if (rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_FLOAT) {
-        return rune_dl_parse_float(parser, first, true);
+        return rune_dl_parse_float(parser, first, true, ret_expr);
     }
     if (!rune_dl_enter(parser)) {
-        return NULL;
+        return false;
     }
-    struct rune_dl_expr *operand = parse_unary(parser);
+    bool ok = parse_unary(parser, ret_expr);
     parser->depth--;
-    return new_operator(parser, RUNE_DL_NEG, first, operand, NULL, 1);
+    return ok && make_operator(parser, RUNE_DL_NEG, first, ret_expr, 1, ret_expr);
 }
 
 static bool product_operator(const struct rune_dl_parser *parser, enum rune_dl_expr_kind *ret_kind)
@@ -248,16 +254,18 @@ static bool product_operator(const struct rune_dl_parser *parser, enum rune_dl_e
            token->word == RUNE_DL_WORD_MOD;
 }
 
-static struct rune_dl_expr *parse_product(struct rune_dl_parser *parser)
+static bool parse_product(struct rune_dl_parser *parser, struct rune_dl_expr *ret_expr)
 {
     uint32_t first = parser->at;
     enum rune_dl_expr_kind kind;
-    struct rune_dl_expr *left = parse_unary(parser);
-    while (left != NULL && product_operator(parser, &kind)) {
+    bool ok = parse_unary(parser, ret_expr);
+    while (ok && product_operator(parser, &kind)) {
+        struct rune_dl_expr operands[2] = {*ret_expr};
         parser->at++;
-        left = new_operator(parser, kind, first, left, parse_unary(parser), 2);
+        ok = parse_unary(parser, &operands[1]) &&
+             make_operator(parser, kind, first, operands, 2, ret_expr);
     }
-    return left;
+    return ok;
 }
 
 /* Most arguments are one token. */
@@ -270,22 +278,24 @@ static bool is_alone(const struct rune_dl_parser *parser)
            (next == RUNE_DL_TOKEN_COMMA || next == RUNE_DL_TOKEN_RPAREN);
 }
 
-struct rune_dl_expr *rune_dl_parse_expr(struct rune_dl_parser *parser)
+bool rune_dl_parse_expr(struct rune_dl_parser *parser, struct rune_dl_expr *ret_expr)
 {
     if (is_alone(parser)) {
         parser->allow &= RUNE_DL_ALLOW_FUNCTION;
-        return rune_dl_parse_operand(parser);
+        return rune_dl_parse_operand(parser, ret_expr);
     }
     uint32_t first = parser->at;
-    struct rune_dl_expr *left = parse_product(parser);
-    while (left != NULL) {
+    bool ok = parse_product(parser, ret_expr);
+    while (ok) {
         enum rune_dl_token_kind token = rune_dl_peek(parser, 0)->kind;
         if (token != RUNE_DL_TOKEN_PLUS && token != RUNE_DL_TOKEN_MINUS) {
             break;
         }
+        struct rune_dl_expr operands[2] = {*ret_expr};
+        enum rune_dl_expr_kind kind = token == RUNE_DL_TOKEN_PLUS ? RUNE_DL_ADD : RUNE_DL_SUB;
         parser->at++;
-        left = new_operator(parser, token == RUNE_DL_TOKEN_PLUS ? RUNE_DL_ADD : RUNE_DL_SUB, first,
-                            left, parse_product(parser), 2);
+        ok = parse_product(parser, &operands[1]) &&
+             make_operator(parser, kind, first, operands, 2, ret_expr);
     }
-    return left;
+    return ok;
 }

@@ -8,7 +8,7 @@
 #include "datalog/lexer.h"
 #include "datalog/parser.h"
 
-RUNE_VEC(rune_vec_dl_expr, struct rune_dl_expr *);
+RUNE_VEC(rune_vec_dl_expr, struct rune_dl_expr);
 RUNE_VEC(rune_vec_dl_literal, struct rune_dl_literal);
 RUNE_VEC(rune_vec_dl_body, struct rune_dl_body);
 RUNE_VEC(rune_vec_dl_variable, struct rune_dl_variable);
@@ -93,14 +93,20 @@ static inline struct rune_span rune_dl_token_span(const struct rune_dl_parser *p
 }
 
 /* From the first token's beginning to the end of the token before the current one. */
-static inline struct rune_span rune_dl_span_since(const struct rune_dl_parser *parser,
-                                                  uint32_t first_token)
+static inline struct rune_dl_place rune_dl_place_since(const struct rune_dl_parser *parser,
+                                                       uint32_t first_token)
 {
     const struct rune_dl_token *first = &parser->tokens.items[first_token];
     const struct rune_dl_token *last =
         &parser->tokens.items[parser->at > first_token ? parser->at - 1 : first_token];
-    return (struct rune_span){parser->source, first->offset,
-                              last->offset + last->length - first->offset};
+    return (struct rune_dl_place){first->offset, last->offset + last->length - first->offset};
+}
+
+static inline struct rune_span rune_dl_span_since(const struct rune_dl_parser *parser,
+                                                  uint32_t first_token)
+{
+    struct rune_dl_place place = rune_dl_place_since(parser, first_token);
+    return (struct rune_span){parser->source, place.offset, place.length};
 }
 
 /* The clause's message; the first counts, and a token that the lexer has reported needs none. */
@@ -119,8 +125,8 @@ bool rune_dl_decode_string(struct rune_dl_parser *parser, const struct rune_dl_t
 uint32_t rune_dl_variable(struct rune_dl_parser *parser, const struct rune_dl_token *token);
 /* The clause's list as an array in the arena; the stack shrinks back. NULL for an empty list or
  * when out of memory. */
-struct rune_dl_expr **rune_dl_take_exprs(struct rune_dl_parser *parser, size_t begin,
-                                         uint32_t *ret_count);
+struct rune_dl_expr *rune_dl_take_exprs(struct rune_dl_parser *parser, size_t begin,
+                                        uint32_t *ret_count);
 
 /* ---- parser_body.c ---- */
 
@@ -130,22 +136,30 @@ bool rune_dl_parse_body(struct rune_dl_parser *parser, struct rune_dl_body *ret_
 
 /* ---- parser_operand.c ---- */
 
-/* A node that reaches from that token to the current one. NULL: out of memory, noted. */
-struct rune_dl_expr *rune_dl_new_expr(struct rune_dl_parser *parser, enum rune_dl_expr_kind kind,
-                                      uint32_t first_token);
-/* The node, its depth known from its arguments. NULL: too deep, reported. */
-struct rune_dl_expr *rune_dl_set_depth(struct rune_dl_parser *parser, struct rune_dl_expr *expr);
+/* What parses an expression writes it to `ret_expr`, or returns false: it is reported, or memory is
+ * out, which is noted. */
+
+/* A node that reaches from that token to the current one. */
+static inline struct rune_dl_expr rune_dl_node(const struct rune_dl_parser *parser,
+                                               enum rune_dl_expr_kind kind, uint32_t first_token)
+{
+    return (struct rune_dl_expr){
+        .kind = kind, .depth = 1, .place = rune_dl_place_since(parser, first_token)};
+}
+
+/* Sets the node's depth, known from its arguments. False: too deep, reported. */
+bool rune_dl_set_depth(struct rune_dl_parser *parser, struct rune_dl_expr *expr);
 /* Whether a call has the arguments that its function takes; false: reported. */
 bool rune_dl_check_arity(struct rune_dl_parser *parser, const struct rune_dl_expr *call);
-/* An operand without suffixes; NULL: reported. */
-struct rune_dl_expr *rune_dl_parse_operand(struct rune_dl_parser *parser);
-/* A number token, maybe behind a minus, which is the token `first` then. NULL: reported. */
-struct rune_dl_expr *rune_dl_parse_integer(struct rune_dl_parser *parser, uint32_t first,
-                                           bool is_negative);
-struct rune_dl_expr *rune_dl_parse_float(struct rune_dl_parser *parser, uint32_t first,
-                                         bool is_negative);
-/* `(a, b)` or `()` from its parenthesis on. False: reported. */
-bool rune_dl_parse_args(struct rune_dl_parser *parser, struct rune_dl_expr ***ret_args,
+/* An operand without suffixes. */
+bool rune_dl_parse_operand(struct rune_dl_parser *parser, struct rune_dl_expr *ret_expr);
+/* A number token, maybe behind a minus, which is the token `first` then. */
+bool rune_dl_parse_integer(struct rune_dl_parser *parser, uint32_t first, bool is_negative,
+                           struct rune_dl_expr *ret_expr);
+bool rune_dl_parse_float(struct rune_dl_parser *parser, uint32_t first, bool is_negative,
+                         struct rune_dl_expr *ret_expr);
+/* `(a, b)` or `()` from its parenthesis on; NULL for none. False: reported. */
+bool rune_dl_parse_args(struct rune_dl_parser *parser, struct rune_dl_expr **ret_args,
                         uint32_t *ret_count);
 /* `A::B`, the current token its first part. False: reported. */
 bool rune_dl_parse_type(struct rune_dl_parser *parser, struct rune_str *ret_type);
@@ -154,8 +168,7 @@ bool rune_dl_parse_type(struct rune_dl_parser *parser, struct rune_str *ret_type
 
 /* One more level of nesting; false: reported. Pairs with parser->depth--. */
 bool rune_dl_enter(struct rune_dl_parser *parser);
-/* An expression; NULL: reported. */
-struct rune_dl_expr *rune_dl_parse_expr(struct rune_dl_parser *parser);
+bool rune_dl_parse_expr(struct rune_dl_parser *parser, struct rune_dl_expr *ret_expr);
 bool rune_dl_is_test(const struct rune_dl_expr *expr);
 /* An operator, so that what stands before it is an expression and no atom. */
 bool rune_dl_is_operator(const struct rune_dl_parser *parser, const struct rune_dl_token *token);

@@ -9,38 +9,26 @@
 
 /* ---- nodes ---- */
 
-struct rune_dl_expr *rune_dl_new_expr(struct rune_dl_parser *parser, enum rune_dl_expr_kind kind,
-                                      uint32_t first_token)
-{
-    struct rune_dl_expr *expr = rune_arena_alloc(parser->trees, sizeof(*expr));
-    if (expr == NULL) {
-        parser->nomem = true;
-        return NULL;
-    }
-    *expr = (struct rune_dl_expr){
-        .kind = kind, .depth = 1, .span = rune_dl_span_since(parser, first_token)};
-    return expr;
-}
-
-struct rune_dl_expr *rune_dl_set_depth(struct rune_dl_parser *parser, struct rune_dl_expr *expr)
+bool rune_dl_set_depth(struct rune_dl_parser *parser, struct rune_dl_expr *expr)
 {
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        if (expr->args[i]->depth >= expr->depth) {
-            expr->depth = (uint16_t)(expr->args[i]->depth + 1);
+        if (expr->args[i].depth >= expr->depth) {
+            expr->depth = (uint16_t)(expr->args[i].depth + 1);
         }
     }
     if (expr->depth > RUNE_DL_MAX_DEPTH) {
-        rune_dl_fail_limit(parser, expr->span);
-        return NULL;
+        rune_dl_fail_limit(parser, rune_dl_expr_span(parser->source, expr));
+        return false;
     }
-    return expr;
+    return true;
 }
 
 /* ---- operands ---- */
 
-/* An integer token, maybe behind a minus. */
-struct rune_dl_expr *rune_dl_parse_integer(struct rune_dl_parser *parser, uint32_t first,
-                                           bool is_negative)
+#define SURE_DIGITS 18u /* so many fit */
+
+bool rune_dl_parse_integer(struct rune_dl_parser *parser, uint32_t first, bool is_negative,
+                           struct rune_dl_expr *ret_expr)
 {
     struct rune_str text = rune_dl_token_str(parser, rune_dl_peek(parser, 0));
     uint64_t limit = (uint64_t)INT64_MAX + (is_negative ? 1 : 0);
@@ -48,23 +36,21 @@ struct rune_dl_expr *rune_dl_parse_integer(struct rune_dl_parser *parser, uint32
     parser->at++;
     for (size_t i = 0; i < text.length; i++) {
         uint64_t digit = (uint64_t)(text.data[i] - '0');
-        if (value > (limit - digit) / 10) {
+        if (i >= SURE_DIGITS && value > (limit - digit) / 10) {
             rune_dl_fail(parser, rune_dl_span_since(parser, first), "RUNE-D0107",
                          "integers go from -9223372036854775808 to 9223372036854775807",
                          "this integer does not fit 64 bits");
-            return NULL;
+            return false;
         }
         value = value * 10 + digit;
     }
-    struct rune_dl_expr *expr = rune_dl_new_expr(parser, RUNE_DL_LONG, first);
-    if (expr != NULL) {
-        expr->as.integer = is_negative ? (int64_t)(0 - value) : (int64_t)value;
-    }
-    return expr;
+    *ret_expr = rune_dl_node(parser, RUNE_DL_LONG, first);
+    ret_expr->as.integer = is_negative ? (int64_t)(0 - value) : (int64_t)value;
+    return true;
 }
 
-struct rune_dl_expr *rune_dl_parse_float(struct rune_dl_parser *parser, uint32_t first,
-                                         bool is_negative)
+bool rune_dl_parse_float(struct rune_dl_parser *parser, uint32_t first, bool is_negative,
+                         struct rune_dl_expr *ret_expr)
 {
     char text[64];
     struct rune_str token = rune_dl_token_str(parser, rune_dl_peek(parser, 0));
@@ -78,28 +64,24 @@ struct rune_dl_expr *rune_dl_parse_float(struct rune_dl_parser *parser, uint32_t
     if (token.length >= sizeof(text) || value > 1.7976931348623157e308) {
         rune_dl_fail(parser, rune_dl_span_since(parser, first), "RUNE-D0107", NULL,
                      "this float is out of range");
-        return NULL;
+        return false;
     }
-    struct rune_dl_expr *expr = rune_dl_new_expr(parser, RUNE_DL_FLOAT, first);
-    if (expr != NULL) {
-        expr->as.floating = is_negative ? -value : value;
-    }
-    return expr;
+    *ret_expr = rune_dl_node(parser, RUNE_DL_FLOAT, first);
+    ret_expr->as.floating = is_negative ? -value : value;
+    return true;
 }
 
-static struct rune_dl_expr *parse_string(struct rune_dl_parser *parser)
+static bool parse_string(struct rune_dl_parser *parser, struct rune_dl_expr *ret_expr)
 {
     uint32_t first = parser->at;
     struct rune_str text;
     if (!rune_dl_decode_string(parser, rune_dl_peek(parser, 0), &text)) {
-        return NULL;
+        return false;
     }
     parser->at++;
-    struct rune_dl_expr *expr = rune_dl_new_expr(parser, RUNE_DL_STRING, first);
-    if (expr != NULL) {
-        expr->as.string = text;
-    }
-    return expr;
+    *ret_expr = rune_dl_node(parser, RUNE_DL_STRING, first);
+    ret_expr->as.string = text;
+    return true;
 }
 
 static bool is_reserved_in_types(struct rune_str name)
@@ -163,7 +145,7 @@ bool rune_dl_parse_type(struct rune_dl_parser *parser, struct rune_str *ret_type
     return !parser->nomem;
 }
 
-static struct rune_dl_expr *parse_entity(struct rune_dl_parser *parser)
+static bool parse_entity(struct rune_dl_parser *parser, struct rune_dl_expr *ret_expr)
 {
     uint32_t first = parser->at;
     struct rune_dl_uid uid;
@@ -171,70 +153,71 @@ static struct rune_dl_expr *parse_entity(struct rune_dl_parser *parser)
         parser->at++;
         rune_dl_fail_expected(parser, "an operator",
                               "entities are part of bundles, not of the bare language");
-        return NULL;
+        return false;
     }
     if (!rune_dl_parse_type(parser, &uid.type) ||
         !rune_dl_expect(parser, RUNE_DL_TOKEN_PATH, "`::\"id\"` behind the type",
                         "an entity is `Type::\"id\"`")) {
-        return NULL;
+        return false;
     }
     const struct rune_dl_token *id = rune_dl_peek(parser, 0);
     if (id->kind != RUNE_DL_TOKEN_STRING) {
         rune_dl_fail_expected(parser, "the entity's id in quotes", "an entity is `Type::\"id\"`");
-        return NULL;
+        return false;
     }
     if (!rune_dl_decode_string(parser, id, &uid.id)) {
-        return NULL;
+        return false;
     }
     parser->at++;
-    struct rune_dl_expr *expr = rune_dl_new_expr(parser, RUNE_DL_ENTITY, first);
-    if (expr != NULL) {
-        expr->as.uid = rune_arena_memdup(parser->arena, &uid, sizeof(uid));
-        parser->nomem = parser->nomem || expr->as.uid == NULL;
-    }
-    return parser->nomem ? NULL : expr;
+    *ret_expr = rune_dl_node(parser, RUNE_DL_ENTITY, first);
+    ret_expr->as.uid = rune_arena_memdup(parser->arena, &uid, sizeof(uid));
+    parser->nomem = parser->nomem || ret_expr->as.uid == NULL;
+    return !parser->nomem;
 }
 
-static struct rune_dl_expr *parse_variable(struct rune_dl_parser *parser)
+/* A variable's token as an expression. */
+static bool take_variable(struct rune_dl_parser *parser, struct rune_dl_expr *ret_expr)
 {
-    uint32_t first = parser->at;
+    const struct rune_dl_token *token = rune_dl_peek(parser, 0);
+    uint32_t variable = rune_dl_variable(parser, token);
+    bool is_wildcard = token->length == 1 && parser->source->text[token->offset] == '_';
+    *ret_expr = (struct rune_dl_expr){.kind = is_wildcard ? RUNE_DL_WILDCARD : RUNE_DL_VARIABLE,
+                                      .depth = 1,
+                                      .place = {token->offset, token->length},
+                                      .as.variable = variable};
+    parser->at++;
+    return variable != UINT32_MAX;
+}
+
+static bool parse_variable(struct rune_dl_parser *parser, struct rune_dl_expr *ret_expr)
+{
     const struct rune_dl_token *token = rune_dl_peek(parser, 0);
     enum rune_dl_token_kind next = rune_dl_peek(parser, 1)->kind;
     if (next == RUNE_DL_TOKEN_PATH) {
-        return parse_entity(parser);
+        return parse_entity(parser, ret_expr);
     }
     if (next == RUNE_DL_TOKEN_LPAREN) {
         struct rune_str name = rune_dl_token_str(parser, token);
         rune_dl_fail(parser, rune_dl_token_span(parser, token), "RUNE-D0109",
                      "names of relations and functions begin with a lower-case letter",
                      "`%.*s` is a variable, not a relation", RUNE_STR_ARG(name));
-        return NULL;
+        return false;
     }
-    uint32_t variable = rune_dl_variable(parser, token);
-    bool is_wildcard = token->length == 1 && parser->source->text[token->offset] == '_';
-    parser->at++;
-    struct rune_dl_expr *expr =
-        variable == UINT32_MAX
-            ? NULL
-            : rune_dl_new_expr(parser, is_wildcard ? RUNE_DL_WILDCARD : RUNE_DL_VARIABLE, first);
-    if (expr != NULL) {
-        expr->as.variable = variable;
-    }
-    return expr;
+    return take_variable(parser, ret_expr);
 }
 
-static struct rune_dl_expr *parse_list(struct rune_dl_parser *parser)
+static bool parse_list(struct rune_dl_parser *parser, struct rune_dl_expr *ret_expr)
 {
     uint32_t first = parser->at++;
     size_t begin = parser->exprs.count;
     if (!rune_dl_enter(parser)) {
-        return NULL;
+        return false;
     }
     while (rune_dl_peek(parser, 0)->kind != RUNE_DL_TOKEN_RBRACKET) {
-        struct rune_dl_expr *element = rune_dl_parse_expr(parser);
-        if (element == NULL || !RUNE_VEC_PUSH(&parser->exprs, element)) {
-            parser->nomem = parser->nomem || element != NULL;
-            return NULL;
+        struct rune_dl_expr element;
+        if (!rune_dl_parse_expr(parser, &element) ||
+            !RUNE_DL_PUSH(parser, &parser->exprs, element)) {
+            return false;
         }
         if (rune_dl_peek(parser, 0)->kind != RUNE_DL_TOKEN_COMMA) {
             break;
@@ -243,47 +226,26 @@ static struct rune_dl_expr *parse_list(struct rune_dl_parser *parser)
     }
     parser->depth--;
     if (!rune_dl_expect(parser, RUNE_DL_TOKEN_RBRACKET, "`,` or `]`", NULL)) {
-        return NULL;
+        return false;
     }
-    struct rune_dl_expr *list = rune_dl_new_expr(parser, RUNE_DL_LIST, first);
-    if (list == NULL) {
-        return NULL;
-    }
-    list->args = rune_dl_take_exprs(parser, begin, &list->arg_count);
-    return rune_dl_set_depth(parser, list);
+    *ret_expr = rune_dl_node(parser, RUNE_DL_LIST, first);
+    ret_expr->args = rune_dl_take_exprs(parser, begin, &ret_expr->arg_count);
+    return rune_dl_set_depth(parser, ret_expr);
 }
 
-/* A variable that is a whole argument, as most arguments are: what rune_dl_parse_expr would make of
- * it. NULL: out of memory. */
-static struct rune_dl_expr *take_variable(struct rune_dl_parser *parser)
-{
-    const struct rune_dl_token *token = rune_dl_peek(parser, 0);
-    struct rune_dl_expr *expr = rune_arena_alloc(parser->trees, sizeof(*expr));
-    uint32_t variable = rune_dl_variable(parser, token);
-    bool is_wildcard = token->length == 1 && parser->source->text[token->offset] == '_';
-    parser->allow &= RUNE_DL_ALLOW_FUNCTION;
-    parser->nomem = parser->nomem || expr == NULL || variable == UINT32_MAX;
-    if (parser->nomem) {
-        return NULL;
-    }
-    *expr = (struct rune_dl_expr){.kind = is_wildcard ? RUNE_DL_WILDCARD : RUNE_DL_VARIABLE,
-                                  .depth = 1,
-                                  .span = rune_dl_token_span(parser, token),
-                                  .as.variable = variable};
-    parser->at++;
-    return expr;
-}
-
-static struct rune_dl_expr *parse_arg(struct rune_dl_parser *parser)
+/* Most arguments are a variable and nothing else: that is made of it without more ado. */
+static bool parse_arg(struct rune_dl_parser *parser, struct rune_dl_expr *ret_expr)
 {
     enum rune_dl_token_kind next = rune_dl_peek(parser, 1)->kind;
-    return rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_VARIABLE &&
-                   (next == RUNE_DL_TOKEN_COMMA || next == RUNE_DL_TOKEN_RPAREN)
-               ? take_variable(parser)
-               : rune_dl_parse_expr(parser);
+    if (rune_dl_peek(parser, 0)->kind == RUNE_DL_TOKEN_VARIABLE &&
+        (next == RUNE_DL_TOKEN_COMMA || next == RUNE_DL_TOKEN_RPAREN)) {
+        parser->allow &= RUNE_DL_ALLOW_FUNCTION;
+        return take_variable(parser, ret_expr);
+    }
+    return rune_dl_parse_expr(parser, ret_expr);
 }
 
-bool rune_dl_parse_args(struct rune_dl_parser *parser, struct rune_dl_expr ***ret_args,
+bool rune_dl_parse_args(struct rune_dl_parser *parser, struct rune_dl_expr **ret_args,
                         uint32_t *ret_count)
 {
     size_t begin = parser->exprs.count;
@@ -292,9 +254,8 @@ bool rune_dl_parse_args(struct rune_dl_parser *parser, struct rune_dl_expr ***re
     }
     if (rune_dl_peek(parser, 0)->kind != RUNE_DL_TOKEN_RPAREN) {
         for (;;) {
-            struct rune_dl_expr *arg = parse_arg(parser);
-            if (arg == NULL || !RUNE_VEC_PUSH(&parser->exprs, arg)) {
-                parser->nomem = parser->nomem || arg != NULL;
+            struct rune_dl_expr arg;
+            if (!parse_arg(parser, &arg) || !RUNE_DL_PUSH(parser, &parser->exprs, arg)) {
                 return false;
             }
             if (rune_dl_peek(parser, 0)->kind != RUNE_DL_TOKEN_COMMA) {
@@ -318,9 +279,10 @@ bool rune_dl_check_arity(struct rune_dl_parser *parser, const struct rune_dl_exp
         return true;
     }
     uint32_t receiver = info->style == RUNE_DL_STYLE_M ? 1 : 0;
-    rune_dl_fail(parser, call->span, "RUNE-D0111", NULL, "`%.*s` takes %u argument%s, not %u",
-                 RUNE_STR_ARG(info->name), info->arity - receiver,
-                 info->arity - receiver == 1 ? "" : "s", call->arg_count - receiver);
+    rune_dl_fail(parser, rune_dl_expr_span(parser->source, call), "RUNE-D0111", NULL,
+                 "`%.*s` takes %u argument%s, not %u", RUNE_STR_ARG(info->name),
+                 info->arity - receiver, info->arity - receiver == 1 ? "" : "s",
+                 call->arg_count - receiver);
     return false;
 }
 
@@ -349,7 +311,7 @@ static void fail_call(struct rune_dl_parser *parser, const struct rune_dl_token 
 }
 
 /* `concat(A, B)`, `ip("..")`: the name is the current token, a parenthesis follows. */
-static struct rune_dl_expr *parse_call(struct rune_dl_parser *parser)
+static bool parse_call(struct rune_dl_parser *parser, struct rune_dl_expr *ret_expr)
 {
     uint32_t first = parser->at;
     const struct rune_dl_token *token = rune_dl_peek(parser, 0);
@@ -359,38 +321,51 @@ static struct rune_dl_expr *parse_call(struct rune_dl_parser *parser)
     if (function == RUNE_DL_FN_COUNT || (rune_dl_function_get(function)->style == RUNE_DL_STYLE_F &&
                                          (parser->allow & RUNE_DL_ALLOW_FUNCTION) == 0)) {
         fail_call(parser, token, function);
-        return NULL;
+        return false;
     }
     parser->at++;
-    struct rune_dl_expr **args;
+    struct rune_dl_expr *args;
     uint32_t count;
     if (!rune_dl_parse_args(parser, &args, &count)) {
-        return NULL;
+        return false;
     }
-    struct rune_dl_expr *call = rune_dl_new_expr(parser, RUNE_DL_CALL, first);
-    if (call == NULL) {
-        return NULL;
-    }
-    call->args = args;
-    call->arg_count = count;
-    call->function = function;
+    *ret_expr = rune_dl_node(parser, RUNE_DL_CALL, first);
+    ret_expr->args = args;
+    ret_expr->arg_count = count;
+    ret_expr->function = function;
     parser->has |= RUNE_DL_HAS_CALL;
-    return rune_dl_check_arity(parser, call) ? rune_dl_set_depth(parser, call) : NULL;
+    return rune_dl_check_arity(parser, ret_expr) && rune_dl_set_depth(parser, ret_expr);
 }
 
-static struct rune_dl_expr *parse_name(struct rune_dl_parser *parser)
+/* A name that stands alone is a string, or a truth value. */
+static bool take_name(struct rune_dl_parser *parser, struct rune_dl_expr *ret_expr)
 {
-    uint32_t first = parser->at;
+    struct rune_str name = rune_dl_token_str(parser, rune_dl_peek(parser, 0));
+    enum rune_dl_word word = rune_dl_peek(parser, 0)->word;
+    bool is_bool = parser->dialect == RUNE_DL_BUNDLE &&
+                   (word == RUNE_DL_WORD_TRUE || word == RUNE_DL_WORD_FALSE);
+    parser->at++;
+    *ret_expr = rune_dl_node(parser, is_bool ? RUNE_DL_BOOL : RUNE_DL_STRING, parser->at - 1);
+    if (is_bool) {
+        ret_expr->as.boolean = word == RUNE_DL_WORD_TRUE;
+    } else {
+        ret_expr->as.string = name;
+        parser->has |= RUNE_DL_HAS_NAME;
+    }
+    return true;
+}
+
+static bool parse_name(struct rune_dl_parser *parser, struct rune_dl_expr *ret_expr)
+{
     const struct rune_dl_token *token = rune_dl_peek(parser, 0);
-    struct rune_str name = rune_dl_token_str(parser, token);
     enum rune_dl_aggregate aggregate;
     switch (rune_dl_peek(parser, 1)->kind) {
     case RUNE_DL_TOKEN_PATH:
-        return parse_entity(parser);
+        return parse_entity(parser, ret_expr);
     case RUNE_DL_TOKEN_LPAREN:
-        return parse_call(parser);
+        return parse_call(parser, ret_expr);
     case RUNE_DL_TOKEN_LBRACE:
-        if (rune_dl_find_aggregate(name, &aggregate)) {
+        if (rune_dl_find_aggregate(rune_dl_token_str(parser, token), &aggregate)) {
             rune_dl_fail(parser, rune_dl_token_span(parser, token), "RUNE-D0601",
                          "write `R = count { ... }` as a literal of its own and use R",
                          "an aggregate stands only right of `=`, behind a variable or a constant");
@@ -401,58 +376,45 @@ static struct rune_dl_expr *parse_name(struct rune_dl_parser *parser)
     }
     if (token->word == RUNE_DL_WORD_NOT || rune_dl_is_operator(parser, token)) {
         rune_dl_fail_expected(parser, "a value", "a constant of that name is written in quotes");
-        return NULL;
+        return false;
     }
-    parser->at++;
-    bool is_bool = parser->dialect == RUNE_DL_BUNDLE && (rune_str_equal(name, RUNE_STR("true")) ||
-                                                         rune_str_equal(name, RUNE_STR("false")));
-    struct rune_dl_expr *expr =
-        rune_dl_new_expr(parser, is_bool ? RUNE_DL_BOOL : RUNE_DL_STRING, first);
-    if (expr != NULL && is_bool) {
-        expr->as.boolean = name.data[0] == 't';
-    } else if (expr != NULL) {
-        expr->as.string = name;
-        parser->has |= RUNE_DL_HAS_NAME;
-    }
-    return expr;
+    return take_name(parser, ret_expr);
 }
 
-static struct rune_dl_expr *parse_parens(struct rune_dl_parser *parser)
+static bool parse_parens(struct rune_dl_parser *parser, struct rune_dl_expr *ret_expr)
 {
     parser->at++;
     if (!rune_dl_enter(parser)) {
-        return NULL;
+        return false;
     }
-    struct rune_dl_expr *expr = rune_dl_parse_expr(parser);
+    bool ok = rune_dl_parse_expr(parser, ret_expr);
     parser->depth--;
-    return expr != NULL && rune_dl_expect(parser, RUNE_DL_TOKEN_RPAREN, "an operator or `)`", NULL)
-               ? expr
-               : NULL;
+    return ok && rune_dl_expect(parser, RUNE_DL_TOKEN_RPAREN, "an operator or `)`", NULL);
 }
 
-struct rune_dl_expr *rune_dl_parse_operand(struct rune_dl_parser *parser)
+bool rune_dl_parse_operand(struct rune_dl_parser *parser, struct rune_dl_expr *ret_expr)
 {
     switch (rune_dl_peek(parser, 0)->kind) {
     case RUNE_DL_TOKEN_VARIABLE:
-        return parse_variable(parser);
+        return parse_variable(parser, ret_expr);
     case RUNE_DL_TOKEN_NAME:
-        return parse_name(parser);
+        return parse_name(parser, ret_expr);
     case RUNE_DL_TOKEN_INTEGER:
-        return rune_dl_parse_integer(parser, parser->at, false);
+        return rune_dl_parse_integer(parser, parser->at, false, ret_expr);
     case RUNE_DL_TOKEN_FLOAT:
-        return rune_dl_parse_float(parser, parser->at, false);
+        return rune_dl_parse_float(parser, parser->at, false, ret_expr);
     case RUNE_DL_TOKEN_STRING:
-        return parse_string(parser);
+        return parse_string(parser, ret_expr);
     case RUNE_DL_TOKEN_LPAREN:
-        return parse_parens(parser);
+        return parse_parens(parser, ret_expr);
     case RUNE_DL_TOKEN_LBRACKET:
         if (parser->dialect == RUNE_DL_BUNDLE) {
-            return parse_list(parser);
+            return parse_list(parser, ret_expr);
         }
         break;
     default:
         break;
     }
     rune_dl_fail_expected(parser, "a value", "a variable, a number, a string or a name");
-    return NULL;
+    return false;
 }

@@ -2,6 +2,7 @@
 /* parser_text: tokens to texts, strings with escapes, variables by name, messages. */
 #include <stdarg.h>
 
+#include "base/layout.h"
 #include "base/utf8.h"
 #include "datalog/parser_int.h"
 
@@ -221,13 +222,15 @@ static void tabulate(struct rune_dl_parser *parser)
     }
 }
 
-/* Equal for equal names; of names of up to seven bytes, for those alone. */
-static uint64_t key_of(const struct rune_dl_parser *parser, const struct rune_dl_token *token)
+#define KEY_BYTES 7u /* of a name, in its key, beside its length */
+
+/* Equal for equal names; of names of up to KEY_BYTES, for those alone. */
+static inline uint64_t key_of(const struct rune_source *source, const struct rune_dl_token *token)
 {
     uint64_t bytes = 0;
-    uint32_t length = token->length < 7 ? token->length : 7;
-    const char *name = parser->source->text + token->offset;
-    if (token->offset + sizeof(bytes) <= parser->source->length) {
+    uint32_t length = token->length < KEY_BYTES ? token->length : KEY_BYTES;
+    const char *name = source->text + token->offset;
+    if (token->offset + sizeof(bytes) <= source->length) {
         memcpy(&bytes, name, sizeof(bytes));
         bytes &= ((uint64_t)1 << 8 * length) - 1;
     } else {
@@ -236,19 +239,22 @@ static uint64_t key_of(const struct rune_dl_parser *parser, const struct rune_dl
     return bytes << 8 | (token->length & 0xff);
 }
 
-/* Where the variable stands in the clause's own table, or the free place for it. */
-static uint8_t *place_of(struct rune_dl_parser *parser, struct rune_str name, uint64_t key)
+/* Where the clause's own table is looked into first; the next place is the one behind. */
+static inline uint32_t place_of(uint64_t key)
 {
-    uint64_t at = key * 0x9e3779b97f4a7c15u >> 58;
-    for (;; at = (at + 1) % RUNE_DL_PLACES) {
-        uint8_t *place = &parser->variable_places[at];
-        if (*place == 0 ||
-            (parser->variable_keys[*place - 1] == key &&
-             (name.length <= 7 ||
-              rune_str_equal(rune_dl_variable_name(&parser->variables.items[*place - 1]), name)))) {
-            return place;
-        }
-    }
+    return (uint32_t)(key * 0x9e3779b97f4a7c15u >> 58);
+}
+
+static inline uint32_t next_place(uint32_t place)
+{
+    return (place + 1) % RUNE_DL_PLACES;
+}
+
+static bool has_name(const struct rune_dl_parser *parser, uint32_t variable,
+                     const struct rune_dl_token *token)
+{
+    return rune_str_equal(rune_dl_variable_name(&parser->variables.items[variable]),
+                          rune_dl_token_str(parser, token));
 }
 
 /* UINT32_MAX: out of memory. */
@@ -281,34 +287,50 @@ static uint32_t find_in_map(struct rune_dl_parser *parser, const struct rune_dl_
     return push_variable(parser, token);
 }
 
-uint32_t rune_dl_variable(struct rune_dl_parser *parser, const struct rune_dl_token *token)
+/* One with a long name, or that is new, or among many. */
+static RUNE_APART uint32_t find_or_add(struct rune_dl_parser *parser,
+                                       const struct rune_dl_token *token, uint64_t key)
 {
-    struct rune_str name = rune_dl_token_str(parser, token);
-    if (name.length == 1 && name.data[0] == '_') {
+    if (token->length == 1 && parser->source->text[token->offset] == '_') {
         return push_variable(parser, token);
     }
     if (parser->variables.count > RUNE_DL_FEW_VARIABLES) {
         return find_in_map(parser, token);
     }
-    uint64_t key = key_of(parser, token);
-    uint8_t *place = place_of(parser, name, key);
-    if (*place != 0) {
-        parser->variables.items[*place - 1].uses++;
-        return *place - 1;
+    uint32_t place = place_of(key), found;
+    for (; (found = parser->variable_places[place]) != 0; place = next_place(place)) {
+        if (parser->variable_keys[found - 1] == key && has_name(parser, found - 1, token)) {
+            parser->variables.items[found - 1].uses++;
+            return found - 1;
+        }
     }
     uint32_t index = push_variable(parser, token);
     if (index < RUNE_DL_FEW_VARIABLES) {
         parser->variable_keys[index] = key;
-        *place = (uint8_t)(index + 1);
+        parser->variable_places[place] = (uint8_t)(index + 1);
     }
     return index;
 }
 
-struct rune_dl_expr **rune_dl_take_exprs(struct rune_dl_parser *parser, size_t begin,
-                                         uint32_t *ret_count)
+uint32_t rune_dl_variable(struct rune_dl_parser *parser, const struct rune_dl_token *token)
+{
+    uint64_t key = key_of(parser->source, token);
+    bool is_short = token->length <= KEY_BYTES && parser->variables.count <= RUNE_DL_FEW_VARIABLES;
+    uint32_t place = place_of(key), found;
+    for (; is_short && (found = parser->variable_places[place]) != 0; place = next_place(place)) {
+        if (parser->variable_keys[found - 1] == key) {
+            parser->variables.items[found - 1].uses++;
+            return found - 1;
+        }
+    }
+    return find_or_add(parser, token, key);
+}
+
+struct rune_dl_expr *rune_dl_take_exprs(struct rune_dl_parser *parser, size_t begin,
+                                        uint32_t *ret_count)
 {
     size_t count = parser->exprs.count - begin;
-    struct rune_dl_expr **args = NULL;
+    struct rune_dl_expr *args = NULL;
     if (count > 0) {
         args = rune_arena_alloc(parser->trees, count * sizeof(args[0]));
         parser->nomem = parser->nomem || args == NULL;

@@ -154,13 +154,13 @@ enum place { IN_HEAD, IN_BODY };
 /* The literal that names an attribute or key; an empty str with data NULL for a variable (bodies
  * only). */
 static bool find_name(struct rune_dl_checker *checker, const struct builtin *builtin,
-                      struct rune_dl_expr **args, enum place place, struct rune_str *ret_literal)
+                      struct rune_dl_expr *args, enum place place, struct rune_str *ret_literal)
 {
     *ret_literal = (struct rune_str){0};
     if (builtin->name_column < 0) {
         return true;
     }
-    const struct rune_dl_expr *name = args[builtin->name_column];
+    const struct rune_dl_expr *name = &args[builtin->name_column];
     if (name->kind == RUNE_DL_STRING) {
         *ret_literal = name->as.string;
         return true;
@@ -171,14 +171,14 @@ static bool find_name(struct rune_dl_checker *checker, const struct builtin *bui
     }
     char help[80];
     snprintf(help, sizeof(help), "its form is `%s`", builtin->form);
-    rune_dl_check_fail(checker, name->span, "RUNE-D0806", help,
+    rune_dl_check_fail(checker, rune_dl_check_span(checker, name), "RUNE-D0806", help,
                        "the name that is derived must be a string");
     return false;
 }
 
 /* The relation of an atom, or UINT32_MAX when it was reported. */
 static uint32_t resolve_name(struct rune_dl_checker *checker, struct rune_str name,
-                             struct rune_dl_expr **args, uint32_t arity, enum place place,
+                             struct rune_dl_expr *args, uint32_t arity, enum place place,
                              struct rune_span span)
 {
     const struct builtin *builtin = find_builtin(checker, name);
@@ -247,13 +247,14 @@ static uint32_t entity_args(const struct builtin *builtin)
 }
 
 static void check_entity_args(struct rune_dl_checker *checker, const struct builtin *builtin,
-                              struct rune_dl_expr *const *args)
+                              const struct rune_dl_expr *args)
 {
     for (uint32_t i = 0; i < entity_args(builtin); i++) {
-        if (!may_be_entity(args[i])) {
-            rune_dl_check_fail(
-                checker, args[i]->span, "RUNE-D0805", "entities are written `Type::\"id\"`",
-                "this argument of `%.*s` can never be an entity", RUNE_STR_ARG(builtin->name));
+        if (!may_be_entity(&args[i])) {
+            rune_dl_check_fail(checker, rune_dl_check_span(checker, &args[i]), "RUNE-D0805",
+                               "entities are written `Type::\"id\"`",
+                               "this argument of `%.*s` can never be an entity",
+                               RUNE_STR_ARG(builtin->name));
         }
     }
 }
@@ -264,20 +265,20 @@ static void check_entity_test(struct rune_dl_checker *checker,
 {
     static const char *const help =
         "entities are written `Type::\"id\"`; for other values write `[\"a\", \"b\"].contains(X)`";
-    bool is_list = literal->kind == RUNE_DL_IN && literal->args[1]->kind == RUNE_DL_LIST;
+    bool is_list = literal->kind == RUNE_DL_IN && literal->args[1].kind == RUNE_DL_LIST;
     for (uint32_t i = 0; i < literal->arg_count; i++) {
         if (i == 1 && is_list) {
             continue;
         }
-        if (!may_be_entity(literal->args[i])) {
-            rune_dl_check_fail(checker, literal->args[i]->span, "RUNE-D0805", help,
-                               "this can never be an entity");
+        if (!may_be_entity(&literal->args[i])) {
+            rune_dl_check_fail(checker, rune_dl_check_span(checker, &literal->args[i]),
+                               "RUNE-D0805", help, "this can never be an entity");
         }
     }
-    for (uint32_t i = 0; is_list && i < literal->args[1]->arg_count; i++) {
-        if (!may_be_entity(literal->args[1]->args[i])) {
-            rune_dl_check_fail(checker, literal->args[1]->args[i]->span, "RUNE-D0805", help,
-                               "this can never be an entity");
+    for (uint32_t i = 0; is_list && i < literal->args[1].arg_count; i++) {
+        if (!may_be_entity(&literal->args[1].args[i])) {
+            rune_dl_check_fail(checker, rune_dl_check_span(checker, &literal->args[1].args[i]),
+                               "RUNE-D0805", help, "this can never be an entity");
             return; /* the others are of its kind */
         }
     }
@@ -339,11 +340,11 @@ static bool is_no_entity(const struct rune_dl_body *body, uint32_t variable)
         const struct rune_dl_literal *literal = &body->literals[i];
         bool is_equality = literal->kind == RUNE_DL_COMPARE && literal->compare == RUNE_DL_EQ;
         bool is_result = literal->kind == RUNE_DL_AGGREGATE;
-        if ((is_result && is_variable(literal->args[0], variable)) ||
-            (is_equality && is_variable(literal->args[0], variable) &&
-             !may_be_entity(literal->args[1])) ||
-            (is_equality && is_variable(literal->args[1], variable) &&
-             !may_be_entity(literal->args[0]))) {
+        if ((is_result && is_variable(&literal->args[0], variable)) ||
+            (is_equality && is_variable(&literal->args[0], variable) &&
+             !may_be_entity(&literal->args[1])) ||
+            (is_equality && is_variable(&literal->args[1], variable) &&
+             !may_be_entity(&literal->args[0]))) {
             return true;
         }
     }
@@ -354,9 +355,9 @@ static void check_entity_variables(struct rune_dl_checker *checker, const struct
                                    const struct rune_dl_rule *clause)
 {
     for (uint32_t i = 0; i < entity_args(builtin); i++) {
-        if (clause->args[i]->kind == RUNE_DL_VARIABLE &&
-            is_no_entity(&clause->body, clause->args[i]->as.variable)) {
-            rune_dl_check_fail(checker, clause->args[i]->span, "RUNE-D0805",
+        if (clause->args[i].kind == RUNE_DL_VARIABLE &&
+            is_no_entity(&clause->body, clause->args[i].as.variable)) {
+            rune_dl_check_fail(checker, rune_dl_check_span(checker, &clause->args[i]), "RUNE-D0805",
                                "the body makes it a value of another kind",
                                "this argument of `%.*s` can never be an entity",
                                RUNE_STR_ARG(builtin->name));

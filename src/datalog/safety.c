@@ -111,7 +111,7 @@ static void wait_for_expr(struct rune_dl_safety *safety, const struct rune_dl_ex
         wait_for_variable(safety, expr->as.variable, task);
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        wait_for_expr(safety, expr->args[i], task);
+        wait_for_expr(safety, &expr->args[i], task);
     }
 }
 
@@ -123,7 +123,7 @@ static void set_level(struct rune_dl_safety *safety, const struct rune_dl_expr *
         safety->level.items[expr->as.variable] = level;
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        set_level(safety, expr->args[i], level);
+        set_level(safety, &expr->args[i], level);
     }
 }
 
@@ -135,7 +135,7 @@ static void set_levels(struct rune_dl_safety *safety, const struct rune_dl_body 
         const struct rune_dl_literal *literal = &body->literals[i];
         bool braces = literal->kind == RUNE_DL_AGGREGATE;
         for (uint32_t k = 0; k < literal->arg_count; k++) {
-            set_level(safety, literal->args[k], level + (braces && k > 0 ? 1 : 0));
+            set_level(safety, &literal->args[k], level + (braces && k > 0 ? 1 : 0));
         }
         for (uint32_t k = 0; k < literal->body_count; k++) {
             set_levels(safety, &literal->bodies[k], level + 1); /* depth: counted by the parser */
@@ -152,7 +152,7 @@ static void wait_for_group(struct rune_dl_safety *safety, const struct rune_dl_e
         wait_for_variable(safety, expr->as.variable, task);
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        wait_for_group(safety, expr->args[i], level, task);
+        wait_for_group(safety, &expr->args[i], level, task);
     }
 }
 
@@ -162,7 +162,7 @@ static void wait_for_braces(struct rune_dl_safety *safety, const struct rune_dl_
     for (uint32_t i = 0; i < body->count; i++) {
         const struct rune_dl_literal *literal = &body->literals[i];
         for (uint32_t k = 0; k < literal->arg_count; k++) {
-            wait_for_group(safety, literal->args[k], level, task);
+            wait_for_group(safety, &literal->args[k], level, task);
         }
         for (uint32_t k = 0; k < literal->body_count; k++) {
             /* depth: counted by the parser */
@@ -209,30 +209,30 @@ static void bind_literal(struct rune_dl_safety *safety, const struct rune_dl_lit
     switch (literal->kind) {
     case RUNE_DL_ATOM:
         for (uint32_t i = 0; !literal->is_negated && i < literal->arg_count; i++) {
-            if (literal->args[i]->kind == RUNE_DL_VARIABLE) {
-                bind(safety, literal->args[i]->as.variable);
+            if (literal->args[i].kind == RUNE_DL_VARIABLE) {
+                bind(safety, literal->args[i].as.variable);
             }
         }
         break;
     case RUNE_DL_COMPARE:
         if (literal->compare == RUNE_DL_EQ) {
-            bind_when(safety, literal->args[0], literal->args[1]);
-            bind_when(safety, literal->args[1], literal->args[0]);
+            bind_when(safety, &literal->args[0], &literal->args[1]);
+            bind_when(safety, &literal->args[1], &literal->args[0]);
         }
         break;
     case RUNE_DL_TEST:
         if (literal->function == RUNE_DL_FN_CONTAINS && !literal->is_negated) {
-            bind_when(safety, literal->args[1], literal->args[0]);
+            bind_when(safety, &literal->args[1], &literal->args[0]);
         }
         break;
     case RUNE_DL_AGGREGATE:
-        if (literal->args[0]->kind == RUNE_DL_VARIABLE &&
-            (task = add_task(safety, literal->args[0])) != UINT32_MAX) {
+        if (literal->args[0].kind == RUNE_DL_VARIABLE &&
+            (task = add_task(safety, &literal->args[0])) != UINT32_MAX) {
             if (literal->arg_count > 1) {
-                wait_for_group(safety, literal->args[1], level + 1, task);
+                wait_for_group(safety, &literal->args[1], level + 1, task);
             }
             wait_for_braces(safety, &literal->bodies[0], level + 1, task);
-            safety->reported.items[literal->args[0]->as.variable] = RESULT;
+            safety->reported.items[literal->args[0].as.variable] = RESULT;
             start_task(safety, task);
         }
         break;
@@ -273,14 +273,15 @@ static void report(struct rune_dl_safety *safety, const struct rune_dl_expr *exp
         return;
     }
     safety->checker->errors--;
+    struct rune_span span = rune_dl_check_span(safety->checker, expr);
     if (expr->kind == RUNE_DL_WILDCARD) {
-        rune_dl_check_fail(safety->checker, expr->span, "RUNE-D0401",
+        rune_dl_check_fail(safety->checker, span, "RUNE-D0401",
                            "name it, and bind it by an atom of the body",
                            "`_` stands for any value, but here is one that %s", where);
         return;
     }
     rune_dl_check_fail(
-        safety->checker, expr->span, "RUNE-D0401",
+        safety->checker, span, "RUNE-D0401",
         "bind it by a positive atom, like `p(X)`, or by `X = ...`; arithmetic is not inverted",
         "nothing binds the variable `%.*s` that %s", RUNE_STR_ARG(rune_dl_variable_name(variable)),
         where);
@@ -294,7 +295,7 @@ static void need_expr(struct rune_dl_safety *safety, const struct rune_dl_expr *
         report(safety, expr, NOT_BOUND, where);
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        need_expr(safety, expr->args[i], where);
+        need_expr(safety, &expr->args[i], where);
     }
 }
 
@@ -306,7 +307,7 @@ static void need_group(struct rune_dl_safety *safety, const struct rune_dl_expr 
         report(safety, expr, GROUP_NOT_BOUND, "this aggregate groups by");
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        need_group(safety, expr->args[i], level);
+        need_group(safety, &expr->args[i], level);
     }
 }
 
@@ -316,7 +317,7 @@ static void need_groups(struct rune_dl_safety *safety, const struct rune_dl_body
     for (uint32_t i = 0; i < body->count; i++) {
         const struct rune_dl_literal *literal = &body->literals[i];
         for (uint32_t k = 0; k < literal->arg_count; k++) {
-            need_group(safety, literal->args[k], level);
+            need_group(safety, &literal->args[k], level);
         }
         for (uint32_t k = 0; k < literal->body_count; k++) {
             need_groups(safety, &literal->bodies[k], level); /* depth: counted by the parser */
@@ -333,7 +334,7 @@ static void need_literal(struct rune_dl_safety *safety, const struct rune_dl_lit
     switch (literal->kind) {
     case RUNE_DL_ATOM:
         for (uint32_t i = 0; i < literal->arg_count; i++) {
-            const struct rune_dl_expr *arg = literal->args[i];
+            const struct rune_dl_expr *arg = &literal->args[i];
             if (literal->is_negated && arg->kind == RUNE_DL_VARIABLE) {
                 need_expr(safety, arg, "this negation needs");
             } else if (arg->arg_count > 0) {
@@ -344,24 +345,24 @@ static void need_literal(struct rune_dl_safety *safety, const struct rune_dl_lit
     case RUNE_DL_AGGREGATE:
         /* A group that nothing binds is that rule's mistake, not one of the braces. */
         if (literal->arg_count > 1) {
-            need_group(safety, literal->args[1], level + 1);
+            need_group(safety, &literal->args[1], level + 1);
         }
         need_groups(safety, &literal->bodies[0], level + 1);
         check_body(safety, &literal->bodies[0], level + 1);
         if (literal->arg_count > 1) {
-            need_expr(safety, literal->args[1], "this aggregate needs");
+            need_expr(safety, &literal->args[1], "this aggregate needs");
         }
-        need_expr(safety, literal->args[0], "the result of this aggregate needs");
+        need_expr(safety, &literal->args[0], "the result of this aggregate needs");
         break;
     case RUNE_DL_COMPARE:
-        need_expr(safety, literal->args[0], "this comparison needs");
-        need_expr(safety, literal->args[1], "this comparison needs");
+        need_expr(safety, &literal->args[0], "this comparison needs");
+        need_expr(safety, &literal->args[1], "this comparison needs");
         break;
     case RUNE_DL_IN:
     case RUNE_DL_IS:
     case RUNE_DL_TEST:
         for (uint32_t i = 0; i < literal->arg_count; i++) {
-            need_expr(safety, literal->args[i], "this test needs");
+            need_expr(safety, &literal->args[i], "this test needs");
         }
         break;
     case RUNE_DL_DISJUNCTION:
@@ -395,7 +396,7 @@ static uint64_t given_by(const struct rune_dl_literal *atom)
 {
     uint64_t given = 0;
     for (uint32_t i = 0; i < atom->arg_count; i++) {
-        const struct rune_dl_expr *arg = atom->args[i];
+        const struct rune_dl_expr *arg = &atom->args[i];
         if (arg->kind == RUNE_DL_WILDCARD || (arg->kind == RUNE_DL_VARIABLE && !atom->is_negated)) {
             given |= (uint64_t)1 << arg->as.variable;
         }
@@ -434,7 +435,7 @@ static bool prepare(struct rune_dl_safety *safety, const struct rune_dl_rule *ru
     }
     if (has_braces(&rule->body)) { /* only they ask for levels */
         for (uint32_t i = 0; i < rule->arg_count; i++) {
-            set_level(safety, rule->args[i], 0);
+            set_level(safety, &rule->args[i], 0);
         }
         set_levels(safety, &rule->body, 0);
     }
@@ -459,12 +460,12 @@ void rune_dl_safety_check(struct rune_dl_safety *safety, const struct rune_dl_ru
     }
     bool is_any = rune_dl_is_any(rule->head_name); /* its head is not written anywhere */
     for (uint32_t i = 0; !is_any && i < rule->arg_count; i++) {
-        need_expr(safety, rule->args[i], "the head needs");
+        need_expr(safety, &rule->args[i], "the head needs");
     }
     for (uint32_t i = 0; i < rule->body.count && !safety->checker->nomem; i++) {
         need_literal(safety, &rule->body.literals[i], 0);
     }
     for (uint32_t i = 0; is_any && i < rule->arg_count; i++) {
-        need_expr(safety, rule->args[i], "these alternatives need");
+        need_expr(safety, &rule->args[i], "these alternatives need");
     }
 }

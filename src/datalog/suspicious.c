@@ -21,10 +21,10 @@ static void warn_singletons(struct rune_dl_checker *checker, const struct rune_d
 }
 
 /* A string without quotes in the text. */
-static bool is_bare(const struct rune_dl_expr *expr)
+static bool is_bare(const struct rune_dl_checker *checker, const struct rune_dl_expr *expr)
 {
-    return expr->kind == RUNE_DL_STRING && expr->span.source != NULL && expr->span.length > 0 &&
-           expr->span.source->text[expr->span.offset] != '"';
+    return expr->kind == RUNE_DL_STRING && expr->place.length > 0 &&
+           checker->watched->text[expr->place.offset] != '"';
 }
 
 /* `principal.name` and the like. */
@@ -45,27 +45,29 @@ static void warn_name(struct rune_dl_checker *checker, const struct rune_dl_expr
     struct rune_str name = expr->as.string;
     if (is_access(name)) {
         bool is_context = name.data[0] == 'c';
-        rune_diag_report(checker->diag, RUNE_WARNING, "RUNE-D1004", expr->span,
+        rune_diag_report(checker->diag, RUNE_WARNING, "RUNE-D1004",
+                         rune_dl_check_span(checker, expr),
                          is_context ? "a key of the context is read by `context(\"key\", V)`"
                                     : "an attribute is read by `principal(P), entity.attr(P, "
                                       "\"name\", V)`",
                          "`%.*s` is a string here, as if it stood in quotes", RUNE_STR_ARG(name));
     } else if (name.length == 1) {
-        rune_diag_report(checker->diag, RUNE_WARNING, "RUNE-D1004", expr->span,
+        rune_diag_report(checker->diag, RUNE_WARNING, "RUNE-D1004",
+                         rune_dl_check_span(checker, expr),
                          "a variable begins with an upper-case letter; quotes silence this",
                          "`%.*s` is a string here, no variable", RUNE_STR_ARG(name));
     }
 }
 
-static void warn_names(struct rune_dl_checker *checker, struct rune_dl_expr *const *args,
+static void warn_names(struct rune_dl_checker *checker, const struct rune_dl_expr *args,
                        uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (is_bare(args[i])) {
-            warn_name(checker, args[i]);
+        if (is_bare(checker, &args[i])) {
+            warn_name(checker, &args[i]);
         }
-        if (args[i]->arg_count > 0) { /* depth: RUNE_DL_MAX_DEPTH */
-            warn_names(checker, args[i]->args, args[i]->arg_count);
+        if (args[i].arg_count > 0) { /* depth: RUNE_DL_MAX_DEPTH */
+            warn_names(checker, args[i].args, args[i].arg_count);
         }
     }
 }

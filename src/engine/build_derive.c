@@ -430,10 +430,10 @@ enum rune_err rune_build_relax_sets(struct rune_build *build, struct rune_vec_u3
     for (size_t i = 0; build->has_schema && i < build->clauses.count; i++) {
         const struct rune_dl_rule *rule = &build->clauses.items[i];
         if (!rune_str_equal(rule->head_name, RUNE_STR("entity.element")) || rule->arg_count != 3 ||
-            rule->args[1]->kind != RUNE_DL_STRING) {
+            rule->args[1].kind != RUNE_DL_STRING) {
             continue;
         }
-        rune_term name = rune_terms_find_string(terms, rule->args[1]->as.string);
+        rune_term name = rune_terms_find_string(terms, rule->args[1].as.string);
         for (uint32_t t = 0; name != RUNE_TERM_NONE && t < schema->entity_type_count; t++) {
             const uint32_t *attr =
                 rune_derive_find_attr(schema, schema->entity_types[t].attrs, name);

@@ -36,7 +36,7 @@ static bool is_infallible(const struct rune_dl_body *body)
                   (literal->kind == RUNE_DL_COMPARE &&
                    (literal->compare == RUNE_DL_EQ || literal->compare == RUNE_DL_NE));
         for (uint32_t a = 0; a < literal->arg_count && ok; a++) {
-            ok = is_plain(literal->args[a]);
+            ok = is_plain(&literal->args[a]);
         }
         if (!ok) {
             return false;
@@ -55,7 +55,7 @@ static bool are_rules_simple(const struct rune_deriving *deriving, uint32_t rela
             return false;
         }
         for (uint32_t a = 0; a < rule->arg_count; a++) {
-            if (!is_plain(rule->args[a])) {
+            if (!is_plain(&rule->args[a])) {
                 return false;
             }
         }
@@ -231,7 +231,7 @@ static enum rune_err take(void *context, uint32_t relation, const rune_term *row
 
 /* The rules that were gathered, those of the sets twice: for its entities and for its elements. */
 static uint32_t project_rules(const struct projections *all, struct rune_dl_rule *ret_rules,
-                              struct rune_dl_expr **args)
+                              struct rune_dl_expr *args)
 {
     const struct rune_deriving *deriving = all->deriving;
     uint32_t count = 0;
@@ -290,7 +290,7 @@ static enum rune_err project(struct projections *all)
     struct rune_dl_relation *relations = rune_calloc(room, sizeof(*relations));
     struct rune_tuples *facts = rune_calloc(room, sizeof(*facts));
     struct rune_dl_rule *rules = rune_calloc(2 * (size_t)deriving->rule_count + 1, sizeof(*rules));
-    struct rune_dl_expr **args = rune_calloc(2 * (size_t)deriving->rule_count + 1, sizeof(*args));
+    struct rune_dl_expr *args = rune_calloc(2 * (size_t)deriving->rule_count + 1, sizeof(*args));
     struct rune_build_rule_input input = {0};
     enum rune_err err = relations == NULL || facts == NULL || rules == NULL || args == NULL
                             ? RUNE_E_NOMEM

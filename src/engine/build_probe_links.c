@@ -17,8 +17,8 @@ enum rune_err rune_build_find_probed(struct rune_build *build)
     for (size_t i = 0; i < build->clauses.count; i++) {
         const struct rune_dl_rule *rule = &build->clauses.items[i];
         if (rune_str_equal(rule->head_name, RUNE_STR("entity.element")) && rule->arg_count == 3 &&
-            rule->args[1]->kind == RUNE_DL_STRING) {
-            enum rune_err err = rune_map_set(&build->probed, rule->args[1]->as.string, 0);
+            rule->args[1].kind == RUNE_DL_STRING) {
+            enum rune_err err = rune_map_set(&build->probed, rule->args[1].as.string, 0);
             if (err != RUNE_OK) {
                 return err;
             }

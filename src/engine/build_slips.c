@@ -24,11 +24,11 @@ static uint32_t entity_args(enum rune_dl_builtin builtin)
 }
 
 static void mark_args(const struct rune_dl_program *program, uint32_t relation,
-                      struct rune_dl_expr *const *args, bool *is_entity)
+                      const struct rune_dl_expr *args, bool *is_entity)
 {
     for (uint32_t i = 0; i < entity_args(program->relations[relation].builtin); i++) {
-        if (args[i]->kind == RUNE_DL_VARIABLE) {
-            is_entity[args[i]->as.variable] = true;
+        if (args[i].kind == RUNE_DL_VARIABLE) {
+            is_entity[args[i].as.variable] = true;
         }
     }
 }
@@ -79,7 +79,8 @@ static const struct rune_tuples *find_tuples(const struct rune_build *build, uin
 static void warn(const struct rune_build *build, const struct rune_dl_literal *literal,
                  uint32_t column)
 {
-    rune_diag_report(build->diag, RUNE_WARNING, "RUNE-B0410", literal->args[column]->span,
+    rune_diag_report(build->diag, RUNE_WARNING, "RUNE-B0410",
+                     rune_dl_expr_span(literal->span.source, &literal->args[column]),
                      "declare the column's entity type in rune.toml, under [relations.NAME]",
                      "column %u of `%.*s` has no entity, and only an entity is meant here",
                      column + 1, RUNE_STR_ARG(literal->name));
@@ -94,7 +95,7 @@ static void check_rule(const struct rune_build *build, const struct rune_dl_rule
         const struct rune_tuples *tuples =
             is_positive_atom(literal) ? find_tuples(build, literal->relation, is_in_text) : NULL;
         for (uint32_t c = 0; tuples != NULL && c < literal->arg_count; c++) {
-            const struct rune_dl_expr *arg = literal->args[c];
+            const struct rune_dl_expr *arg = &literal->args[c];
             bool is_known = (known[literal->relation] >> c & 1) != 0;
             if (is_known || arg->kind != RUNE_DL_VARIABLE || !is_entity[arg->as.variable]) {
                 continue;

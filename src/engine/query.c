@@ -31,6 +31,7 @@ struct resolver {
     const struct rune_image *image;
     struct rune_dict *dict;
     struct rune_diag *diag;
+    const struct rune_source *source; /* the pattern's text, while it is read */
     bool has_request;
     uint32_t variables[MAX_COLUMNS]; /* by column: the variable that stands there */
 };
@@ -72,9 +73,10 @@ static enum rune_err construct(struct resolver *resolver, const struct rune_dl_e
 {
     struct rune_ext value;
     enum rune_err err = rune_ext_parse(constructed_kind((enum rune_dl_function)expr->function),
-                                       expr->args[0]->as.string, &value);
+                                       expr->args[0].as.string, &value);
     if (err != RUNE_OK) {
-        rune_diag_report(resolver->diag, RUNE_ERROR, "RUNE-G0202", expr->args[0]->span, NULL,
+        rune_diag_report(resolver->diag, RUNE_ERROR, "RUNE-G0202",
+                         rune_dl_expr_span(resolver->source, &expr->args[0]), NULL,
                          "this text is no value of that kind");
         return RUNE_E_INVALID;
     }
@@ -97,15 +99,15 @@ static enum rune_err resolve_constant(struct resolver *resolver, const struct ru
     case RUNE_DL_ENTITY:
         return intern_uid(resolver->dict, expr->as.uid, ret_term);
     case RUNE_DL_NEG:
-        if (expr->args[0]->kind == RUNE_DL_LONG && expr->args[0]->as.integer != INT64_MIN) {
-            return rune_dict_long(resolver->dict, -expr->args[0]->as.integer, ret_term);
+        if (expr->args[0].kind == RUNE_DL_LONG && expr->args[0].as.integer != INT64_MIN) {
+            return rune_dict_long(resolver->dict, -expr->args[0].as.integer, ret_term);
         }
-        if (expr->args[0]->kind == RUNE_DL_FLOAT) {
-            return rune_dict_float(resolver->dict, -expr->args[0]->as.floating, ret_term);
+        if (expr->args[0].kind == RUNE_DL_FLOAT) {
+            return rune_dict_float(resolver->dict, -expr->args[0].as.floating, ret_term);
         }
         break;
     case RUNE_DL_CALL:
-        if (expr->arg_count == 1 && expr->args[0]->kind == RUNE_DL_STRING &&
+        if (expr->arg_count == 1 && expr->args[0].kind == RUNE_DL_STRING &&
             constructed_kind((enum rune_dl_function)expr->function) != 0) {
             return construct(resolver, expr, ret_term);
         }
@@ -113,7 +115,8 @@ static enum rune_err resolve_constant(struct resolver *resolver, const struct ru
     default:
         break;
     }
-    rune_diag_report(resolver->diag, RUNE_ERROR, "RUNE-G0202", expr->span, NULL,
+    rune_diag_report(resolver->diag, RUNE_ERROR, "RUNE-G0202",
+                     rune_dl_expr_span(resolver->source, expr), NULL,
                      "a pattern has variables and constants only");
     return RUNE_E_INVALID;
 }
@@ -211,7 +214,7 @@ static enum rune_err resolve(struct resolver *resolver, const struct rune_dl_rul
         return RUNE_E_INVALID;
     }
     for (uint32_t i = 0; i < pattern->arity; i++) {
-        enum rune_err err = resolve_column(resolver, query->args[i], i, pattern);
+        enum rune_err err = resolve_column(resolver, &query->args[i], i, pattern);
         if (err != RUNE_OK) {
             return err;
         }
@@ -238,11 +241,13 @@ static enum rune_err read_pattern(struct resolver *resolver, const char *text,
     struct rune_arena arena;
     struct rune_dl_rule query = {0};
     rune_arena_init(&arena, 16 * MAX_PATTERN_BYTES);
+    resolver->source = &source;
     enum rune_err err =
         rune_dl_parse_query(&source, RUNE_DL_BUNDLE, &arena, &query, resolver->diag);
     if (err == RUNE_OK) {
         err = resolve(resolver, &query, pattern);
     }
+    resolver->source = NULL;
     rune_arena_fini(&arena);
     return err;
 }

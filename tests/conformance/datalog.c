@@ -175,12 +175,12 @@ static bool check_query(struct test *test, struct datalog_run *run,
     uint32_t same[RUNE_DL_MAX_ARITY];
     datalog_run_reset(run);
     for (uint32_t i = 0; i < query.arg_count; i++) {
-        const struct rune_dl_expr *arg = query.args[i];
+        const struct rune_dl_expr *arg = &query.args[i];
         same[i] = i;
         if (arg->kind == RUNE_DL_VARIABLE) {
             for (uint32_t j = i; j-- > 0;) {
-                if (query.args[j]->kind == RUNE_DL_VARIABLE &&
-                    query.args[j]->as.variable == arg->as.variable) {
+                if (query.args[j].kind == RUNE_DL_VARIABLE &&
+                    query.args[j].as.variable == arg->as.variable) {
                     same[i] = j;
                 }
             }

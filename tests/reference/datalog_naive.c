@@ -93,7 +93,7 @@ static bool is_bound(const struct env *env, const struct rune_dl_expr *expr)
         return env->values[expr->as.variable] != NULL;
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        if (!is_bound(env, expr->args[i])) {
+        if (!is_bound(env, &expr->args[i])) {
             return false;
         }
     }
@@ -153,8 +153,8 @@ static bool compute(const struct env *env, const struct rune_dl_expr *expr, stru
     default:
         break;
     }
-    if (!compute(env, expr->args[0], &a) ||
-        (expr->arg_count > 1 && !compute(env, expr->args[1], &b)) || a.kind == NAIVE_STRING ||
+    if (!compute(env, &expr->args[0], &a) ||
+        (expr->arg_count > 1 && !compute(env, &expr->args[1], &b)) || a.kind == NAIVE_STRING ||
         b.kind == NAIVE_STRING) {
         return false;
     }
@@ -198,7 +198,7 @@ static bool group_is_bound(const struct env *env, const struct rune_dl_expr *exp
                env->values[expr->as.variable] != NULL;
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        if (!group_is_bound(env, expr->args[i])) {
+        if (!group_is_bound(env, &expr->args[i])) {
             return false;
         }
     }
@@ -209,7 +209,7 @@ static bool body_group_is_bound(const struct env *env, const struct rune_dl_body
 {
     for (uint32_t i = 0; i < body->count; i++) {
         for (uint32_t a = 0; a < body->literals[i].arg_count; a++) {
-            if (!group_is_bound(env, body->literals[i].args[a])) {
+            if (!group_is_bound(env, &body->literals[i].args[a])) {
                 return false;
             }
         }
@@ -226,16 +226,16 @@ static bool is_ready(const struct env *env, const struct rune_dl_literal *litera
 {
     if (literal->kind == RUNE_DL_AGGREGATE) {
         return body_group_is_bound(env, &literal->bodies[0]) &&
-               (literal->arg_count == 1 || group_is_bound(env, literal->args[1]));
+               (literal->arg_count == 1 || group_is_bound(env, &literal->args[1]));
     }
     if (literal->kind == RUNE_DL_COMPARE) {
-        bool left = is_bound(env, literal->args[0]), right = is_bound(env, literal->args[1]);
+        bool left = is_bound(env, &literal->args[0]), right = is_bound(env, &literal->args[1]);
         return (left && right) ||
-               (literal->compare == RUNE_DL_EQ && ((left && is_variable(literal->args[1])) ||
-                                                   (right && is_variable(literal->args[0]))));
+               (literal->compare == RUNE_DL_EQ && ((left && is_variable(&literal->args[1])) ||
+                                                   (right && is_variable(&literal->args[0]))));
     }
     for (uint32_t i = 0; i < literal->arg_count; i++) {
-        const struct rune_dl_expr *arg = literal->args[i];
+        const struct rune_dl_expr *arg = &literal->args[i];
         bool may_be_free = literal->is_negated ? arg->kind == RUNE_DL_WILDCARD : is_variable(arg);
         if (!may_be_free && !is_bound(env, arg)) {
             return false;
@@ -252,7 +252,7 @@ static bool unify(struct env *env, const struct rune_dl_literal *literal,
                   const struct naive_value *tuple, uint32_t *bound, uint32_t *bound_count)
 {
     for (uint32_t i = 0; i < literal->arg_count; i++) {
-        const struct rune_dl_expr *arg = literal->args[i];
+        const struct rune_dl_expr *arg = &literal->args[i];
         struct naive_value value;
         if (is_variable(arg) && env->values[arg->as.variable] == NULL) {
             env->values[arg->as.variable] = &tuple[i];
@@ -294,7 +294,7 @@ static void solve_atom(struct naive *naive, struct env *env, const struct rune_d
         for (uint32_t i = 0; i < literal->arg_count; i++) {
             struct naive_value value;
             errs = errs ||
-                   (is_bound(env, literal->args[i]) && !compute(env, literal->args[i], &value));
+                   (is_bound(env, &literal->args[i]) && !compute(env, &literal->args[i], &value));
         }
         if (!errs) {
             solve(naive, env, body, done, found, context);
@@ -325,13 +325,13 @@ static void solve_compare(struct naive *naive, struct env *env, const struct run
 {
     struct naive_value a, b;
     if (literal->compare == RUNE_DL_EQ) {
-        bool left = is_bound(env, literal->args[0]);
-        if (compute(env, literal->args[left ? 0 : 1], &a)) {
-            solve_equal(naive, env, body, literal->args[left ? 1 : 0], &a, done, found, context);
+        bool left = is_bound(env, &literal->args[0]);
+        if (compute(env, &literal->args[left ? 0 : 1], &a)) {
+            solve_equal(naive, env, body, &literal->args[left ? 1 : 0], &a, done, found, context);
         }
         return;
     }
-    if (!compute(env, literal->args[0], &a) || !compute(env, literal->args[1], &b)) {
+    if (!compute(env, &literal->args[0], &a) || !compute(env, &literal->args[1], &b)) {
         return;
     }
     int order = order_of(&a, &b);
@@ -367,7 +367,7 @@ static void fold_found(struct naive *naive, struct env *env, void *context)
             row[v] = *env->values[v];
         }
     }
-    if (fold->literal->arg_count > 1 && !compute(env, fold->literal->args[1], &row[count])) {
+    if (fold->literal->arg_count > 1 && !compute(env, &fold->literal->args[1], &row[count])) {
         return; /* an instance that errs is none */
     }
     bool changed = naive->changed;
@@ -450,7 +450,7 @@ static void solve_aggregate(struct naive *naive, struct env *env, const struct r
     solve(naive, env, &literal->bodies[0], 0, fold_found, &fold);
     struct naive_value value;
     if (fold_value(naive, &fold, &value)) {
-        solve_equal(naive, env, body, literal->args[0], &value, done, found, context);
+        solve_equal(naive, env, body, &literal->args[0], &value, done, found, context);
     }
 }
 
@@ -486,7 +486,7 @@ static void rule_found(struct naive *naive, struct env *env, void *context)
     (void)context;
     struct naive_value tuple[64];
     for (uint32_t i = 0; i < env->rule->arg_count; i++) {
-        if (!compute(env, env->rule->args[i], &tuple[i])) {
+        if (!compute(env, &env->rule->args[i], &tuple[i])) {
             return;
         }
     }

@@ -82,7 +82,7 @@ const struct rune_dl_relation *front_relation(const struct front *front, const c
 static void print_body(const struct rune_dl_rule *rule, const struct rune_dl_body *body,
                        struct rune_buf *out);
 
-static void print_args(const struct rune_dl_rule *rule, struct rune_dl_expr *const *args,
+static void print_args(const struct rune_dl_rule *rule, const struct rune_dl_expr *args,
                        uint32_t count, struct rune_buf *out);
 
 static void print_expr(const struct rune_dl_rule *rule, const struct rune_dl_expr *expr,
@@ -119,7 +119,7 @@ static void print_expr(const struct rune_dl_rule *rule, const struct rune_dl_exp
         rune_buf_append_char(out, ']');
         break;
     case RUNE_DL_INDEX:
-        print_expr(rule, expr->args[0], out);
+        print_expr(rule, &expr->args[0], out);
         rune_buf_append_char(out, '[');
         rune_buf_append_json(out, *expr->key);
         rune_buf_append_char(out, ']');
@@ -137,12 +137,12 @@ static void print_expr(const struct rune_dl_rule *rule, const struct rune_dl_exp
     }
 }
 
-static void print_args(const struct rune_dl_rule *rule, struct rune_dl_expr *const *args,
+static void print_args(const struct rune_dl_rule *rule, const struct rune_dl_expr *args,
                        uint32_t count, struct rune_buf *out)
 {
     for (uint32_t i = 0; i < count; i++) {
         rune_buf_append_cstr(out, i > 0 ? "," : "");
-        print_expr(rule, args[i], out);
+        print_expr(rule, &args[i], out);
     }
 }
 
@@ -159,17 +159,17 @@ static void print_literal(const struct rune_dl_rule *rule, const struct rune_dl_
         rune_buf_append_char(out, ')');
         break;
     case RUNE_DL_COMPARE:
-        print_expr(rule, literal->args[0], out);
+        print_expr(rule, &literal->args[0], out);
         rune_buf_append_cstr(out, compares[literal->compare]);
-        print_expr(rule, literal->args[1], out);
+        print_expr(rule, &literal->args[1], out);
         break;
     case RUNE_DL_IN:
-        print_expr(rule, literal->args[0], out);
+        print_expr(rule, &literal->args[0], out);
         rune_buf_append_cstr(out, " in ");
-        print_expr(rule, literal->args[1], out);
+        print_expr(rule, &literal->args[1], out);
         break;
     case RUNE_DL_IS:
-        print_expr(rule, literal->args[0], out);
+        print_expr(rule, &literal->args[0], out);
         rune_buf_printf(out, " is %.*s", RUNE_STR_ARG(literal->name));
         break;
     case RUNE_DL_TEST:
@@ -178,10 +178,10 @@ static void print_literal(const struct rune_dl_rule *rule, const struct rune_dl_
         rune_buf_append_char(out, ')');
         break;
     case RUNE_DL_AGGREGATE:
-        print_expr(rule, literal->args[0], out);
+        print_expr(rule, &literal->args[0], out);
         rune_buf_printf(out, "=%s{", aggregates[literal->aggregate]);
         if (literal->arg_count > 1) {
-            print_expr(rule, literal->args[1], out);
+            print_expr(rule, &literal->args[1], out);
             rune_buf_append_char(out, ':');
         }
         print_body(rule, &literal->bodies[0], out);

@@ -128,7 +128,7 @@ static void test_spans__cover_what_they_name(void **state)
     assert_int_equal(front.err, RUNE_OK);
     const struct rune_dl_rule *rule = &front.clauses.items[0];
     struct rune_span literal = rule->body.literals[1].span;
-    struct rune_span arg = rule->body.literals[1].args[1]->span;
+    struct rune_dl_place arg = rule->body.literals[1].args[1].place;
     assert_memory_equal(front.source.text + literal.offset, "not r(X, Y + 1)", literal.length);
     assert_int_equal(literal.length, 15);
     assert_memory_equal(front.source.text + arg.offset, "Y + 1", arg.length);

@@ -97,7 +97,7 @@ static unsigned in_expr(const struct rune_dl_rule *rule, const struct rune_dl_ex
 {
     unsigned set = expr->kind == RUNE_DL_VARIABLE ? 1u << (name_of(rule, expr) - 'A') : 0;
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        set |= in_expr(rule, expr->args[i]);
+        set |= in_expr(rule, &expr->args[i]);
     }
     return set;
 }
@@ -110,7 +110,7 @@ static unsigned directly_in(const struct rune_dl_rule *rule, const struct rune_d
         const struct rune_dl_literal *literal = &body->literals[i];
         uint32_t args = literal->kind == RUNE_DL_AGGREGATE ? 1 : literal->arg_count;
         for (uint32_t k = 0; k < args; k++) {
-            set |= in_expr(rule, literal->args[k]);
+            set |= in_expr(rule, &literal->args[k]);
         }
     }
     return set;
@@ -120,7 +120,7 @@ static unsigned anywhere_in(const struct rune_dl_rule *rule,
                             const struct rune_dl_literal *aggregate)
 {
     const struct rune_dl_body *body = &aggregate->bodies[0];
-    unsigned set = directly_in(rule, body) | in_expr(rule, aggregate->args[1]);
+    unsigned set = directly_in(rule, body) | in_expr(rule, &aggregate->args[1]);
     for (uint32_t i = 0; i < body->count; i++) {
         if (body->literals[i].kind == RUNE_DL_AGGREGATE) {
             set |= anywhere_in(rule, &body->literals[i]);
@@ -139,12 +139,12 @@ static bool is_safe(const struct rune_dl_rule *rule, const struct rune_dl_body *
         before = bound;
         for (uint32_t i = 0; i < body->count; i++) {
             const struct rune_dl_literal *literal = &body->literals[i];
-            const struct rune_dl_expr *left = literal->args[0];
-            const struct rune_dl_expr *right = literal->arg_count > 1 ? literal->args[1] : NULL;
+            const struct rune_dl_expr *left = &literal->args[0];
+            const struct rune_dl_expr *right = literal->arg_count > 1 ? &literal->args[1] : NULL;
             if (literal->kind == RUNE_DL_ATOM && !literal->is_negated) {
                 for (uint32_t k = 0; k < literal->arg_count; k++) {
-                    bound |= literal->args[k]->kind == RUNE_DL_VARIABLE
-                                 ? in_expr(rule, literal->args[k])
+                    bound |= literal->args[k].kind == RUNE_DL_VARIABLE
+                                 ? in_expr(rule, &literal->args[k])
                                  : 0;
                 }
             } else if (literal->kind == RUNE_DL_COMPARE && literal->compare == RUNE_DL_EQ) {
@@ -172,7 +172,7 @@ static bool is_safe(const struct rune_dl_rule *rule, const struct rune_dl_body *
         if (literal->kind == RUNE_DL_AGGREGATE) {
             if ((anywhere_in(rule, literal) & scope & ~bound) != 0 ||
                 !is_safe(rule, &literal->bodies[0], scope, bound & scope,
-                         in_expr(rule, literal->args[1]))) {
+                         in_expr(rule, &literal->args[1]))) {
                 return false;
             }
         }
@@ -198,7 +198,7 @@ static void test_safety__is_the_definition(void **state)
         front_check(&checked, rune_buf_cstr(&text), RUNE_DL_BARE, "r/2!");
         if (parsed.err == RUNE_OK) {
             const struct rune_dl_rule *rule = &parsed.clauses.items[0];
-            bool want = is_safe(rule, &rule->body, 0, 0, in_expr(rule, rule->args[0]));
+            bool want = is_safe(rule, &rule->body, 0, 0, in_expr(rule, &rule->args[0]));
             bool got = checked.err == RUNE_OK;
             if (want != got) {
                 print_error("%s\n%s\n", rune_buf_cstr(&text), rune_diag_text(checked.diag));

@@ -87,11 +87,31 @@ static void test_steps__are_taken_by_closures(void **state)
     rune_buf_fini(&rules);
 }
 
+/* Trees are given back while rules are made of them, but not what the next rule's head is made of:
+ * long sums, which lie before it. */
+static void test_trees__stay_until_their_rule_is_made(void **state)
+{
+    enum { RULES = 1300, EVERY = 64, TERMS = 300 };
+    struct rune_buf rules = RUNE_BUF_INIT;
+    (void)state;
+    rune_buf_append_cstr(&rules, "e(1).\n");
+    for (int i = 0; i < RULES; i++) {
+        rune_buf_printf(&rules, "r%d(X", i);
+        for (int k = 0; k < TERMS && i % EVERY == 0; k++) {
+            rune_buf_append_cstr(&rules, " + X");
+        }
+        rune_buf_append_cstr(&rules, ") :- e(X).\n");
+    }
+    check_limits(rune_buf_cstr(&rules), 0, 0, NULL);
+    rune_buf_fini(&rules);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory__is_that_of_tuples_and_values),
         cmocka_unit_test(test_steps__are_taken_by_closures),
+        cmocka_unit_test(test_trees__stay_until_their_rule_is_made),
         cmocka_unit_test(test_ids__are_shared_by_policies_and_rules),
         cmocka_unit_test(test_derived_names__are_not_empty),
         cmocka_unit_test(test_rules__report_together_with_policies),
