@@ -158,8 +158,10 @@ struct rune_dl_annotation {
 
 /* What a clause has somewhere, so that who looks for it need not look into all. */
 enum {
-    RUNE_DL_HAS_CALL = 1, /* RUNE_DL_CALL, or a literal that is a test */
-    RUNE_DL_HAS_NAME = 2, /* a name without quotes that is a string */
+    RUNE_DL_HAS_CALL = 1,     /* RUNE_DL_CALL, or a literal that is a test */
+    RUNE_DL_HAS_NAME = 2,     /* a name without quotes that is a string */
+    RUNE_DL_HAS_SINGLE = 4,   /* a variable that is used once */
+    RUNE_DL_HAS_CONSTANT = 8, /* a comparison that may be one of constants, or may always fail */
 };
 
 /* A rule, or a fact (no body). */

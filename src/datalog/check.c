@@ -97,12 +97,16 @@ static void check_clause(struct rune_dl_checker *checker, struct rune_dl_rule *c
     rune_dl_expand(checker, clause);
 }
 
-static void check_safety(struct rune_dl_checker *checker)
+/* Clause by clause, and the rules that each becomes while they are in the cache. */
+static void check_clauses(struct rune_dl_checker *checker, const struct rune_vec_dl_rule *clauses)
 {
     struct rune_dl_safety *safety = rune_dl_safety_create(checker);
-    for (size_t i = 0; safety != NULL && i < checker->rules.count && !checker->nomem; i++) {
-        rune_dl_check_watch(checker, checker->rules.items[i].span.source);
-        rune_dl_safety_check(safety, &checker->rules.items[i]);
+    for (size_t i = 0, rule = 0; i < clauses->count && !checker->nomem; i++) {
+        rune_dl_check_watch(checker, clauses->items[i].span.source);
+        check_clause(checker, &clauses->items[i]);
+        for (; rule < checker->rules.count && !checker->nomem; rule++) {
+            rune_dl_safety_check(safety, &checker->rules.items[rule]);
+        }
     }
     rune_dl_safety_destroy(safety);
 }
@@ -122,13 +126,7 @@ static void run_passes(struct rune_dl_checker *checker, const struct rune_vec_dl
         rune_dl_resolve_finish(checker);
     }
     reserve_lists(checker, clauses);
-    for (size_t i = 0; i < clauses->count && !checker->nomem; i++) {
-        rune_dl_check_watch(checker, clauses->items[i].span.source);
-        check_clause(checker, &clauses->items[i]);
-    }
-    if (!checker->nomem) {
-        check_safety(checker);
-    }
+    check_clauses(checker, clauses);
     if (!checker->nomem) {
         rune_dl_stratify(checker, program);
     }

@@ -26,7 +26,8 @@ static bool comes_from_outside(const struct rune_dl_relation *relation)
 
 static const struct rune_dl_literal *find_false(const struct rune_dl_rule *rule)
 {
-    for (uint32_t i = 0; i < rule->body.count; i++) {
+    uint32_t count = (rule->has & RUNE_DL_HAS_CONSTANT) != 0 ? rule->body.count : 0;
+    for (uint32_t i = 0; i < count; i++) {
         const struct rune_dl_literal *literal = &rule->body.literals[i];
         if (literal->kind == RUNE_DL_COMPARE && rune_dl_compare_constants(literal) == 0) {
             return literal;

@@ -224,6 +224,9 @@ static bool finish_rule(struct rune_dl_parser *parser, uint32_t first, struct ru
         rule->annotation_count = (uint32_t)annotations->count;
         parser->nomem = parser->nomem || rule->annotations == NULL;
     }
+    for (size_t i = 0; i < variables->count; i++) {
+        rule->has |= variables->items[i].uses == 1 ? (unsigned)RUNE_DL_HAS_SINGLE : 0u;
+    }
     if (variables->count > 0) {
         rule->variables = rune_arena_memdup(parser->trees, variables->items,
                                             variables->count * sizeof(variables->items[0]));

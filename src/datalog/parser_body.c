@@ -151,6 +151,13 @@ static bool at_bare_aggregate(const struct rune_dl_parser *parser)
            rune_dl_find_aggregate(rune_dl_token_str(parser, token), &aggregate);
 }
 
+/* A variable compared with another or with a constant, as in most comparisons. */
+static bool is_simple(const struct rune_dl_expr *left, const struct rune_dl_expr *right)
+{
+    bool has_variable = left->kind == RUNE_DL_VARIABLE || right->kind == RUNE_DL_VARIABLE;
+    return has_variable && left->arg_count + right->arg_count == 0;
+}
+
 /* Behind the left side, args[0]; there is room for the right one. */
 static bool parse_compare(struct rune_dl_parser *parser, struct rune_dl_expr *args,
                           struct rune_dl_literal *literal)
@@ -184,6 +191,7 @@ static bool parse_compare(struct rune_dl_parser *parser, struct rune_dl_expr *ar
         return false;
     }
     literal->kind = RUNE_DL_COMPARE;
+    parser->has |= is_simple(&args[0], &args[1]) ? 0u : (unsigned)RUNE_DL_HAS_CONSTANT;
     return set_args(parser, literal, args, 2);
 }
 

@@ -7,7 +7,7 @@
 #include "datalog/tuples.h"
 
 /* Built-in relations of bundles. `name_column`: the argument that makes a relation of its own when
- * it is a literal. */
+ * it is a literal. ORDER: enum rune_dl_builtin, from RUNE_DL_PRINCIPAL on. */
 static const struct builtin {
     struct rune_str name;
     enum rune_dl_builtin builtin;
@@ -209,19 +209,6 @@ static uint32_t resolve_name(struct rune_dl_checker *checker, struct rune_str na
     return checker->nomem ? UINT32_MAX : index;
 }
 
-/* A relation that is known already and is no built-in, as most are: there is nothing to look at but
- * its columns. INVARIANT: reserved names are never interned here. */
-static bool find_plain(struct rune_dl_checker *checker, struct rune_str name, uint32_t arity,
-                       struct rune_span span, uint32_t *ret_index)
-{
-    if (arity > RUNE_DL_MAX_ARITY || !rune_map_find(&checker->names, name, ret_index) ||
-        checker->relations.items[*ret_index].builtin != RUNE_DL_NOT_BUILTIN) {
-        return false;
-    }
-    check_arity(checker, *ret_index, arity, span);
-    return true;
-}
-
 /* ---- entities ---- */
 
 static bool may_be_entity(const struct rune_dl_expr *expr)
@@ -257,6 +244,30 @@ static void check_entity_args(struct rune_dl_checker *checker, const struct buil
                                RUNE_STR_ARG(builtin->name));
         }
     }
+}
+
+/* A relation that was met before, as most are: there is little to look at but its columns. Of
+ * built-ins only one that a body may read and that has no name among its arguments. INVARIANT:
+ * reserved names are never interned. */
+static bool find_known(struct rune_dl_checker *checker, struct rune_str name,
+                       const struct rune_dl_expr *args, uint32_t arity, enum place place,
+                       struct rune_span span, uint32_t *ret_index)
+{
+    if (arity > RUNE_DL_MAX_ARITY || !rune_map_find(&checker->names, name, ret_index)) {
+        return false;
+    }
+    enum rune_dl_builtin number = checker->relations.items[*ret_index].builtin;
+    if (number == RUNE_DL_NOT_BUILTIN) {
+        check_arity(checker, *ret_index, arity, span);
+        return true;
+    }
+    const struct builtin *builtin = &builtins[number - RUNE_DL_PRINCIPAL];
+    if (place == IN_HEAD || number >= RUNE_DL_PERMIT || builtin->name_column >= 0 ||
+        arity != builtin->arity) {
+        return false;
+    }
+    check_entity_args(checker, builtin, args);
+    return true;
 }
 
 /* `E in F` and `E is T` are about entities. */
@@ -297,7 +308,8 @@ static void resolve_literal(struct rune_dl_checker *checker, struct rune_dl_lite
         check_entity_test(checker, literal);
     }
     if (literal->kind != RUNE_DL_ATOM ||
-        find_plain(checker, literal->name, literal->arg_count, literal->span, &literal->relation)) {
+        find_known(checker, literal->name, literal->args, literal->arg_count, IN_BODY,
+                   literal->span, &literal->relation)) {
         return;
     }
     const struct builtin *builtin = find_builtin(checker, literal->name);
@@ -389,7 +401,8 @@ static bool check_head(struct rune_dl_checker *checker, const struct rune_dl_rul
 static uint32_t resolve_head(struct rune_dl_checker *checker, const struct rune_dl_rule *clause)
 {
     uint32_t index;
-    if (find_plain(checker, clause->head_name, clause->arg_count, clause->head_span, &index)) {
+    if (find_known(checker, clause->head_name, clause->args, clause->arg_count, IN_HEAD,
+                   clause->head_span, &index)) {
         return index;
     }
     return check_head(checker, clause) ? resolve_name(checker, clause->head_name, clause->args,

@@ -88,7 +88,9 @@ void rune_dl_check_suspicious(struct rune_dl_checker *checker, const struct rune
     if (clause->body.count == 0) {
         return; /* facts are data */
     }
-    warn_singletons(checker, clause);
+    if ((clause->has & RUNE_DL_HAS_SINGLE) != 0) {
+        warn_singletons(checker, clause);
+    }
     if (checker->dialect == RUNE_DL_BUNDLE && (clause->has & RUNE_DL_HAS_NAME) != 0) {
         warn_names(checker, clause->args, clause->arg_count);
         warn_body(checker, &clause->body);
