@@ -595,6 +595,32 @@ static void test_aliases__stand_for_what_they_name(void **state)
     }
 }
 
+/* Names that begin alike, that end early, and that differ in their end only. */
+static void test_relations__are_sorted_by_name(void **state)
+{
+    (void)state;
+    static const char program[] = "alike_10(1). alike_1(1). alike_2(1). alike_(1). alike_b(1).\n"
+                                  "alike_of_a_long_name_2(1). alike_of_a_long_name_10(1).\n"
+                                  "alike_of_a_long_name(1). alike_of_a_long(1). alike_B(1).\n"
+                                  "alike_n(N) :- N = count { alike_1(_) }.\n";
+    struct datalog_run run;
+    assert_int_equal(
+        datalog_run_open(&run, (struct rune_str){program, strlen(program)}, RUNE_DL_BARE, NULL, 0),
+        RUNE_OK);
+    assert_int_equal(datalog_run_evaluate(&run, RUNE_DL_STORE_ALL), RUNE_OK);
+    const struct rune_terms *terms = rune_dict_terms(run.dict);
+    struct rune_str last = {0};
+    assert_int_equal(run.result.relations.count, 12);
+    for (size_t i = 0; i < run.result.relations.count; i++) {
+        uint32_t name = run.result.relations.items[i].name;
+        struct rune_str text =
+            rune_terms_string(terms, rune_term_make(RUNE_SPACE_IMAGE, RUNE_KIND_STRING, name));
+        assert_true(i == 0 || rune_str_compare(last, text) < 0);
+        last = text;
+    }
+    datalog_run_close(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -613,6 +639,7 @@ int main(void)
         cmocka_unit_test(test_large_component__rounds_cost_what_they_add),
         cmocka_unit_test(test_failed_derivation__marks_what_rests_on_it),
         cmocka_unit_test(test_same_program__same_bytes),
+        cmocka_unit_test(test_relations__are_sorted_by_name),
         cmocka_unit_test(test_dense_recursion__goes_on_with_values_far_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

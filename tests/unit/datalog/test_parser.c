@@ -136,6 +136,37 @@ static void test_spans__cover_what_they_name(void **state)
     front_fini(&front);
 }
 
+/* Few variables and many, short names and names that differ in their end only. */
+static void test_variables__are_told_apart(void **state)
+{
+    static const char *const stems[] = {"V", "AVariableOfALongName"};
+    (void)state;
+    for (int stem = 0; stem < 2; stem++) {
+        for (int count = 1; count <= 70; count += count == 1 ? 29 : 1) {
+            struct rune_buf text = RUNE_BUF_INIT;
+            struct front front;
+            rune_buf_append_cstr(&text, "p(_) :- q(");
+            for (int i = 0; i < 2 * count; i++) {
+                rune_buf_append_cstr(&text, i > 0 ? ", " : "");
+                rune_buf_printf(&text, "%s%d", stems[stem], i % count);
+            }
+            rune_buf_append_cstr(&text, ", _).");
+            front_parse(&front, rune_buf_cstr(&text), RUNE_DL_BUNDLE);
+            assert_int_equal(front.err, RUNE_OK);
+            const struct rune_dl_rule *rule = &front.clauses.items[0];
+            const struct rune_dl_expr *args = rule->body.literals[0].args;
+            assert_int_equal(rule->variable_count, count + 2); /* and two wildcards */
+            for (int i = 0; i < count; i++) {
+                assert_int_equal(args[i].as.variable, i + 1);
+                assert_int_equal(args[count + i].as.variable, i + 1);
+                assert_int_equal(rule->variables[i + 1].uses, 2);
+            }
+            front_fini(&front);
+            rune_buf_fini(&text);
+        }
+    }
+}
+
 static void test_recovery__reports_each_clause_once(void **state)
 {
     struct rune_buf text = RUNE_BUF_INIT;
@@ -241,6 +272,7 @@ int main(void)
         cmocka_unit_test(test_bundle__parses_to_the_shape),
         cmocka_unit_test(test_ids__are_annotations_or_places),
         cmocka_unit_test(test_spans__cover_what_they_name),
+        cmocka_unit_test(test_variables__are_told_apart),
         cmocka_unit_test(test_recovery__reports_each_clause_once),
         cmocka_unit_test(test_recovery__goes_on_where_a_dot_was_forgotten),
         cmocka_unit_test(test_depth__is_limited),
