@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Types are written bottom up and shared by content: equal types are the same words. */
+/* Types are written bottom up and shared by content: equal types are the same words. Each is
+ * visited once, since common types that have each other twice stand for trees without end. */
 #include "cedar/schema_image.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/map.h"
 #include "eval/schema_check.h"
+
+/* A type of the schema in the image. */
+struct written {
+    rune_schema_type type;
+    uint32_t height; /* types within each other, itself the first */
+};
 
 struct writer {
     const struct rune_cedar_schema *schema;
@@ -18,7 +26,10 @@ struct writer {
     struct rune_vec_u32 scratch; /* the type being made */
     rune_term *type_names;       /* of the schema's entity types */
     rune_term *action_uids;
-    uint32_t depth;
+    uint32_t depth;         /* types around the one being written */
+    uint32_t deepest;       /* most of them so far, below the one being written */
+    struct rune_map places; /* types of the schema, by address, in `written` */
+    RUNE_VEC(, struct written) written;
 };
 
 static enum rune_err put(struct rune_vec_u32 *words, uint32_t word)
@@ -100,7 +111,7 @@ static enum rune_err intern(struct writer *writer, const uint32_t *type, uint32_
 
 /* ---- types ---- */
 
-static enum rune_err write_type(struct writer *writer, const struct rune_cedar_type *type,
+static enum rune_err write_type(struct writer *writer, const struct rune_cedar_type *const *place,
                                 rune_schema_type *ret_type);
 
 struct attr_words {
@@ -128,7 +139,7 @@ static enum rune_err write_record(struct writer *writer, const struct rune_cedar
         rune_schema_type attr_type;
         err = rune_dict_string(writer->dict, attr->name, &name);
         if (err == RUNE_OK) {
-            err = write_type(writer, attr->type, &attr_type);
+            err = write_type(writer, &attr->type, &attr_type);
         }
         if (err == RUNE_OK) {
             err = put(&writer->scratch, name);
@@ -177,7 +188,7 @@ static enum rune_err write_shallow(struct writer *writer, const struct rune_ceda
         break;
     case RUNE_CEDAR_TYPE_SET:
         words[0] = RUNE_SCHEMA_SET;
-        err = write_type(writer, type->element, &element);
+        err = write_type(writer, &type->element, &element);
         words[1] = err == RUNE_OK ? element : 0;
         break;
     case RUNE_CEDAR_TYPE_RECORD:
@@ -186,15 +197,44 @@ static enum rune_err write_shallow(struct writer *writer, const struct rune_ceda
     return err == RUNE_OK ? intern(writer, words, 2, ret_type) : err;
 }
 
-static enum rune_err write_type(struct writer *writer, const struct rune_cedar_type *type,
+static void note_depth(struct writer *writer, uint32_t depth)
+{
+    writer->deepest = depth > writer->deepest ? depth : writer->deepest;
+}
+
+static enum rune_err write_new(struct writer *writer, const struct rune_cedar_type *const *place,
+                               struct written *ret_written)
+{
+    struct rune_str key = {(const char *)place, sizeof(*place)};
+    uint32_t outside = writer->deepest;
+    writer->deepest = ++writer->depth;
+    enum rune_err err = writer->depth <= RUNE_SCHEMA_MAX_DEPTH
+                            ? write_shallow(writer, *place, &ret_written->type)
+                            : RUNE_E_LIMIT;
+    ret_written->height = writer->deepest - --writer->depth;
+    note_depth(writer, outside);
+    if (err == RUNE_OK && !RUNE_VEC_PUSH(&writer->written, *ret_written)) {
+        err = RUNE_E_NOMEM;
+    }
+    return err == RUNE_OK ? rune_map_set(&writer->places, key, (uint32_t)writer->written.count - 1)
+                          : err;
+}
+
+/* `place` has the type; the schema keeps it. */
+static enum rune_err write_type(struct writer *writer, const struct rune_cedar_type *const *place,
                                 rune_schema_type *ret_type)
 {
-    if (writer->depth == RUNE_SCHEMA_MAX_DEPTH) {
-        return RUNE_E_LIMIT;
+    struct written written;
+    uint32_t index;
+    if (rune_map_find(&writer->places, (struct rune_str){(const char *)place, sizeof(*place)},
+                      &index)) {
+        written = writer->written.items[index];
+        note_depth(writer, writer->depth + written.height);
+        *ret_type = written.type;
+        return writer->deepest <= RUNE_SCHEMA_MAX_DEPTH ? RUNE_OK : RUNE_E_LIMIT;
     }
-    writer->depth++;
-    enum rune_err err = write_shallow(writer, type, ret_type);
-    writer->depth--;
+    enum rune_err err = write_new(writer, place, &written);
+    *ret_type = err == RUNE_OK ? written.type : 0;
     return err;
 }
 
@@ -283,14 +323,14 @@ static enum rune_err write_types(struct writer *writer, struct rune_schema_entit
     for (uint32_t i = 0; err == RUNE_OK && i < schema->entity_type_count; i++) {
         types[i].name = writer->type_names[i];
         types[i].flags = schema->entity_types[i].is_external ? RUNE_SCHEMA_TYPE_EXTERNAL : 0;
-        err = write_type(writer, schema->entity_types[i].attrs, &types[i].attrs);
+        err = write_type(writer, &schema->entity_types[i].attrs, &types[i].attrs);
         if (err == RUNE_OK && schema->entity_types[i].tags != NULL) {
-            err = write_type(writer, schema->entity_types[i].tags, &types[i].tags);
+            err = write_type(writer, &schema->entity_types[i].tags, &types[i].tags);
         }
     }
     for (uint32_t i = 0; err == RUNE_OK && i < schema->action_count; i++) {
         actions[i].uid = writer->action_uids[i];
-        err = write_type(writer, schema->actions[i].context, &actions[i].context);
+        err = write_type(writer, &schema->actions[i].context, &actions[i].context);
     }
     return err;
 }
@@ -386,6 +426,8 @@ enum rune_err rune_schema_write(const struct rune_cedar_schema *schema, struct r
     rune_free(writer.type_names);
     rune_free(writer.action_uids);
     rune_free(writer.slots);
+    rune_map_fini(&writer.places);
+    RUNE_VEC_FINI(&writer.written);
     RUNE_VEC_FINI(&writer.scratch);
     return err;
 }

@@ -269,6 +269,38 @@ static void test_schema_print__is_read_back(void **state)
     rune_arena_fini(&arena);
 }
 
+/* T60 as a tree has 2^60 leaves; the 128th type within another is one too many, however it was come
+ * by before. */
+static void test_schema_image__writes_common_types_once(void **state)
+{
+    static const struct {
+        uint32_t types;
+        enum rune_err err;
+    } cases[] = {{60, RUNE_OK}, {127, RUNE_OK}, {128, RUNE_E_LIMIT}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rune_buf text = RUNE_BUF_INIT;
+        struct rune_arena arena;
+        struct rune_cedar_schema schema;
+        struct rune_vec_u32 words = {0};
+        struct rune_dict *dict = rune_dict_create(RUNE_SPACE_IMAGE, NULL, 0);
+        rune_buf_append_cstr(&text, "type T0 = Long;\nentity A { x: T0 };\n");
+        for (uint32_t k = 1; k < cases[i].types; k++) {
+            rune_buf_printf(&text, "type T%u = { a: T%u, b: T%u };\nentity A%u { x: T%u };\n", k,
+                            k - 1, k - 1, k, k / 2);
+        }
+        rune_buf_printf(&text, "entity B { x: T%u };", cases[i].types - 1);
+        rune_arena_init(&arena, 0);
+        assert_int_equal(read_schema(rune_buf_cstr(&text), &arena, &schema), RUNE_OK);
+        assert_int_equal(rune_schema_write(&schema, dict, &words), cases[i].err);
+        assert_in_range(words.count, 100, 10000);
+        RUNE_VEC_FINI(&words);
+        rune_dict_destroy(dict);
+        rune_arena_fini(&arena);
+        rune_buf_fini(&text);
+    }
+}
+
 static bool build_without_memory(void *context)
 {
     struct rune_arena arena;
@@ -301,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_schema__refuses_what_cedar_refuses),
         cmocka_unit_test(test_schema__says_where_annotations_are_too_many),
         cmocka_unit_test(test_schema_image__checks_requests),
+        cmocka_unit_test(test_schema_image__writes_common_types_once),
         cmocka_unit_test(test_schema_verify__refuses_damaged_words),
         cmocka_unit_test(test_schema_print__is_read_back),
         cmocka_unit_test(test_schema__survives_without_memory),
