@@ -255,6 +255,15 @@ static bool has_alternatives(const struct rune_dl_body *body)
     return i < body->count;
 }
 
+/* As if the variables had not been seen. */
+static void forget(struct rune_dl_naming *naming, struct rune_vec_u32 *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        naming->is_seen.items[list->items[i]] = 0;
+    }
+    list->count = 0;
+}
+
 static void name_braces(struct rune_dl_naming *naming, struct rune_dl_literal *aggregate,
                         const struct rune_dl_scope *scope)
 {
@@ -273,14 +282,12 @@ static void name_braces(struct rune_dl_naming *naming, struct rune_dl_literal *a
     } else if (!naming->checker->nomem) {
         define(naming, aggregate);
     }
-    memset(naming->is_seen.items, 0, naming->rule->variable_count * sizeof(uint32_t));
-    memset(naming->binders.items, 0,
-           naming->rule->variable_count * sizeof(naming->binders.items[0]));
-    naming->columns.count = 0;
-    naming->sought.count = 0;
+    forget(naming, &naming->columns);
+    forget(naming, &naming->sought);
     naming->chosen.count = 0;
 }
 
+/* Those of one body first, which share what binds their groups, then those within them. */
 static void name_all(struct rune_dl_naming *naming, const struct rune_dl_body *body,
                      const struct rune_dl_scope *parent)
 {
@@ -303,7 +310,12 @@ static void name_all(struct rune_dl_naming *naming, const struct rune_dl_body *b
             rune_dl_each_in_braces(naming, &as_written, drop_use);
             rune_dl_each_in_braces(naming, literal, add_use);
         }
-        name_all(naming, &literal->bodies[0], &scope); /* depth: counted by the parser */
+    }
+    for (uint32_t i = 0; i < body->count && !naming->checker->nomem; i++) {
+        if (body->literals[i].kind == RUNE_DL_AGGREGATE) {
+            name_all(naming, &body->literals[i].bodies[0],
+                     &scope); /* depth: counted by the parser */
+        }
     }
 }
 
@@ -333,7 +345,6 @@ void rune_dl_name_braces(struct rune_dl_checker *checker, const struct rune_dl_r
         }
         memset(naming.inside.items, 0, count * sizeof(uint32_t));
         memset(naming.is_seen.items, 0, count * sizeof(uint32_t));
-        memset(naming.binders.items, 0, count * sizeof(naming.binders.items[0]));
         name_all(&naming, &rule->body, NULL);
     } else {
         checker->nomem = true;

@@ -3,6 +3,8 @@
  * become. */
 #include "datalog/braces_int.h"
 
+#include <string.h>
+
 bool rune_dl_atoms_bind(const struct rune_dl_body *body, uint32_t variable)
 {
     for (uint32_t i = 0; i < body->count; i++) {
@@ -113,10 +115,12 @@ static void bind_by_atom(struct rune_dl_naming *naming, const struct rune_dl_lit
     }
 }
 
-/* A binder of each variable that is bound around the aggregate. */
-static void find_binders(struct rune_dl_naming *naming, const struct rune_dl_scope *scope,
-                         const struct rune_dl_literal *aggregate)
+/* A binder of each variable that is bound in the scope: the same for all aggregates of its body,
+ * since none binds its own group; it waits for that. */
+static void find_binders(struct rune_dl_naming *naming, const struct rune_dl_scope *scope)
 {
+    memset(naming->binders.items, 0,
+           naming->rule->variable_count * sizeof(naming->binders.items[0]));
     for (enum atoms which = NO_HEADS; which <= ALL_ATOMS; which++) {
         for (const struct rune_dl_scope *at = scope; at != NULL; at = at->parent) {
             for (uint32_t i = 0; i < at->body->count; i++) {
@@ -129,8 +133,7 @@ static void find_binders(struct rune_dl_naming *naming, const struct rune_dl_sco
             more = false;
             for (const struct rune_dl_scope *at = scope; at != NULL; at = at->parent) {
                 for (uint32_t i = 0; i < at->body->count; i++) {
-                    const struct rune_dl_literal *literal = &at->body->literals[i];
-                    more = (literal != aggregate && bind_by_computing(naming, literal)) || more;
+                    more = bind_by_computing(naming, &at->body->literals[i]) || more;
                 }
             }
         }
@@ -152,7 +155,10 @@ void rune_dl_braces_choose_binders(struct rune_dl_naming *naming, const struct r
     }
     rune_dl_each_in_braces(naming, aggregate,
                            rune_dl_naming_count_out); /* other braces are counted now */
-    find_binders(naming, scope, aggregate);
+    if (naming->bound != scope->body) {
+        find_binders(naming, scope);
+        naming->bound = scope->body;
+    }
     for (size_t i = 0; i < naming->sought.count && !naming->checker->nomem; i++) {
         const struct rune_dl_literal *binder = naming->binders.items[naming->sought.items[i]];
         size_t k = 0;

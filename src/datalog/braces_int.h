@@ -25,6 +25,7 @@ struct rune_dl_naming {
     struct rune_vec_u32 columns;       /* of the relation: variables */
     struct rune_vec_u32 sought;        /* variables to be bound from around */
     struct rune_vec_dl_binder binders; /* by variable: what binds it around; NULL: nothing */
+    const struct rune_dl_body *bound;  /* where that is so; NULL: it must be found anew */
     struct rune_vec_dl_binder chosen;  /* of those, what the relation's rule gets */
     const struct rune_dl_body *braces; /* whose alternatives are asked about */
     bool is_ready, is_worth;           /* so far; see ask_known, ask_group */
