@@ -178,6 +178,19 @@ static enum rune_err enter_directory(struct walk *walk, int parent, const char *
     return err;
 }
 
+/* What is there no more was never there; but a link may stay behind what it names. */
+static enum rune_err look_again(const struct walk *walk, int parent, const char *name,
+                                const char *path)
+{
+    struct stat status;
+    if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        return errno == ENOENT ? RUNE_OK : fail_errno(walk->diag, path, "look at the file");
+    }
+    rune_diag_report_at(walk->diag, RUNE_ERROR, "RUNE-F0007", path, 0, 0,
+                        "remove the link, or put back what it names", "this is a link to nothing");
+    return RUNE_E_NOT_FOUND;
+}
+
 static enum rune_err visit(struct walk *walk, int parent, const char *name, const char *relative)
 {
     const char *path = relative[0] == '\0'
@@ -188,7 +201,8 @@ static enum rune_err visit(struct walk *walk, int parent, const char *name, cons
     }
     struct stat status;
     if (fstatat(parent, name, &status, 0) != 0) {
-        return fail_errno(walk->diag, path, "look at the file");
+        return errno == ENOENT ? look_again(walk, parent, name, path)
+                               : fail_errno(walk->diag, path, "look at the file");
     }
     if (S_ISDIR(status.st_mode)) {
         return enter_directory(walk, parent, name, path, &status);

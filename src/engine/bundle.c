@@ -240,6 +240,8 @@ static enum rune_err read_once(struct rune_bundle *bundle, enum rune_bundle_fact
                                struct rune_arena *arena, struct rune_diag *diag)
 {
     bundle->count = 0;
+    bundle->entries = NULL; /* their memory may be gone */
+    bundle->entry_count = 0;
     enum rune_err err = list(bundle, arena, &bundle->entries, &bundle->entry_count, diag);
     if (err == RUNE_OK) {
         err = bundle->is_file ? read_rune_file(bundle, arena, diag)
@@ -256,7 +258,7 @@ static const char *find_changed(const struct rune_bundle *bundle, struct rune_ar
     size_t count;
     if (list(bundle, arena, &entries, &count, NULL) != RUNE_OK) {
         *ret_how = "cannot be read any more: it changed";
-        return bundle->path;
+        return bundle->entries != NULL ? bundle->path : NULL; /* nor could it be before */
     }
     return find_change(bundle->entries, bundle->entry_count, entries, count, ret_how);
 }

@@ -146,6 +146,26 @@ static void test_build__says_what_is_not_there(void **state)
     rune_diag_destroy(diag);
 }
 
+/* It did so from the beginning: nothing has changed. */
+static void test_build__names_a_link_to_nothing(void **state)
+{
+    (void)state;
+    char *path = fixture_make(bundle, BUNDLE_FILES);
+    char link[512];
+    struct rune_diag *diag = rune_diag_create();
+    struct rune_build_result result;
+    struct rune_diag_message message;
+    snprintf(link, sizeof(link), "%s/z/c.cedar", path);
+    assert_int_equal(symlink("nowhere", link), 0);
+    assert_int_equal(rune_build_check(path, NULL, &result, diag), RUNE_E_NOT_FOUND);
+    assert_int_equal(rune_diag_kept(diag), 1);
+    rune_diag_get(diag, 0, &message);
+    assert_string_equal(message.code, "RUNE-F0007");
+    assert_string_equal(message.path, "z/c.cedar");
+    rune_diag_destroy(diag);
+    fixture_remove(path);
+}
+
 static void test_build__keeps_to_its_size(void **state)
 {
     (void)state;
@@ -306,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_build__names_follow_files_and_text),
         cmocka_unit_test(test_build__reports_all_mistakes_in_one_go),
         cmocka_unit_test(test_build__says_what_is_not_there),
+        cmocka_unit_test(test_build__names_a_link_to_nothing),
         cmocka_unit_test(test_build__keeps_to_its_size),
         cmocka_unit_test(test_build__survives_every_failure),
         cmocka_unit_test(test_build__begins_again_when_its_facts_change),
