@@ -4,11 +4,14 @@
 
 #include "datalog/compose_int.h"
 
-static inline void or_words(uint64_t *restrict to, const uint64_t *restrict from, uint64_t count)
+/* All are read before any is written, so that compilers may do it by vectors. */
+static inline void or_block(uint64_t *to, const uint64_t *from)
 {
-    for (uint64_t i = 0; i < count; i++) {
-        to[i] |= from[i];
+    uint64_t words[RUNE_DL_BLOCK_WORDS];
+    for (uint32_t i = 0; i < RUNE_DL_BLOCK_WORDS; i++) {
+        words[i] = to[i] | from[i];
     }
+    memcpy(to, words, sizeof(words));
 }
 
 static void or_row(struct rune_dl_sweep *sweep, struct rune_dl_compose_atom *atom, uint64_t number)
@@ -22,9 +25,11 @@ static void or_row(struct rune_dl_sweep *sweep, struct rune_dl_compose_atom *ato
         for (uint64_t left = blocks[b]; left != 0; left &= left - 1) {
             uint64_t at = (b * 64 + (uint64_t)__builtin_ctzll(left)) * RUNE_DL_BLOCK_WORDS;
             if (at + RUNE_DL_BLOCK_WORDS <= stride) {
-                or_words(row + at, from + at, RUNE_DL_BLOCK_WORDS);
-            } else {
-                or_words(row + at, from + at, stride - at);
+                or_block(row + at, from + at);
+                continue;
+            }
+            for (; at < stride; at++) {
+                row[at] |= from[at];
             }
         }
     }
