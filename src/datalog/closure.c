@@ -8,6 +8,8 @@
  *     p(X, Z) :- p(X, Y), ..Y..Z..             X is handed through, a step leads from Y to Z
  *     p(X, Z) :- ..X..Y.., p(Y, Z)             Z is handed through, a step leads from Y to X
  *     p(L, X, Z) :- p(L, X, Y), q(L, Y, Z)     L is a parameter: steps differ by it
+ *     p(X, Z) :- p(X, Y), ..Y..Z.., ..X..      what asks for X alone is a gate: the rows that take
+ *                                              steps; all others are exits and nothing else
  *     p(X, Z) :- p(X, Y), ..Y..W.., p(W, Z)    what is between, and an exit behind it, is a step,
  *                                              since all of p is exits with that between them
  *     p(X, Y) :- p(Y, X)                       beside rules like the last with W = Y: exits both
@@ -126,7 +128,34 @@ static enum rune_err add_step(struct parts *parts, const struct rune_dl_plan_rul
     if (!rune_dl_find_step(rule, parts->shape->value, &step) || step.kind == RUNE_DL_STEP_SWAP) {
         return RUNE_OK;
     }
+    if (parts->shape->is_gated) {
+        rune_dl_gate_step(rule, parts->shape->value, &step);
+    }
     return add_rule(parts, rule, &step, vars, rune_dl_step_head(rule, &step, vars));
+}
+
+/* The rows of exits that take the step. */
+static enum rune_err add_gate(struct parts *parts, const struct rune_dl_plan_rule *rule)
+{
+    const struct rune_dl_shape *shape = parts->shape;
+    struct rune_dl_plan_rule *made = &parts->rules[parts->count++];
+    struct rune_dl_step step;
+    uint32_t vars[RUNE_DL_ROW_COLUMNS];
+    for (uint32_t i = 0; i + 1 < shape->arity; i++) {
+        vars[i] = rule->head_vars[shape->columns[i]];
+    }
+    if (!rune_dl_find_step(rule, shape->value, &step) ||
+        !rune_dl_step_rule(parts->ctx, rule, NULL, vars, shape->arity - 1, made)) {
+        return RUNE_E_NOMEM;
+    }
+    rune_dl_gate_step(rule, shape->value, &step);
+    made->goal_count = 0;
+    for (uint32_t g = 0; g < rule->goal_count; g++) {
+        if (g == step.self || rune_dl_is_gate(rule, &step, &rule->goals[g])) {
+            made->goals[made->goal_count++] = rule->goals[g];
+        }
+    }
+    return read_exits(parts, made) ? RUNE_OK : RUNE_E_NOMEM;
 }
 
 /* How many steps are worth making, where they join relations and so may be many more than those
@@ -139,14 +168,13 @@ static uint64_t step_budget(const struct parts *parts)
     return FEW_STEPS + STEPS_AN_EXIT * parts->ctx->rels.items[parts->exits->relation].count;
 }
 
-/* A relation for the rules, computed; too many steps are not. */
-static enum rune_err compute_part(const struct parts *parts, struct part *ret_part)
+/* A relation for the rules, computed; too many tuples are not. */
+static enum rune_err compute_part(const struct parts *parts, const char *what, uint32_t arity,
+                                  uint64_t budget, struct part *ret_part)
 {
     struct rune_dl_ctx *ctx = parts->ctx;
     struct rune_str of = ctx->rels.items[parts->relation].name;
-    const char *name = rune_arena_printf(&ctx->arena, "%.*s {%s}", (int)of.length, of.data,
-                                         parts->exits == NULL ? "exits" : "steps");
-    uint32_t arity = parts->exits == NULL ? parts->shape->arity : parts->shape->param_count + 2;
+    const char *name = rune_arena_printf(&ctx->arena, "%.*s {%s}", (int)of.length, of.data, what);
     struct part part = {.relation = UINT32_MAX};
     enum rune_err err = name == NULL ? RUNE_E_NOMEM
                                      : rune_dl_rel_add(ctx, (struct rune_str){name, strlen(name)},
@@ -168,7 +196,6 @@ static enum rune_err compute_part(const struct parts *parts, struct part *ret_pa
         part.columns[i] = (uint8_t)i;
     }
     *ret_part = part;
-    uint64_t budget = step_budget(parts);
     return budget == UINT64_MAX ? rune_dl_compute(ctx, part.relation)
                                 : rune_dl_try_compute(ctx, part.relation, budget);
 }
@@ -188,7 +215,34 @@ static enum rune_err make_part(struct rune_dl_ctx *ctx, uint32_t relation,
             err = exits == NULL ? add_exit(&parts, rule) : add_step(&parts, rule);
         }
     }
-    return err != RUNE_OK || is_copy(&parts, ret_part) ? err : compute_part(&parts, ret_part);
+    if (err != RUNE_OK || is_copy(&parts, ret_part)) {
+        return err;
+    }
+    return exits == NULL ? compute_part(&parts, "exits", shape->arity, UINT64_MAX, ret_part)
+                         : compute_part(&parts, "steps", shape->param_count + 2,
+                                        step_budget(&parts), ret_part);
+}
+
+/* Which rows take steps; `relation` UINT32_MAX: all. */
+static enum rune_err make_gate(struct rune_dl_ctx *ctx, uint32_t relation,
+                               const struct rune_dl_shape *shape, const struct part *exits,
+                               struct part *ret_gate)
+{
+    const struct rune_dl_rel *rel = &ctx->rels.items[relation];
+    struct rune_dl_plan_rule made;
+    struct parts parts = {
+        .ctx = ctx, .relation = relation, .shape = shape, .exits = exits, .rules = &made};
+    enum rune_err err = RUNE_OK;
+    ret_gate->relation = UINT32_MAX;
+    for (uint32_t r = 0; r < rel->rule_count && shape->is_gated && err == RUNE_OK; r++) {
+        const struct rune_dl_plan_rule *rule = &ctx->rules.items[rel->first_rule + r];
+        if (!rune_dl_is_exit(rule)) {
+            err = add_gate(&parts, rule);
+        }
+    }
+    return err == RUNE_OK && parts.count > 0
+               ? compute_part(&parts, "gate", shape->arity - 1, UINT64_MAX, ret_gate)
+               : err;
 }
 
 void rune_dl_closure_drop(struct rune_dl_ctx *ctx, uint32_t relation)
@@ -241,9 +295,9 @@ static bool are_same_parts(const struct part *a, const struct part *b, uint32_t 
 /* The orders to search. Where exits are steps, the rows may be by either end: the natural one. */
 static enum rune_err find_orders(struct rune_dl_ctx *ctx, struct rune_dl_shape *shape,
                                  const struct part *exits, const struct part *steps,
-                                 struct rune_dl_row_search *ret_search)
+                                 const struct part *gate, struct rune_dl_row_search *ret_search)
 {
-    struct rune_dl_row_search search = {.param_count = shape->param_count};
+    struct rune_dl_row_search search = {.gate = UINT32_MAX, .param_count = shape->param_count};
     uint32_t arity = shape->arity;
     bool has_one_key = arity == shape->param_count + 2;
     enum rune_err err = RUNE_OK;
@@ -257,13 +311,16 @@ static enum rune_err find_orders(struct rune_dl_ctx *ctx, struct rune_dl_shape *
             err == RUNE_OK && has_one_key && are_same(ctx, search.exits, search.steps);
     }
     if (search.is_closure) {
-        bool swapped = shape->columns[arity - 2] > shape->columns[arity - 1];
+        bool swapped = !shape->is_gated && shape->columns[arity - 2] > shape->columns[arity - 1];
         if (swapped) {
             shape->columns[arity - 1] = shape->columns[arity - 2];
             shape->columns[arity - 2] = (uint8_t)shape->value;
         }
         err = order_of(ctx, exits, swapped, &search.exits);
         search.steps = search.exits;
+    }
+    if (err == RUNE_OK && gate->relation != UINT32_MAX) {
+        err = order_of(ctx, gate, false, &search.gate);
     }
     *ret_search = search;
     return err;
@@ -290,24 +347,27 @@ static void inherit_marks(struct rune_dl_ctx *ctx, uint32_t relation, uint32_t p
 
 static enum rune_err search_parts(struct rune_dl_ctx *ctx, uint32_t relation,
                                   struct rune_dl_shape *shape, const struct part *exits,
-                                  const struct part *steps, bool *ret_done)
+                                  const struct part *steps, const struct part *gate, bool *ret_done)
 {
     struct rune_dl_row_search search;
     struct rune_dl_order order;
     uint64_t count;
-    enum rune_err err = find_orders(ctx, shape, exits, steps, &search);
+    enum rune_err err = find_orders(ctx, shape, exits, steps, gate, &search);
     if (err == RUNE_OK) {
         err = rune_dl_search_rows(ctx, &search, &order, &count, ret_done);
     }
     inherit_marks(ctx, relation, exits->relation);
     inherit_marks(ctx, relation, steps->relation);
+    if (gate->relation != UINT32_MAX) {
+        inherit_marks(ctx, relation, gate->relation);
+    }
     return *ret_done ? store_rows(ctx, relation, shape, &order, count) : err;
 }
 
 static enum rune_err compute(struct rune_dl_ctx *ctx, uint32_t relation, bool *ret_done)
 {
     struct rune_dl_shape shape;
-    struct part exits, steps;
+    struct part exits, steps, gate;
     *ret_done = false;
     if (!rune_dl_find_shape(ctx, &ctx->rels.items[relation], &shape)) {
         return rune_dl_closure_both(ctx, relation, ret_done);
@@ -324,7 +384,13 @@ static enum rune_err compute(struct rune_dl_ctx *ctx, uint32_t relation, bool *r
         return err;
     }
     if (ctx->rels.items[steps.relation].access == RUNE_DL_STORED) {
-        err = search_parts(ctx, relation, &shape, &exits, &steps, ret_done);
+        err = make_gate(ctx, relation, &shape, &exits, &gate);
+        if (err == RUNE_OK) {
+            err = search_parts(ctx, relation, &shape, &exits, &steps, &gate, ret_done);
+        }
+        if (gate.relation != UINT32_MAX) {
+            rune_dl_closure_drop(ctx, gate.relation);
+        }
     }
     rune_dl_closure_drop(ctx, steps.relation);
     rune_dl_closure_drop(ctx, exits.relation);

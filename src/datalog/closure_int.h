@@ -23,6 +23,7 @@ struct rune_dl_step {
     uint32_t params;      /* columns */
     bool is_whole;        /* an atom has both ends and all parameters: steps are no more than that
                            * has tuples */
+    bool is_gated;        /* goals that say which rows take it are no part of it */
 };
 
 /* How p falls into rows. */
@@ -32,6 +33,7 @@ struct rune_dl_shape {
     uint8_t columns[RUNE_DL_ROW_COLUMNS]; /* of p: parameters, keys, value */
     bool is_symmetric;                    /* there is a RUNE_DL_STEP_SWAP */
     bool is_whole;                        /* all steps are */
+    bool is_gated;                        /* the only step is */
 };
 
 /* A rule without p in its body. */
@@ -41,6 +43,13 @@ bool rune_dl_has_distinct_head(const struct rune_dl_plan_rule *rule);
 /* A rule with p in its body as a step that changes the column `value`. False: it is none. */
 bool rune_dl_find_step(const struct rune_dl_plan_rule *rule, uint32_t value,
                        struct rune_dl_step *ret_step);
+/* Leaves goals that see nothing of a linear step but what it hands through out of it, as far as
+ * they ask for more than its parameters: they say which rows take it. */
+void rune_dl_gate_step(const struct rune_dl_plan_rule *rule, uint32_t value,
+                       struct rune_dl_step *step);
+/* Whether a goal was left out so. */
+bool rune_dl_is_gate(const struct rune_dl_plan_rule *rule, const struct rune_dl_step *step,
+                     const struct rune_dl_goal *goal);
 /* The head of a step: parameters, from, to. Returns how many. */
 uint32_t rune_dl_step_head(const struct rune_dl_plan_rule *rule, const struct rune_dl_step *step,
                            uint32_t ret_vars[RUNE_DL_ROW_COLUMNS + 1]);
@@ -72,11 +81,12 @@ RUNE_MUST_USE enum rune_err rune_dl_closure_both(struct rune_dl_ctx *ctx, uint32
  *   exits   an order sorted by parameters, keys, value: where each row, of parameters and keys,
  *           begins
  *   steps   an order sorted by parameters, from, to: what else a row has that has `from`
+ *   gate    an order of rows, by parameters and keys: of those that take steps
  *
  * The last column of each is a value; its first `param_count` columns are parameters, for none or
  * some of which steps differ. */
 struct rune_dl_row_search {
-    uint32_t exits, steps; /* in ctx->orders */
+    uint32_t exits, steps, gate; /* in ctx->orders; gate UINT32_MAX: all take steps */
     uint32_t param_count;
     bool is_closure; /* exits and steps are the same tuples, with one key */
 };

@@ -301,6 +301,21 @@ static enum rune_err copy_row(struct search *search, uint32_t row)
     return err;
 }
 
+/* Whether the row that begins at the current exit takes steps. */
+static bool is_open(const struct search *search)
+{
+    rune_term prefix[RUNE_DL_ROW_COLUMNS];
+    struct rune_relations in = {search->ctx->image_relations.items, search->ctx->orders.items, 0};
+    struct rune_cursor cursor;
+    if (search->what->gate == UINT32_MAX) {
+        return true;
+    }
+    for (uint32_t p = 0; p < search->exits.last; p++) {
+        prefix[p] = term_at(&search->exits, p);
+    }
+    return rune_cursor_open(&in, search->what->gate, prefix, search->exits.last, &cursor);
+}
+
 /* The row that begins at the current exit, up to another. */
 static enum rune_err run_row(struct search *search, uint32_t end)
 {
@@ -313,7 +328,8 @@ static enum rune_err run_row(struct search *search, uint32_t end)
         search->row_count =
             reach(search->seen, search->row, search->row_count, values[i] - search->least);
     }
-    uint32_t same = reach_all(search, from);
+    bool takes_steps = is_open(search);
+    uint32_t same = takes_steps ? reach_all(search, from) : 0;
     enum rune_err err;
     if (same != 0) {
         forget_seen(search);
@@ -322,7 +338,7 @@ static enum rune_err run_row(struct search *search, uint32_t end)
     } else {
         err = reserve_row(search, search->row_count);
         if (err == RUNE_OK) {
-            if (search->same_row != NULL && at < search->range &&
+            if (search->same_row != NULL && takes_steps && at < search->range &&
                 (search->seen[at >> 6] >> (at & 63) & 1) != 0) {
                 search->same_row[at] = (uint32_t)search->rows.count + 1;
                 search->has_same = true;

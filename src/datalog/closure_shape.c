@@ -201,6 +201,55 @@ bool rune_dl_find_step(const struct rune_dl_plan_rule *rule, uint32_t value,
     return found && (step.is_whole || step.kind == RUNE_DL_STEP_LINEAR);
 }
 
+/* ---- gates ---- */
+
+/* Which columns but `value` a goal's variables are; false: it has others. */
+static bool find_columns(const struct rune_dl_plan_rule *rule, uint32_t value,
+                         const struct rune_dl_goal *goal, uint32_t *ret_columns)
+{
+    bool is_handed = true;
+    *ret_columns = 0;
+    for (uint32_t i = 0; i < goal->count; i++) {
+        uint32_t column = 0;
+        if (!is_variable(rule, goal->vars[i])) {
+            continue;
+        }
+        while (column < rule->arity && rule->head_vars[column] != goal->vars[i]) {
+            column++;
+        }
+        is_handed = is_handed && column < rule->arity && column != value;
+        *ret_columns |= column < rule->arity && column != value ? 1u << column : 0;
+    }
+    return is_handed;
+}
+
+bool rune_dl_is_gate(const struct rune_dl_plan_rule *rule, const struct rune_dl_step *step,
+                     const struct rune_dl_goal *goal)
+{
+    uint32_t value = 0, columns;
+    while (rule->head_vars[value] != step->to) {
+        value++;
+    }
+    return goal != &rule->goals[step->self] && find_columns(rule, value, goal, &columns) &&
+           (columns & ~step->params) != 0;
+}
+
+void rune_dl_gate_step(const struct rune_dl_plan_rule *rule, uint32_t value,
+                       struct rune_dl_step *step)
+{
+    uint32_t params = 0, columns;
+    for (uint32_t g = 0; g < rule->goal_count; g++) {
+        if (g != step->self && !find_columns(rule, value, &rule->goals[g], &columns)) {
+            params |= columns;
+        }
+    }
+    if (step->kind == RUNE_DL_STEP_LINEAR && params != step->params) {
+        step->params = params;
+        step->is_gated = true;
+        step->is_whole = params == 0 || has_whole_atom(rule, step);
+    }
+}
+
 bool rune_dl_step_rule(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rule,
                        const struct rune_dl_step *step, const uint32_t *vars, uint32_t count,
                        struct rune_dl_plan_rule *ret_rule)
@@ -214,7 +263,10 @@ bool rune_dl_step_rule(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *
         return false;
     }
     for (uint32_t g = 0; g < rule->goal_count; g++) {
-        if (step == NULL || g != step->self) {
+        bool is_left_out =
+            step != NULL &&
+            (g == step->self || (step->is_gated && rune_dl_is_gate(rule, step, &rule->goals[g])));
+        if (!is_left_out) {
             made.goals[made.goal_count++] = rule->goals[g];
         }
     }
@@ -248,6 +300,16 @@ static bool is_safe(struct rune_dl_ctx *ctx, const struct rune_dl_plan_rule *rul
            rune_dl_join_is_safe(ctx, &alone);
 }
 
+/* Whether there is one recursive rule only: others would have gates of their own. */
+static bool is_alone(const struct rune_dl_ctx *ctx, const struct rune_dl_rel *rel)
+{
+    uint32_t count = 0;
+    for (uint32_t r = 0; r < rel->rule_count; r++) {
+        count += !rune_dl_is_exit(&ctx->rules.items[rel->first_rule + r]);
+    }
+    return count == 1;
+}
+
 /* Whether every recursive rule changes the column shape->value, with the same parameters. */
 static bool has_shape(struct rune_dl_ctx *ctx, const struct rune_dl_rel *rel,
                       struct rune_dl_shape *shape)
@@ -263,6 +325,10 @@ static bool has_shape(struct rune_dl_ctx *ctx, const struct rune_dl_rel *rel,
         }
         if (!rune_dl_find_step(rule, shape->value, &step)) {
             return false;
+        }
+        if (is_alone(ctx, rel)) {
+            rune_dl_gate_step(rule, shape->value, &step);
+            shape->is_gated = step.is_gated;
         }
         if (step.kind == RUNE_DL_STEP_SWAP) {
             shape->is_symmetric = true;
