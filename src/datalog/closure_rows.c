@@ -13,17 +13,9 @@
 #include "base/alloc.h"
 #include "base/layout.h"
 #include "datalog/closure_int.h"
+#include "datalog/closure_reader.h"
 
 #define MAX_RANGE (1u << 28) /* LIMIT: spread of values; a bitmap and offsets of them are kept */
-
-/* An order read from its first tuple to its last. */
-struct reader {
-    const struct rune_image_order *order;
-    struct rune_order_arrays arrays;
-    uint64_t count; /* tuples */
-    uint32_t last;  /* sort position of the value */
-    uint32_t tuple, key;
-};
 
 #define TOUCHED_WORDS (1u << 18) /* whose pages are taken at once: a MiB */
 
@@ -38,7 +30,7 @@ RUNE_VEC(vec_row, struct row);
 struct search {
     struct rune_dl_ctx *ctx;
     const struct rune_dl_row_search *what;
-    struct reader exits, steps;
+    struct rune_dl_reader exits, steps;
     uint32_t group_row, group_step; /* where those of the current parameters begin */
     rune_term least;                /* of all values */
     uint32_t range;
@@ -56,69 +48,6 @@ struct search {
     uint64_t count, capacity, head; /* values; words before the first */
     uint64_t touched;               /* words that have their pages */
 };
-
-/* ---- reading ---- */
-
-static void reader_init(struct reader *reader, const struct rune_dl_ctx *ctx, uint32_t id)
-{
-    const struct rune_image_order *order = &ctx->orders.items[id];
-    const struct rune_image_relation *relation = &ctx->image_relations.items[order->relation];
-    *reader = (struct reader){.order = order,
-                              .arrays = rune_order_arrays(order, 0),
-                              .count = relation->tuple_count,
-                              .last = relation->arity - 1};
-}
-
-/* Goes to a tuple behind the current one. */
-static void go_to(struct reader *reader, uint32_t tuple)
-{
-    reader->tuple = tuple;
-    while (tuple < reader->count && reader->arrays.starts[reader->key + 1] <= tuple) {
-        reader->key++;
-    }
-}
-
-static rune_term key_of(const struct reader *reader)
-{
-    return reader->arrays.keys != NULL ? reader->arrays.keys[reader->key]
-                                       : reader->order->key_min + reader->key;
-}
-
-static const uint32_t *column_of(const struct reader *reader, uint32_t position)
-{
-    return reader->arrays.columns + (position - 1) * reader->count;
-}
-
-/* The current tuple's value at a sort position. */
-static rune_term term_at(const struct reader *reader, uint32_t position)
-{
-    return position == 0 ? key_of(reader) : column_of(reader, position)[reader->tuple];
-}
-
-/* The first tuple behind the current one that differs in the first `positions`. */
-static uint32_t end_of(const struct reader *reader, uint32_t positions)
-{
-    uint32_t end =
-        positions == 0 ? (uint32_t)reader->count : reader->arrays.starts[reader->key + 1];
-    for (uint32_t p = 1; p < positions; p++) {
-        const uint32_t *column = column_of(reader, p);
-        uint32_t at = reader->tuple + 1;
-        while (at < end && column[at] == column[reader->tuple]) {
-            at++;
-        }
-        end = at;
-    }
-    return end;
-}
-
-static void widen(const struct reader *reader, rune_term *least, rune_term *most)
-{
-    const uint32_t *values = column_of(reader, reader->last);
-    for (uint64_t i = 0; i < reader->count; i++) {
-        *least = values[i] < *least ? values[i] : *least;
-        *most = values[i] > *most ? values[i] : *most;
-    }
-}
 
 /* ---- one row ---- */
 
@@ -227,7 +156,7 @@ static bool row_has(const struct search *search, uint32_t row, rune_term value)
  * (1 + it, else 0) that has `from`: each reaches the other, so they reach the same. */
 RUNE_APART static uint32_t reach_all(struct search *search, rune_term from)
 {
-    const uint32_t *values = column_of(&search->steps, search->steps.last);
+    const uint32_t *values = rune_dl_reader_column(&search->steps, search->steps.last);
     const uint32_t *starts = search->step_starts;
     const uint32_t *same_row = search->has_same ? search->same_row : NULL;
     const rune_term least = search->least;
@@ -311,7 +240,7 @@ static bool is_open(const struct search *search)
         return true;
     }
     for (uint32_t p = 0; p < search->exits.last; p++) {
-        prefix[p] = term_at(&search->exits, p);
+        prefix[p] = rune_dl_reader_term(&search->exits, p);
     }
     return rune_cursor_open(&in, search->what->gate, prefix, search->exits.last, &cursor);
 }
@@ -319,8 +248,8 @@ static bool is_open(const struct search *search)
 /* The row that begins at the current exit, up to another. */
 static enum rune_err run_row(struct search *search, uint32_t end)
 {
-    const uint32_t *values = column_of(&search->exits, search->exits.last);
-    rune_term from = term_at(&search->exits, search->exits.last - 1);
+    const uint32_t *values = rune_dl_reader_column(&search->exits, search->exits.last);
+    rune_term from = rune_dl_reader_term(&search->exits, search->exits.last - 1);
     uint32_t at = from - search->least; /* of no use but in a closure */
     struct row row = {search->exits.tuple, (uint32_t)search->count};
     search->row_count = 0;
@@ -355,12 +284,12 @@ static enum rune_err run_row(struct search *search, uint32_t end)
 /* -1, 0, 1: the current tuples by their parameters; a reader at its end is last. */
 static int compare_params(const struct search *search)
 {
-    const struct reader *exits = &search->exits, *steps = &search->steps;
+    const struct rune_dl_reader *exits = &search->exits, *steps = &search->steps;
     if (steps->tuple >= steps->count) {
         return 1;
     }
     for (uint32_t p = 0; p < search->what->param_count; p++) {
-        rune_term a = term_at(exits, p), b = term_at(steps, p);
+        rune_term a = rune_dl_reader_term(exits, p), b = rune_dl_reader_term(steps, p);
         if (a != b) {
             return b < a ? -1 : 1;
         }
@@ -377,7 +306,7 @@ static uint32_t *bounds_of(struct search *search, rune_term from)
 /* Forgets the steps of the last parameters, and what is known of their rows. */
 static void leave_group(struct search *search)
 {
-    const uint32_t *froms = column_of(&search->steps, search->steps.last - 1);
+    const uint32_t *froms = rune_dl_reader_column(&search->steps, search->steps.last - 1);
     for (uint32_t s = search->group_step; s < search->steps.tuple; s++) {
         uint32_t *bounds = bounds_of(search, froms[s]);
         if (bounds != NULL) {
@@ -385,8 +314,8 @@ static void leave_group(struct search *search)
         }
     }
     for (size_t r = search->group_row; search->has_same && r < search->rows.count; r++) {
-        rune_term key =
-            column_of(&search->exits, search->exits.last - 1)[search->rows.items[r].exit];
+        rune_term key = rune_dl_reader_column(&search->exits,
+                                              search->exits.last - 1)[search->rows.items[r].exit];
         if (key - search->least < search->range) {
             search->same_row[key - search->least] = 0;
         }
@@ -397,25 +326,25 @@ static void leave_group(struct search *search)
 /* The steps of the current exit's parameters. */
 static void enter_group(struct search *search)
 {
-    struct reader *steps = &search->steps;
+    struct rune_dl_reader *steps = &search->steps;
     uint32_t params = search->what->param_count;
     if (search->rows.count > 0) {
         leave_group(search);
     }
     while (compare_params(search) < 0) {
-        go_to(steps, end_of(steps, params));
+        rune_dl_reader_go_to(steps, rune_dl_reader_end(steps, params));
     }
     search->group_row = (uint32_t)search->rows.count;
     search->group_step = steps->tuple;
-    uint32_t end = compare_params(search) == 0 ? end_of(steps, params) : steps->tuple;
+    uint32_t end = compare_params(search) == 0 ? rune_dl_reader_end(steps, params) : steps->tuple;
     while (steps->tuple < end) {
-        uint32_t next = end_of(steps, params + 1);
-        uint32_t *bounds = bounds_of(search, term_at(steps, params));
+        uint32_t next = rune_dl_reader_end(steps, params + 1);
+        uint32_t *bounds = bounds_of(search, rune_dl_reader_term(steps, params));
         if (bounds != NULL) {
             bounds[0] = steps->tuple;
             bounds[1] = next;
         }
-        go_to(steps, next);
+        rune_dl_reader_go_to(steps, next);
     }
 }
 
@@ -425,8 +354,8 @@ static void enter_group(struct search *search)
 static enum rune_err search_init(struct search *search, bool *ret_can)
 {
     rune_term least = UINT32_MAX, most = 0;
-    widen(&search->exits, &least, &most);
-    widen(&search->steps, &least, &most);
+    rune_dl_reader_widen(&search->exits, &least, &most);
+    rune_dl_reader_widen(&search->steps, &least, &most);
     if (most < least) {
         least = most = 0;
     }
@@ -471,7 +400,7 @@ static enum rune_err take_steps(struct search *search)
 
 static enum rune_err run_rows(struct search *search)
 {
-    struct reader *exits = &search->exits;
+    struct rune_dl_reader *exits = &search->exits;
     const struct rune_image_order *order = exits->order;
     /* The keys are the exits': so is what finds them. */
     uint64_t lead =
@@ -484,11 +413,11 @@ static enum rune_err run_rows(struct search *search)
     }
     memcpy(search->words, rune_order_directory(order, 0), lead * sizeof(uint32_t));
     uint32_t group_end = 0, keys = 0; /* those whose starts are written */
-    for (go_to(exits, 0); exits->tuple < exits->count;) {
-        uint32_t end = end_of(exits, exits->last);
+    for (rune_dl_reader_go_to(exits, 0); exits->tuple < exits->count;) {
+        uint32_t end = rune_dl_reader_end(exits, exits->last);
         if (exits->tuple >= group_end) {
             enter_group(search);
-            group_end = end_of(exits, search->what->param_count);
+            group_end = rune_dl_reader_end(exits, search->what->param_count);
         }
         while (keys <= exits->key) {
             search->words[lead + keys++] = (uint32_t)search->count;
@@ -503,7 +432,7 @@ static enum rune_err run_rows(struct search *search)
         if (err != RUNE_OK) {
             return err;
         }
-        go_to(exits, end);
+        rune_dl_reader_go_to(exits, end);
     }
     while (keys <= order->key_count) {
         search->words[lead + keys++] = (uint32_t)search->count;
@@ -531,7 +460,7 @@ static enum rune_err add_columns(struct search *search)
     uint32_t *to = words + search->head;
     memmove(to + between * search->count, to, search->count * sizeof(uint32_t));
     for (uint32_t p = 1; p <= between; p++, to += search->count) {
-        const uint32_t *from = column_of(&search->exits, p);
+        const uint32_t *from = rune_dl_reader_column(&search->exits, p);
         for (uint32_t r = 0; r < search->rows.count; r++) {
             const struct row *row = &search->rows.items[r];
             for (uint32_t i = row->start; i < row_end(search, r); i++) {
@@ -547,8 +476,8 @@ enum rune_err rune_dl_search_rows(struct rune_dl_ctx *ctx, const struct rune_dl_
                                   bool *ret_done)
 {
     struct search search = {.ctx = ctx, .what = what};
-    reader_init(&search.exits, ctx, what->exits);
-    reader_init(&search.steps, ctx, what->steps);
+    rune_dl_reader_init(&search.exits, ctx, what->exits);
+    rune_dl_reader_init(&search.steps, ctx, what->steps);
     bool can;
     enum rune_err err = search_init(&search, &can);
     *ret_done = false;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Random rules that compose dense relations of their recursion, two to four, with tests, against
- * sets of bits that are followed node by node. Relations have few or many of
- * the values there could be, evenly or with gaps, numbers or strings, so that their sets are bits
- * or hash tables, rows of one block or of several.
+ * sets of bits that are followed node by node. Relations have few or many of the values there could
+ * be, evenly or with gaps, numbers or strings, so that their sets are bits or hash tables, rows of
+ * one block or of several.
  *
  * RUNE_TEST_SEED=N begins with another seed, RUNE_TEST_ROUNDS=N makes so many programs. */
 #include <stdio.h>
