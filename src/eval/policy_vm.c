@@ -3,14 +3,8 @@
 
 #include <string.h>
 
-#include "base/layout.h"
 #include "eval/policy_code.h"
-
-#define likely(condition)   __builtin_expect(!!(condition), 1)
-#define unlikely(condition) __builtin_expect(!!(condition), 0)
-
-/* Truth of a predicate; FAILED: vm->error is set. */
-enum { FAILED = -1 };
+#include "eval/policy_vm_int.h"
 
 void rune_policy_vm_init(struct rune_policy_vm *vm, const struct rune_eval *eval,
                          rune_term *registers, uint32_t register_capacity)
@@ -36,89 +30,21 @@ void rune_policy_vm_init(struct rune_policy_vm *vm, const struct rune_eval *eval
     registers[3] = eval->request->context;
 }
 
-/* ---- failing ---- */
-
-static RUNE_COLD __attribute__((noinline)) int
-fail(struct rune_policy_vm *vm, enum rune_eval_code code, uint32_t detail, rune_term a, rune_term b)
+int rune_policy_fail(struct rune_policy_vm *vm, enum rune_eval_code code, uint32_t detail,
+                     rune_term a, rune_term b)
 {
     vm->error = (struct rune_eval_error){(uint32_t)code, detail, a, b};
-    return FAILED;
+    return RUNE_POLICY_FAILED;
 }
 
-static int fail_type(struct rune_policy_vm *vm, uint32_t expected, rune_term actual)
-{
-    return fail(vm, RUNE_EVAL_TYPE, expected, actual, RUNE_TERM_NONE);
-}
-
-/* ---- predicates: 1, 0 or FAILED ---- */
-
-static inline bool is_entity(rune_term term)
-{
-    return rune_term_kind(term) == RUNE_KIND_ENTITY;
-}
+/* ---- predicates ---- */
 
 static inline int test_is(struct rune_policy_vm *vm, rune_term value, rune_term type)
 {
-    if (unlikely(!is_entity(value))) {
-        return fail_type(vm, RUNE_TYPE_ENTITY, value);
+    if (RUNE_UNLIKELY(!rune_policy_is_entity(value))) {
+        return rune_policy_fail_type(vm, RUNE_TYPE_ENTITY, value);
     }
     return rune_values_entity_type(&vm->values, value) == type;
-}
-
-/* What the request brings is looked at entity by entity, once for each ancestor asked for. */
-#define ENTITIES_A_STEP 8u
-
-static bool take_in_steps(struct rune_policy_vm *vm, uint64_t ancestors)
-{
-    const struct rune_entities *entities = &vm->entities;
-    uint64_t brought =
-        !entities->is_plain && entities->request->has_parents ? entities->request->entity_count : 0;
-    uint64_t steps = ancestors * (1 + brought / ENTITIES_A_STEP);
-    if (unlikely(vm->values.steps_left < steps)) {
-        vm->values.steps_left = 0;
-        fail(vm, RUNE_EVAL_LIMIT, 0, RUNE_TERM_NONE, RUNE_TERM_NONE);
-        return false;
-    }
-    vm->values.steps_left -= steps;
-    return true;
-}
-
-/* `in` a set: all elements must be entities, also those behind one that would do. */
-static int test_in_set(struct rune_policy_vm *vm, rune_term value, rune_term set)
-{
-    const uint32_t *run = rune_values_set(&vm->values, set);
-    if (!take_in_steps(vm, run[0])) {
-        return FAILED;
-    }
-    for (uint32_t i = 1; i <= run[0]; i++) {
-        if (!is_entity(run[i])) {
-            return fail_type(vm, RUNE_TYPE_ENTITY, run[i]);
-        }
-    }
-    for (uint32_t i = 1; i <= run[0]; i++) {
-        if (rune_entities_in(&vm->entities, value, run[i])) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static __attribute__((noinline)) int test_in_any(struct rune_policy_vm *vm, rune_term value,
-                                                 rune_term container)
-{
-    if (unlikely(!is_entity(value))) {
-        return fail_type(vm, RUNE_TYPE_ENTITY, value);
-    }
-    if (likely(is_entity(container))) {
-        if (unlikely(!vm->entities.is_plain) && !take_in_steps(vm, 1)) {
-            return FAILED;
-        }
-        return rune_entities_in(&vm->entities, value, container);
-    }
-    if (unlikely(rune_term_kind(container) != RUNE_KIND_SET)) {
-        return fail_type(vm, RUNE_TYPE_SET | RUNE_TYPE_ENTITY, container);
-    }
-    return test_in_set(vm, value, container);
 }
 
 /* What the most frequent instructions read where a request brings no entities, copied out of the
@@ -151,209 +77,64 @@ static inline bool is_plain(const struct plain *plain, rune_term term)
 static inline int test_in(struct rune_policy_vm *vm, const struct plain *plain, rune_term value,
                           rune_term container)
 {
-    if (likely(is_plain(plain, value) && is_plain(plain, container))) {
+    if (RUNE_LIKELY(is_plain(plain, value) && is_plain(plain, container))) {
         return value == container ||
                rune_run_contains(plain->heap + plain->ancestors[rune_term_index(value)], container);
     }
-    return test_in_any(vm, value, container);
+    return rune_policy_test_in(vm, value, container);
 }
 
 static inline int test_has(struct rune_policy_vm *vm, rune_term value, rune_term name)
 {
-    if (likely(is_entity(value))) {
+    if (RUNE_LIKELY(rune_policy_is_entity(value))) {
         const uint32_t *heap;
         const uint32_t *run = rune_entities_attrs(&vm->entities, value, &heap);
         return run != NULL && rune_record_find(run, heap, name) != RUNE_TERM_NONE;
     }
-    if (unlikely(rune_term_kind(value) != RUNE_KIND_RECORD)) {
-        return fail_type(vm, RUNE_TYPE_RECORD | RUNE_TYPE_ENTITY, value);
+    if (RUNE_UNLIKELY(rune_term_kind(value) != RUNE_KIND_RECORD)) {
+        return rune_policy_fail_type(vm, RUNE_TYPE_RECORD | RUNE_TYPE_ENTITY, value);
     }
     return rune_values_record_get(&vm->values, value, name) != RUNE_TERM_NONE;
 }
 
 static inline int test_contains(struct rune_policy_vm *vm, rune_term set, rune_term element)
 {
-    if (unlikely(rune_term_kind(set) != RUNE_KIND_SET)) {
-        return fail_type(vm, RUNE_TYPE_SET, set);
+    if (RUNE_UNLIKELY(rune_term_kind(set) != RUNE_KIND_SET)) {
+        return rune_policy_fail_type(vm, RUNE_TYPE_SET, set);
     }
     return rune_run_contains(rune_values_set(&vm->values, set), element);
 }
 
-/* ---- attributes and tags: false where vm->error is set ---- */
-
-static __attribute__((noinline)) bool get_attribute_any(struct rune_policy_vm *vm, rune_term value,
-                                                        rune_term name, rune_term *ret_term)
+static inline bool check_truth(struct rune_policy_vm *vm, rune_term value)
 {
-    rune_term found;
-    if (likely(is_entity(value))) {
-        const uint32_t *heap;
-        const uint32_t *run = rune_entities_attrs(&vm->entities, value, &heap);
-        if (unlikely(run == NULL)) {
-            fail(vm, RUNE_EVAL_NO_ENTITY, 0, value, RUNE_TERM_NONE);
-            return false;
-        }
-        found = rune_record_find(run, heap, name);
-    } else if (likely(rune_term_kind(value) == RUNE_KIND_RECORD)) {
-        found = rune_values_record_get(&vm->values, value, name);
-    } else {
-        fail_type(vm, RUNE_TYPE_RECORD | RUNE_TYPE_ENTITY, value);
+    return RUNE_LIKELY(rune_term_is_bool(value)) ||
+           rune_policy_fail_type(vm, RUNE_TYPE_BOOL, value) != RUNE_POLICY_FAILED;
+}
+
+static inline bool negate_truth(struct rune_policy_vm *vm, rune_term value, rune_term *ret_term)
+{
+    if (!check_truth(vm, value)) {
         return false;
     }
-    if (unlikely(found == RUNE_TERM_NONE)) {
-        fail(vm, RUNE_EVAL_NO_ATTRIBUTE, 0, value, name);
-        return false;
-    }
-    *ret_term = found;
+    *ret_term = rune_term_bool(value == RUNE_TERM_FALSE);
     return true;
 }
+
+/* ---- attributes and records: false where vm->error is set ---- */
 
 /* An entity without data has the empty record. */
 static inline bool get_attribute(struct rune_policy_vm *vm, const struct plain *plain,
                                  rune_term value, rune_term name, rune_term *ret_term)
 {
-    if (likely(is_plain(plain, value))) {
+    if (RUNE_LIKELY(is_plain(plain, value))) {
         rune_term found =
             rune_record_find(plain->heap + plain->attrs[rune_term_index(value)], plain->heap, name);
-        if (likely(found != RUNE_TERM_NONE)) {
+        if (RUNE_LIKELY(found != RUNE_TERM_NONE)) {
             *ret_term = found;
             return true;
         }
     }
-    return get_attribute_any(vm, value, name, ret_term);
-}
-
-/* ---- sets to which rules add ---- */
-
-/* PROBE*: [op, .., register of the object, name, register of the argument, relation, plan]. */
-
-static int probe_one(struct rune_policy_vm *vm, const uint32_t *pc, rune_term set,
-                     rune_term element)
-{
-    const uint32_t *run = rune_values_set(&vm->values, set);
-    rune_term object = vm->registers[pc[1]];
-    bool found = rune_run_contains(run, element);
-    if (found || pc[4] == RUNE_PROBE_NONE || !is_entity(object) ||
-        !rune_probe_adds(&vm->entities, object, pc[2])) {
-        return found;
-    }
-    const rune_term tuple[3] = {object, pc[2], element};
-    if (rune_probe_relation(&vm->prober, pc[4], pc[5], tuple, &vm->values.steps_left, &found) !=
-        RUNE_OK) {
-        return fail(vm, RUNE_EVAL_LIMIT, 0, RUNE_TERM_NONE, RUNE_TERM_NONE);
-    }
-    return found;
-}
-
-/* What is probed: a set, or FAILED. */
-static bool get_probed(struct rune_policy_vm *vm, const uint32_t *pc, rune_term *ret_set)
-{
-    if (!get_attribute_any(vm, vm->registers[pc[1]], pc[2], ret_set)) {
-        return false;
-    }
-    if (rune_term_kind(*ret_set) != RUNE_KIND_SET) {
-        fail_type(vm, RUNE_TYPE_SET, *ret_set);
-        return false;
-    }
-    return true;
-}
-
-static int test_probe(struct rune_policy_vm *vm, const uint32_t *pc)
-{
-    rune_term set;
-    return get_probed(vm, pc, &set) ? probe_one(vm, pc, set, vm->registers[pc[3]]) : FAILED;
-}
-
-/* containsAny: the first that is in the set decides; containsAll: the first that is not. */
-static bool probe_each(struct rune_policy_vm *vm, const uint32_t *pc, bool is_any, bool *ret_truth)
-{
-    rune_term set, argument = vm->registers[pc[3]];
-    if (!get_probed(vm, pc, &set)) {
-        return false;
-    }
-    if (rune_term_kind(argument) != RUNE_KIND_SET) {
-        fail_type(vm, RUNE_TYPE_SET, argument);
-        return false;
-    }
-    const uint32_t *run = rune_values_set(&vm->values, argument);
-    if (vm->values.steps_left < run[0]) {
-        vm->values.steps_left = 0;
-        fail(vm, RUNE_EVAL_LIMIT, 0, RUNE_TERM_NONE, RUNE_TERM_NONE);
-        return false;
-    }
-    vm->values.steps_left -= run[0];
-    *ret_truth = !is_any;
-    for (uint32_t i = 1; i <= run[0] && *ret_truth != is_any; i++) {
-        int found = probe_one(vm, pc, set, run[i]);
-        if (found == FAILED) {
-            return false;
-        }
-        *ret_truth = found != 0;
-    }
-    return true;
-}
-
-/* PROBE_EMPTY: [op, register of the object, name, relation, plan]. */
-static bool probe_empty(struct rune_policy_vm *vm, const uint32_t *pc, bool *ret_truth)
-{
-    rune_term set, object = vm->registers[pc[1]];
-    bool found;
-    if (!get_probed(vm, pc, &set)) {
-        return false;
-    }
-    found = rune_values_set(&vm->values, set)[0] > 0;
-    if (!found && pc[3] != RUNE_PROBE_NONE && is_entity(object) &&
-        rune_probe_adds(&vm->entities, object, pc[2]) &&
-        rune_probe_any(&vm->prober, pc[3], pc[4], object, &vm->values.steps_left, &found) !=
-            RUNE_OK) {
-        fail(vm, RUNE_EVAL_LIMIT, 0, RUNE_TERM_NONE, RUNE_TERM_NONE);
-        return false;
-    }
-    *ret_truth = !found;
-    return true;
-}
-
-/* The tag's value or NONE. False: a type error. *ret_exists tells whether there is such an entity.
- */
-static bool find_tag(struct rune_policy_vm *vm, rune_term entity, rune_term key, bool *ret_exists,
-                     rune_term *ret_term)
-{
-    const uint32_t *heap;
-    if (!is_entity(entity) || rune_term_kind(key) != RUNE_KIND_STRING) {
-        fail_type(vm, is_entity(entity) ? RUNE_TYPE_STRING : RUNE_TYPE_ENTITY,
-                  is_entity(entity) ? key : entity);
-        return false;
-    }
-    const uint32_t *run = rune_entities_tags(&vm->entities, entity, &heap);
-    *ret_exists = run != NULL;
-    *ret_term = run != NULL ? rune_record_find(run, heap, key) : RUNE_TERM_NONE;
-    return true;
-}
-
-static bool has_tag(struct rune_policy_vm *vm, rune_term entity, rune_term key, rune_term *ret_term)
-{
-    bool exists;
-    rune_term found;
-    if (!find_tag(vm, entity, key, &exists, &found)) {
-        return false;
-    }
-    *ret_term = rune_term_bool(found != RUNE_TERM_NONE);
-    return true;
-}
-
-static bool get_tag(struct rune_policy_vm *vm, rune_term entity, rune_term key, rune_term *ret_term)
-{
-    bool exists;
-    rune_term found;
-    if (!find_tag(vm, entity, key, &exists, &found)) {
-        return false;
-    }
-    if (found == RUNE_TERM_NONE) {
-        fail(vm, exists ? RUNE_EVAL_NO_TAG : RUNE_EVAL_NO_ENTITY, 0, entity,
-             exists ? key : RUNE_TERM_NONE);
-        return false;
-    }
-    *ret_term = found;
-    return true;
+    return rune_policy_get_attribute(vm, value, name, ret_term);
 }
 
 /* Names come from a set of strings, which has them in the order that records want. */
@@ -384,41 +165,55 @@ static bool make_record(struct rune_policy_vm *vm, rune_term *items, rune_term n
 /* The three instructions of one predicate; `words` is the length of each. */
 #define PREDICATE(name, words, test)             \
     CASE(name) : truth = (test);                 \
-    if (unlikely(truth < 0)) {                   \
+    if (RUNE_UNLIKELY(truth < 0)) {              \
         goto failed;                             \
     }                                            \
     registers[A()] = rune_term_bool(truth != 0); \
     pc += (words);                               \
     NEXT();                                      \
     CASE(name##_ELSE) : truth = (test);          \
-    if (unlikely(truth < 0)) {                   \
+    if (RUNE_UNLIKELY(truth < 0)) {              \
         goto failed;                             \
     }                                            \
     pc = truth != 0 ? pc + (words) : code + A(); \
     NEXT();                                      \
     CASE(name##_THEN) : truth = (test);          \
-    if (unlikely(truth < 0)) {                   \
+    if (RUNE_UNLIKELY(truth < 0)) {              \
         goto failed;                             \
     }                                            \
     pc = truth != 0 ? code + A() : pc + (words); \
     NEXT();
 
-/* An instruction that computes R[A], or a truth for it, and may fail. */
-#define VALUE(name, words, compute)        \
-    CASE(name) : if (unlikely(!(compute))) \
-    {                                      \
-        goto failed;                       \
-    }                                      \
-    pc += (words);                         \
+#define SET(name, value)                   \
+    CASE(name) : registers[A()] = (value); \
+    pc += 2;                               \
     NEXT();
 
-#define TRUTH(name, words, compute)        \
-    CASE(name) : if (unlikely(!(compute))) \
-    {                                      \
-        goto failed;                       \
-    }                                      \
-    registers[A()] = rune_term_bool(flag); \
-    pc += (words);                         \
+/* A jump where a truth is `on`. */
+#define BRANCH(name, on)                                    \
+    CASE(name) : if (RUNE_UNLIKELY(!check_truth(vm, R(1)))) \
+    {                                                       \
+        goto failed;                                        \
+    }                                                       \
+    pc = R(1) == (on) ? code + A() : pc + 2;                \
+    NEXT();
+
+/* An instruction that computes R[A], or a truth for it, and may fail. */
+#define VALUE(name, words, compute)             \
+    CASE(name) : if (RUNE_UNLIKELY(!(compute))) \
+    {                                           \
+        goto failed;                            \
+    }                                           \
+    pc += (words);                              \
+    NEXT();
+
+#define TRUTH(name, words, compute)             \
+    CASE(name) : if (RUNE_UNLIKELY(!(compute))) \
+    {                                           \
+        goto failed;                            \
+    }                                           \
+    registers[A()] = rune_term_bool(flag);      \
+    pc += (words);                              \
     NEXT();
 
 static bool grow_capacity(struct rune_policy_vm *vm, uint32_t count)
@@ -448,12 +243,13 @@ static __attribute__((noinline)) bool grow_registers(struct rune_policy_vm *vm, 
 /* Programs do not loop: their length bounds what they execute. False: a limit is reached. */
 static inline bool begin_program(struct rune_policy_vm *vm, const struct rune_image_policy *policy)
 {
-    if (unlikely(vm->values.steps_left < policy->code_length)) {
+    if (RUNE_UNLIKELY(vm->values.steps_left < policy->code_length)) {
         vm->values.steps_left = 0;
         return false;
     }
     vm->values.steps_left -= policy->code_length;
-    return likely(policy->max_stack <= vm->register_count) || grow_registers(vm, policy->max_stack);
+    return RUNE_LIKELY(policy->max_stack <= vm->register_count) ||
+           grow_registers(vm, policy->max_stack);
 }
 
 enum rune_policy_result rune_policy_vm_run(struct rune_policy_vm *vm, const uint32_t *policies,
@@ -486,8 +282,8 @@ begin:
     }
     const struct rune_image_policy *policy = &store->policies[policies[next++]];
     pc = code = store->policy_code + policy->code;
-    if (unlikely(!begin_program(vm, policy))) {
-        fail(vm, RUNE_EVAL_LIMIT, 0, RUNE_TERM_NONE, RUNE_TERM_NONE);
+    if (RUNE_UNLIKELY(!begin_program(vm, policy))) {
+        rune_policy_fail(vm, RUNE_EVAL_LIMIT, 0, RUNE_TERM_NONE, RUNE_TERM_NONE);
         goto failed;
     }
     registers = vm->registers;
@@ -502,30 +298,14 @@ begin:
     CASE(NO_MATCH) : goto begin;
     CASE(MATCH) : *at = next;
     return RUNE_POLICY_MATCH;
-    CASE(FAIL_ARITY) : fail(vm, RUNE_EVAL_ARITY, pc[1], pc[2], RUNE_TERM_NONE);
+    CASE(FAIL_ARITY) : rune_policy_fail(vm, RUNE_EVAL_ARITY, pc[1], pc[2], RUNE_TERM_NONE);
     goto failed;
     CASE(JUMP) : pc = code + A();
     NEXT();
-    CASE(JUMP_ELSE) : if (unlikely(!rune_term_is_bool(R(1))))
-    {
-        fail_type(vm, RUNE_TYPE_BOOL, R(1));
-        goto failed;
-    }
-    pc = R(1) == RUNE_TERM_FALSE ? code + A() : pc + 2;
-    NEXT();
-    CASE(JUMP_THEN) : if (unlikely(!rune_term_is_bool(R(1))))
-    {
-        fail_type(vm, RUNE_TYPE_BOOL, R(1));
-        goto failed;
-    }
-    pc = R(1) == RUNE_TERM_TRUE ? code + A() : pc + 2;
-    NEXT();
-    CASE(LOAD) : registers[A()] = pc[1];
-    pc += 2;
-    NEXT();
-    CASE(MOVE) : registers[A()] = R(1);
-    pc += 2;
-    NEXT();
+    BRANCH(JUMP_ELSE, RUNE_TERM_FALSE)
+    BRANCH(JUMP_THEN, RUNE_TERM_TRUE)
+    SET(LOAD, pc[1])
+    SET(MOVE, R(1))
     PREDICATE(EQ, 3, R(1) == R(2))
     PREDICATE(EQ_CONST, 3, R(1) == pc[2])
     PREDICATE(IS, 3, test_is(vm, R(1), pc[2]))
@@ -535,16 +315,9 @@ begin:
     PREDICATE(CONTAINS, 3, test_contains(vm, R(1), R(2)))
     PREDICATE(CONST_CONTAINS, 3, test_contains(vm, pc[1], R(2)))
     VALUE(GET, 3, get_attribute(vm, &plain, R(1), pc[2], &registers[A()]))
-    VALUE(HAS_TAG, 3, has_tag(vm, R(1), R(2), &registers[A()]))
-    VALUE(GET_TAG, 3, get_tag(vm, R(1), R(2), &registers[A()]))
-    CASE(NOT) : if (unlikely(!rune_term_is_bool(R(1))))
-    {
-        fail_type(vm, RUNE_TYPE_BOOL, R(1));
-        goto failed;
-    }
-    registers[A()] = rune_term_bool(R(1) == RUNE_TERM_FALSE);
-    pc += 2;
-    NEXT();
+    VALUE(HAS_TAG, 3, rune_policy_has_tag(vm, R(1), R(2), &registers[A()]))
+    VALUE(GET_TAG, 3, rune_policy_get_tag(vm, R(1), R(2), &registers[A()]))
+    VALUE(NOT, 2, negate_truth(vm, R(1), &registers[A()]))
     VALUE(NEG, 2, rune_values_negate(values, R(1), &registers[A()], error))
     TRUTH(LT, 3, rune_values_compare(values, RUNE_COMPARE_LT, R(1), R(2), &flag, error))
     TRUTH(LE, 3, rune_values_compare(values, RUNE_COMPARE_LE, R(1), R(2), &flag, error))
@@ -564,10 +337,10 @@ begin:
     VALUE(SET, 3, rune_values_make_set(values, &R(1), pc[2], &registers[A()], error))
     VALUE(RECORD, 3, make_record(vm, &R(1), pc[2], &registers[A()]))
     VALUE(CALL, 3, rune_values_call(values, pc[2], &R(1), &registers[A()], error))
-    PREDICATE(PROBE, 6, test_probe(vm, pc))
-    TRUTH(PROBE_ALL, 6, probe_each(vm, pc, false, &flag))
-    TRUTH(PROBE_ANY, 6, probe_each(vm, pc, true, &flag))
-    TRUTH(PROBE_EMPTY, 5, probe_empty(vm, pc, &flag))
+    PREDICATE(PROBE, 6, rune_policy_probe(vm, pc))
+    TRUTH(PROBE_ALL, 6, rune_policy_probe_each(vm, pc, false, &flag))
+    TRUTH(PROBE_ANY, 6, rune_policy_probe_each(vm, pc, true, &flag))
+    TRUTH(PROBE_EMPTY, 5, rune_policy_probe_empty(vm, pc, &flag))
 #ifndef __GNUC__
 }
 }

@@ -6,104 +6,6 @@
 
 #include "eval/rule_narrow_int.h"
 
-/* ---- what becomes of registers ---- */
-
-static uint32_t rank_of(uint32_t bound, uint32_t column)
-{
-    return (uint32_t)__builtin_popcount(bound & ((1u << column) - 1));
-}
-
-static uint32_t argument_count(const struct rune_narrow_program *p)
-{
-    return (uint32_t)__builtin_popcount(p->plan->bound);
-}
-
-/* Registers that must be equal to one whose value is known now. */
-static void spread(struct rune_narrow_program *p, uint32_t known)
-{
-    const struct rune_narrow_register *from = &p->registers[known];
-    for (uint32_t i = from->twin; i != known; i = p->registers[i].twin) {
-        struct rune_narrow_register *twin = &p->registers[i];
-        if (i >= argument_count(p) && twin->same_as == RUNE_NARROW_NONE) {
-            twin->same_as = twin->read = from->read;
-            twin->loop = from->loop;
-        }
-    }
-}
-
-static void join_rings(struct rune_narrow_program *p, uint32_t a, uint32_t b)
-{
-    uint32_t i = p->registers[a].twin;
-    while (i != a && i != b) {
-        i = p->registers[i].twin;
-    }
-    if (a != b && i != b) {
-        uint32_t next = p->registers[a].twin;
-        p->registers[a].twin = p->registers[b].twin;
-        p->registers[b].twin = next;
-    }
-}
-
-/* Old arguments move to where the new order of columns has them, all else by as many as there are
- * more; registers of columns that are known now are read from their argument. */
-static void map_registers(struct rune_narrow_program *p, const uint32_t *head)
-{
-    uint32_t known = p->question->known, at = 0;
-    uint32_t more = known & ~p->plan->bound;
-    for (uint32_t i = 0; i < p->plan->registers; i++) {
-        p->registers[i] = (struct rune_narrow_register){
-            .read = i + p->shift, .same_as = RUNE_NARROW_NONE, .twin = i};
-    }
-    for (uint32_t column = 0; column < 32 && p->plan->bound >> column != 0; column++) {
-        if ((p->plan->bound >> column & 1) != 0) {
-            p->registers[at++].read = rank_of(known, column);
-        }
-    }
-    for (uint32_t column = 0; column < head[0] && column < 32; column++) {
-        struct rune_narrow_register *reg = &p->registers[head[1 + column]];
-        if ((more >> column & 1) != 0 && head[1 + column] >= at &&
-            reg->same_as == RUNE_NARROW_NONE) {
-            reg->same_as = reg->read = rank_of(known, column);
-        }
-    }
-}
-
-/* Columns that must be equal; what is known of one is known of all. */
-static void map_equals(struct rune_narrow_program *p, const uint32_t *head)
-{
-    const uint32_t *same = p->question->same;
-    for (uint32_t column = 0; column < head[0] && same != NULL; column++) {
-        join_rings(p, head[1 + column], head[1 + same[column]]);
-    }
-    for (uint32_t i = 0; i < p->plan->registers; i++) {
-        if (i < argument_count(p) || p->registers[i].same_as != RUNE_NARROW_NONE) {
-            spread(p, i);
-        }
-    }
-}
-
-static void mark_live(struct rune_narrow_program *p, const uint32_t *head)
-{
-    for (const uint32_t *word = p->code + 1; word[0] != RUNE_RULE_EMIT;
-         word = rune_rule_next(word)) {
-        struct rune_rule_operand at = rune_rule_operands(word);
-        for (; *at.letter != '\0'; at = rune_rule_operand_after(at)) {
-            uint32_t count = *at.letter == 'R' ? at.word[0] : 0;
-            if (*at.letter == 'r') {
-                p->registers[at.word[0]].is_live = true;
-            }
-            for (uint32_t i = 0; i < count; i++) {
-                p->registers[at.word[1 + i]].is_live = true;
-            }
-        }
-    }
-    for (uint32_t column = 0; column < head[0]; column++) {
-        struct rune_narrow_register *reg = &p->registers[head[1 + column]];
-        bool is_wanted = (p->question->wanted >> column & 1) != 0;
-        reg->is_live = reg->is_live || is_wanted || reg->twin != head[1 + column];
-    }
-}
-
 /* ---- writing ---- */
 
 static void put(struct rune_narrower *n, const struct rune_narrow_program *p, uint32_t word)
@@ -161,7 +63,7 @@ static void note_written(struct rune_narrower *n, struct rune_narrow_program *p,
         put(n, p, target > reg->loop ? target : reg->loop);
     } else {
         reg->loop = innermost(p);
-        spread(p, was);
+        rune_narrow_spread(p, was);
     }
 }
 
@@ -172,10 +74,10 @@ static void put_equal_arguments(struct rune_narrower *n, const struct rune_narro
     uint32_t known = p->question->known;
     for (uint32_t column = 0; column < head[0] && column < 32; column++) {
         bool is_more = (known & ~p->plan->bound) >> column & 1;
-        if (is_more && p->registers[head[1 + column]].read != rank_of(known, column)) {
+        if (is_more && p->registers[head[1 + column]].read != rune_narrow_rank(known, column)) {
             put(n, p, RUNE_RULE_EQ);
             put(n, p, p->registers[head[1 + column]].read);
-            put(n, p, rank_of(known, column));
+            put(n, p, rune_narrow_rank(known, column));
             put(n, p, 0);
         }
     }
@@ -494,9 +396,7 @@ static void write_program(struct rune_narrower *n, struct rune_narrow_program *p
     const uint32_t *head = rune_rule_emitted(p->code);
     p->loop_count = 0;
     p->begin = n->code_count;
-    map_registers(p, head);
-    map_equals(p, head);
-    mark_live(p, head);
+    rune_narrow_map_registers(p, head);
     put(n, p, RUNE_RULE_RETURN);
     put_equal_arguments(n, p, head);
     for (const uint32_t *word = p->code + 1; word[0] != RUNE_RULE_EMIT && !n->is_full;

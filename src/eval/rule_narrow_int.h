@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rule_narrow_int: between rule_narrow (questions and their plans) and rule_narrow_code (programs).
- * Nobody else includes it. */
+/* rule_narrow_int: between rule_narrow (questions and their plans), rule_narrow_code (programs) and
+ * rule_narrow_registers (their registers). Nobody else includes it. */
 #pragma once
 
 #include "eval/rule_narrow.h"
@@ -63,3 +63,18 @@ static inline uint32_t rune_narrow_column(const struct rune_question *question, 
  * what `made` says of it. What it asks is narrowed first. is_full: there is no room. */
 void rune_narrow_write(struct rune_narrower *narrower, const struct rune_image_plan *plan,
                        const struct rune_question *question, struct rune_image_plan *made);
+
+/* The place of a column among those that are bound. */
+static inline uint32_t rune_narrow_rank(uint32_t bound, uint32_t column)
+{
+    return (uint32_t)__builtin_popcount(bound & ((1u << column) - 1));
+}
+
+/* ---- rule_narrow_registers.c ---- */
+
+/* Fills in the program's registers, but for what the loops before decide. `head`: the list of those
+ * that it emits. */
+void rune_narrow_map_registers(struct rune_narrow_program *program, const uint32_t *head);
+
+/* Registers that must be equal to one whose value is known now. */
+void rune_narrow_spread(struct rune_narrow_program *program, uint32_t known);

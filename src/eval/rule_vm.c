@@ -120,92 +120,11 @@ static inline bool load_request(const struct rune_rule_vm *vm, const uint32_t *w
     return registers[word[1]] != RUNE_TERM_NONE;
 }
 
-static RUNE_APART bool load_context(const struct rune_rule_vm *vm, const uint32_t *word,
-                                    rune_term *registers)
-{
-    registers[word[1]] = vm->request == NULL
-                             ? RUNE_TERM_NONE
-                             : rune_rule_get_member(vm, vm->request->context, word[2]);
-    return registers[word[1]] != RUNE_TERM_NONE;
-}
-
-static RUNE_APART bool compare(struct rune_rule_vm *vm, const uint32_t *word,
-                               const rune_term *registers)
-{
-    int side = 0;
-    const char *error =
-        rune_rule_compare(&vm->values, registers[word[2]], registers[word[3]], &side);
-    return rune_rule_computed(vm, error) &&
-           rune_rule_compare_holds((enum rune_rule_compare)word[1], side);
-}
-
-static RUNE_APART bool arith(struct rune_rule_vm *vm, const uint32_t *word, rune_term *registers)
-{
-    const char *error =
-        rune_rule_arith(&vm->values, (enum rune_rule_arith)word[1], registers[word[3]],
-                        registers[word[4]], &registers[word[2]]);
-    return rune_rule_computed(vm, error);
-}
-
-static RUNE_APART bool negate(struct rune_rule_vm *vm, const uint32_t *word, rune_term *registers)
-{
-    const char *error = rune_rule_negate(&vm->values, registers[word[2]], &registers[word[1]]);
-    return rune_rule_computed(vm, error);
-}
-
-static RUNE_APART bool aggregate(struct rune_rule_vm *vm, const uint32_t *word,
-                                 rune_term *registers)
-{
-    rune_term args[RUNE_RULE_MAX_ARITY];
-    (void)rune_rule_gather(word + 6, registers, args);
-    return rune_rule_fold(vm, (enum rune_rule_aggregate)word[1], vm->plans + word[3], word[4], args,
-                          &registers[word[2]]);
-}
-
 static RUNE_APART bool entity_exists(const struct rune_rule_vm *vm, rune_term entity, uint32_t ways)
 {
     return rune_rule_entity_exists(vm, entity) ||
            ((ways & RUNE_RULE_SEES_BROUGHT) != 0 &&
             rune_entities_find_request(vm->request, entity) != NULL);
-}
-
-static RUNE_APART bool load_attr(struct rune_rule_vm *vm, const uint32_t *word,
-                                 rune_term *registers)
-{
-    registers[word[1]] = rune_rule_get_attr(vm, registers[word[2]], word[3], word[4]);
-    return rune_rule_take_steps(vm, rune_rule_entity_steps(vm)) &&
-           registers[word[1]] != RUNE_TERM_NONE;
-}
-
-static RUNE_APART bool entity_parts(const struct rune_rule_vm *vm, const uint32_t *word,
-                                    rune_term *registers)
-{
-    rune_term entity = registers[word[3]];
-    if (rune_term_kind(entity) != RUNE_KIND_ENTITY) {
-        return false;
-    }
-    const struct rune_terms *of = rune_rule_terms(&vm->values, entity);
-    registers[word[1]] = of->entity_type[rune_term_index(entity)];
-    registers[word[2]] = of->entity_id[rune_term_index(entity)];
-    return true;
-}
-
-static RUNE_APART bool entity_make(struct rune_rule_vm *vm, const uint32_t *word,
-                                   rune_term *registers)
-{
-    registers[word[1]] = rune_rule_name_entity(vm, registers[word[2]], registers[word[3]]);
-    return registers[word[1]] != RUNE_TERM_NONE;
-}
-
-static RUNE_APART bool index_record(struct rune_rule_vm *vm, const uint32_t *word,
-                                    rune_term *registers)
-{
-    registers[word[1]] = rune_rule_get_member(vm, registers[word[2]], word[3]);
-    if (registers[word[1]] == RUNE_TERM_NONE) {
-        rune_rule_fail(vm, "no_such_attribute");
-        return false;
-    }
-    return true;
 }
 
 /* A MEMBER and its first turn. */
@@ -221,16 +140,6 @@ static RUNE_APART bool member_begin(struct rune_rule_vm *vm, struct rune_rule_lo
     loop->run = of->heap + of->sets[rune_term_index(set)];
     loop->next = 0;
     return rune_rule_loop_member(vm, loop, word[2], registers);
-}
-
-static RUNE_APART bool call_function(struct rune_rule_vm *vm, const uint32_t *word,
-                                     rune_term *registers)
-{
-    rune_term args[RUNE_RULE_MAX_ARITY];
-    (void)rune_rule_gather(word + 4, registers, args);
-    const char *error =
-        rune_rule_call_function(vm, (enum rune_rule_function)word[1], args, &registers[word[2]]);
-    return rune_rule_computed(vm, error);
 }
 
 /* An EMIT: whether the receiver wants more. */
@@ -268,6 +177,12 @@ bool rune_rule_run_code(struct rune_rule_vm *vm, const struct rune_rule_frame *b
         word = (next);              \
     } while (0)
 
+/* An instruction that is no more than that. */
+#define CHECK(name, holds, next, where) \
+    case RUNE_RULE_##name:              \
+        NEXT_OR(holds, next, where);    \
+        break;
+
     for (;;) {
         switch ((enum rune_rule_op)word[0]) {
         case RUNE_RULE_RETURN:
@@ -278,35 +193,43 @@ bool rune_rule_run_code(struct rune_rule_vm *vm, const struct rune_rule_frame *b
             registers[word[1]] = word[2];
             word += 3;
             break;
-        case RUNE_RULE_LOAD_REQUEST:
-            NEXT_OR(load_request(vm, word, registers), word + 4, word[3]);
-            break;
-        case RUNE_RULE_CONTEXT:
-            NEXT_OR(load_context(vm, word, registers), word + 4, word[3]);
-            break;
         case RUNE_RULE_MOVE:
             registers[word[1]] = registers[word[2]];
             word += 3;
             break;
-        case RUNE_RULE_EQ:
-            NEXT_OR(registers[word[1]] == registers[word[2]], word + 4, word[3]);
+        case RUNE_RULE_MARK:
+            vm->failed += (word[1] & RUNE_RULE_MARK_PARTIAL) != 0;
+            vm->is_unsure = vm->is_unsure || (word[1] & RUNE_RULE_MARK_UNSURE) != 0;
+            word += 2;
             break;
-        case RUNE_RULE_NE:
-            NEXT_OR(registers[word[1]] != registers[word[2]], word + 4, word[3]);
-            break;
-        case RUNE_RULE_COMPARE:
-            NEXT_OR(compare(vm, word, registers), word + 5, word[4]);
-            break;
-        case RUNE_RULE_ARITH:
-            NEXT_OR(arith(vm, word, registers), word + 6, word[5]);
-            break;
-        case RUNE_RULE_NEGATE:
-            NEXT_OR(negate(vm, word, registers), word + 4, word[3]);
-            break;
-        case RUNE_RULE_EXISTS:
-            NEXT_OR(rune_rule_scan_test(vm, word, registers, run.ways),
-                    rune_rule_skip_list(word + 4, 1), word[3]);
-            break;
+            CHECK(LOAD_REQUEST, load_request(vm, word, registers), word + 4, word[3])
+            CHECK(CONTEXT, rune_rule_do_load_context(vm, word, registers), word + 4, word[3])
+            CHECK(EQ, registers[word[1]] == registers[word[2]], word + 4, word[3])
+            CHECK(NE, registers[word[1]] != registers[word[2]], word + 4, word[3])
+            CHECK(COMPARE, rune_rule_do_compare(vm, word, registers), word + 5, word[4])
+            CHECK(ARITH, rune_rule_do_arith(vm, word, registers), word + 6, word[5])
+            CHECK(NEGATE, rune_rule_do_negate(vm, word, registers), word + 4, word[3])
+            CHECK(EXISTS, rune_rule_scan_test(vm, word, registers, run.ways),
+                  rune_rule_skip_list(word + 4, 1), word[3])
+            CHECK(AGGREGATE, rune_rule_do_aggregate(vm, word, registers),
+                  rune_rule_skip_list(word + 6, 1), word[5])
+            CHECK(ENTITY_EXISTS, entity_exists(vm, registers[word[1]], run.ways), word + 3, word[2])
+            CHECK(ATTR, rune_rule_do_load_attr(vm, word, registers), word + 6, word[5])
+            CHECK(IN, rune_rule_test_in(vm, word, registers), rune_rule_skip_list(word + 4, 1),
+                  word[3])
+            CHECK(IN_SET, rune_rule_test_in_set(vm, word, registers), word + 5, word[4])
+            CHECK(IS, rune_rule_is_of_type(vm, registers[word[1]], word[2]) != (word[3] != 0),
+                  word + 5, word[4])
+            CHECK(ENTITY_PARTS, rune_rule_do_entity_parts(vm, word, registers), word + 5, word[4])
+            CHECK(ENTITY_MAKE, rune_rule_do_entity_make(vm, word, registers), word + 5, word[4])
+            CHECK(INDEX, rune_rule_do_index_record(vm, word, registers), word + 5, word[4])
+            CHECK(MEMBER, member_begin(vm, &run.loops[word[1]], word, registers), word + 6, word[4])
+            CHECK(ELEMENT, rune_rule_test_element(vm, registers[word[1]], registers[word[2]]),
+                  word + 4, word[3])
+            CHECK(TEST, rune_rule_test_function(vm, word, registers),
+                  rune_rule_skip_list(word + 4, 1), word[3])
+            CHECK(FUNCTION, rune_rule_do_call_function(vm, word, registers),
+                  rune_rule_skip_list(word + 4, 1), word[3])
         case RUNE_RULE_SCAN: {
             struct rune_rule_loop *loop = &run.loops[word[1]];
             target = run.ways == 0 ? rune_rule_scan_begin(vm, loop, word, registers)
@@ -339,54 +262,6 @@ bool rune_rule_run_code(struct rune_rule_vm *vm, const struct rune_rule_frame *b
             word = rune_rule_scan_at(word).body;
             break;
         }
-        case RUNE_RULE_AGGREGATE:
-            NEXT_OR(aggregate(vm, word, registers), rune_rule_skip_list(word + 6, 1), word[5]);
-            break;
-        case RUNE_RULE_ENTITY_EXISTS:
-            NEXT_OR(entity_exists(vm, registers[word[1]], run.ways), word + 3, word[2]);
-            break;
-        case RUNE_RULE_ATTR:
-            NEXT_OR(load_attr(vm, word, registers), word + 6, word[5]);
-            break;
-        case RUNE_RULE_IN:
-            NEXT_OR(rune_rule_test_in(vm, word, registers), rune_rule_skip_list(word + 4, 1),
-                    word[3]);
-            break;
-        case RUNE_RULE_IN_SET:
-            NEXT_OR(rune_rule_test_in_set(vm, word, registers), word + 5, word[4]);
-            break;
-        case RUNE_RULE_IS:
-            NEXT_OR(rune_rule_is_of_type(vm, registers[word[1]], word[2]) != (word[3] != 0),
-                    word + 5, word[4]);
-            break;
-        case RUNE_RULE_ENTITY_PARTS:
-            NEXT_OR(entity_parts(vm, word, registers), word + 5, word[4]);
-            break;
-        case RUNE_RULE_ENTITY_MAKE:
-            NEXT_OR(entity_make(vm, word, registers), word + 5, word[4]);
-            break;
-        case RUNE_RULE_INDEX:
-            NEXT_OR(index_record(vm, word, registers), word + 5, word[4]);
-            break;
-        case RUNE_RULE_MEMBER:
-            NEXT_OR(member_begin(vm, &run.loops[word[1]], word, registers), word + 6, word[4]);
-            break;
-        case RUNE_RULE_ELEMENT:
-            NEXT_OR(rune_rule_test_element(vm, registers[word[1]], registers[word[2]]), word + 4,
-                    word[3]);
-            break;
-        case RUNE_RULE_TEST:
-            NEXT_OR(rune_rule_test_function(vm, word, registers), rune_rule_skip_list(word + 4, 1),
-                    word[3]);
-            break;
-        case RUNE_RULE_FUNCTION:
-            NEXT_OR(call_function(vm, word, registers), rune_rule_skip_list(word + 4, 1), word[3]);
-            break;
-        case RUNE_RULE_MARK:
-            vm->failed += (word[1] & RUNE_RULE_MARK_PARTIAL) != 0;
-            vm->is_unsure = vm->is_unsure || (word[1] & RUNE_RULE_MARK_UNSURE) != 0;
-            word += 2;
-            break;
         case RUNE_RULE_EMIT:
             if (call != NULL || receiver->emit == NULL) {
                 goto proved;
@@ -476,6 +351,7 @@ bool rune_rule_run_code(struct rune_rule_vm *vm, const struct rune_rule_frame *b
         call = call->outer;
         NEXT_OR(found, rune_rule_skip_list(word + 5, 1), word[4]);
     }
+#undef CHECK
 #undef NEXT_OR
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rule_vm_int: between the files of the rule machine: rule_vm (programs; its frames and calls are
  * rule_frame.h's), rule_scan (loops over stored tuples; the turns of all loops are rule_loop.h's),
- * rule_stream (loops over what is not kept), rule_test (what programs test), rule_tables (relations
+ * rule_stream (loops over what is not kept), rule_instructions
+ * (what single ones do), rule_test (what programs test), rule_tables (relations
  * that recurse or have free columns), rule_fold (aggregates), rule_entities and rule_brought
  * (entity data), rule_once (what need not be kept). Nobody else includes it. What these may touch
  * of struct rune_rule_vm is what rule_vm.h says. */
 #pragma once
 
+#include "base/layout.h"
 #include "eval/rule_code.h"
 #include "eval/rule_vm.h"
 
@@ -61,6 +63,30 @@ static inline uint32_t rune_rule_gather(const uint32_t *list, const rune_term *r
 /* Whether a relation asked with its bound columns has a tuple. */
 bool rune_rule_holds(struct rune_rule_vm *vm, const struct rune_image_plan *plans,
                      uint32_t plan_count, const rune_term *args);
+
+/* ---- rule_instructions.c; `word`: the instruction. True where the program goes on behind it ----
+ */
+
+RUNE_APART bool rune_rule_do_load_context(const struct rune_rule_vm *vm, const uint32_t *word,
+                                          rune_term *registers);
+RUNE_APART bool rune_rule_do_compare(struct rune_rule_vm *vm, const uint32_t *word,
+                                     const rune_term *registers);
+RUNE_APART bool rune_rule_do_arith(struct rune_rule_vm *vm, const uint32_t *word,
+                                   rune_term *registers);
+RUNE_APART bool rune_rule_do_negate(struct rune_rule_vm *vm, const uint32_t *word,
+                                    rune_term *registers);
+RUNE_APART bool rune_rule_do_aggregate(struct rune_rule_vm *vm, const uint32_t *word,
+                                       rune_term *registers);
+RUNE_APART bool rune_rule_do_load_attr(struct rune_rule_vm *vm, const uint32_t *word,
+                                       rune_term *registers);
+RUNE_APART bool rune_rule_do_entity_parts(const struct rune_rule_vm *vm, const uint32_t *word,
+                                          rune_term *registers);
+RUNE_APART bool rune_rule_do_entity_make(struct rune_rule_vm *vm, const uint32_t *word,
+                                         rune_term *registers);
+RUNE_APART bool rune_rule_do_index_record(struct rune_rule_vm *vm, const uint32_t *word,
+                                          rune_term *registers);
+RUNE_APART bool rune_rule_do_call_function(struct rune_rule_vm *vm, const uint32_t *word,
+                                           rune_term *registers);
 
 /* ---- rule_tables.c ---- */
 
