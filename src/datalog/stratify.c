@@ -402,6 +402,7 @@ static void report_cycle(struct graph *graph, const struct rune_dl_edge *negativ
                        "break the cycle: derive one of these relations without the others",
                        "a relation depends on itself through a negation or an aggregate: %s",
                        rune_buf_cstr(&text));
+    checker->nomem |= text.failed; /* else the cycle would be missing without a word */
     for (uint32_t i = length; i > 0 && length - i < 50; i--) {
         const struct rune_dl_edge *edge = &checker->edges.items[graph->queue[i - 1]];
         if (edge->literal != NULL) {
