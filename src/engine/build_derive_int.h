@@ -2,9 +2,10 @@
 /* build_derive_int: what the files that derive entity data share: one derivation on its way.
  * Private to engine/build_derive*.c.
  *
- *   build_derive.c        components of the program, one after the other
- *   build_derive_data.c   what comes out of them: checked, and put into the entity tables
- *   build_derive_probe.c  sets that are left to be probed, and never built
+ *   build_derive.c         components of the program, one after the other
+ *   build_derive_data.c    what comes out of them, put into the entity tables
+ *   build_derive_schema.c  what the schema says about that, and mistakes
+ *   build_derive_probe.c   sets that are left to be probed, and never built
  */
 #pragma once
 
@@ -80,10 +81,6 @@ RUNE_MUST_USE enum rune_err rune_derive_by_probes(struct rune_deriving *deriving
 
 /* ---- build_derive_data.c ---- */
 
-/* A mistake, at the first rule that derives the relation. */
-void rune_derive_report(struct rune_deriving *deriving, uint32_t relation, const char *code,
-                        const char *help, const char *fmt, ...) RUNE_PRINTF(5, 6);
-
 /* What was computed for a relation goes into the tables; for rune_dl_derive. context: the
  * deriving. Mistakes are reported. */
 enum rune_err rune_derive_take_rows(void *context, uint32_t relation, const rune_term *rows,
@@ -98,6 +95,24 @@ RUNE_MUST_USE enum rune_err rune_derive_put_attr(struct rune_deriving *deriving,
                                                  rune_term name, rune_term value);
 /* The records with all that was put. */
 RUNE_MUST_USE enum rune_err rune_derive_write_attrs(struct rune_deriving *deriving);
+
+/* ---- build_derive_schema.c ---- */
+
+/* A rule that derives the relation. */
+struct rune_span rune_derive_place(const struct rune_deriving *deriving, uint32_t relation);
+/* A mistake, at the first rule that derives the relation. */
+void rune_derive_report(struct rune_deriving *deriving, uint32_t relation, const char *code,
+                        const char *help, const char *fmt, ...) RUNE_PRINTF(5, 6);
+/* One about an entity. */
+void rune_derive_report_entity(struct rune_deriving *deriving, uint32_t relation, rune_term entity,
+                               const char *code, const char *help, const char *what);
+
+/* Whether the schema has a place for the parent, and for the value; `is_element`: in a set. False:
+ * reported. */
+bool rune_derive_check_parent(struct rune_deriving *deriving, uint32_t relation, rune_term child,
+                              rune_term parent);
+bool rune_derive_check_value(struct rune_deriving *deriving, uint32_t relation, rune_term entity,
+                             rune_term name, rune_term value, bool is_element);
 /* With a schema that declares the sets, every entity of the types gets those that it has not yet.
  * Cost: one pass over the entities. */
 RUNE_MUST_USE enum rune_err rune_derive_fill_sets(struct rune_deriving *deriving,
