@@ -45,7 +45,8 @@ static double find_joined(const struct rune_dl_ctx *ctx, const struct rune_dl_co
     double joined = 1;
     for (uint32_t i = 0; i < end; i++) {
         const struct rune_dl_growing *growing = growing_of(ctx, &compose->atoms[i]);
-        joined *= i == number ? 1 : (double)(1 + growing->tuples.count / growing->bits.rows);
+        uint64_t each = 1 + growing->tuples.count / growing->bits.rows;
+        joined *= i == number ? 1 : (double)each;
     }
     return joined;
 }
