@@ -144,7 +144,7 @@ static void make_range(const struct program *program, uint32_t *ret_from, uint32
 /* From each node to some behind it, so that recursions go on for some rounds. */
 static void make_dense_facts(struct program *program)
 {
-    uint32_t each = DENSE / program->nodes / program->keys + 1;
+    uint32_t each = DENSE / (program->nodes * program->keys + 1) + 1;
     for (uint32_t at = 0; at < RELATIONS * program->keys * program->nodes; at++) {
         uint32_t from = at % program->nodes, key = at / program->nodes % program->keys;
         struct set *row = &program->tuples[at / program->nodes / program->keys][key][from];
