@@ -367,10 +367,16 @@ enum rune_err rune_json_value(struct rune_json *json, struct rune_json_token *re
     }
 }
 
-/* Behind an opening bracket (first) or a finished item: *ret_more tells whether another one comes.
- */
-static enum rune_err next_item(struct rune_json *json, bool first, char closing,
-                               const char *message, bool *ret_more)
+/* Whether the reader stands right behind the bracket that opens what it is in: no value ends with
+ * one. */
+static bool is_first(const struct rune_json *json)
+{
+    return json->cursor[-1] == '{' || json->cursor[-1] == '[';
+}
+
+/* Behind the opening bracket or a finished item: *ret_more tells whether another one comes. */
+static enum rune_err next_item(struct rune_json *json, char closing, const char *message,
+                               bool *ret_more)
 {
     if (json->err != RUNE_OK) {
         return json->err;
@@ -385,7 +391,7 @@ static enum rune_err next_item(struct rune_json *json, bool first, char closing,
         *ret_more = false;
         return RUNE_OK;
     }
-    if (!first) {
+    if (!is_first(json)) {
         if (*p != ',') {
             return fail_syntax(json, p, message);
         }
@@ -399,10 +405,10 @@ static enum rune_err next_item(struct rune_json *json, bool first, char closing,
     return RUNE_OK;
 }
 
-enum rune_err rune_json_next_member(struct rune_json *json, bool first, bool *ret_more,
+enum rune_err rune_json_next_member(struct rune_json *json, bool *ret_more,
                                     struct rune_str *ret_key)
 {
-    enum rune_err err = next_item(json, first, '}', "`,` or `}` was expected", ret_more);
+    enum rune_err err = next_item(json, '}', "`,` or `}` was expected", ret_more);
     if (err != RUNE_OK || !*ret_more) {
         return err;
     }
@@ -421,9 +427,9 @@ enum rune_err rune_json_next_member(struct rune_json *json, bool first, bool *re
     return RUNE_OK;
 }
 
-enum rune_err rune_json_next_element(struct rune_json *json, bool first, bool *ret_more)
+enum rune_err rune_json_next_element(struct rune_json *json, bool *ret_more)
 {
-    return next_item(json, first, ']', "`,` or `]` was expected", ret_more);
+    return next_item(json, ']', "`,` or `]` was expected", ret_more);
 }
 
 enum rune_err rune_json_skip(struct rune_json *json)
@@ -431,19 +437,17 @@ enum rune_err rune_json_skip(struct rune_json *json)
     /* One bit a level tells objects from arrays, so that no recursion is needed. */
     uint64_t is_object[(RUNE_JSON_MAX_DEPTH + 63) / 64 + 1] = {0};
     uint32_t level = 0;
-    bool first = false;
     do {
         struct rune_json_token token;
         if (level > 0) {
             bool more;
             struct rune_str key;
             bool in_object = (is_object[(level - 1) / 64] >> ((level - 1) % 64) & 1) != 0;
-            enum rune_err err = in_object ? rune_json_next_member(json, first, &more, &key)
-                                          : rune_json_next_element(json, first, &more);
+            enum rune_err err = in_object ? rune_json_next_member(json, &more, &key)
+                                          : rune_json_next_element(json, &more);
             if (err != RUNE_OK) {
                 return err;
             }
-            first = false;
             if (!more) {
                 level--;
                 continue;
@@ -462,7 +466,6 @@ enum rune_err rune_json_skip(struct rune_json *json)
             is_object[level / 64] &= ~bit;
             is_object[level / 64] |= token.type == RUNE_JSON_OBJECT ? bit : 0;
             level++;
-            first = true;
         }
     } while (level > 0);
     return RUNE_OK;

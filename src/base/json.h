@@ -63,14 +63,12 @@ RUNE_MUST_USE enum rune_err rune_json_value(struct rune_json *json,
                                             struct rune_json_token *ret_token);
 
 /* Inside an object whose beginning was read: *ret_more false at its end (then the `}` is consumed);
- * else the key is read and the reader stands before the member's value. Call with `first` true the
- * first time. */
-RUNE_MUST_USE enum rune_err rune_json_next_member(struct rune_json *json, bool first,
-                                                  bool *ret_more, struct rune_str *ret_key);
+ * else the key is read and the reader stands before the member's value. */
+RUNE_MUST_USE enum rune_err rune_json_next_member(struct rune_json *json, bool *ret_more,
+                                                  struct rune_str *ret_key);
 
 /* Inside an array: likewise, the reader stands before the element's value. */
-RUNE_MUST_USE enum rune_err rune_json_next_element(struct rune_json *json, bool first,
-                                                   bool *ret_more);
+RUNE_MUST_USE enum rune_err rune_json_next_element(struct rune_json *json, bool *ret_more);
 
 /* Skips one whole value, with all checks. */
 RUNE_MUST_USE enum rune_err rune_json_skip(struct rune_json *json);

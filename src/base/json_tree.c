@@ -103,12 +103,11 @@ static enum rune_err build_children(struct builder *builder, struct rune_json_no
 {
     size_t base = builder->stack.count;
     bool is_object = node->type == RUNE_JSON_OBJECT;
-    for (bool first = true;; first = false) {
+    for (;;) {
         struct rune_json_member member = {0};
         bool more;
-        enum rune_err err = is_object
-                                ? rune_json_next_member(&builder->json, first, &more, &member.key)
-                                : rune_json_next_element(&builder->json, first, &more);
+        enum rune_err err = is_object ? rune_json_next_member(&builder->json, &more, &member.key)
+                                      : rune_json_next_element(&builder->json, &more);
         if (err != RUNE_OK) {
             return fail_reader(builder);
         }

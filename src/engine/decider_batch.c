@@ -19,9 +19,9 @@ static enum rune_err decode_items(struct rune_request_decoder *decoder,
         return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, "requests",
                                    "expected an array of requests");
     }
-    for (bool first = true;; first = false) {
+    for (;;) {
         bool more;
-        if (rune_json_next_element(decoder->json, first, &more) != RUNE_OK) {
+        if (rune_json_next_element(decoder->json, &more) != RUNE_OK) {
             return rune_request_refuse_json(decoder, "requests");
         }
         if (!more) {
@@ -59,10 +59,10 @@ static enum rune_err decode_batch(struct rune_request_decoder *decoder,
     if (token.type != RUNE_JSON_OBJECT) {
         return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, "", expected);
     }
-    for (bool first = true;; first = false) {
+    for (;;) {
         struct rune_str key;
         bool more;
-        if (rune_json_next_member(json, first, &more, &key) != RUNE_OK) {
+        if (rune_json_next_member(json, &more, &key) != RUNE_OK) {
             return rune_request_refuse_json(decoder, "");
         }
         if (!more) {

@@ -97,9 +97,9 @@ static enum rune_err read_entity_object(struct rune_entity_document *document,
                                         struct rune_entity_reading *entity)
 {
     bool more = true;
-    for (bool first = true;; first = false) {
+    for (;;) {
         struct rune_str key;
-        if (rune_json_next_member(&document->json, first, &more, &key) != RUNE_OK) {
+        if (rune_json_next_member(&document->json, &more, &key) != RUNE_OK) {
             return RUNE_E_SYNTAX;
         }
         if (!more) {
@@ -120,7 +120,7 @@ static enum rune_err read_entity_array(struct rune_entity_document *document,
 {
     bool more = true;
     for (enum rune_entity_part part = RUNE_ENTITY_UID;; part++) {
-        if (rune_json_next_element(&document->json, part == RUNE_ENTITY_UID, &more) != RUNE_OK) {
+        if (rune_json_next_element(&document->json, &more) != RUNE_OK) {
             return RUNE_E_SYNTAX;
         }
         if (!more) {
@@ -198,8 +198,8 @@ static enum rune_err read_entity(struct rune_entity_document *document)
 static enum rune_err read_elements(struct rune_entity_document *document)
 {
     bool more = true;
-    for (bool first = true;; first = false) {
-        if (rune_json_next_element(&document->json, first, &more) != RUNE_OK) {
+    for (;;) {
+        if (rune_json_next_element(&document->json, &more) != RUNE_OK) {
             return RUNE_E_SYNTAX;
         }
         if (!more) {

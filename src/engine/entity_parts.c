@@ -237,7 +237,7 @@ static enum rune_err read_parents(struct rune_entity_document *document,
         return RUNE_E_BUNDLE;
     }
     for (size_t index = 0;; index++) {
-        if (rune_json_next_element(json, index == 0, &more) != RUNE_OK) {
+        if (rune_json_next_element(json, &more) != RUNE_OK) {
             return rune_value_fail(&document->reader, RUNE_E_SYNTAX, rune_json_offset(json), "%s",
                                    json->message);
         }

@@ -23,10 +23,10 @@ static bool find_uid(struct rune_json *json)
         return false;
     }
     if (token.type == RUNE_JSON_ARRAY) {
-        return rune_json_next_element(json, true, &more) == RUNE_OK && more;
+        return rune_json_next_element(json, &more) == RUNE_OK && more;
     }
-    for (bool first = true; token.type == RUNE_JSON_OBJECT; first = false) {
-        if (rune_json_next_member(json, first, &more, &key) != RUNE_OK || !more) {
+    while (token.type == RUNE_JSON_OBJECT) {
+        if (rune_json_next_member(json, &more, &key) != RUNE_OK || !more) {
             return false;
         }
         if (rune_str_equal(key, RUNE_STR("uid"))) {
@@ -62,8 +62,8 @@ static bool find_in(struct search *search, const struct rune_source *source,
     if (rune_json_value(json, &token) != RUNE_OK || token.type != RUNE_JSON_ARRAY) {
         return false;
     }
-    for (bool first = true;; first = false) {
-        if (rune_json_next_element(json, first, &more) != RUNE_OK || !more) {
+    for (;;) {
+        if (rune_json_next_element(json, &more) != RUNE_OK || !more) {
             return false;
         }
         if (is_sought(search)) {

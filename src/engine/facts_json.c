@@ -25,8 +25,8 @@ static bool read_type_and_id(struct rune_fact_reader *reader, struct rune_json *
     struct rune_str key;
     bool more;
     *ret_type = *ret_id = (struct rune_str){0};
-    for (bool first = true;; first = false) {
-        if (rune_json_next_member(json, first, &more, &key) != RUNE_OK) {
+    for (;;) {
+        if (rune_json_next_member(json, &more, &key) != RUNE_OK) {
             return fail_json(reader, json);
         }
         if (!more) {
@@ -63,7 +63,7 @@ static bool put_object(struct rune_fact_reader *reader, struct rune_json *json, 
     struct rune_str type;
     struct rune_str id;
     bool more;
-    if (rune_json_next_member(json, true, &more, &key) != RUNE_OK) {
+    if (rune_json_next_member(json, &more, &key) != RUNE_OK) {
         return fail_json(reader, json);
     }
     if (!more || !rune_str_equal(key, RUNE_STR("__entity")) ||
@@ -76,7 +76,7 @@ static bool put_object(struct rune_fact_reader *reader, struct rune_json *json, 
     if (!read_type_and_id(reader, json, at, &type, &id)) {
         return false;
     }
-    if (rune_json_next_member(json, false, &more, &key) != RUNE_OK) {
+    if (rune_json_next_member(json, &more, &key) != RUNE_OK) {
         return fail_json(reader, json);
     }
     if (more) {
@@ -144,8 +144,8 @@ static uint32_t count_elements(struct rune_fact_reader *reader, const char *p, c
                         "each line is a JSON array");
         return UINT32_MAX;
     }
-    for (bool first = true;; first = false) {
-        if (rune_json_next_element(&json, first, &more) != RUNE_OK ||
+    for (;;) {
+        if (rune_json_next_element(&json, &more) != RUNE_OK ||
             (more && rune_json_skip(&json) != RUNE_OK)) {
             fail_json(reader, &json);
             return UINT32_MAX;
@@ -173,8 +173,8 @@ static bool put_row(struct rune_fact_reader *reader, const char *p, const char *
                         "each line is a JSON array");
         return false;
     }
-    for (bool first = true;; first = false) {
-        if (rune_json_next_element(&json, first, &more) != RUNE_OK) {
+    for (;;) {
+        if (rune_json_next_element(&json, &more) != RUNE_OK) {
             return fail_json(reader, &json);
         }
         if (!more) {

@@ -82,9 +82,9 @@ static enum rune_err read_parents(struct rune_request_decoder *decoder, const ch
     }
     rune_term *parents = NULL;
     uint32_t capacity = 0;
-    for (bool first = true;; first = false) {
+    for (;;) {
         bool more;
-        if (rune_json_next_element(decoder->json, first, &more) != RUNE_OK) {
+        if (rune_json_next_element(decoder->json, &more) != RUNE_OK) {
             return rune_request_refuse_json(decoder, at);
         }
         if (!more) {
@@ -123,10 +123,10 @@ static enum rune_err find_members(struct rune_request_decoder *decoder, const ch
                                   struct rune_request_given *given, struct members *members)
 {
     struct rune_json *json = decoder->json;
-    for (bool first = true;; first = false) {
+    for (;;) {
         struct rune_str key;
         bool more;
-        if (rune_json_next_member(json, first, &more, &key) != RUNE_OK) {
+        if (rune_json_next_member(json, &more, &key) != RUNE_OK) {
             return rune_request_refuse_json(decoder, place);
         }
         if (!more) {
@@ -289,9 +289,9 @@ enum rune_err rune_request_read_entities(struct rune_request_decoder *decoder,
         return rune_request_refuse(decoder, RUNE_REQUEST_WRONG_TYPE, "entities",
                                    "expected an array of entities");
     }
-    for (bool first = true;; first = false) {
+    for (;;) {
         bool more;
-        if (rune_json_next_element(decoder->json, first, &more) != RUNE_OK) {
+        if (rune_json_next_element(decoder->json, &more) != RUNE_OK) {
             return rune_request_refuse_json(decoder, "entities");
         }
         if (!more) {

@@ -104,7 +104,8 @@ static enum rune_err read_member(struct rune_request_parts *parts, enum rune_req
 }
 
 /* A member's name as clients write it, `"action":`, which needs no reader: its field, and the
- * cursor behind the colon. RUNE_FIELD_COUNT, and the cursor where it was: look closer. */
+ * cursor behind the colon. RUNE_FIELD_COUNT, and the cursor where it was: look closer. `first`: the
+ * loop knows without looking. */
 static inline enum rune_request_field take_plain_field(struct rune_json *json, bool first)
 {
 #define TAKE(field, spelling)                              \
@@ -157,7 +158,7 @@ static enum rune_err next_field(struct rune_request_decoder *decoder, bool first
     if (rune_json_take_object_end(decoder->json)) {
         return RUNE_OK;
     }
-    if (rune_json_next_member(decoder->json, first, &more, &key) != RUNE_OK) {
+    if (rune_json_next_member(decoder->json, &more, &key) != RUNE_OK) {
         return rune_request_refuse_json(decoder, "");
     }
     if (!more) {

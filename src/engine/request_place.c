@@ -117,11 +117,11 @@ static enum rune_err read_place_members(struct rune_request_parts *parts,
 {
     struct rune_request_decoder *decoder = parts->decoder;
     const char *at = rune_request_fields[field].data;
-    for (bool first = true;; first = false) {
+    for (;;) {
         struct rune_str key;
         uint32_t member = 0;
         bool more;
-        if (rune_json_next_member(decoder->json, first, &more, &key) != RUNE_OK) {
+        if (rune_json_next_member(decoder->json, &more, &key) != RUNE_OK) {
             return rune_request_refuse_json(decoder, at);
         }
         if (!more) {

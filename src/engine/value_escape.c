@@ -10,9 +10,9 @@ bool rune_value_look_at_members(struct rune_json *json, struct rune_value_member
 {
     memset(members, 0, sizeof *members);
     bool more = true;
-    for (bool first = true; more; first = false) {
+    while (more) {
         struct rune_str key;
-        if (rune_json_next_member(json, first, &more, &key) != RUNE_OK) {
+        if (rune_json_next_member(json, &more, &key) != RUNE_OK) {
             return false;
         }
         if (!more) {
@@ -62,7 +62,7 @@ static enum rune_value_escape look_for_escape(struct rune_json json, struct rune
     }
     bool more = false;
     if (escape != RUNE_ESCAPE_NONE &&
-        (rune_json_next_member(&json, false, &more, &key) != RUNE_OK || more)) {
+        (rune_json_next_member(&json, &more, &key) != RUNE_OK || more)) {
         return RUNE_ESCAPE_NONE;
     }
     return escape;

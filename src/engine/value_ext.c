@@ -24,10 +24,10 @@ static enum rune_err look_for_function(struct rune_value_reader *reader, int *re
     struct rune_json json = *reader->json;
     bool more = true;
     *ret_function = -1;
-    for (bool first = true; more; first = false) {
+    while (more) {
         struct rune_str key;
         struct rune_json_token token;
-        if (rune_json_next_member(&json, first, &more, &key) != RUNE_OK) {
+        if (rune_json_next_member(&json, &more, &key) != RUNE_OK) {
             break;
         }
         if (more && rune_str_equal(key, RUNE_STR("fn"))) {
@@ -66,8 +66,8 @@ static enum rune_err read_args(struct rune_value_reader *reader, int function, e
     }
     bool more = true;
     uint32_t index = 0;
-    for (bool first = true; err == RUNE_OK; first = false) {
-        err = rune_value_next_element(reader, first, &more);
+    while (err == RUNE_OK) {
+        err = rune_value_next_element(reader, &more);
         if (err != RUNE_OK || !more) {
             break;
         }
@@ -89,9 +89,9 @@ static enum rune_err read_call(struct rune_value_reader *reader, bool has_arg, e
         err = look_for_function(reader, &function);
     }
     bool more = true;
-    for (bool first = true; err == RUNE_OK; first = false) {
+    while (err == RUNE_OK) {
         struct rune_str key;
-        err = rune_value_next_member(reader, first, &more, &key);
+        err = rune_value_next_member(reader, &more, &key);
         if (err != RUNE_OK || !more) {
             break;
         }
@@ -133,7 +133,7 @@ enum rune_err rune_value_read_call_escape(struct rune_value_reader *reader, bool
     if (err == RUNE_OK) {
         err = read_call(reader, has_arg, UNTYPED, ret_value);
     }
-    return err == RUNE_OK ? rune_value_next_member(reader, false, &more, &key) : err;
+    return err == RUNE_OK ? rune_value_next_member(reader, &more, &key) : err;
 }
 
 /* ---- with a type ---- */
@@ -152,11 +152,11 @@ static enum rune_err read_ext_escape(struct rune_value_reader *reader, bool *ret
     struct rune_value_keys keys = {.count = 0};
     bool more = true;
     *ret_found = false;
-    for (bool first = true; more; first = false) {
+    while (more) {
         struct rune_str key;
         struct rune_json_token token;
         struct rune_value_members members;
-        enum rune_err err = rune_value_next_member(reader, first, &more, &key);
+        enum rune_err err = rune_value_next_member(reader, &more, &key);
         if (err != RUNE_OK || !more) {
             return err;
         }

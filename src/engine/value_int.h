@@ -22,9 +22,9 @@ enum rune_err rune_value_expr_failed(struct rune_value_reader *reader, size_t of
 /* The JSON reader's steps, with errors taken over. */
 RUNE_MUST_USE enum rune_err rune_value_next_token(struct rune_value_reader *reader,
                                                   struct rune_json_token *ret_token);
-RUNE_MUST_USE enum rune_err rune_value_next_member(struct rune_value_reader *reader, bool first,
-                                                   bool *ret_more, struct rune_str *ret_key);
-RUNE_MUST_USE enum rune_err rune_value_next_element(struct rune_value_reader *reader, bool first,
+RUNE_MUST_USE enum rune_err rune_value_next_member(struct rune_value_reader *reader, bool *ret_more,
+                                                   struct rune_str *ret_key);
+RUNE_MUST_USE enum rune_err rune_value_next_element(struct rune_value_reader *reader,
                                                     bool *ret_more);
 
 /* Terms of an attribute's and of a type's name: remembered, since few come often. */

@@ -18,7 +18,7 @@ static enum rune_err read_set(struct rune_value_reader *reader, rune_schema_type
     }
     for (;; index++) {
         rune_term value;
-        err = rune_value_next_element(reader, index == 0, &more);
+        err = rune_value_next_element(reader, &more);
         if (err != RUNE_OK || !more) {
             break;
         }
@@ -47,7 +47,7 @@ static enum rune_err read_object(struct rune_value_reader *reader, size_t offset
 {
     struct rune_str key = RUNE_STR("");
     bool more;
-    enum rune_err err = rune_value_next_member(reader, true, &more, &key);
+    enum rune_err err = rune_value_next_member(reader, &more, &key);
     if (err != RUNE_OK) {
         return err;
     }

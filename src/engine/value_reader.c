@@ -165,18 +165,17 @@ enum rune_err rune_value_next_token(struct rune_value_reader *reader,
     return rune_json_value(reader->json, ret_token) == RUNE_OK ? RUNE_OK : json_failed(reader);
 }
 
-enum rune_err rune_value_next_member(struct rune_value_reader *reader, bool first, bool *ret_more,
+enum rune_err rune_value_next_member(struct rune_value_reader *reader, bool *ret_more,
                                      struct rune_str *ret_key)
 {
-    return rune_json_next_member(reader->json, first, ret_more, ret_key) == RUNE_OK
-               ? RUNE_OK
-               : json_failed(reader);
+    return rune_json_next_member(reader->json, ret_more, ret_key) == RUNE_OK ? RUNE_OK
+                                                                             : json_failed(reader);
 }
 
-enum rune_err rune_value_next_element(struct rune_value_reader *reader, bool first, bool *ret_more)
+enum rune_err rune_value_next_element(struct rune_value_reader *reader, bool *ret_more)
 {
-    return rune_json_next_element(reader->json, first, ret_more) == RUNE_OK ? RUNE_OK
-                                                                            : json_failed(reader);
+    return rune_json_next_element(reader->json, ret_more) == RUNE_OK ? RUNE_OK
+                                                                     : json_failed(reader);
 }
 
 /* ---- names ---- */
@@ -247,11 +246,10 @@ const struct rune_terms *rune_value_terms_of(const struct rune_value_reader *rea
 enum rune_err rune_value_skip_rest(struct rune_value_reader *reader, enum rune_json_type type)
 {
     bool more = type == RUNE_JSON_OBJECT || type == RUNE_JSON_ARRAY;
-    for (bool first = true; more; first = false) {
+    while (more) {
         struct rune_str key;
-        enum rune_err err = type == RUNE_JSON_OBJECT
-                                ? rune_value_next_member(reader, first, &more, &key)
-                                : rune_value_next_element(reader, first, &more);
+        enum rune_err err = type == RUNE_JSON_OBJECT ? rune_value_next_member(reader, &more, &key)
+                                                     : rune_value_next_element(reader, &more);
         if (err != RUNE_OK) {
             return err;
         }
@@ -298,12 +296,12 @@ enum rune_err rune_value_discard_rest(struct rune_value_reader *reader,
     if (token->type == RUNE_JSON_NUMBER && ignored == RUNE_IGNORED_AS_VALUE) {
         return rune_value_number_failed(reader, token);
     }
-    for (bool first = true; err == RUNE_OK && more; first = false) {
+    while (err == RUNE_OK && more) {
         struct rune_str key;
         if (token->type == RUNE_JSON_ARRAY) {
-            err = rune_value_next_element(reader, first, &more);
+            err = rune_value_next_element(reader, &more);
         } else {
-            err = rune_value_next_member(reader, first, &more, &key);
+            err = rune_value_next_member(reader, &more, &key);
             if (err == RUNE_OK && more) {
                 err = rune_value_keys_add(reader, &keys, key);
             }

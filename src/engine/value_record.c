@@ -118,12 +118,12 @@ static enum rune_err read_members(struct rune_value_reader *reader, struct rune_
     /* so that there is a stack, even if there are no members */
     enum rune_err err = rune_value_reserve(reader, 1);
     if (err == RUNE_OK && !has_key) {
-        err = rune_value_next_member(reader, true, &more, &key);
+        err = rune_value_next_member(reader, &more, &key);
     }
     while (err == RUNE_OK && more) {
         err = read_member(reader, shape, key);
         if (err == RUNE_OK) {
-            err = rune_value_next_member(reader, false, &more, &key);
+            err = rune_value_next_member(reader, &more, &key);
         }
     }
     if (err != RUNE_OK) {

@@ -56,7 +56,7 @@ static enum rune_err read_uid_array(struct rune_value_reader *reader, struct uid
     size_t index = 0;
     bool more = true;
     for (;; index++) {
-        enum rune_err err = rune_value_next_element(reader, index == 0, &more);
+        enum rune_err err = rune_value_next_element(reader, &more);
         if (err != RUNE_OK || !more) {
             parts->has_type = parts->has_type && index == 2;
             return err;
@@ -98,9 +98,9 @@ static enum rune_err read_uid_members(struct rune_value_reader *reader, struct u
 {
     unsigned seen = 0;
     bool more = true;
-    for (bool first = true; more; first = false) {
+    while (more) {
         struct rune_str key;
-        enum rune_err err = rune_value_next_member(reader, first, &more, &key);
+        enum rune_err err = rune_value_next_member(reader, &more, &key);
         if (err != RUNE_OK || !more) {
             return err;
         }
@@ -266,8 +266,8 @@ enum rune_err rune_value_read_entity_escape(struct rune_value_reader *reader, ru
     struct rune_str key;
     bool more = true;
     enum rune_err err = rune_value_next_token(reader, &token);
-    for (bool first = true; err == RUNE_OK; first = false) {
-        err = rune_value_next_member(reader, first, &more, &key);
+    while (err == RUNE_OK) {
+        err = rune_value_next_member(reader, &more, &key);
         if (err != RUNE_OK || !more) {
             break;
         }
@@ -284,7 +284,7 @@ enum rune_err rune_value_read_entity_escape(struct rune_value_reader *reader, ru
         }
     }
     if (err == RUNE_OK) {
-        err = rune_value_next_member(reader, false, &more, &key); /* the `}` around */
+        err = rune_value_next_member(reader, &more, &key); /* the `}` around */
     }
     return err == RUNE_OK ? make_uid(reader, parts.type, parts.id, ret_value) : err;
 }

@@ -83,6 +83,7 @@ static const struct rune_str valid[] = {
     RUNE_STR("{}"),
     RUNE_STR("{ }"),
     RUNE_STR("[1,[2,[3]],{}]"),
+    RUNE_STR("[[ {} , [ ] ] ,\"[\",\"{\"]"),
     RUNE_STR("{\"a\":1,\"A\":2,\"\":3}"),
     RUNE_STR("{\"a\":{\"a\":{\"a\":[{\"a\":null}]}}}"),
     RUNE_STR(
@@ -141,6 +142,10 @@ static const struct rune_str invalid[] = {
     RUNE_STR("[1,]"),
     RUNE_STR("[,1]"),
     RUNE_STR("[1 2]"),
+    RUNE_STR("[[] 2]"),
+    RUNE_STR("[[[],]]"),
+    RUNE_STR("[\"[\" 2]"),
+    RUNE_STR("{\"a\":\"{\" \"b\":2}"),
     RUNE_STR("[1"),
     RUNE_STR("]"),
     RUNE_STR("[}"),
@@ -375,13 +380,13 @@ static void test_json__pulls_members_and_elements(void **state)
     assert_int_equal(rune_json_value(&json, &token), RUNE_OK);
     assert_int_equal(token.type, RUNE_JSON_OBJECT);
     assert_int_equal(token.offset, 1);
-    assert_int_equal(rune_json_next_member(&json, true, &more, &key), RUNE_OK);
+    assert_int_equal(rune_json_next_member(&json, &more, &key), RUNE_OK);
     assert_true(more && rune_str_equal(key, RUNE_STR("a")));
     assert_int_equal(rune_json_value(&json, &token), RUNE_OK);
     assert_int_equal(token.type, RUNE_JSON_ARRAY);
     size_t count = 0;
-    for (bool first = true;; first = false) {
-        assert_int_equal(rune_json_next_element(&json, first, &more), RUNE_OK);
+    for (;;) {
+        assert_int_equal(rune_json_next_element(&json, &more), RUNE_OK);
         if (!more) {
             break;
         }
@@ -389,11 +394,11 @@ static void test_json__pulls_members_and_elements(void **state)
         count++;
     }
     assert_int_equal(count, 3);
-    assert_int_equal(rune_json_next_member(&json, false, &more, &key), RUNE_OK);
+    assert_int_equal(rune_json_next_member(&json, &more, &key), RUNE_OK);
     assert_true(more && rune_str_equal(key, RUNE_STR("b\n")));
     assert_int_equal(rune_json_value(&json, &token), RUNE_OK);
     assert_int_equal(token.type, RUNE_JSON_FALSE);
-    assert_int_equal(rune_json_next_member(&json, false, &more, &key), RUNE_OK);
+    assert_int_equal(rune_json_next_member(&json, &more, &key), RUNE_OK);
     assert_false(more);
     assert_int_equal(rune_json_end(&json), RUNE_OK);
     assert_int_equal(json.depth, 0);
