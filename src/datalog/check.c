@@ -12,14 +12,11 @@
 void rune_dl_check_fail(struct rune_dl_checker *checker, struct rune_span span, const char *code,
                         const char *help, const char *fmt, ...)
 {
-    struct rune_buf text = RUNE_BUF_INIT;
     va_list args;
-    va_start(args, fmt);
-    rune_buf_vprintf(&text, fmt, args);
-    va_end(args);
     checker->errors++;
-    rune_diag_report(checker->diag, RUNE_ERROR, code, span, help, "%s", rune_buf_cstr(&text));
-    rune_buf_fini(&text);
+    va_start(args, fmt);
+    rune_diag_vreport(checker->diag, RUNE_ERROR, code, span, help, fmt, args);
+    va_end(args);
 }
 
 void rune_dl_check_watch(struct rune_dl_checker *checker, const struct rune_source *source)
