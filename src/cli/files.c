@@ -83,7 +83,7 @@ bool cli_replace_file(const char *path, struct rune_str text)
     const char *target = realpath(path, real) != NULL ? real : path;
     rune_buf_printf(&beside, "%s.rune-%ld", target, (long)getpid());
     bool ok = !beside.failed && write_beside(rune_buf_cstr(&beside), target, text);
-    int reason = errno;
+    int reason = beside.failed ? ENOMEM : errno;
     rune_buf_fini(&beside);
     errno = reason;
     return ok;

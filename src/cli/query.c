@@ -162,10 +162,13 @@ static bool print_tuple(void *context, const struct rune_field *fields, uint32_t
         (printer->json ? append_json_field : append_text_field)(out, &fields[i]);
     }
     rune_buf_append_cstr(out, printer->json ? "]\n" : "\n");
+    if (out->failed) {
+        return false;
+    }
     if (out->length >= FLUSH_BYTES) {
         flush(printer);
     }
-    return !out->failed && --printer->left > 0;
+    return --printer->left > 0;
 }
 
 struct counter {
@@ -214,10 +217,10 @@ static enum rune_err query(struct cli_subject *subject, const struct arguments *
     };
     enum rune_err err = rune_query_run(subject->decider, subject->image, NULL, pattern, print_tuple,
                                        &printer, subject->diag);
-    flush(&printer);
-    if (printer.out.failed) {
+    if (printer.out.failed) { /* which flushing forgets */
         err = RUNE_E_NOMEM;
     }
+    flush(&printer);
     rune_buf_fini(&printer.out);
     return err;
 }
