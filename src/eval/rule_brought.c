@@ -103,6 +103,7 @@ static const struct rows *rows_of(struct rune_rule_vm *vm, enum rune_relation_da
             put_all(vm, &writer, data);
             rows->count = writer.count;
             rows->is_made = true;
+            vm->brought_count++;
         }
     }
     if (rows == NULL || !rows->is_made) {

@@ -90,7 +90,8 @@ static bool fold_result(struct fold *fold, rune_term *ret_term)
 /* Runs the plans. Where tables have taken half of the memory, those that this needs are given up
  * behind it, or a rule that counts for many groups would end with the memory: they are made in an
  * index of their own, which does not know the others. Values live elsewhere; within a recursion
- * that is being solved tables may be part of it, and stay. */
+ * that is being solved tables may be part of it, and stay. What the request brings is kept for all:
+ * where some of it was made among those tables, a few times at most, they stay with it. */
 static void run_plans(struct fold *fold, const struct rune_image_plan *plans, uint32_t plan_count,
                       const rune_term *args)
 {
@@ -99,7 +100,7 @@ static void run_plans(struct fold *fold, const struct rune_image_plan *plans, ui
                      rune_arena_left(vm->arena) / RUNE_RULE_RESERVE_PART < vm->reserve / 2;
     struct rune_arena_mark mark = rune_arena_mark(vm->arena);
     struct rune_rule_table **tables = vm->tables;
-    uint32_t slots = vm->table_slots, count = vm->table_count;
+    uint32_t slots = vm->table_slots, count = vm->table_count, brought = vm->brought_count;
     if (is_scarce) {
         vm->tables = NULL;
         vm->table_slots = vm->table_count = 0;
@@ -113,7 +114,9 @@ static void run_plans(struct fold *fold, const struct rune_image_plan *plans, ui
         vm->tables = tables;
         vm->table_slots = slots;
         vm->table_count = count;
-        rune_arena_rewind(vm->arena, mark);
+        if (vm->brought_count == brought) {
+            rune_arena_rewind(vm->arena, mark);
+        }
     }
 }
 

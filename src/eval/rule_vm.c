@@ -26,6 +26,7 @@ void rune_rule_vm_forget(struct rune_rule_vm *vm)
     vm->table_slots = vm->table_count = 0;
     vm->filling = NULL;
     vm->components = NULL;
+    vm->brought = NULL;
 }
 
 enum rune_err rune_rule_vm_init(struct rune_rule_vm *vm, struct rune_arena *arena)

@@ -99,6 +99,7 @@ struct rune_rule_vm {
     const struct rune_request *request; /* NULL: none */
     bool brings_entities;
     struct rune_rule_brought *brought; /* their tuples; NULL: not asked for yet */
+    uint32_t brought_count;            /* how often some of them were made */
     struct rune_arena *arena;
     size_t reserve; /* of the arena, that tables of loops leave to others */
     uint64_t steps_left;
@@ -139,7 +140,8 @@ size_t rune_rule_frame_bytes(uint32_t loops, uint32_t registers);
  * store first. */
 RUNE_MUST_USE enum rune_err rune_rule_vm_init(struct rune_rule_vm *vm, struct rune_arena *arena);
 
-/* Forgets all tables (the arena was rewound to where it was right after init). */
+/* Forgets all tables, and the tuples of what a request brings (the arena was rewound to where it
+ * was right after init). */
 void rune_rule_vm_forget(struct rune_rule_vm *vm);
 
 /* Runs one plan. With emit NULL: stops at the first tuple. True if it was stopped so, or by emit.

@@ -192,6 +192,51 @@ static void test_decide__is_strict_about_errors_where_told(void **state)
     }
 }
 
+/* Little memory is left when an aggregate is the first to look at what the request brings, inside
+ * a recursion's tables, which are given up behind it: those after it see the same entities. */
+static void test_decide__keeps_what_a_request_brings_while_memory_is_scarce(void **state)
+{
+    (void)state;
+    enum { NODES = 2500 };
+    static const char rules[] =
+        "reach(X) :- principal(P), first(P, X).\n"
+        "reach(Y) :- reach(X), edge(X, Y).\n"
+        "near(X, Z) :- principal(_), step(X, Z).\n"
+        "near(X, Z) :- near(X, Y), step(Y, Z).\n"
+        "@id(\"three\") permit(P, A, R) :- principal(P), action(A), resource(R), reach(X),\n"
+        "    N = count { near(X, Z), entity.parent(Z, G) }, N = 3.\n"
+        "first(User::\"u\", 0).\n";
+    static const char body[] =
+        "{\"principal\":\"User::\\\"u\\\"\",\"action\":\"Action::\\\"a\\\"\","
+        "\"resource\":\"Doc::\\\"d\\\"\",\"entities\":["
+        "{\"uid\":{\"type\":\"Item\",\"id\":\"i\"},\"attrs\":{},\"parents\":["
+        "{\"type\":\"Box\",\"id\":\"1\"},{\"type\":\"Box\",\"id\":\"2\"}]},"
+        "{\"uid\":{\"type\":\"Item\",\"id\":\"j\"},\"attrs\":{},\"parents\":["
+        "{\"type\":\"Box\",\"id\":\"1\"},{\"type\":\"Box\",\"id\":\"2\"},"
+        "{\"type\":\"Box\",\"id\":\"3\"}]}]}";
+    static const char want[] = "{\"decision\":\"PERMIT\",\"reasons\":[\"three\"]";
+    static char text[sizeof(rules) + NODES * (size_t)64];
+    size_t at = (size_t)sprintf(text, "%s", rules);
+    for (int i = 0; i < NODES; i++) {
+        at += (size_t)sprintf(text + at, "edge(0, %d). step(%d, Item::\"%c\").\n", i, i,
+                              i == NODES - 1 ? 'j' : 'i');
+    }
+    const struct fixture_file files[] = {{"r.dl", text}};
+    const struct rune_decider_options options = {.version = RUNE_DECIDER_OPTIONS_VERSION,
+                                                 .arena_bytes = (size_t)1 << 18};
+    struct fixture scarce;
+    struct rune_decider *small;
+    struct rune_answer answer;
+    fixture_open(&scarce, FIXTURE_FILES(files));
+    assert_int_equal(rune_decider_create(&options, &small), RUNE_OK);
+    rune_decider_authorize(small, scarce.image, 1, rune_str_from(body), RUNE_ANSWER_PLAIN, &answer);
+    if (strncmp(answer.body.data, want, strlen(want)) != 0) {
+        fail_msg("%.*s", RUNE_STR_ARG(answer.body));
+    }
+    rune_decider_destroy(small);
+    fixture_close(&scarce);
+}
+
 static void test_answer__too_large_is_an_error(void **state)
 {
     (void)state;
@@ -287,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_limit__ends_as_deny),
         cmocka_unit_test(test_decide__joins_policies_and_rules),
         cmocka_unit_test(test_decide__is_strict_about_errors_where_told),
+        cmocka_unit_test(test_decide__keeps_what_a_request_brings_while_memory_is_scarce),
         cmocka_unit_test(test_answer__too_large_is_an_error),
         cmocka_unit_test(test_request__lives_on_its_own),
         cmocka_unit_test(test_create__survives_every_failure),
