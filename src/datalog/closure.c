@@ -25,6 +25,7 @@
 
 #define STEPS_AN_EXIT 16u
 #define FEW_STEPS     65536u
+#define SHARED_STEPS  (1u << 26)
 
 /* ---- exits and steps as relations ---- */
 
@@ -158,6 +159,14 @@ static enum rune_err add_gate(struct parts *parts, const struct rune_dl_plan_rul
     return read_exits(parts, made) ? RUNE_OK : RUNE_E_NOMEM;
 }
 
+/* Without parameters all rows share the steps: many, but what the limits allow besides. */
+static uint64_t shared_budget(const struct rune_dl_options *options)
+{
+    uint64_t tuples = options->max_tuples / 4, bytes = options->max_memory_bytes / 64;
+    uint64_t budget = options->max_tuples != 0 && tuples < SHARED_STEPS ? tuples : SHARED_STEPS;
+    return options->max_memory_bytes != 0 && bytes < budget ? bytes : budget;
+}
+
 /* How many steps are worth making, where they join relations and so may be many more than those
  * have tuples: rows share them, so it is by the number of rows. */
 static uint64_t step_budget(const struct parts *parts)
@@ -165,7 +174,9 @@ static uint64_t step_budget(const struct parts *parts)
     if (parts->exits == NULL || parts->shape->is_whole) {
         return UINT64_MAX;
     }
-    return FEW_STEPS + STEPS_AN_EXIT * parts->ctx->rels.items[parts->exits->relation].count;
+    return parts->shape->param_count == 0
+               ? shared_budget(parts->ctx->options)
+               : FEW_STEPS + STEPS_AN_EXIT * parts->ctx->rels.items[parts->exits->relation].count;
 }
 
 /* A relation for the rules, computed; too many tuples are not. */

@@ -195,10 +195,9 @@ bool rune_dl_find_step(const struct rune_dl_plan_rule *rule, uint32_t value,
             found = true;
         }
     }
-    step.is_whole =
-        step.kind == RUNE_DL_STEP_SWAP || step.params == 0 || has_whole_atom(rule, &step);
+    step.is_whole = step.kind == RUNE_DL_STEP_SWAP || has_whole_atom(rule, &step);
     *ret_step = step;
-    return found && (step.is_whole || step.kind == RUNE_DL_STEP_LINEAR);
+    return found && (step.is_whole || step.params == 0 || step.kind == RUNE_DL_STEP_LINEAR);
 }
 
 /* ---- gates ---- */
@@ -246,7 +245,7 @@ void rune_dl_gate_step(const struct rune_dl_plan_rule *rule, uint32_t value,
     if (step->kind == RUNE_DL_STEP_LINEAR && params != step->params) {
         step->params = params;
         step->is_gated = true;
-        step->is_whole = params == 0 || has_whole_atom(rule, step);
+        step->is_whole = has_whole_atom(rule, step);
     }
 }
 

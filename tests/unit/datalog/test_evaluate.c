@@ -247,6 +247,38 @@ static void test_large_component__rounds_cost_what_they_add(void **state)
     rune_buf_fini(&text);
 }
 
+/* Steps that join relations may be far more than what is derived by way of them. */
+static void test_steps_beyond_limits__are_not_made(void **state)
+{
+    (void)state;
+    enum { VALUES = 1000 };
+    static const char *const recursions[] = {
+        "p(X, Z) :- p(X, Y), a(Y), b(Z).\n",
+        "p(X, Z) :- n(X), p(X, Y), a(Y), b(Z).\n",
+        "p(X, Z) :- p(X, Y), e(Y, W), f(W, Z).\n",
+        "p(X, Z) :- n(X), p(X, Y), e(Y, W), f(W, Z).\n",
+    };
+    for (size_t i = 0; i < sizeof(recursions) / sizeof(recursions[0]); i++) {
+        struct rune_buf text = RUNE_BUF_INIT;
+        rune_buf_printf(&text, "p(X, Y) :- begin(X, Y).\nbegin(1, 0).\nn(1).\n%s", recursions[i]);
+        for (int v = 0; v < VALUES; v++) {
+            rune_buf_printf(&text, "a(%d). b(%d). e(%d, 7). f(7, %d).\n", v, 10 * VALUES + v, v,
+                            10 * VALUES + v);
+        }
+        struct datalog_run run;
+        assert_int_equal(datalog_run_open(&run, (struct rune_str){text.data, text.length},
+                                          RUNE_DL_BARE, NULL, 0),
+                         RUNE_OK);
+        struct rune_dl_options options = {.storing = RUNE_DL_STORE_ALL, .max_tuples = 100 * VALUES};
+        assert_int_equal(rune_dl_evaluate(&run.program, run.facts, NULL, run.dict, &options, NULL,
+                                          NULL, &run.result, run.diag),
+                         RUNE_OK);
+        assert_int_equal(run.result.derived_facts, 1 + VALUES);
+        datalog_run_close(&run);
+        rune_buf_fini(&text);
+    }
+}
+
 static void test_failed_derivation__marks_what_rests_on_it(void **state)
 {
     (void)state;
@@ -637,6 +669,7 @@ int main(void)
         cmocka_unit_test(test_long_rule__says_what_it_needs_too_much_of),
         cmocka_unit_test(test_bounded_recursion__is_not_given_up),
         cmocka_unit_test(test_large_component__rounds_cost_what_they_add),
+        cmocka_unit_test(test_steps_beyond_limits__are_not_made),
         cmocka_unit_test(test_failed_derivation__marks_what_rests_on_it),
         cmocka_unit_test(test_same_program__same_bytes),
         cmocka_unit_test(test_relations__are_sorted_by_name),
