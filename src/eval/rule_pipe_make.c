@@ -397,9 +397,10 @@ static const uint32_t *add_simple(struct maker *m, struct frame *frame, const ui
  */
 static bool walk(struct maker *m, struct frame *frame, const uint32_t *word)
 {
-    if (m->walks++ == MAX_WALKS) {
+    if (m->walks == MAX_WALKS) {
         return false;
     }
+    m->walks++;
     while (word != NULL && word[0] != RUNE_RULE_EMIT && word[0] != RUNE_RULE_CALL_SCAN) {
         word = add_simple(m, frame, word);
     }
