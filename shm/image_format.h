@@ -240,7 +240,7 @@ struct rune_image_plan {
     uint32_t code_length;
     uint32_t registers; /* values it needs, checked by the verifier */
     uint32_t flags;     /* eval/rule_code.h */
-    uint32_t rows;      /* expected, for people (`rune plan`); saturated */
+    uint32_t rows;      /* expected: what `rune plan` says, and a count decides by; saturated */
 };
 
 /* ---- AHEAD: rows that permit and forbid will read, found by a part of the request ---- */

@@ -178,13 +178,17 @@ static enum rune_err enter_directory(struct walk *walk, int parent, const char *
     return err;
 }
 
-/* What is there no more was never there; but a link may stay behind what it names. */
+/* What is there no more was never there, whatever is there by now; but a link may stay behind what
+ * it names. */
 static enum rune_err look_again(const struct walk *walk, int parent, const char *name,
                                 const char *path)
 {
     struct stat status;
     if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
         return errno == ENOENT ? RUNE_OK : fail_errno(walk->diag, path, "look at the file");
+    }
+    if (!S_ISLNK(status.st_mode)) {
+        return RUNE_OK;
     }
     rune_diag_report_at(walk->diag, RUNE_ERROR, "RUNE-F0007", path, 0, 0,
                         "remove the link, or put back what it names", "this is a link to nothing");

@@ -236,7 +236,7 @@ static bool add_rows(void *context, const rune_term *keys, const rune_term *othe
 static void make_room(struct rune_pipes *pipes, struct rune_arena *arena,
                       struct rune_arena_mark mark, size_t least)
 {
-    if (rune_arena_left(arena) < least) {
+    if (rune_arena_left(arena) <= least) {
         rune_rule_vm_forget(pipes->vm);
         rune_pipes_forget(pipes);
         rune_arena_rewind(arena, mark);

@@ -15,7 +15,8 @@
  * is given as a bit for each of its values, at most 64 of them, and many values at once where one
  * scan reads nothing else: a product with roles or actions is or-ed together, never flattened.
  *
- * Does not know: keys, what becomes of tuples. Thread: one evaluation. Used by: rule_count. */
+ * Does not know: keys, what becomes of tuples. Thread: one evaluation. Used by: rule_count,
+ * rule_query_keys, rule_pipe_set. */
 #pragma once
 
 #include <stdbool.h>
@@ -35,7 +36,7 @@
 #define RUNE_PIPE_SEEN      6u    /* LIMIT: registers by which a tuple is remembered */
 #define RUNE_PIPE_BITS      64u   /* LIMIT: values of the small column */
 #define RUNE_PIPE_ORDERS    8u    /* LIMIT: orders that the image has not, made for the pipes */
-#define RUNE_PIPE_SETS      8u    /* LIMIT: of pipes */
+#define RUNE_PIPE_SETS      8u    /* LIMIT: of the pipes of a relation */
 
 enum rune_pipe_op {
     RUNE_PIPE_SCAN,     /* joins with the tuples of an order */

@@ -87,11 +87,6 @@ static uint32_t *find_slot(const struct rune_rule_table *table, const rune_term 
     return &table->hash[at];
 }
 
-bool rune_rule_table_has(const struct rune_rule_table *table, const rune_term *tuple)
-{
-    return table->count > 0 && *find_slot(table, tuple) != 0;
-}
-
 static bool table_emit(void *context, const rune_term *tuple)
 {
     struct rune_rule_table *table = context;

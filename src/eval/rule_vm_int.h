@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rule_vm_int: between the files of the rule machine: rule_vm (programs; its frames and calls are
  * rule_frame.h's), rule_scan (loops over stored tuples; the turns of all loops are rule_loop.h's),
- * rule_stream (loops over what is not kept), rule_instructions
- * (what single ones do), rule_test (what programs test), rule_tables (relations
- * that recurse or have free columns), rule_fold (aggregates), rule_entities and rule_brought
- * (entity data), rule_once (what need not be kept). Nobody else includes it. What these may touch
- * of struct rune_rule_vm is what rule_vm.h says. */
+ * rule_stream (loops over what is not kept), rule_instructions (what single ones do), rule_test
+ * (what programs test), rule_tables (relations that recurse or have free columns), rule_fold
+ * (aggregates), rule_entities and rule_brought (entity data), rule_once (what need not be kept).
+ * Nobody else includes it. What these may touch of struct rune_rule_vm is what rule_vm.h says. */
 #pragma once
 
 #include "base/layout.h"
@@ -87,10 +86,6 @@ RUNE_APART bool rune_rule_do_index_record(struct rune_rule_vm *vm, const uint32_
                                           rune_term *registers);
 RUNE_APART bool rune_rule_do_call_function(struct rune_rule_vm *vm, const uint32_t *word,
                                            rune_term *registers);
-
-/* ---- rule_tables.c ---- */
-
-bool rune_rule_table_has(const struct rune_rule_table *table, const rune_term *tuple);
 
 /* ---- rule_once.c ---- */
 
