@@ -201,6 +201,23 @@ enum rune_dl_builtin {
     RUNE_DL_FORBID,
 };
 
+/* How many leading arguments only entities can be. */
+static inline uint32_t rune_dl_entity_args(enum rune_dl_builtin builtin)
+{
+    switch (builtin) {
+    case RUNE_DL_NOT_BUILTIN:
+    case RUNE_DL_CONTEXT:
+        return 0;
+    case RUNE_DL_ENTITY_PARENT:
+        return 2;
+    case RUNE_DL_PERMIT:
+    case RUNE_DL_FORBID:
+        return 3;
+    default:
+        return 1;
+    }
+}
+
 struct rune_dl_relation {
     struct rune_str name;
     /* CONTEXT, ENTITY_ATTR, ENTITY_TAG, ENTITY_ELEMENT with a literal name: that name */

@@ -75,13 +75,6 @@ static bool does_pay(const struct rune_dl_ctx *ctx, const struct rune_dl_compose
 
 /* ---- what is kept ---- */
 
-static bool is_same_shape(const struct rune_dl_bits *a, const struct rune_dl_bits *b)
-{
-    size_t columns = b->arity * sizeof(b->least[0]);
-    return a->arity == b->arity && memcmp(a->least, b->least, columns) == 0 &&
-           memcmp(a->range, b->range, columns) == 0;
-}
-
 /* Where rows have got another shape, what is kept has not, and is found anew. */
 static void forget_reached(const struct rune_dl_ctx *ctx, struct rune_dl_compose *compose)
 {
@@ -89,7 +82,7 @@ static void forget_reached(const struct rune_dl_ctx *ctx, struct rune_dl_compose
     for (uint32_t i = 0; i < compose->atom_count; i++) {
         struct rune_dl_compose_atom *atom = &compose->atoms[i];
         const struct rune_dl_bits *bits = &growing_of(ctx, atom)->bits;
-        is_same = is_same && is_same_shape(&atom->shape, bits);
+        is_same = is_same && rune_dl_bits_alike(&atom->shape, bits);
         atom->shape = *bits;
     }
     for (uint32_t i = 0; i < compose->atom_count && !is_same; i++) {

@@ -228,6 +228,9 @@ RUNE_MUST_USE enum rune_err rune_dl_growing_dense(struct rune_dl_growing *growin
 uint64_t rune_dl_growing_dense_bytes(const struct rune_dl_growing *growing);
 void rune_dl_growing_drop_dense(struct rune_dl_growing *growing);
 
+/* Whether they have bits for the same tuples. */
+bool rune_dl_bits_alike(const struct rune_dl_bits *a, const struct rune_dl_bits *b);
+
 /* ---- growing_sort.c: the new tuples by rows ---- */
 
 /* Makes `groups` of the new tuples, of two columns or more. RUNE_E_NOMEM. */

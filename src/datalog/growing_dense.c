@@ -26,7 +26,7 @@ static struct rune_dl_bits turn(const struct rune_dl_bits *set)
     return bits;
 }
 
-static bool is_same_shape(const struct rune_dl_bits *a, const struct rune_dl_bits *b)
+bool rune_dl_bits_alike(const struct rune_dl_bits *a, const struct rune_dl_bits *b)
 {
     size_t columns = a->arity * sizeof(a->least[0]);
     return a->arity == b->arity && memcmp(a->least, b->least, columns) == 0 &&
@@ -119,7 +119,7 @@ enum rune_err rune_dl_growing_dense(struct rune_dl_growing *growing, enum rune_d
             return RUNE_OK;
         }
     }
-    if (dense->blocks == NULL || !is_same_shape(&shape, &dense->bits)) {
+    if (dense->blocks == NULL || !rune_dl_bits_alike(&shape, &dense->bits)) {
         if (!reshape(dense, &shape)) {
             rune_dl_growing_drop_dense(growing);
             return RUNE_E_NOMEM;

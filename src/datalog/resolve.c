@@ -217,26 +217,10 @@ static bool may_be_entity(const struct rune_dl_expr *expr)
            expr->kind == RUNE_DL_ENTITY || expr->kind == RUNE_DL_INDEX;
 }
 
-/* How many leading arguments of a built-in are entities. */
-static uint32_t entity_args(const struct builtin *builtin)
-{
-    switch (builtin->builtin) {
-    case RUNE_DL_CONTEXT:
-        return 0;
-    case RUNE_DL_ENTITY_PARENT:
-        return 2;
-    case RUNE_DL_PERMIT:
-    case RUNE_DL_FORBID:
-        return 3;
-    default:
-        return 1;
-    }
-}
-
 static void check_entity_args(struct rune_dl_checker *checker, const struct builtin *builtin,
                               const struct rune_dl_expr *args)
 {
-    for (uint32_t i = 0; i < entity_args(builtin); i++) {
+    for (uint32_t i = 0; i < rune_dl_entity_args(builtin->builtin); i++) {
         if (!may_be_entity(&args[i])) {
             rune_dl_check_fail(checker, rune_dl_check_span(checker, &args[i]), "RUNE-D0805",
                                "entities are written `Type::\"id\"`",
@@ -366,7 +350,7 @@ static bool is_no_entity(const struct rune_dl_body *body, uint32_t variable)
 static void check_entity_variables(struct rune_dl_checker *checker, const struct builtin *builtin,
                                    const struct rune_dl_rule *clause)
 {
-    for (uint32_t i = 0; i < entity_args(builtin); i++) {
+    for (uint32_t i = 0; i < rune_dl_entity_args(builtin->builtin); i++) {
         if (clause->args[i].kind == RUNE_DL_VARIABLE &&
             is_no_entity(&clause->body, clause->args[i].as.variable)) {
             rune_dl_check_fail(checker, rune_dl_check_span(checker, &clause->args[i]), "RUNE-D0805",

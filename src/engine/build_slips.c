@@ -6,27 +6,10 @@
 #include "base/alloc.h"
 #include "engine/build_int.h"
 
-/* Leading arguments that only entities can be. */
-static uint32_t entity_args(enum rune_dl_builtin builtin)
-{
-    switch (builtin) {
-    case RUNE_DL_NOT_BUILTIN:
-    case RUNE_DL_CONTEXT:
-        return 0;
-    case RUNE_DL_PERMIT:
-    case RUNE_DL_FORBID:
-        return 3;
-    case RUNE_DL_ENTITY_PARENT:
-        return 2;
-    default:
-        return 1;
-    }
-}
-
 static void mark_args(const struct rune_dl_program *program, uint32_t relation,
                       const struct rune_dl_expr *args, bool *is_entity)
 {
-    for (uint32_t i = 0; i < entity_args(program->relations[relation].builtin); i++) {
+    for (uint32_t i = 0; i < rune_dl_entity_args(program->relations[relation].builtin); i++) {
         if (args[i].kind == RUNE_DL_VARIABLE) {
             is_entity[args[i].as.variable] = true;
         }
